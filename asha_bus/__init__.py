@@ -1,0 +1,88 @@
+"""Tune parameters on Apache Spark with asynchronous early stopping and no checkpoints.
+
+See `launch`. Importing this module loads neither pyspark nor pyzmq: what needs
+them is resolved on first use, since a Spark task imports this package, too.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.core.errors import (
+    AllTrialsFailed,
+    AshaBusError,
+    BusError,
+    InvalidArgument,
+    LocalProtocolError,
+    ObjectiveError,
+    ProtocolError,
+    RemoteProtocolError,
+    WorkerError,
+)
+from asha_bus.core.schedulers import ASHA, NoStopping
+from asha_bus.core.searchers import RandomSearch
+from asha_bus.core.space import Space, choice, grid, loguniform, randint, uniform
+from asha_bus.core.trial import RungRecord, TrialState
+from asha_bus.options import BusOptions
+
+if TYPE_CHECKING:
+    from asha_bus.launch import launch
+    from asha_bus.objective import Trial
+    from asha_bus.result import BusReport, Result, TrialRecord
+    from asha_bus.run import Run
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ASHA",
+    "AllTrialsFailed",
+    "AshaBusError",
+    "BusError",
+    "BusOptions",
+    "BusReport",
+    "InvalidArgument",
+    "LocalProtocolError",
+    "NoStopping",
+    "ObjectiveError",
+    "ProtocolError",
+    "RandomSearch",
+    "RemoteProtocolError",
+    "Result",
+    "Run",
+    "RungRecord",
+    "Space",
+    "Trial",
+    "TrialRecord",
+    "TrialState",
+    "WorkerError",
+    "__version__",
+    "choice",
+    "grid",
+    "launch",
+    "loguniform",
+    "randint",
+    "uniform",
+]
+
+_ON_USE = {
+    "BusReport": "asha_bus.result",
+    "Result": "asha_bus.result",
+    "Run": "asha_bus.run",
+    "Trial": "asha_bus.objective",
+    "TrialRecord": "asha_bus.result",
+    "launch": "asha_bus.launch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ON_USE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_ON_USE[name]), name)
+    # the function must win over the submodule of the same name
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,81 @@
+"""The errors of asha-bus, one small tree.
+
+::
+
+    AshaBusError
+    ├── InvalidArgument        an argument of the public API is wrong (also a ValueError)
+    ├── ObjectiveError         what an objective gave back cannot be used: that trial fails
+    ├── ProtocolError
+    │   ├── LocalProtocolError     our own side broke the protocol: a bug here
+    │   └── RemoteProtocolError    the peer sent what the protocol does not allow
+    ├── BusError               the bus could not start, be reached, or go on
+    ├── WorkerError            the workers could not be started, or kept dying
+    └── AllTrialsFailed        no trial of the run succeeded; carries the result
+
+Each message says what was wrong, shows the value, and says what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asha_bus.result import Result
+
+__all__ = [
+    "AllTrialsFailed",
+    "AshaBusError",
+    "BusError",
+    "InvalidArgument",
+    "LocalProtocolError",
+    "ObjectiveError",
+    "ProtocolError",
+    "RemoteProtocolError",
+    "WorkerError",
+]
+
+
+class AshaBusError(Exception):
+    """The base of every error that asha-bus raises on purpose."""
+
+
+class InvalidArgument(AshaBusError, ValueError):
+    """An argument of the public API is wrong; the message names it and the fix."""
+
+
+class ObjectiveError(AshaBusError):
+    """An objective returned, yielded or reported something that is no metric.
+
+    It fails the trial it came from and no other.
+    """
+
+
+class ProtocolError(AshaBusError):
+    """The bus protocol was broken, by this side or by the other."""
+
+
+class LocalProtocolError(ProtocolError):
+    """This side tried to do what the protocol does not allow: a bug of asha-bus."""
+
+
+class RemoteProtocolError(ProtocolError):
+    """The peer sent bytes that are no message of the protocol."""
+
+
+class BusError(AshaBusError):
+    """The bus could not be started or reached, or it ended before the run did."""
+
+
+class WorkerError(AshaBusError):
+    """Workers could not be started, lack a package, or died again and again."""
+
+
+class AllTrialsFailed(AshaBusError):
+    """Every trial that was tried failed.
+
+    ``result`` holds what there is: the trials with their tracebacks.
+    """
+
+    def __init__(self, message: str, result: Result) -> None:
+        super().__init__(message)
+        self.result = result

@@ -1,0 +1,121 @@
+"""What goes into the `Experiment` besides workers' messages, and what comes out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from asha_bus.core.messages import FromWorker, Point, ToWorker
+from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """What a run is, in plain values: everything the decisions depend on.
+
+    Times are in seconds. ``max_trials`` None: no limit but time. ``limit_reason``
+    is the reason given when ``max_trials`` are done.
+    """
+
+    run: str
+    scheduler: Scheduler
+    seed: int
+    mode: str = "min"
+    max_trials: int | None = None
+    limit_reason: str = "max_trials"
+    max_time_s: float | None = None
+    stop_at: float | None = None
+    lease_s: float = 60.0
+    beat_s: float = 5.0
+    max_attempts: int = 3
+
+    def to_plain(self) -> dict[str, Any]:
+        """The same as plain data."""
+        plain = asdict(self)
+        plain["scheduler"] = self.scheduler.to_plain()
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> RunSettings:
+        """The settings that `to_plain` described."""
+        return cls(**{**plain, "scheduler": scheduler_from_plain(plain["scheduler"])})
+
+
+@dataclass(slots=True)
+class Counters:
+    """Running totals, each a plain number."""
+
+    reports: int = 0
+    decisions: int = 0
+    assigned: int = 0
+    fenced: int = 0
+    retried: int = 0
+    requeued: int = 0
+    leases_expired: int = 0
+    refused: int = 0
+
+
+# --- events ------------------------------------------------------------------
+
+
+class Received(NamedTuple):
+    """A message of the worker ``sender`` arrived."""
+
+    sender: str
+    message: FromWorker
+
+
+class Suggested(NamedTuple):
+    """The searcher answers a `Draw`: the points of trials ``first``, ``first + 1``, …"""
+
+    first: int
+    points: tuple[Point, ...]
+
+
+class SeatEmpty(NamedTuple):
+    """Whoever sat at ``seat`` is gone: its process or its Spark job ended."""
+
+    seat: str
+
+
+class StopRun(NamedTuple):
+    """The user, or a failure outside, ends the run."""
+
+    reason: str
+    message: str = ""
+
+
+class Stalled(NamedTuple):
+    """The bus itself did not run for so many seconds (suspended, swapped out)."""
+
+    seconds: float
+
+
+Event = Received | Suggested | SeatEmpty | StopRun | Stalled
+
+
+# --- effects -----------------------------------------------------------------
+
+
+class Send(NamedTuple):
+    """Send ``message`` to the socket with the identity ``to``."""
+
+    to: str
+    message: ToWorker
+
+
+class Draw(NamedTuple):
+    """Ask the searcher for the points of ``count`` trials from ``first`` on."""
+
+    first: int
+    count: int
+
+
+class Ended(NamedTuple):
+    """The run is over; every trial is in a final state or was never begun."""
+
+    reason: str
+    message: str
+
+
+Effect = Send | Draw | Ended

@@ -1,0 +1,162 @@
+"""Continuous ASHA: asynchronous successive halving, the stopping variant.
+
+Asynchronous successive halving is from Li et al., "A System for Massively
+Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2; this variant decides at
+the moment a trial reaches a rung whether it goes on or stops for good, so that
+nothing is ever paused or saved.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from random import Random
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.rung import Rung, mix
+from asha_bus.core.schedulers.base import Judgement, Rule, Scheduler, positive, reached, whole
+from asha_bus.core.trial import RungRecord, Trial
+
+
+@dataclass(frozen=True)
+class ASHA(Scheduler):
+    """Stop a trial at a rung unless it is among the best ``1 / reduction_factor`` there.
+
+    Rungs lie at ``min_resource * reduction_factor**k`` below ``max_resource``; a
+    trial that reaches ``max_resource`` is completed. Resources are in the unit of
+    the objective's reports, epochs for instance, and may be fractions.
+
+    ``max_resource``: what a trial gets at most.
+    ``min_resource``: what it gets before the first decision (default 1).
+    ``reduction_factor``: a whole number of at least 2 (default 3).
+    ``brackets``: how many grace periods to mix; bracket ``s`` leaves out the first
+    ``s`` rungs and has rungs of its own (default 1: the first rung for all).
+    ``warmup``: rungs below this resource do not exist (default 0).
+    ``quorum``: at a rung, so many first arrivals go on in any case (default 0; the
+    very first always does).
+
+    Raises `InvalidArgument`, naming the argument.
+    """
+
+    max_resource: float
+    min_resource: float = 1
+    reduction_factor: int = 3
+    brackets: int = 1
+    warmup: float = 0
+    quorum: int = 0
+
+    def __post_init__(self) -> None:
+        positive("ASHA", "max_resource", self.max_resource)
+        positive("ASHA", "min_resource", self.min_resource)
+        whole("ASHA", "reduction_factor", self.reduction_factor, 2)
+        whole("ASHA", "brackets", self.brackets, 1)
+        whole("ASHA", "quorum", self.quorum, 0)
+        if self.warmup != 0:
+            positive("ASHA", "warmup", self.warmup)
+        if self.max_resource < self.min_resource:
+            raise InvalidArgument(
+                f"ASHA: max_resource ({self.max_resource!r}) is less than min_resource "
+                f"({self.min_resource!r}); a trial must get at least min_resource"
+            )
+        if self.warmup >= self.max_resource:
+            raise InvalidArgument(
+                f"ASHA: warmup ({self.warmup!r}) leaves no rung below max_resource "
+                f"({self.max_resource!r}); lower it, or use NoStopping"
+            )
+        rungs = len(self.levels)
+        if self.brackets > max(rungs, 1):
+            raise InvalidArgument(
+                f"ASHA: {self.brackets} brackets need as many rungs, but there are {rungs} "
+                f"(at {', '.join(map(str, self.levels)) or 'none'}); lower brackets"
+            )
+
+    @property
+    def full_resource(self) -> float | None:
+        return self.max_resource
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """The resources of the rungs of bracket 0, upwards, counted by exact multiplication."""
+        level = Fraction(str(self.min_resource))
+        most, warmup = Fraction(str(self.max_resource)), Fraction(str(self.warmup))
+        found: list[float] = []
+        while level < most:
+            if level >= warmup:
+                found.append(int(level) if level.denominator == 1 else float(level))
+            level *= self.reduction_factor
+        return tuple(found)
+
+    @property
+    def bracket_weights(self) -> tuple[float, ...]:
+        """The weight of each bracket: Hyperband's share of configurations."""
+        rungs, eta = len(self.levels), self.reduction_factor
+        if self.brackets == 1:
+            return (1.0,)
+        return tuple(
+            rungs / (rungs - s) * float(eta ** (rungs - 1 - s)) for s in range(self.brackets)
+        )
+
+    def rule(self, *, mode: str, seed: int) -> Rule:
+        return _ASHARule(self, mode, seed)
+
+
+class _ASHARule(Rule):
+    def __init__(self, settings: ASHA, mode: str, seed: int) -> None:
+        self._max_resource = settings.max_resource
+        self._sign = 1.0 if mode == "min" else -1.0
+        self._seed = seed
+        self._weights = settings.bracket_weights
+        #: One list of rungs per bracket; rung k of bracket s stands at index k - s.
+        self._brackets = [
+            [
+                Rung(level, settings.reduction_factor, settings.quorum)
+                for level in settings.levels[s:]
+            ]
+            for s in range(settings.brackets)
+        ]
+
+    def assign(self, trial: Trial, random: Random) -> None:
+        if len(self._brackets) > 1:
+            numbers = range(len(self._brackets))
+            trial.bracket = random.choices(numbers, weights=self._weights)[0]
+
+    def next_resource(self, trial: Trial) -> float | None:
+        # what an earlier attempt entered stays entered: nothing is asked there again
+        rungs = self._brackets[trial.bracket]
+        entered = len(trial.rungs)
+        return rungs[entered].resource if entered < len(rungs) else self._max_resource
+
+    def report(self, trial: Trial, resource: float, metric: float) -> Judgement:
+        sign = self._sign
+        key = metric * sign if math.isfinite(metric) else math.inf
+        rungs = self._brackets[trial.bracket]
+        entered = len(trial.rungs)
+        records: list[RungRecord] = []
+        for position in range(entered, len(rungs)):
+            rung = rungs[position]
+            if not reached(resource, rung.resource):
+                return Judgement("continue", tuple(records), rung.resource)
+            number = position + trial.bracket
+            entry = rung.enter(key, mix(self._seed, trial.id, number))
+            records.append(
+                RungRecord(
+                    number,
+                    rung.resource,
+                    metric,
+                    entry.n,
+                    entry.keep,
+                    entry.cutoff * sign if math.isfinite(entry.cutoff) else None,
+                    "continue" if entry.goes_on else "stop",
+                )
+            )
+            if not entry.goes_on:
+                return Judgement("stop", tuple(records), None)
+        if reached(resource, self._max_resource):
+            return Judgement("complete", tuple(records), None)
+        return Judgement("continue", tuple(records), self._max_resource)
+
+    def validate(self) -> None:
+        for rungs in self._brackets:
+            for rung in rungs:
+                rung.validate()

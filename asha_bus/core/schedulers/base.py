@@ -1,0 +1,103 @@
+"""What every scheduler is."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import asdict
+from importlib import import_module
+from random import Random
+from typing import Any, NamedTuple
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.trial import RungRecord, Trial
+
+#: Resources summed up from floats may miss a level by their last digits.
+_TOLERANCE = 1e-12
+
+
+def reached(resource: float, level: float) -> bool:
+    """Whether ``resource`` is at ``level`` or beyond, but for the last digits of a float."""
+    return resource >= level or math.isclose(resource, level, rel_tol=_TOLERANCE)
+
+
+class Judgement(NamedTuple):
+    """What a rule says to a report.
+
+    ``verdict``: ``continue``, ``stop`` or ``complete``. ``records``: the rungs
+    that were entered, upwards. ``next_resource``: where to ask again, for
+    ``continue``; None: never.
+    """
+
+    verdict: str
+    records: tuple[RungRecord, ...]
+    next_resource: float | None
+
+
+class Rule(ABC):
+    """The state of a scheduler within one run. Pure: no clock, no I/O."""
+
+    @abstractmethod
+    def assign(self, trial: Trial, random: Random) -> None:
+        """A trial is given out for the first time: draw its bracket."""
+
+    @abstractmethod
+    def next_resource(self, trial: Trial) -> float | None:
+        """The resource at which ``trial`` must ask for the next time; None: never."""
+
+    @abstractmethod
+    def report(self, trial: Trial, resource: float, metric: float) -> Judgement:
+        """Judge ``metric``, in the user's sign, at ``resource``."""
+
+    def validate(self) -> None:  # noqa: B027 - a rule without state has nothing to check
+        """Check the invariants; AssertionError where one is broken."""
+
+
+class Scheduler(ABC):
+    """A scheduler's settings: an immutable dataclass of plain values."""
+
+    @abstractmethod
+    def rule(self, *, mode: str, seed: int) -> Rule:
+        """A fresh rule for one run."""
+
+    @property
+    @abstractmethod
+    def full_resource(self) -> float | None:
+        """What a trial gets if it is never stopped; None: as much as it likes."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """The class by its import path and its fields: what the bus process gets."""
+        cls = type(self)
+        return {"class": f"{cls.__module__}:{cls.__qualname__}", **asdict(self)}  # type: ignore[call-overload]
+
+
+def scheduler_from_plain(plain: dict[str, Any]) -> Scheduler:
+    """The scheduler that `Scheduler.to_plain` described."""
+    fields = dict(plain)
+    module, _, name = fields.pop("class").partition(":")
+    found = getattr(import_module(module), name)(**fields)
+    assert isinstance(found, Scheduler)
+    return found
+
+
+def positive(owner: str, argument: str, value: object) -> float:
+    """``value`` as a positive finite number; InvalidArgument naming owner and argument."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidArgument(
+            f"{owner}: {argument} must be a number, got {value!r} of type {type(value).__name__}"
+        )
+    if not (math.isfinite(value) and value > 0):
+        raise InvalidArgument(f"{owner}: {argument} must be above 0 and finite, got {value!r}")
+    return value
+
+
+def whole(owner: str, argument: str, value: object, least: int) -> int:
+    """``value`` as a whole number of at least ``least``; InvalidArgument otherwise."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidArgument(
+            f"{owner}: {argument} must be a whole number, got {value!r} "
+            f"of type {type(value).__name__}"
+        )
+    if value < least:
+        raise InvalidArgument(f"{owner}: {argument} must be at least {least}, got {value!r}")
+    return value

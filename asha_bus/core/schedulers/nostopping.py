@@ -1,0 +1,43 @@
+"""No early stopping: every trial runs to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from asha_bus.core.schedulers.base import Judgement, Rule, Scheduler, positive, reached
+from asha_bus.core.trial import Trial
+
+
+@dataclass(frozen=True)
+class NoStopping(Scheduler):
+    """Let every trial run until it ends by itself, or reaches ``max_resource`` if given."""
+
+    max_resource: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_resource is not None:
+            positive("NoStopping", "max_resource", self.max_resource)
+
+    @property
+    def full_resource(self) -> float | None:
+        return self.max_resource
+
+    def rule(self, *, mode: str, seed: int) -> Rule:
+        return _NoStoppingRule(self.max_resource)
+
+
+class _NoStoppingRule(Rule):
+    def __init__(self, max_resource: float | None) -> None:
+        self._max_resource = max_resource
+
+    def assign(self, trial: Trial, random: Random) -> None:
+        """There are no brackets."""
+
+    def next_resource(self, trial: Trial) -> float | None:
+        return self._max_resource
+
+    def report(self, trial: Trial, resource: float, metric: float) -> Judgement:
+        if self._max_resource is not None and reached(resource, self._max_resource):
+            return Judgement("complete", (), None)
+        return Judgement("continue", (), self._max_resource)

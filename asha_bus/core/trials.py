@@ -1,0 +1,127 @@
+"""The table of a run's trials, with what is counted along the way."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+from asha_bus.core.messages import Point
+from asha_bus.core.trial import FINAL, Trial, TrialState
+
+
+def is_better(metric: float | None, than: float | None, mode: str) -> bool:
+    """Whether ``metric`` is a usable number and beats ``than`` (None: anything does)."""
+    if metric is None or not math.isfinite(metric):
+        return False
+    if than is None or not math.isfinite(than):
+        return True
+    return metric < than if mode == "min" else metric > than
+
+
+def standing(trial: Trial) -> tuple[bool, float]:
+    """How far a trial got: completed ones first, then by the highest rung entered."""
+    completed = trial.state is TrialState.COMPLETED
+    return completed, 0 if completed or not trial.rungs else trial.rungs[-1].resource
+
+
+def leads(trial: Trial, leader: Trial | None, mode: str) -> bool:
+    """Whether ``trial`` takes the lead: it got further, or as far with a better metric.
+
+    A trial without a usable metric never does.
+    """
+    if leader is None:
+        return is_better(trial.metric, None, mode)
+    ours, theirs = standing(trial), standing(leader)
+    if ours != theirs:
+        return ours > theirs and is_better(trial.metric, None, mode)
+    return is_better(trial.metric, leader.metric, mode)
+
+
+class TrialTable:
+    """All trials that were begun, in order; the only place where their states change."""
+
+    def __init__(self, mode: str) -> None:
+        self._mode = mode
+        self.trials: list[Trial] = []
+        self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
+        #: Trials that lost their worker and wait for another, oldest first.
+        self.queue: deque[int] = deque()
+        #: Trials changed since the caller last cleared it, in order of change.
+        self.changed: dict[int, None] = {}
+        self.leader: Trial | None = None
+
+    def __getitem__(self, number: int) -> Trial:
+        return self.trials[number]
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def add(self, point: Point, seed: int, now: float) -> Trial:
+        """Begin a new trial, still without a worker."""
+        trial = Trial(len(self.trials), point, seed, start_time=now)
+        self.trials.append(trial)
+        self.states[trial.state] += 1
+        return trial
+
+    def run(self, trial: Trial, worker: str) -> None:
+        """A worker takes the next attempt at ``trial``, from the start."""
+        self._move(trial, TrialState.RUNNING)
+        trial.resource, trial.metric, trial.best_metric = 0, None, None
+        trial.attempt += 1
+        trial.worker = worker
+
+    def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
+        """Write down what a running trial reported last."""
+        trial.resource, trial.metric, trial.best_metric = resource, metric, best
+        self.changed[trial.id] = None
+
+    def requeue(self, trial: Trial) -> None:
+        """The attempt is lost: another worker will take the trial."""
+        self._move(trial, TrialState.PENDING)
+        self.queue.append(trial.id)
+
+    def finish(self, trial: Trial, state: TrialState, now: float) -> None:
+        """Bring ``trial`` into a final state."""
+        self._move(trial, state)
+        trial.end_time = now
+        self.consider(trial)
+
+    def consider(self, trial: Trial) -> None:
+        """See whether ``trial`` leads now."""
+        if leads(trial, self.leader, self._mode):
+            self.leader = trial
+
+    def cancel_queue(self, now: float) -> None:
+        """Nothing will be run again: the waiting trials end here."""
+        while self.queue:
+            self.finish(self.trials[self.queue.popleft()], TrialState.CANCELLED, now)
+
+    @property
+    def failed(self) -> int:
+        """How many trials failed or were lost."""
+        return self.states[TrialState.FAILED] + self.states[TrialState.LOST]
+
+    @property
+    def finished(self) -> int:
+        """How many trials are in a final state."""
+        return sum(self.states[state] for state in FINAL)
+
+    def validate(self) -> None:
+        """Check the invariants; AssertionError where one is broken."""
+        counted = dict.fromkeys(TrialState, 0)
+        for number, trial in enumerate(self.trials):
+            assert trial.id == number
+            counted[trial.state] += 1
+            assert (trial.end_time is not None) == (trial.state in FINAL)
+            verdicts = [record.verdict for record in trial.rungs]
+            assert "stop" not in verdicts[:-1]
+            assert (trial.state is TrialState.STOPPED) == (verdicts[-1:] == ["stop"])
+        assert counted == self.states
+        pending = {trial.id for trial in self.trials if trial.state is TrialState.PENDING}
+        assert pending == set(self.queue) and len(pending) == len(self.queue)
+
+    def _move(self, trial: Trial, state: TrialState) -> None:
+        self.states[trial.state] -= 1
+        trial.move(state)
+        self.states[state] += 1
+        self.changed[trial.id] = None

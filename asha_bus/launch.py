@@ -1,0 +1,199 @@
+"""The one door: `launch` joins the driver's side, the executors' side and the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from asha_bus.closure import check_travels
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.schedulers import Scheduler
+from asha_bus.core.searchers import RandomSearch
+from asha_bus.core.space import Space
+from asha_bus.driver.engine import Engine, Hooks
+from asha_bus.driver.supervisor import Supervisor
+from asha_bus.executor.client import BusAddress, ping
+from asha_bus.executor.task import Job, spark_task
+from asha_bus.monitors import Progress, Silent
+from asha_bus.objective import INSIDE
+from asha_bus.options import BusOptions
+from asha_bus.plan import Plan, make_plan
+from asha_bus.result import Result
+from asha_bus.run import Run
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@overload
+def launch(
+    objective: Callable[..., Any],
+    space: Space | Mapping[str, Any],
+    *,
+    mode: str = ...,
+    scheduler: Scheduler | None = ...,
+    searcher: RandomSearch | None = ...,
+    max_trials: int | None = ...,
+    max_time: float | None = ...,
+    stop_at: float | None = ...,
+    spark: SparkSession | None = ...,
+    engine: str = ...,
+    workers: int | None = ...,
+    seed: int | None = ...,
+    name: str | None = ...,
+    monitor: str | None = ...,
+    bus: BusOptions | None = ...,
+    block: Literal[True] = ...,
+) -> Result: ...
+
+
+@overload
+def launch(
+    objective: Callable[..., Any],
+    space: Space | Mapping[str, Any],
+    *,
+    mode: str = ...,
+    scheduler: Scheduler | None = ...,
+    searcher: RandomSearch | None = ...,
+    max_trials: int | None = ...,
+    max_time: float | None = ...,
+    stop_at: float | None = ...,
+    spark: SparkSession | None = ...,
+    engine: str = ...,
+    workers: int | None = ...,
+    seed: int | None = ...,
+    name: str | None = ...,
+    monitor: str | None = ...,
+    bus: BusOptions | None = ...,
+    block: Literal[False],
+) -> Run: ...
+
+
+def launch(
+    objective: Callable[..., Any],
+    space: Space | Mapping[str, Any],
+    *,
+    mode: str = "min",
+    scheduler: Scheduler | None = None,
+    searcher: RandomSearch | None = None,
+    max_trials: int | None = None,
+    max_time: float | None = None,
+    stop_at: float | None = None,
+    spark: SparkSession | None = None,
+    engine: str = "spark",
+    workers: int | None = None,
+    seed: int | None = None,
+    name: str | None = None,
+    monitor: str | None = "progress",
+    bus: BusOptions | None = None,
+    block: bool = True,
+) -> Result | Run:
+    """Tune ``objective`` over ``space`` and return a `Result`.
+
+    ``objective``: a function of the space's parameters that returns a number; or a
+    generator of them that yields one per unit of resource, and is closed when the
+    trial is stopped; or a function whose first parameter is named ``trial``, a
+    `Trial`, that reports by hand.
+    ``space``: a `Space`, or a dict of parameters.
+    ``mode``: ``min`` (default) or ``max``: what is a better metric.
+    ``scheduler``: such as `ASHA`; None lets every trial run to its end.
+    ``searcher``: `RandomSearch` (default).
+    ``max_trials``, ``max_time`` (seconds): the run ends then; one is needed unless the
+    space is finite. At the end of max_time no trial begins; those that run are told
+    to stop at their next report, interrupted after 2 s, and killed after 5 s.
+    ``stop_at``: the run ends when a trial's last metric is as good as this.
+    ``spark``: the session to use; None takes the active one or starts one.
+    ``engine``: ``spark`` (default), or ``local`` for processes of this machine.
+    ``workers``: how many trials run at a time; None takes all free slots or cores.
+    ``seed``: a whole number; the same seed tries the same configurations. None
+    draws one, which ``Result.seed`` tells.
+    ``name``: shown in Spark's UI and used for logging as ``asha_bus.<name>``.
+    ``monitor``: ``progress`` (default) for one line on a terminal, None for silence.
+    ``bus``: `BusOptions`.
+    ``block``: False returns a `Run` at once.
+
+    Ctrl-C ends the workers and returns what there is; a second one kills them.
+
+    Raises `InvalidArgument` before anything starts, naming the argument;
+    `AllTrialsFailed` with the first traceback if no trial succeeded; `BusError` or
+    `WorkerError` if the bus or the workers could not be started or kept.
+    """
+    if INSIDE.is_set():
+        raise InvalidArgument(
+            "launch() was called inside a running objective; tune one level at a time: "
+            "launch from the driver, and call plain functions in the objective"
+        )
+    plan = make_plan(
+        objective,
+        space,
+        mode=mode,
+        scheduler=scheduler,
+        searcher=searcher,
+        max_trials=max_trials,
+        max_time=max_time,
+        stop_at=stop_at,
+        engine=engine,
+        workers=workers,
+        seed=seed,
+        name=name,
+        monitor=monitor,
+        bus=bus,
+    )
+    run = _begin(plan, _make_engine(plan, spark))
+    return _wait(run) if block else run
+
+
+def _make_engine(plan: Plan, spark: SparkSession | None) -> Engine:
+    if plan.engine == "local":
+        from asha_bus.driver.local import LocalEngine
+
+        if spark is not None:
+            raise InvalidArgument("spark was given together with engine='local'; leave one out")
+        return LocalEngine()
+    from asha_bus.driver.spark import SparkEngine
+
+    return SparkEngine(spark, name=plan.name, task=spark_task, ping=ping)
+
+
+def _begin(plan: Plan, engine: Engine) -> Run:
+    check_travels(plan.objective, engine.dumps)
+    workers = engine.worker_count(plan.workers)
+    options = plan.options
+    run = Run(plan)
+    supervisor = Supervisor(on_draw=plan.draw, on_end=run.on_end, on_death=run.on_death)
+    supervisor.start(
+        plan.settings, options.host or engine.host, options.port, options.start_timeout_s
+    )
+    try:
+        address = BusAddress(
+            run=plan.settings.run,
+            endpoint=supervisor.endpoint,
+            server_key=supervisor.keys.server_public,
+            client_key=supervisor.keys.client_public,
+            client_secret=supervisor.keys.client_secret,
+            bus_timeout_s=options.bus_timeout_s,
+        )
+        engine.preflight(address)
+        total = plan.settings.max_trials
+        monitor = Silent() if plan.monitor is None else Progress(plan.name, total)
+        run.attach(supervisor, engine, monitor)
+        hooks = Hooks(run.seat_empty, run.fail, monitor.write)
+        engine.start(Job(address, plan.objective, plan.space), workers, hooks)
+    except BaseException:  # an interrupt, too, must not leave a bus behind
+        supervisor.close()
+        raise
+    run.start()
+    return run
+
+
+def _wait(run: Run) -> Result:
+    """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once."""
+    try:
+        return run.result()
+    except KeyboardInterrupt:
+        run.stop()
+    try:
+        return run.result()
+    except KeyboardInterrupt:
+        run.stop(now=True)
+    return run.result()

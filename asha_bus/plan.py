@@ -1,0 +1,158 @@
+"""The arguments of a launch, checked: what is to be run."""
+
+from __future__ import annotations
+
+import math
+import re
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.events import RunSettings
+from asha_bus.core.schedulers import NoStopping, Scheduler
+from asha_bus.core.searchers import RandomSearch
+from asha_bus.core.space import Space, as_space
+from asha_bus.objective import check_parameters, shape_of, to_metric
+from asha_bus.options import BusOptions
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about a run that does not depend on where it runs."""
+
+    name: str
+    objective: Callable[..., Any]
+    space: Space
+    searcher: RandomSearch
+    settings: RunSettings
+    options: BusOptions
+    engine: str
+    workers: int | None
+    monitor: str | None
+
+    def draw(self, first: int, count: int) -> list[tuple[float, ...]]:
+        """The points of ``count`` trials from number ``first`` on."""
+        seed = self.settings.seed
+        return [self.searcher.suggest(self.space, first + i, seed) for i in range(count)]
+
+
+def make_plan(
+    objective: Callable[..., Any],
+    space: Space | Mapping[str, Any],
+    *,
+    mode: str,
+    scheduler: Scheduler | None,
+    searcher: RandomSearch | None,
+    max_trials: int | None,
+    max_time: float | None,
+    stop_at: float | None,
+    engine: str,
+    workers: int | None,
+    seed: int | None,
+    name: str | None,
+    monitor: str | None,
+    bus: BusOptions | None,
+) -> Plan:
+    """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
+    shape_of(objective)
+    checked_space = as_space(space)
+    check_parameters(objective, checked_space.names)
+    if mode not in ("min", "max"):
+        raise InvalidArgument(f"mode must be 'min' or 'max', got {mode!r}")
+    if scheduler is not None and not isinstance(scheduler, Scheduler):
+        raise InvalidArgument(
+            f"scheduler must be a scheduler such as ASHA(max_resource=81), or None for no early "
+            f"stopping, got {scheduler!r}"
+        )
+    if searcher is not None and not isinstance(searcher, RandomSearch):
+        raise InvalidArgument(
+            f"searcher must be a searcher such as RandomSearch(), or None, got {searcher!r}"
+        )
+    _whole("max_trials", max_trials, 1)
+    _whole("workers", workers, 1)
+    _whole("seed", seed, 0)
+    if max_time is not None and not _positive(max_time):
+        raise InvalidArgument(f"max_time must be a number of seconds above 0, got {max_time!r}")
+    if stop_at is not None:
+        stop_at = _target(stop_at)
+    if engine not in ("spark", "local"):
+        raise InvalidArgument(f"engine must be 'spark' or 'local', got {engine!r}")
+    if name is not None and not (isinstance(name, str) and _NAME.fullmatch(name)):
+        raise InvalidArgument(
+            f"name must be letters, digits, '_', '.' and '-', 64 at most, got {name!r}"
+        )
+    if monitor not in ("progress", None):
+        raise InvalidArgument(f"monitor must be 'progress' or None, got {monitor!r}")
+    if bus is not None and not isinstance(bus, BusOptions):
+        raise InvalidArgument(f"bus must be BusOptions(...), got {bus!r}")
+    limit, limit_reason = _limit(checked_space, max_trials, max_time)
+    options = bus or BusOptions()
+    run = secrets.token_hex(8)
+    settings = RunSettings(
+        run=run,
+        scheduler=scheduler or NoStopping(),
+        seed=secrets.randbits(31) if seed is None else seed,
+        mode=mode,
+        max_trials=limit,
+        limit_reason=limit_reason,
+        max_time_s=max_time,
+        stop_at=stop_at,
+        lease_s=options.lease_s,
+        beat_s=options.beat_s,
+        max_attempts=options.max_attempts,
+    )
+    return Plan(
+        name=name or f"run-{run[:6]}",
+        objective=objective,
+        space=checked_space,
+        searcher=searcher or RandomSearch(),
+        settings=settings,
+        options=options,
+        engine=engine,
+        workers=workers,
+        monitor=monitor,
+    )
+
+
+def _limit(space: Space, max_trials: int | None, max_time: float | None) -> tuple[int | None, str]:
+    """How many trials there are at most, and the reason to give when they are done."""
+    if space.is_finite:
+        if max_trials is None or max_trials >= space.branches:
+            return space.branches, "exhausted"
+    elif max_trials is None and max_time is None:
+        raise InvalidArgument(
+            "the space has no end, so the run needs one: give max_trials or max_time (seconds)"
+        )
+    return max_trials, "max_trials"
+
+
+def _whole(argument: str, value: object, least: int) -> None:
+    if value is None:
+        return
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value < 2**63:
+        raise InvalidArgument(
+            f"{argument} must be a whole number of at least {least}, got {value!r}"
+        )
+
+
+def _positive(value: object) -> bool:
+    return (
+        isinstance(value, (int, float))
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and value > 0
+    )
+
+
+def _target(value: object) -> float:
+    try:
+        target = to_metric(value)
+    except Exception as error:
+        raise InvalidArgument(f"stop_at must be a number, got {value!r}") from error
+    if not math.isfinite(target):
+        raise InvalidArgument(f"stop_at must be finite, got {value!r}")
+    return target

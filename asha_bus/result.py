@@ -1,0 +1,351 @@
+"""What a run came to: its trials, the best of them, and why it ended."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.latency import percentile
+from asha_bus.core.space import Space
+from asha_bus.core.trial import RungRecord, TrialState
+from asha_bus.core.trials import is_better
+
+if TYPE_CHECKING:
+    import pandas
+
+#: So many trials are shown by repr and in a notebook.
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as it ended. Times are seconds since the epoch."""
+
+    id: int
+    params: dict[str, Any]
+    state: TrialState
+    #: The last metric reported, and the best; None where there was none.
+    metric: float | None
+    best_metric: float | None
+    resource: float
+    #: How many times it was begun; more than once where a worker was lost.
+    attempts: int
+    worker: str | None
+    start_time: float | None
+    end_time: float | None
+    #: The traceback of a failed trial.
+    error: str | None
+    #: The last extras that the objective sent along.
+    extras: dict[str, Any]
+    bracket: int
+    seed: int
+    rungs: tuple[RungRecord, ...]
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any], space: Space) -> TrialRecord:
+        """The record of a trial as the bus sends it."""
+        (
+            number,
+            point,
+            seed,
+            bracket,
+            state,
+            attempts,
+            worker,
+            metric,
+            best_metric,
+            resource,
+            extras,
+            error,
+            rungs,
+            start_time,
+            end_time,
+        ) = row
+        return cls(
+            id=number,
+            params=space.resolve(point),
+            state=TrialState(state),
+            metric=metric,
+            best_metric=best_metric,
+            resource=resource,
+            attempts=attempts,
+            worker=worker,
+            start_time=start_time,
+            end_time=end_time,
+            error=error,
+            extras=extras,
+            bracket=bracket,
+            seed=seed,
+            rungs=tuple(RungRecord(*record) for record in rungs),
+        )
+
+
+@dataclass(frozen=True)
+class BusReport:
+    """How the bus and the workers did, measured in this run. Times are in seconds."""
+
+    #: Reports taken, and those of them that were rung decisions.
+    reports: int
+    decisions: int
+    #: A decision's round trip as the workers saw it.
+    latency_p50_s: float
+    latency_p99_s: float
+    #: The share of the workers' time inside the objective, from a worker's first
+    #: trial until the last trial was given out; NaN where there was no trial.
+    busy_share: float
+    #: Processor time of the router's thread and of the whole bus process.
+    router_cpu_s: float
+    process_cpu_s: float
+    #: Workers that ever joined, trials begun again, late reports turned away,
+    #: repeated requests, and messages dropped as no message of the protocol.
+    workers: int
+    requeued: int
+    fenced: int
+    retried: int
+    rejected: int
+
+    @classmethod
+    def from_status(cls, status: dict[str, Any]) -> BusReport:
+        """The report of the bus's own last status."""
+        counters = status["counters"]
+        idle_s, wall_s = status["busy"]
+        return cls(
+            reports=counters["reports"],
+            decisions=counters["decisions"],
+            latency_p50_s=percentile(status["latency"], 0.5),
+            latency_p99_s=percentile(status["latency"], 0.99),
+            busy_share=1 - idle_s / wall_s if wall_s > 0 else math.nan,
+            router_cpu_s=status["router_cpu_s"],
+            process_cpu_s=status["process_cpu_s"],
+            workers=status["joined"],
+            requeued=counters["requeued"],
+            fenced=counters["fenced"],
+            retried=counters["retried"],
+            rejected=status["rejected"],
+        )
+
+
+class Result:
+    """What `asha_bus.launch` returns.
+
+    ``trials``: every trial that was begun, by number.
+    ``reason``: why the run ended: ``max_trials``, ``max_time``, ``stop_at``,
+    ``exhausted`` (every point of a finite space was run), ``stopped`` (by the user)
+    or ``failed``; then ``message`` says what happened.
+    ``bus``: a `BusReport`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        mode: str,
+        seed: int,
+        space: Space,
+        trials: Sequence[TrialRecord],
+        reason: str,
+        message: str,
+        elapsed_s: float,
+        bus: BusReport,
+    ) -> None:
+        self.name = name
+        self.mode = mode
+        self.seed = seed
+        self.space = space
+        self.trials = tuple(trials)
+        self.reason = reason
+        self.message = message
+        #: Seconds from the start of the bus to the end of the run.
+        self.elapsed_s = elapsed_s
+        self.bus = bus
+
+    @property
+    def counts(self) -> dict[TrialState, int]:
+        """The number of trials in each state."""
+        counted = Counter(trial.state for trial in self.trials)
+        return {state: counted[state] for state in TrialState}
+
+    @property
+    def best(self) -> TrialRecord | None:
+        """The best trial, or None where none has a usable metric (see ``best_reason``).
+
+        It has the best last metric among the completed ones; where none completed,
+        among those that entered the highest rung. Ties go to the earlier trial.
+        """
+        return self._find_best()[0]
+
+    @property
+    def best_reason(self) -> str:
+        """Among which trials `best` was chosen, or why there is none."""
+        return self._find_best()[1]
+
+    def _find_best(self) -> tuple[TrialRecord | None, str]:
+        usable = [
+            trial
+            for trial in self.trials
+            if trial.metric is not None
+            and math.isfinite(trial.metric)
+            and trial.state not in (TrialState.FAILED, TrialState.LOST)
+        ]
+        if not usable:
+            return None, "no trial has a usable metric"
+        among = [trial for trial in usable if trial.state is TrialState.COMPLETED]
+        why = "the best of the completed trials"
+        if not among:
+            highest = max(_reached(trial) for trial in usable)
+            among = [trial for trial in usable if _reached(trial) == highest]
+            why = f"no trial completed; the best of those that entered the rung at {highest:g}"
+            if highest == 0:
+                why = "no trial completed or entered a rung; the best of all"
+        best = among[0]
+        for trial in among[1:]:
+            if is_better(trial.metric, best.metric, self.mode):
+                best = trial
+        return best, why
+
+    def explain(self, trial_id: int) -> str:
+        """Each rung decision of a trial in words. InvalidArgument where there is no such trial."""
+        if not 0 <= trial_id < len(self.trials):
+            raise InvalidArgument(
+                f"there is no trial {trial_id!r}; this run has 0 to {len(self.trials) - 1}"
+            )
+        trial = self.trials[trial_id]
+        lines = [self._explain_decision(trial, record) for record in trial.rungs]
+        ending = f"trial {trial.id} ended {trial.state} at resource {trial.resource:g}"
+        if trial.metric is not None:
+            ending += f" with metric {trial.metric:g}"
+        if trial.attempts > 1:
+            ending += f", in attempt {trial.attempts}"
+        if trial.error:
+            ending += f": {trial.error.strip().splitlines()[-1]}"
+        return "\n".join([*lines, ending])
+
+    def _explain_decision(self, trial: TrialRecord, record: RungRecord) -> str:
+        where = f"rung {record.rung} at resource {record.resource:g}"
+        if len({other.bracket for other in self.trials}) > 1:
+            where = f"bracket {trial.bracket}, {where}"
+        verdict = "goes on" if record.verdict == "continue" else "stopped"
+        head = f"{where}: metric {record.metric:g}"
+        if not math.isfinite(record.metric):
+            return f"{head} is no number and ranks worst: {verdict}"
+        if record.n == 1:
+            return f"{head}, the first here: {verdict}"
+        text = (
+            f"{head}, rank {self._rank(trial, record)} of {record.n} here, "
+            f"the best {record.keep} go on"
+        )
+        if record.cutoff is not None:
+            text += f", the {_ordinal(record.keep)} has {record.cutoff:g}"
+        if record.verdict == "continue" and is_better(record.cutoff, record.metric, self.mode):
+            text += ", but the rung is within its quorum"
+        elif record.metric == record.cutoff and record.verdict == "stop":
+            text += " (equal metrics are ordered by lot)"
+        return f"{text}: {verdict}"
+
+    def _rank(self, trial: TrialRecord, record: RungRecord) -> int:
+        """The rank at the moment of the decision; equals share the better one."""
+        return 1 + sum(
+            is_better(entry.metric, record.metric, self.mode)
+            for other in self.trials
+            if other.bracket == trial.bracket
+            for entry in other.rungs
+            if entry.rung == record.rung and entry.n < record.n
+        )
+
+    def rung_table(self) -> list[tuple[int, float, int, int]]:
+        """Per rung, over all brackets: its number, resource, entries, and how many went on."""
+        entries: dict[tuple[int, float], list[int]] = {}
+        for trial in self.trials:
+            for record in trial.rungs:
+                counted = entries.setdefault((record.rung, record.resource), [0, 0])
+                counted[0] += 1
+                counted[1] += record.verdict == "continue"
+        return [(*rung, *counted) for rung, counted in sorted(entries.items())]
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row per trial; parameters as columns ``params.<name>``. Needs pandas."""
+        try:
+            import pandas
+        except ImportError as error:
+            raise ImportError("to_pandas() needs pandas: pip install pandas") from error
+        rows = []
+        for trial in self.trials:
+            row: dict[str, Any] = {"id": trial.id, "state": str(trial.state)}
+            row.update({f"params.{name}": value for name, value in trial.params.items()})
+            for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
+                row[field] = getattr(trial, field)
+            for field in ("start_time", "end_time"):
+                row[field] = pandas.to_datetime(getattr(trial, field), unit="s", utc=True)
+            row["bracket"], row["rungs"] = trial.bracket, len(trial.rungs)
+            row.update({f"extras.{name}": value for name, value in trial.extras.items()})
+            rows.append(row)
+        return pandas.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        best = self.best
+        lines = [
+            f"Result of {self.name}: {len(self.trials)} trials in {self.elapsed_s:.1f} s, "
+            f"ended by {self.reason}{f' ({self.message})' if self.message else ''}",
+            "  " + ", ".join(f"{count} {state}" for state, count in self.counts.items() if count),
+        ]
+        if best is None:
+            lines.append(f"  best: none, since {self.best_reason}")
+        else:
+            lines.append(
+                f"  best: trial {best.id}, metric {best.metric:g} at resource "
+                f"{best.resource:g}, params {best.params!r}"
+            )
+        lines += [
+            f"  rung {number} at {resource:g}: {entries} entered, {passed} went on"
+            for number, resource, entries, passed in self.rung_table()
+        ]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        shown = self._leading(_SHOWN)
+        head = "".join(
+            f"<th>{name}</th>" for name in ("trial", "state", "metric", "resource", "params")
+        )
+        body = "".join(
+            "<tr>"
+            + "".join(
+                f"<td>{html.escape(str(cell))}</td>"
+                for cell in (t.id, t.state, t.metric, t.resource, t.params)
+            )
+            + "</tr>"
+            for t in shown
+        )
+        return (
+            f"<pre>{html.escape(repr(self))}</pre><p>the first {len(shown)} of "
+            f"{len(self.trials)} trials by metric</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        )
+
+    def _leading(self, most: int) -> list[TrialRecord]:
+        """Trials with a usable metric: completed ones first, then by rung and metric."""
+        sign = 1 if self.mode == "min" else -1
+
+        def key(trial: TrialRecord) -> tuple[bool, float, float]:
+            completed = trial.state is TrialState.COMPLETED
+            assert trial.metric is not None
+            return not completed, 0 if completed else -_reached(trial), sign * trial.metric
+
+        usable = [t for t in self.trials if t.metric is not None and math.isfinite(t.metric)]
+        return sorted(usable, key=key)[:most]
+
+
+def _reached(trial: TrialRecord) -> float:
+    """The resource of the highest rung entered; 0 where none was."""
+    return trial.rungs[-1].resource if trial.rungs else 0
+
+
+def _ordinal(number: int) -> str:
+    suffix = (
+        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    )
+    return f"{number}{suffix}"

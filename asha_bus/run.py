@@ -1,0 +1,229 @@
+"""A run that is going on: joins the bus, the engine and the monitor until the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.core.errors import (
+    AllTrialsFailed,
+    AshaBusError,
+    BusError,
+    WorkerError,
+)
+from asha_bus.core.trial import TrialState
+from asha_bus.monitors import REFRESH_S, Progress, Silent
+from asha_bus.plan import Plan
+from asha_bus.result import BusReport, Result, TrialRecord
+
+if TYPE_CHECKING:
+    from asha_bus.driver.engine import Engine
+    from asha_bus.driver.supervisor import Supervisor
+
+#: Workers end by themselves within this time once there is nothing left to do.
+_GRACE_S = 3.0
+
+#: After so long without any worker, the log says what the run waits for.
+_NO_WORKER_S = 15.0
+
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
+
+
+class Run:
+    """A launched run. ``launch(..., block=False)`` returns it.
+
+    ``bus_address``: where the bus listens, as ``tcp://host:port``.
+    ``bus_pid``: the process id of the bus.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.name = plan.name
+        self.seed = plan.settings.seed
+        self.bus_address = ""
+        self.bus_pid = 0
+        self._plan = plan
+        self._logger = logging.getLogger(f"asha_bus.{plan.name}")
+        self._ended = threading.Event()
+        self._ending: tuple[str, str] = ("failed", "")
+        self._error: AshaBusError | None = None
+        self._worker_failure: str | None = None
+        self._result: Result | None = None
+        self._hurry = threading.Event()
+        self._finished = threading.Event()
+        self._thread = threading.Thread(
+            target=self._watch, name=f"asha-bus-{plan.name}", daemon=True
+        )
+
+    # --- for the user --------------------------------------------------------
+
+    def result(self, timeout: float | None = None) -> Result:
+        """Wait for the end, at most ``timeout`` seconds, and return the result.
+
+        Raises `TimeoutError` if the run is still going on, `AllTrialsFailed` if no
+        trial succeeded, `BusError` or `WorkerError` if the run could not go on.
+        """
+        if not self._finished.wait(timeout):
+            raise TimeoutError(f"run {self.name} is still going on after {timeout:g} s")
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        return self._result
+
+    def status(self) -> dict[str, Any]:
+        """How the run stands: trials by state, workers, reports and the best so far."""
+        if self._finished.is_set():
+            result = self.result()
+            return {
+                "trials": len(result.trials),
+                "states": {str(state): count for state, count in result.counts.items()},
+                "workers": 0,
+                "reports": result.bus.reports,
+                "best_metric": None if result.best is None else result.best.metric,
+                "elapsed_s": result.elapsed_s,
+            }
+        status = self._supervisor.call("status")
+        leader = status["leader"]
+        return {
+            "trials": status["trials"],
+            "states": status["states"],
+            "workers": status["workers"],
+            "reports": status["counters"]["reports"],
+            "best_metric": leader and leader[7],
+            "elapsed_s": status["elapsed_s"],
+        }
+
+    def stop(self, *, now: bool = False) -> None:
+        """End the run: trials stop at their next report, or are interrupted.
+
+        ``now``: the workers are killed instead. `result` returns what there is.
+        """
+        if now:
+            self._hurry.set()
+        if not self._finished.is_set():
+            self._stop("stopped", "")
+
+    # --- for launch ----------------------------------------------------------
+
+    def attach(self, supervisor: Supervisor, engine: Engine, monitor: Progress | Silent) -> None:
+        """The bus is up, and ``engine`` is about to start the workers."""
+        self._supervisor = supervisor
+        self._engine = engine
+        self._monitor = monitor
+        self.bus_address = supervisor.endpoint
+        self.bus_pid = supervisor.pid
+
+    def start(self) -> None:
+        """Follow the run from now on."""
+        self._thread.start()
+
+    def seat_empty(self, seat: str) -> bool:
+        """An engine says that nobody sits at ``seat``; whether anybody had joined there."""
+        try:
+            return bool(self._supervisor.call("empty", seat))
+        except BusError:
+            return self._ended.is_set()
+
+    def fail(self, text: str) -> None:
+        """An engine says that it cannot keep any worker."""
+        self._worker_failure = text
+        self._stop("failed", text)
+
+    def write(self, text: str) -> None:
+        """Show a line that a worker printed."""
+        self._monitor.write(text)
+
+    def on_end(self, reason: str, message: str) -> None:
+        """The bus says that the run is over."""
+        self._ending = (reason, message)
+        self._ended.set()
+
+    def on_death(self, error: BusError) -> None:
+        """The bus process has ended by itself."""
+        self._error = error
+        self._ended.set()
+
+    # --- the run's own thread ------------------------------------------------
+
+    def _stop(self, reason: str, message: str) -> None:
+        try:
+            self._supervisor.tell("stop", reason, message)
+        except BusError:
+            self._logger.debug("the bus is gone already")
+
+    def _watch(self) -> None:
+        """Follow the run to its end; whatever happens, the result or an error is there."""
+        try:
+            warned = False
+            while not self._ended.wait(REFRESH_S):
+                status = self._status()
+                if status is not None:
+                    self._monitor.update(status)
+                    if not warned and not status["joined"] and status["elapsed_s"] > _NO_WORKER_S:
+                        warned = True
+                        self._logger.warning(
+                            "no worker has joined for %.0f s; are there free slots for %s?",
+                            status["elapsed_s"],
+                            self._engine.describe(),
+                        )
+                if self._hurry.is_set():
+                    self._engine.close(0.0)
+            self._engine.close(0.0 if self._hurry.is_set() else _GRACE_S)
+            if self._error is None:
+                self._collect()
+        except AshaBusError as error:
+            self._error = error
+        except Exception as error:  # a bug of ours must not leave result() waiting
+            self._logger.exception("the run's thread failed")
+            self._error = AshaBusError(f"the run's thread failed: {error!r}")
+        finally:
+            self._supervisor.close()
+            self._monitor.finish(self._result)
+            self._finished.set()
+
+    def _status(self) -> dict[str, Any] | None:
+        try:
+            status: dict[str, Any] = self._supervisor.call("status")
+        except BusError as error:
+            self._logger.debug("no status: %s", error)  # on_death tells the reason
+            return None
+        for trial, level, text in status["logs"]:
+            self._logger.log(_LEVELS[level], "trial %d: %s", trial, text)
+        return status
+
+    def _collect(self) -> None:
+        """Fetch the trials and make the result of them."""
+        status = self._status()
+        if status is None:
+            raise BusError("the bus ended before the result was fetched")
+        rows: list[Any] = []
+        while len(rows) < status["trials"]:
+            rows += self._supervisor.call("rows", len(rows))
+        space = self._plan.space
+        reason, message = self._ending
+        result = Result(
+            name=self.name,
+            mode=self._plan.settings.mode,
+            seed=self.seed,
+            space=space,
+            trials=[TrialRecord.from_row(row, space) for row in rows],
+            reason=reason,
+            message=message,
+            elapsed_s=status["elapsed_s"],
+            bus=BusReport.from_status(status),
+        )
+        if self._worker_failure is not None and not status["joined"]:
+            raise WorkerError(self._worker_failure)
+        self._check_failures(result)
+        self._result = result
+
+    def _check_failures(self, result: Result) -> None:
+        failed = [t for t in result.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
+        if failed and len(failed) == len(result.trials):
+            self._result = result  # for the monitor; result() raises
+            first = min(failed, key=lambda trial: trial.end_time or 0)
+            raise AllTrialsFailed(
+                f"all {len(failed)} trials failed; the first was trial {first.id} with params "
+                f"{first.params!r}:\n{first.error}",
+                result,
+            )

@@ -1,0 +1,47 @@
+"""The bus process: ``python -m asha_bus.driver``, its settings and keys on stdin.
+
+It ends when its parent closes the pipe or dies.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+
+from asha_bus.core.events import RunSettings
+from asha_bus.driver.auth import Keys
+from asha_bus.driver.control import PipeEnd, read
+from asha_bus.driver.router import Router
+
+
+def main() -> int:
+    """Read the settings, serve, and end with the supervisor."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
+    # unbuffered: the frames after the first are read from the descriptor itself
+    with open(0, "rb", buffering=0, closefd=False) as stream:
+        setup = read(stream)
+    if setup is None:
+        return 0
+    pipe = PipeEnd(0, os.dup(1))
+    os.dup2(2, 1)  # whatever prints here must not get into the frames
+    try:
+        router = Router(
+            RunSettings.from_plain(setup["settings"]),
+            Keys(*setup["keys"]),
+            setup["host"],
+            setup["port"],
+            pipe,
+        )
+    except OSError as error:
+        pipe.send(("failed", error.strerror or str(error)))
+        return 1
+    pipe.send(("ready", router.endpoint))
+    router.run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,79 @@
+"""What an engine is: it keeps the seats of a run filled with workers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+#: So many workers in a row that end before they joined the run are too many.
+MAX_FAILED_STARTS = 5
+#: The pause before a seat is filled again: at first, doubling for each failed start.
+_PAUSE_FIRST_S = 0.1
+_PAUSE_LAST_S = 10.0
+
+
+class Hooks(NamedTuple):
+    """What an engine tells the run. Called from the engine's threads.
+
+    ``seat_empty(seat)`` says that whoever sat there is gone, and returns whether
+    anybody had joined from it. ``fail(text)`` ends the run: no worker can be kept.
+    ``write(text)`` shows a line that a worker printed.
+    """
+
+    seat_empty: Callable[[str], bool]
+    fail: Callable[[str], None]
+    write: Callable[[str], None]
+
+
+class Engine(ABC):
+    """Starts workers, starts them again when they end early, and ends them."""
+
+    @property
+    @abstractmethod
+    def host(self) -> str:
+        """The address of this machine under which the workers reach the bus."""
+
+    @abstractmethod
+    def dumps(self, value: Any) -> bytes:
+        """Pickle ``value`` as it will be on its way to the workers."""
+
+    @abstractmethod
+    def worker_count(self, wanted: int | None) -> int:
+        """How many workers to start: ``wanted``, or as many as there is room for.
+
+        Raises `InvalidArgument` where there is no room for so many.
+        """
+
+    @abstractmethod
+    def preflight(self, address: Any) -> None:
+        """Check that workers can be started and reach the bus at ``address``.
+
+        Raises `WorkerError` or `BusError` that say what to do.
+        """
+
+    @abstractmethod
+    def start(self, job: Any, workers: int, hooks: Hooks) -> None:
+        """Fill the seats; returns at once. ``job`` is what each worker gets."""
+
+    @abstractmethod
+    def close(self, grace_s: float) -> None:
+        """The run is over: wait ``grace_s`` seconds for the workers to end, then end them."""
+
+    @abstractmethod
+    def describe(self) -> str:
+        """The workers in a few words, for the log."""
+
+
+class Restarts:
+    """How soon a seat is filled again, and when it is given up."""
+
+    def __init__(self) -> None:
+        self._failed = 0
+
+    def pause_s(self, joined: bool) -> float | None:
+        """Seconds until the next start; None: it failed too often without joining."""
+        self._failed = 0 if joined else self._failed + 1
+        if self._failed > MAX_FAILED_STARTS:
+            return None
+        return min(_PAUSE_FIRST_S * 2.0**self._failed, _PAUSE_LAST_S)

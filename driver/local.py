@@ -1,0 +1,138 @@
+"""The local engine: workers are processes of this machine, without a JVM."""
+
+from __future__ import annotations
+
+import collections
+import logging
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from typing import IO, Any
+
+import cloudpickle
+
+from asha_bus.driver import process
+from asha_bus.driver.engine import Engine, Hooks, Restarts
+
+logger = logging.getLogger("asha_bus")
+
+#: So many last lines of a worker's output are shown when it cannot start.
+_OUTPUT_LINES = 30
+#: A worker that ignores the end of the run gets SIGTERM, and SIGKILL after this time.
+_TERMINATE_S = 1.0
+#: After a worker's end, its last output is waited for so long.
+_LAST_OUTPUT_S = 0.5
+
+
+class LocalEngine(Engine):
+    """Workers that are processes, each with its share of the cores."""
+
+    def __init__(self) -> None:
+        self._closing = threading.Event()
+        self._lock = threading.Lock()
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._seats: list[threading.Thread] = []
+
+    @property
+    def host(self) -> str:
+        return "127.0.0.1"
+
+    def dumps(self, value: Any) -> bytes:
+        pickled: bytes = cloudpickle.dumps(value)
+        return pickled
+
+    def worker_count(self, wanted: int | None) -> int:
+        return wanted or len(os.sched_getaffinity(0))
+
+    def preflight(self, address: Any) -> None:
+        """Local workers share this machine and its packages: there is nothing to check."""
+
+    def start(self, job: Any, workers: int, hooks: Hooks) -> None:
+        self._job = self.dumps(job)
+        self._hooks = hooks
+        share = str(max(self.worker_count(None) // workers, 1))
+        self._env = {
+            "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share),
+            "PYTHONUNBUFFERED": "1",  # what an objective prints is seen at once
+        }
+        self._seats = [
+            threading.Thread(
+                target=self._keep, args=(index,), name=f"asha-bus-seat-{index}", daemon=True
+            )
+            for index in range(workers)
+        ]
+        for seat in self._seats:
+            seat.start()
+
+    def describe(self) -> str:
+        return f"{len(self._seats)} local processes"
+
+    def close(self, grace_s: float) -> None:
+        self._closing.set()
+        deadline = time.monotonic() + grace_s
+        for end in (subprocess.Popen.terminate, subprocess.Popen.kill):
+            for seat in self._seats:
+                seat.join(max(deadline - time.monotonic(), 0))
+            with self._lock:
+                for worker in self._processes.values():
+                    end(worker)
+            deadline = time.monotonic() + _TERMINATE_S
+        for seat in self._seats:
+            seat.join()
+
+    def _keep(self, index: int) -> None:
+        """Keep the seat ``index`` filled until the run is over."""
+        restarts = Restarts()
+        number = 0
+        while not self._closing.is_set():
+            number += 1
+            seat = f"{index}.{number}"
+            status, output = self._work(index, seat)
+            if self._closing.is_set():
+                return
+            joined = self._hooks.seat_empty(seat)
+            if status == 0 and joined:
+                return  # there was nothing left to do
+            pause_s = restarts.pause_s(joined)
+            if pause_s is None:
+                self._hooks.fail(
+                    f"a local worker could not be started; the last one ended with status "
+                    f"{status}:\n{output}"
+                )
+                return
+            logger.info("worker %s ended with status %s: started again", seat, status)
+            self._closing.wait(pause_s)
+
+    def _work(self, index: int, seat: str) -> tuple[int, str]:
+        """Run one worker; its exit status and the end of its output."""
+        with self._lock:
+            if self._closing.is_set():
+                return 0, ""
+            worker = process.start("asha_bus.executor", self._env, stderr=subprocess.STDOUT)
+            self._processes[index] = worker
+        assert worker.stdin is not None and worker.stdout is not None
+        setup = {"seat": seat, "sys_path": [os.path.abspath(entry) for entry in sys.path]}
+        try:
+            with worker.stdin as stdin:
+                stdin.write(pickle.dumps(setup) + self._job)
+        except BrokenPipeError:
+            logger.debug("worker %s ended before it had its job", seat)
+        last = collections.deque[str](maxlen=_OUTPUT_LINES)
+        reader = threading.Thread(target=self._forward, args=(worker.stdout, last), daemon=True)
+        reader.start()
+        status = worker.wait()
+        # a process that the objective left behind may hold the pipe open for long
+        reader.join(_LAST_OUTPUT_S)
+        with self._lock:
+            del self._processes[index]
+        return status, "\n".join(last)
+
+    def _forward(self, stdout: IO[bytes], last: collections.deque[str]) -> None:
+        with stdout:
+            for line in stdout:
+                text = line.decode(errors="replace").rstrip("\n")
+                last.append(text)
+                self._hooks.write(text)

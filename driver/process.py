@@ -1,0 +1,55 @@
+"""How asha-bus starts Python processes of its own."""
+
+from __future__ import annotations
+
+import os
+import site
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import asha_bus
+
+_WITHOUT_SAFE_PATH = (
+    "import sys; sys.path.pop(0); import runpy; "
+    "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+)
+
+
+def command(module: str) -> list[str]:
+    """The command line that runs ``module`` without the current folder on sys.path."""
+    if sys.version_info >= (3, 11):
+        return [sys.executable, "-P", "-m", module]
+    return [sys.executable, "-c", _WITHOUT_SAFE_PATH.format(module=module)]
+
+
+def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment, such that a child finds the same asha_bus.
+
+    An installed package is found anyway; one that was put on sys.path (a zip, a
+    folder) is made known by PYTHONPATH.
+    """
+    env = {**os.environ, **(changes or {})}
+    package = Path(asha_bus.__file__).resolve().parent
+    root = str(package.parent)
+    is_mapped = not (package / "driver").exists() and package.suffix != ".zip"
+    installed = {os.path.realpath(path) for path in (*site.getsitepackages(), site.USER_SITE or "")}
+    if root not in installed and not (is_mapped and package.is_dir()):
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, (root, env.get("PYTHONPATH"))))
+    return env
+
+
+def start(
+    module: str, env: Mapping[str, str] | None = None, *, stderr: Any = None
+) -> subprocess.Popen[bytes]:
+    """Run ``module`` in a session of its own, so that Ctrl-C is for this process alone."""
+    return subprocess.Popen(
+        command(module),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=environment(env),
+        start_new_session=True,
+    )

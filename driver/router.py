@@ -1,0 +1,222 @@
+"""The bus: one blocking loop that receives, lets the `Experiment` decide, and replies."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket as sockets
+import time
+from dataclasses import asdict
+from typing import Any
+
+import zmq
+
+from asha_bus import wire
+from asha_bus.core.errors import RemoteProtocolError
+from asha_bus.core.events import (
+    Draw,
+    Effect,
+    Event,
+    Received,
+    RunSettings,
+    SeatEmpty,
+    Send,
+    Stalled,
+    StopRun,
+    Suggested,
+)
+from asha_bus.core.experiment import Experiment
+from asha_bus.core.latency import Latencies, merged
+from asha_bus.core.trial import Trial
+from asha_bus.driver.auth import Gatekeeper, Keys
+from asha_bus.driver.control import PipeEnd
+
+logger = logging.getLogger("asha_bus.bus")
+
+#: The loop turns at least so often, to see whether the parent is still there.
+_TURN_S = 1.0
+#: A turn that took this much longer means that the process did not run.
+_STALL_S = 0.5
+#: At most so many messages are taken before the answers leave.
+_BATCH = 256
+#: Trials per answer to ``rows``.
+_ROWS = 500
+
+
+class Router:
+    """Owns the sockets and drives one `Experiment`. Everything happens in one thread."""
+
+    def __init__(
+        self, settings: RunSettings, keys: Keys, host: str, port: int, pipe: PipeEnd
+    ) -> None:
+        self._pipe = pipe
+        self._parent = os.getppid()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._gatekeeper = Gatekeeper(self._context, keys.client_public)
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.setsockopt(zmq.LINGER, 500)
+        self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BODY_BYTES)
+        self._socket.setsockopt(zmq.BACKLOG, 1_000)
+        self._socket.curve_server = True
+        self._socket.curve_publickey = keys.server_public
+        self._socket.curve_secretkey = keys.server_secret
+        self._socket.zap_domain = b"asha-bus"
+        self.endpoint = _bind(self._socket, host, port)
+        self._rejected = 0
+        self._latencies = Latencies()
+        self._wall_offset = time.time() - time.monotonic()
+        self._experiment = Experiment(settings, time.monotonic())
+
+    def run(self) -> None:
+        """Serve until the supervisor closes the pipe or is gone."""
+        self._carry_out(self._experiment.start())
+        turned = time.monotonic()
+        while not self._pipe.is_closed and os.getppid() == self._parent:
+            deadline = self._experiment.next_deadline()
+            now = time.monotonic()
+            patience = _TURN_S if deadline is None else min(max(deadline - now, 0), _TURN_S)
+            waiting: list[tuple[Any, int]] = [
+                (self._socket, zmq.POLLIN),
+                (self._pipe.read_fd, zmq.POLLIN),
+            ]
+            if self._pipe.wants_write:
+                waiting.append((self._pipe.write_fd, zmq.POLLOUT))
+            ready = {where for where, _ in zmq.zmq_poll(waiting, int(patience * 1000) + 1)}
+            now = time.monotonic()
+            stalled = now - turned - _TURN_S
+            turned = now
+            if stalled > _STALL_S:
+                self._handle(Stalled(stalled), now)
+            if self._socket in ready:
+                self._serve()
+            if self._pipe.read_fd in ready:
+                for frame in self._pipe.frames():
+                    self._obey(*frame)
+            if self._pipe.wants_write:
+                self._pipe.flush()
+            # what is there was heard first: nobody's lease ends for our own slowness
+            if deadline is not None and now >= deadline:
+                self._carry_out(self._experiment.tick(now))
+        self._socket.close()
+        self._context.term()
+
+    def _serve(self) -> None:
+        """Take what has arrived, answer it, and return."""
+        receive, experiment = self._socket.recv_multipart, self._experiment
+        for _ in range(_BATCH):
+            frames = receive(zmq.NOBLOCK)
+            started = time.monotonic()
+            if len(frames) != 2:
+                self._rejected += 1
+            else:
+                try:
+                    sender, message = frames[0].decode(), wire.decode_from_worker(frames[1])
+                except (RemoteProtocolError, UnicodeDecodeError) as error:
+                    self._rejected += 1
+                    logger.debug("a message was dropped: %s", error)
+                else:
+                    self._carry_out(experiment.handle(Received(sender, message), started))
+                    self._latencies.add(time.monotonic() - started)
+            if not self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+                return
+
+    def _handle(self, event: Event, now: float) -> None:
+        self._carry_out(self._experiment.handle(event, now))
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        for effect in effects:
+            if isinstance(effect, Send):
+                try:
+                    self._socket.send_multipart(
+                        (effect.to.encode(), wire.encode(effect.message)), zmq.NOBLOCK
+                    )
+                except zmq.Again:  # the peer does not read: it will ask again
+                    self._rejected += 1
+            elif isinstance(effect, Draw):
+                self._pipe.send(("draw", effect.first, effect.count))
+            else:
+                self._pipe.send(("ended", effect.reason, effect.message))
+
+    # --- the supervisor's verbs ----------------------------------------------
+
+    def _obey(self, number: int, verb: str, *arguments: Any) -> None:
+        value = getattr(self, f"_obey_{verb}")(*arguments)
+        if number:
+            self._pipe.send(("reply", number, value))
+
+    def _obey_points(self, first: int, points: tuple[tuple[float, ...], ...]) -> None:
+        self._handle(Suggested(first, points), time.monotonic())
+
+    def _obey_stop(self, reason: str, message: str) -> None:
+        self._handle(StopRun(reason, message), time.monotonic())
+
+    def _obey_empty(self, seat: str) -> bool:
+        """A seat is empty; whether anybody had ever joined from it."""
+        joined = self._experiment.roster.at(seat) is not None
+        self._handle(SeatEmpty(seat), time.monotonic())
+        return joined
+
+    def _obey_status(self) -> dict[str, Any]:
+        """What a monitor shows, in a few plain numbers."""
+        experiment = self._experiment
+        table, roster = experiment.table, experiment.roster
+        now = time.monotonic()
+        leader = table.leader
+        logs = list(experiment.logs)
+        experiment.logs.clear()
+        return {
+            "now": now + self._wall_offset,
+            "elapsed_s": now - experiment.started,
+            "states": {state.value: count for state, count in table.states.items()},
+            "finished": table.finished,
+            "trials": len(table),
+            "counters": asdict(experiment.counters),
+            "leader": None if leader is None else self._row(leader),
+            "workers": roster.active,
+            "joined": len(roster.workers),
+            "logs": logs,
+            "busy": experiment.busy_window or roster.busy(now),
+            "latency": merged([worker.latency for worker in roster.workers.values()]),
+            "server_latency": self._latencies.to_counts(),
+            "router_cpu_s": time.thread_time(),
+            "process_cpu_s": time.process_time(),
+            "rejected": self._rejected,
+            "strangers": self._gatekeeper.refused,
+        }
+
+    def _obey_rows(self, first: int) -> list[tuple[Any, ...]]:
+        """Some trials from number ``first`` on; fewer than all of them."""
+        return [self._row(trial) for trial in self._experiment.table.trials[first : first + _ROWS]]
+
+    def _row(self, trial: Trial) -> tuple[Any, ...]:
+        offset = self._wall_offset
+        return (
+            trial.id,
+            trial.point,
+            trial.seed,
+            trial.bracket,
+            trial.state.value,
+            trial.attempt,
+            trial.worker,
+            trial.metric,
+            trial.best_metric,
+            trial.resource,
+            trial.extras,
+            trial.error,
+            [tuple(record) for record in trial.rungs],
+            None if trial.start_time is None else trial.start_time + offset,
+            None if trial.end_time is None else trial.end_time + offset,
+        )
+
+
+def _bind(socket: zmq.Socket[bytes], host: str, port: int) -> str:
+    """Bind to ``host``; the endpoint as others reach it. OSError where that fails."""
+    address = sockets.getaddrinfo(host, None, sockets.AF_INET, sockets.SOCK_STREAM)[0][4][0]
+    try:
+        socket.bind(f"tcp://{address}:{port or '*'}")
+    except zmq.ZMQError as error:
+        raise OSError(error.errno, f"cannot bind to {host}:{port}: {error}") from error
+    bound = socket.getsockopt(zmq.LAST_ENDPOINT)
+    assert isinstance(bound, bytes)
+    return f"tcp://{host}:{bound.decode().rpartition(':')[2]}"

@@ -1,0 +1,304 @@
+"""The Spark engine: workers are long-lived tasks, each seat kept by a job of its own."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from pyspark import InheritableThread, SparkContext
+from pyspark import cloudpickle as spark_pickle
+from pyspark.sql import SparkSession
+
+import asha_bus
+from asha_bus.core.errors import BusError, InvalidArgument, WorkerError
+from asha_bus.driver.engine import Engine, Hooks, Restarts
+from asha_bus.driver.ship import make_zip
+
+logger = logging.getLogger("asha_bus")
+
+#: Up to so many workers each have a job of their own, so that one's end takes no
+#: other along; beyond, workers share jobs evenly.
+_MAX_JOBS = 32
+
+#: An executor must reach the bus and be answered within this time.
+_PING_TIMEOUT_S = 5.0
+
+#: Executors may register some time after the session was made.
+_SLOTS_TIMEOUT_S = 60.0
+_SLOTS_PAUSE_S = 0.5
+
+#: After its cancel, Spark kills a Python worker within some 3 s.
+_CANCEL_TIMEOUT_S = 15.0
+
+#: So much of an error's text is shown.
+_ERROR_LINES = 40
+
+#: What every executor needs besides asha_bus: the package and its module.
+_NEEDED = {"pyzmq": "zmq", "msgpack": "msgpack"}
+
+
+class SparkEngine(Engine):
+    """Workers that are tasks of ``spark``, or of the active session, or of a new one.
+
+    ``task(job, seat)`` is what runs in a task, and ``ping(address, name, timeout_s)``
+    tells there whether the bus can be reached.
+    """
+
+    def __init__(
+        self,
+        spark: SparkSession | None,
+        *,
+        name: str,
+        task: Callable[[Any, str], Iterator[str]],
+        ping: Callable[[Any, str, float], bool],
+    ) -> None:
+        self._session = _session(spark)
+        self._context: SparkContext = self._session.sparkContext
+        self._name = name
+        self._task = task
+        self._ping = ping
+        self._tag = f"asha-bus-{name}-{os.urandom(4).hex()}"
+        self._closing = threading.Event()
+        self._jobs: list[threading.Thread] = []
+        self._workers = 0
+
+    @property
+    def host(self) -> str:
+        if self._context.master.startswith("local"):
+            return "127.0.0.1"  # the executors are on this machine
+        host: str = self._context.getConf().get("spark.driver.host") or "127.0.0.1"
+        return host
+
+    def dumps(self, value: Any) -> bytes:
+        pickled: bytes = spark_pickle.dumps(value)
+        return pickled
+
+    def worker_count(self, wanted: int | None) -> int:
+        dynamic = self._context.getConf().get("spark.dynamicAllocation.enabled") == "true"
+        if dynamic:
+            return wanted or max(self._slots(), 1)
+        slots = self._wait_for_slots(wanted or 1)
+        if slots == 0:
+            raise WorkerError(
+                f"Spark has no slot for a task after {_SLOTS_TIMEOUT_S:g} s; are there executors, "
+                f"and do they have as many cores as spark.task.cpus asks for?"
+            )
+        if wanted is not None and wanted > slots:
+            raise InvalidArgument(
+                f"workers={wanted} are more than the {slots} task slots that Spark has now; "
+                f"the surplus would wait for ever. Lower workers, or give Spark more cores"
+            )
+        return wanted or slots
+
+    def preflight(self, address: Any) -> None:
+        host, python, missing, version = self._run_once(_probe(_NEEDED))
+        if missing:
+            raise WorkerError(
+                f"the executor on {host} lacks {' and '.join(missing)} in its Python {python}. "
+                f"There: {python} -m pip install {' '.join(missing)}. Or point PYSPARK_PYTHON "
+                f"at a Python that has them"
+            )
+        if version != asha_bus.__version__:
+            logger.info("asha_bus %s on the executors: shipping this one", version or "is not")
+            self._context.addPyFile(make_zip())
+        ping = partial(self._ping, address, f"preflight-{self._tag}", _PING_TIMEOUT_S)
+        if not self._run_once(ping):
+            raise BusError(
+                f"the executor on {host} could not reach the bus at {address.endpoint} within "
+                f"{_PING_TIMEOUT_S:g} s. Set BusOptions(host=...) to an address of this driver "
+                f"that executors can reach, and port=... to one that no firewall blocks"
+            )
+
+    def start(self, job: Any, workers: int, hooks: Hooks) -> None:
+        work = _unpacked(self.dumps(partial(self._task, job)))
+        self._hooks = hooks
+        self._workers = workers
+        jobs = min(workers, _MAX_JOBS)
+        for index in range(jobs):
+            tasks = workers // jobs + (index < workers % jobs)
+            # inherits the caller's scheduler pool, and frees its JVM thread at its end
+            thread = InheritableThread(
+                target=self._keep,
+                args=(work, index, tasks),
+                name=f"asha-bus-job-{index}",
+                daemon=True,
+            )
+            self._jobs.append(thread)
+            thread.start()
+
+    def describe(self) -> str:
+        return f"{self._workers} tasks on {self._context.master}"
+
+    def close(self, grace_s: float) -> None:
+        self._closing.set()
+        if self._join(grace_s):
+            return
+        try:
+            self._context.cancelJobsWithTag(self._tag)
+        except Exception as error:  # the context may be stopped, with any error of py4j
+            logger.debug("the jobs could not be cancelled: %r", error)
+        if not self._join(_CANCEL_TIMEOUT_S):
+            logger.warning("some tasks of %s did not end; see Spark's UI", self._name)
+
+    # --- one job -------------------------------------------------------------
+
+    def _keep(self, work: Callable[[str], Iterator[str]], index: int, tasks: int) -> None:
+        """Keep a job of ``tasks`` workers going until the run is over."""
+        restarts = Restarts()
+        number = 0
+        while not self._closing.is_set():
+            number += 1
+            seat = f"{index}.{number}"
+            failure = self._run_job(work, seat, tasks)
+            joined = [self._hooks.seat_empty(f"{seat}.{partition}") for partition in range(tasks)]
+            if self._closing.is_set() or (failure is None and all(joined)):
+                return
+            if self._is_stopped():
+                self._hooks.fail("the Spark session was stopped while the run was going on")
+                return
+            pause_s = restarts.pause_s(any(joined))
+            if pause_s is None:
+                self._hooks.fail(f"a Spark task could not be started: {failure}")
+                return
+            logger.info("the job of worker %s ended (%s): started again", seat, failure)
+            self._closing.wait(pause_s)
+
+    def _run_job(self, work: Callable[[str], Iterator[str]], seat: str, tasks: int) -> str | None:
+        """Run one job to its end; what was wrong, or None."""
+        try:
+            self._label(f"asha-bus {self._name}: worker {seat}")
+            # the lambda names nothing of this module: executors need not have it
+            self._context.parallelize(range(tasks), tasks).mapPartitions(
+                lambda _: work(seat)
+            ).collect()
+        except Exception as error:  # an aborted job, a stopped context: any error of py4j
+            return _reason(error)
+        return None
+
+    def _run_once(self, function: Callable[[], Any]) -> Any:
+        """Run ``function`` in one task and return what it returns."""
+        call = _unpacked(self.dumps(function))
+        try:
+            self._label(f"asha-bus {self._name}: preflight")
+            return self._context.parallelize([0], 1).mapPartitions(lambda _: [call()]).collect()[0]
+        except Exception as error:  # an aborted job, a stopped context: any error of py4j
+            raise WorkerError(f"Spark could not run a first task: {_reason(error)}") from error
+        finally:
+            self._unlabel()
+
+    def _label(self, description: str) -> None:
+        self._context.addJobTag(self._tag)
+        self._context.setJobDescription(description)
+
+    def _unlabel(self) -> None:
+        """Leave no label behind in the user's own thread."""
+        if not self._is_stopped():
+            self._context.removeJobTag(self._tag)
+            self._context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]
+
+    # --- the context ---------------------------------------------------------
+
+    def _join(self, timeout_s: float) -> bool:
+        deadline = time.monotonic() + timeout_s
+        for thread in self._jobs:
+            thread.join(max(deadline - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._jobs)
+
+    def _is_stopped(self) -> bool:
+        try:
+            jsc = self._context._jsc
+            return jsc is None or bool(jsc.sc().isStopped())
+        except Exception:  # a JVM that is gone answers with any error of py4j
+            return True
+
+    def _slots(self) -> int:
+        scala = self._context._jsc.sc()
+        profile = scala.resourceProfileManager().defaultResourceProfile()
+        return int(scala.maxNumConcurrentTasks(profile))
+
+    def _wait_for_slots(self, wanted: int) -> int:
+        """The number of task slots once it is at least ``wanted``, or does not grow any more."""
+        deadline = time.monotonic() + _SLOTS_TIMEOUT_S
+        slots = self._slots()
+        if self._context.master.startswith("local["):
+            return slots
+        while time.monotonic() < deadline:
+            time.sleep(_SLOTS_PAUSE_S)
+            before, slots = slots, self._slots()
+            if slots == before > 0:
+                break
+        return slots
+
+
+def _session(spark: SparkSession | None) -> SparkSession:
+    """The session to use; InvalidArgument for what is none."""
+    if spark is None:
+        # a session of our own runs its tasks with this very Python
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
+    if not isinstance(spark, SparkSession):
+        kind = type(spark)
+        hint = "Spark Connect is not supported; use a classic session, or engine='local'"
+        if "connect" not in kind.__module__:
+            hint = "give a SparkSession, or None for the active one"
+        raise InvalidArgument(f"spark is a {kind.__module__}.{kind.__name__}: {hint}")
+    return spark
+
+
+def _unpacked(pickled: bytes) -> Callable[..., Any]:
+    """The function in ``pickled``, looked for among installed and shipped packages first.
+
+    A Python worker has its current folder at the head of sys.path, where a folder
+    named asha_bus would hide the package.
+    """
+
+    def call(*arguments: Any) -> Any:
+        import os
+        import sys
+        from pickle import loads
+
+        here = [entry for entry in sys.path if os.path.abspath(entry) == os.getcwd()]
+        sys.path[:] = [entry for entry in sys.path if entry not in here] + here
+        return loads(pickled)(*arguments)
+
+    return call
+
+
+def _probe(needed: dict[str, str]) -> Callable[[], tuple[str, str, list[str], str | None]]:
+    """A function that tells about an executor, using nothing that may be missing there."""
+
+    def probe() -> tuple[str, str, list[str], str | None]:
+        import importlib
+        import socket
+        import sys
+
+        missing = []
+        for package, module in needed.items():
+            try:
+                importlib.import_module(module)
+            except ImportError:
+                missing.append(package)
+        version = None
+        try:
+            importlib.import_module("asha_bus.executor")
+            version = importlib.import_module("asha_bus").__version__
+        except ImportError:
+            pass
+        return socket.gethostname(), sys.executable, missing, version
+
+    return probe
+
+
+def _reason(error: Exception) -> str:
+    """The essence of an error of Spark: its Python traceback, or else its first words."""
+    text = str(error)
+    _, found, rest = text.partition("Traceback (most recent call last)")
+    text = (found + rest if found else text).partition("\n\tat ")[0]
+    lines = text.strip().splitlines() or [repr(error)]
+    return "\n".join(lines if len(lines) <= _ERROR_LINES else [*lines[:5], "...", *lines[-30:]])

@@ -1,0 +1,43 @@
+"""A worker as a local process: ``python -m asha_bus.executor``, its job on stdin.
+
+The parent, which is the user's own process, writes two pickles: what is needed to
+find the user's modules, then the job itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import sys
+
+from asha_bus.core.errors import BusError
+from asha_bus.executor.task import work
+
+
+def main() -> int:
+    """Read the job and work; the exit status is 0 after a regular end."""
+    parent = os.getppid()
+    setup = pickle.load(sys.stdin.buffer)
+    sys.path.extend(entry for entry in setup["sys_path"] if entry not in sys.path)
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
+    job = pickle.load(sys.stdin.buffer)
+    # the objective must not read what is left of this pipe
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    try:
+        work(
+            job,
+            seat=setup["seat"],
+            name=f"local-{setup['seat']}",
+            is_orphan=lambda: os.getppid() != parent,
+        )
+    except BusError as error:
+        logging.getLogger("asha_bus.executor").error("%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,238 @@
+"""The worker's sockets: requests from the objective's thread, heartbeats from another."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import zmq
+
+from asha_bus import wire
+from asha_bus.core import messages as m
+from asha_bus.core.errors import AshaBusError, BusError, RemoteProtocolError
+from asha_bus.core.latency import Latencies
+from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker
+from asha_bus.executor.interrupt import Interrupter
+
+logger = logging.getLogger("asha_bus.executor")
+
+#: A closing worker tries so long to get its last messages out.
+_LINGER_MS = 200
+
+#: What a worker does whose driver is gone: seconds to the interrupt and to its end.
+ORPHANED = m.Interrupt(0.0, 5.0)
+
+
+@dataclass(frozen=True)
+class BusAddress:
+    """Where the bus is, and the keys to it. The secret key stays out of the repr."""
+
+    run: str
+    endpoint: str
+    server_key: bytes
+    client_key: bytes
+    client_secret: bytes = field(repr=False)
+    bus_timeout_s: float = 60.0
+
+
+def connect(
+    context: zmq.Context[zmq.Socket[bytes]], address: BusAddress, identity: str
+) -> zmq.Socket[bytes]:
+    """A DEALER to the bus, encrypted, under ``identity``."""
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.IDENTITY, identity.encode())
+    socket.setsockopt(zmq.LINGER, _LINGER_MS)
+    socket.setsockopt(zmq.IMMEDIATE, 0)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
+    socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BODY_BYTES)
+    socket.curve_serverkey = address.server_key
+    socket.curve_publickey = address.client_key
+    socket.curve_secretkey = address.client_secret
+    socket.connect(address.endpoint)
+    return socket
+
+
+def ping(address: BusAddress, identity: str, timeout_s: float) -> bool:
+    """Whether a message to the bus and back takes at most ``timeout_s``."""
+    with zmq.Context() as context, connect(context, address, identity) as socket:
+        socket.send(wire.encode(m.Ping(1)))
+        if not socket.poll(int(timeout_s * 1000)):
+            return False
+        return wire.decode_to_worker(socket.recv()) == m.Pong(1)
+
+
+def send_or_drop(socket: zmq.Socket[bytes], message: m.OneWay) -> None:
+    """Send a message that may be lost, without ever blocking."""
+    try:
+        socket.send(wire.encode(message), zmq.NOBLOCK)
+    except zmq.Again:
+        logger.debug("the bus does not keep up: a %s was dropped", type(message).__name__)
+
+
+def decode_or_drop(body: bytes) -> m.ToWorker | None:
+    """The message of the bus in ``body``; None, with a warning, if there is none."""
+    try:
+        return wire.decode_to_worker(body)
+    except RemoteProtocolError as error:
+        logger.warning("a message of the bus was dropped: %s", error)
+        return None
+
+
+class Client:
+    """The I/O half of a worker: carries the requests of `Worker` over a socket.
+
+    Every request is repeated until it is answered, for as long as the bus was not
+    silent for ``bus_timeout_s``; then `BusError` is raised.
+    """
+
+    def __init__(self, address: BusAddress, worker: Worker, name: str) -> None:
+        self.worker = worker
+        self.latencies = Latencies()
+        self._address = address
+        self._name = name
+        self._pid = os.getpid()
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = connect(self._context, address, name)
+        self._heard = time.monotonic()
+
+    def join(self) -> None:
+        """Say HELLO and wait to be welcomed."""
+        self.ask(self.worker.hello())
+
+    def ask(self, request: m.Request) -> m.Reply:
+        """Send ``request`` and return its answer, repeating it as often as it takes."""
+        self._check_process()
+        body = wire.encode(request)
+        started = time.monotonic()
+        patience, waited = RETRY_FIRST_S, False
+        self._socket.send(body)
+        while True:
+            if not self._socket.poll(int(patience * 1000)):
+                silent = time.monotonic() - self._heard
+                if silent > self._address.bus_timeout_s:
+                    raise BusError(
+                        f"the bus at {self._address.endpoint} was silent for {silent:.0f} s; "
+                        f"the driver is probably gone"
+                    )
+                patience = min(2 * patience, RETRY_LAST_S)
+                self._socket.send(body)
+                continue
+            message = decode_or_drop(self._socket.recv())
+            if message is None:
+                continue
+            self._heard = time.monotonic()
+            waited = waited or isinstance(message, m.Wait)
+            reply = self.worker.receive(message)
+            if isinstance(reply, m.Refused):
+                raise BusError(f"the bus refused this worker: {reply.text}")
+            if reply is not None:
+                if not waited:
+                    self.latencies.add(self._heard - started)
+                return reply
+
+    def tell(self, message: m.OneWay) -> None:
+        """Send a message that may be lost."""
+        self._check_process()
+        send_or_drop(self._socket, message)
+
+    def heard(self, at: float) -> None:
+        """The bus was heard at ``at`` by the heartbeat socket."""
+        self._heard = max(self._heard, at)
+
+    def silent_s(self) -> float:
+        """For how long the bus has been silent."""
+        return time.monotonic() - self._heard
+
+    def close(self) -> None:
+        """Say good-bye and close the socket."""
+        if os.getpid() == self._pid:
+            self.tell(m.Leave(self.latencies.to_counts()))
+            self._socket.close()
+            self._context.term()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise AshaBusError(
+                f"the bus was used in process {os.getpid()}, a child of worker {self._pid}; "
+                f"report from the process that runs the objective, not from a forked one"
+            )
+
+
+class Heartbeat:
+    """A thread that keeps the lease, and hears of the run's end at any time.
+
+    It drives ``interrupter``. ``is_orphan`` says whether whoever started this
+    worker is gone; then, and when the bus was silent for ``bus_timeout_s``, the
+    objective is interrupted as at the end of a run.
+    """
+
+    def __init__(
+        self,
+        address: BusAddress,
+        client: Client,
+        interrupter: Interrupter,
+        name: str,
+        is_orphan: Callable[[], bool],
+    ) -> None:
+        self._address = address
+        self._client = client
+        self._interrupter = interrupter
+        self._name = name
+        self._is_orphan = is_orphan
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="asha-bus-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin to beat; the worker has joined."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop beating and wait for the thread's end."""
+        self._stopping.set()
+        self._thread.join(timeout=2.0)
+
+    def _beat(self) -> None:
+        beat_s = self._client.worker.beat_s
+        step_ms = int(min(beat_s, 0.1) * 1000)  # stop() and the interrupter wait no longer
+        due = time.monotonic()
+        with zmq.Context() as context:
+            with connect(context, self._address, self._name + m.BEAT_SUFFIX) as socket:
+                socket.setsockopt(zmq.LINGER, 0)
+                while not self._stopping.is_set():
+                    now = time.monotonic()
+                    if now >= due:
+                        counts = self._client.latencies.to_counts()
+                        send_or_drop(socket, m.Beat(counts))
+                        due = now + beat_s
+                    if socket.poll(step_ms):
+                        self._take(socket.recv())
+                    self._watch()
+
+    def _take(self, body: bytes) -> None:
+        message = decode_or_drop(body)
+        if message is not None:
+            now = time.monotonic()
+            self._client.heard(now)
+            if isinstance(message, m.Interrupt):
+                self._end(message, now)
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        silent_s = self._client.silent_s()
+        if not self._interrupter.ordered:
+            if silent_s > self._address.bus_timeout_s:
+                logger.error("the bus was silent for %.0f s: this worker ends", silent_s)
+                self._end(ORPHANED, now)
+            elif self._is_orphan():
+                logger.error("the driver is gone: this worker ends")
+                self._end(ORPHANED, now)
+        self._interrupter.tick(now)
+
+    def _end(self, order: m.Interrupt, now: float) -> None:
+        self._client.worker.must_ask = True
+        self._interrupter.order(order, now)

@@ -1,0 +1,221 @@
+"""Runs objectives: one trial after the other, until the bus says that it is done."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import traceback
+import types
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+from asha_bus.core import messages as m
+from asha_bus.core.errors import BusError, ObjectiveError
+from asha_bus.core.space import Space
+from asha_bus.core.worker import Attempt, Worker, cut
+from asha_bus.executor.client import Client
+from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
+from asha_bus.objective import (
+    INSIDE,
+    Shape,
+    Trial,
+    shape_of,
+    to_extras,
+    to_metric,
+    to_metric_and_extras,
+    to_resource,
+)
+
+logger = logging.getLogger("asha_bus.executor")
+
+#: A stopped objective may ignore so many answers before it is ended by an exception.
+MAX_IGNORED_STOPS = 100
+
+_clock = time.monotonic
+
+
+class RunningTrial(Trial):
+    """The `Trial` that an objective holds while it runs in this worker."""
+
+    def __init__(
+        self, attempt: Attempt, params: dict[str, Any], client: Client, interrupter: Interrupter
+    ) -> None:
+        assignment = attempt.assignment
+        self.id = assignment.trial
+        self.attempt = assignment.attempt
+        self.seed = assignment.seed
+        self.params = params
+        #: Set when the bus could not be reached: the worker must end.
+        self.bus_error: BusError | None = None
+        self._attempt = attempt
+        self._client = client
+        self._worker = client.worker
+        self._interrupter = interrupter
+        self._lock = threading.Lock()  # frameworks may report from threads of their own
+        self._ignored = 0
+
+    @property
+    def should_stop(self) -> bool:
+        return self._attempt.stopped is not None
+
+    def report(self, metric: Any, resource: Any = None, **extras: Any) -> bool:
+        if self._attempt.stopped is not None:
+            self._ignored += 1
+            if self._ignored > MAX_IGNORED_STOPS:
+                raise TrialInterrupted("report() returned False, but the objective went on")
+            return False
+        return self.report_plain(to_metric(metric), to_resource(resource), to_extras(extras))
+
+    def report_plain(self, metric: float, resource: float | None, extras: m.Extras) -> bool:
+        """`report` for what is converted already."""
+        with self._lock:
+            worker = self._worker
+            if resource is not None and resource == self._attempt.resource:
+                self._warn_repeat(resource)
+            request = worker.report(metric, resource, extras, _clock())
+            if request is None:
+                telemetry = worker.telemetry(_clock())
+                if telemetry is not None:
+                    self._client.tell(telemetry)
+            else:
+                self._ask(request)
+        return self._attempt.stopped is None
+
+    def log(self, text: str) -> None:
+        with self._lock:
+            self._client.tell(m.Log(self.id, self.attempt, "info", cut(str(text))))
+
+    def __iter__(self) -> Iterator[int]:
+        for step in count():
+            if self.should_stop:
+                return
+            yield step
+
+    def _ask(self, request: m.Request) -> None:
+        self._interrupter.armed = False
+        self._worker.leave_objective(_clock())
+        try:
+            self._client.ask(request)
+        except BusError as error:
+            self.bus_error = error
+            raise
+        finally:
+            self._worker.enter_objective(_clock())
+            self._interrupter.armed = True
+
+    def _warn_repeat(self, resource: float) -> None:
+        if not self._attempt.warned:
+            self._attempt.warned = True
+            text = f"resource {resource!r} was reported again: the first report counts"
+            self._client.tell(m.Log(self.id, self.attempt, "warning", text))
+
+
+class Runner:
+    """Asks for trials and runs the objective on each of them."""
+
+    def __init__(
+        self,
+        client: Client,
+        interrupter: Interrupter,
+        objective: Callable[..., Any],
+        space: Space,
+    ) -> None:
+        self._client = client
+        self._worker: Worker = client.worker
+        self._interrupter = interrupter
+        self._objective = objective
+        self._shape = shape_of(objective)
+        self._space = space
+
+    def run(self) -> str:
+        """Work until there is nothing left; returns the reason. BusError without a bus."""
+        while self._worker.done is None:
+            if self._worker.upcoming is None:
+                self._client.ask(self._worker.next(_clock()))
+            else:
+                self._run_trial(self._worker.begin())
+        return self._worker.done
+
+    def _run_trial(self, attempt: Attempt) -> None:
+        params = self._space.resolve(attempt.assignment.point)
+        trial = RunningTrial(attempt, params, self._client, self._interrupter)
+        outcome, error = self._call(trial)
+        if trial.bus_error is not None:
+            raise trial.bus_error
+        if attempt.stopped is not None:
+            if error is not None:  # its verdict stands; what went wrong since is said
+                text = f"an error while the stopped trial ended:\n{error}"
+                self._client.tell(m.Log(trial.id, trial.attempt, "warning", cut(text)))
+            self._worker.abandon()
+            return
+        if outcome == "completed" and attempt.metric is None:
+            outcome, error = "failed", self._without_metric()
+        self._client.ask(self._worker.end(outcome, error, _clock()))
+
+    def _call(self, trial: RunningTrial) -> tuple[str, str | None]:
+        """Run the user's code; its outcome and, where it failed, the traceback."""
+        INSIDE.set()
+        self._worker.enter_objective(_clock())
+        try:
+            try:  # two levels: an interrupt between the last two lines is caught as well
+                self._interrupter.armed = True
+                self._run_shape(trial)
+            finally:
+                self._interrupter.armed = False
+        except TrialInterrupted:
+            return "interrupted", None
+        except BaseException as error:  # SystemExit, too, fails the trial and not the worker
+            return "failed", _traceback(error)
+        finally:
+            self._worker.leave_objective(_clock())
+            INSIDE.clear()
+        return "completed", None
+
+    def _run_shape(self, trial: RunningTrial) -> None:
+        if self._shape is Shape.TRIAL:
+            value = self._objective(trial)
+        else:
+            value = self._objective(**trial.params)
+        if isinstance(value, types.GeneratorType):
+            _consume(value, trial)
+        elif value is not None and not trial.should_stop and trial._attempt.metric is None:
+            trial.report_plain(*_plain(value))
+        elif value is None and self._shape is Shape.FUNCTION:
+            raise ObjectiveError(
+                "the objective returned None; return the metric, or yield one per epoch"
+            )
+
+    def _without_metric(self) -> str:
+        if self._shape is Shape.TRIAL:
+            return "ObjectiveError: the objective ended without a report; call trial.report(metric)"
+        return "ObjectiveError: the generator ended without yielding a metric"
+
+
+def _plain(value: Any) -> tuple[float, float | None, m.Extras]:
+    metric, extras = to_metric_and_extras(value)
+    return metric, None, extras
+
+
+def _consume(generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
+    """Report what ``generator`` yields; it is closed before this returns."""
+    try:
+        for value in generator:
+            try:
+                goes_on = trial.report_plain(*_plain(value))
+            except ObjectiveError as error:
+                resource = trial._attempt.resource + 1
+                raise ObjectiveError(f"at resource {resource:g}: {error}") from error.__cause__
+            if not goes_on:
+                return
+    finally:
+        generator.close()
+
+
+def _traceback(error: BaseException) -> str:
+    """The traceback of ``error`` without the frames of this module."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace))

@@ -1,0 +1,59 @@
+"""One long-lived worker: joins the bus, runs trials, leaves."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from asha_bus.core.space import Space
+from asha_bus.core.worker import Worker
+from asha_bus.executor.client import BusAddress, Client, Heartbeat
+from asha_bus.executor.interrupt import Interrupter
+from asha_bus.executor.runner import Runner
+
+
+@dataclass(frozen=True)
+class Job:
+    """What every worker of a run gets."""
+
+    address: BusAddress
+    objective: Callable[..., Any]
+    space: Space
+
+
+def work(job: Job, *, seat: str, name: str, is_orphan: Callable[[], bool]) -> str:
+    """Be a worker at ``seat`` under the unique ``name`` until the run is done.
+
+    Returns why it ended. Raises `BusError` where the bus cannot be reached.
+    """
+    host = socket.gethostname()
+    worker = Worker(
+        run=job.address.run, seat=seat, host=host, pid=os.getpid(), now=time.monotonic()
+    )
+    with Interrupter() as interrupter:
+        client = Client(job.address, worker, name)
+        try:
+            client.join()
+            heartbeat = Heartbeat(job.address, client, interrupter, name, is_orphan)
+            heartbeat.start()
+            try:
+                return Runner(client, interrupter, job.objective, job.space).run()
+            finally:
+                heartbeat.stop()
+        finally:
+            client.close()
+
+
+def spark_task(job: Job, seat: str) -> Iterator[str]:
+    """`work` inside a Spark task, which lends it a name that no other has."""
+    from pyspark import TaskContext
+
+    context = TaskContext.get()
+    assert context is not None, "spark_task() runs inside a Spark task only"
+    partition = context.partitionId()
+    name = f"spark-{context.stageId()}.{partition}.{context.taskAttemptId()}"
+    yield work(job, seat=f"{seat}.{partition}", name=name, is_orphan=lambda: False)
