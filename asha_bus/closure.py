@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dis
 import functools
-import inspect
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.space import Space
 
 #: Objects of Spark that live on the driver only, by module and name of their class.
 _DRIVER_ONLY = frozenset({"SparkContext", "SparkSession", "DataFrame", "RDD", "SQLContext"})
@@ -42,6 +43,19 @@ def check_travels(objective: Callable[..., Any], dumps: Callable[[Any], bytes]) 
         raise InvalidArgument(
             f"the objective cannot be sent to the workers: {error}. Make what cannot be pickled "
             f"(locks, files, connections) inside the objective"
+        ) from error
+
+
+def check_space_travels(space: Space, dumps: Callable[[Any], bytes]) -> None:
+    """Check that the options and constants of ``space`` can be sent to workers, too."""
+    try:
+        dumps(space)
+    except Exception as error:  # pickling runs user code, which may raise anything
+        found = [name for name, part in space.parameters.items() if not _pickles(part, dumps)]
+        raise InvalidArgument(
+            f"the space cannot be sent to the workers: {', '.join(found) or 'a constant'} holds "
+            f"what cannot be pickled ({error}). Put a name there and make the object inside the "
+            f"objective"
         ) from error
 
 
@@ -81,15 +95,7 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from _attributes("self", value.__self__)
         yield from _parts(path, value.__func__)
     elif isinstance(value, types.FunctionType):
-        found = inspect.getclosurevars(value)
-        for name, child in found.nonlocals.items():
-            yield f"the variable {name!r}", child
-        for name, child in found.globals.items():
-            yield f"the global {name!r}", child
-        for name, child in zip(
-            inspect.signature(value).parameters, value.__defaults__ or (), strict=False
-        ):
-            yield f"the default of {name!r}", child
+        yield from _variables(value)
     elif isinstance(value, functools.partial):
         yield path, value.func
         for number, child in enumerate(value.args):
@@ -104,6 +110,36 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{path}[{number}]", child
     elif not isinstance(value, (str, bytes, int, float, complex)):
         yield from _attributes(path, value)
+
+
+def _variables(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    code = function.__code__
+    for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True):
+        try:
+            yield f"the variable {name!r}", cell.cell_contents
+        except ValueError:
+            continue  # it has no value yet
+    for name in sorted(_global_names(code)):
+        if name in function.__globals__:
+            yield f"the global {name!r}", function.__globals__[name]
+    defaults = function.__defaults__ or ()
+    positional = code.co_varnames[: code.co_argcount]
+    named = zip(positional[len(positional) - len(defaults) :], defaults, strict=True)
+    for name, child in (*named, *(function.__kwdefaults__ or {}).items()):
+        yield f"the default of {name!r}", child
+
+
+def _global_names(code: types.CodeType) -> set[str]:
+    """The globals that ``code`` and the functions within it read; attributes are none."""
+    found = {
+        instruction.argval
+        for instruction in dis.get_instructions(code)
+        if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME")
+    }
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found |= _global_names(constant)
+    return found
 
 
 def _attributes(path: str, value: Any) -> Iterator[tuple[str, Any]]:

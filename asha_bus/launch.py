@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from asha_bus.closure import check_travels
+from asha_bus.closure import check_space_travels, check_travels
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.searchers import RandomSearch
@@ -16,7 +16,7 @@ from asha_bus.executor.client import BusAddress, ping
 from asha_bus.executor.task import Job, spark_task
 from asha_bus.monitors import Progress, Silent
 from asha_bus.objective import INSIDE
-from asha_bus.options import BusOptions
+from asha_bus.options import EVERY_ADDRESS, BusOptions
 from asha_bus.plan import Plan, make_plan
 from asha_bus.result import Result
 from asha_bus.run import Run
@@ -109,7 +109,7 @@ def launch(
     draws one, which ``Result.seed`` tells.
     ``name``: shown in Spark's UI and used for logging as ``asha_bus.<name>``.
     ``monitor``: ``progress`` (default) for one line on a terminal, None for silence.
-    ``bus``: `BusOptions`.
+    ``bus``: `BusOptions`; None takes Spark's configuration ``spark.ashaBus.<option>``.
     ``block``: False returns a `Run` at once.
 
     Ctrl-C ends the workers and returns what there is; a second one kills them.
@@ -157,17 +157,22 @@ def _make_engine(plan: Plan, spark: SparkSession | None) -> Engine:
 
 def _begin(plan: Plan, engine: Engine) -> Run:
     check_travels(plan.objective, engine.dumps)
+    check_space_travels(plan.space, engine.dumps)
     workers = engine.worker_count(plan.workers)
-    options = plan.options
+    options = plan.options or BusOptions.from_conf(engine.conf)
     run = Run(plan)
     supervisor = Supervisor(on_draw=plan.draw, on_end=run.on_end, on_death=run.on_death)
-    supervisor.start(
-        plan.settings, options.host or engine.host, options.port, options.start_timeout_s
+    port = supervisor.start(
+        plan.settings_with(options),
+        options.host or engine.host,
+        options.port,
+        options.start_timeout_s,
     )
     try:
+        host = engine.host if options.host in (None, EVERY_ADDRESS) else options.host
         address = BusAddress(
             run=plan.settings.run,
-            endpoint=supervisor.endpoint,
+            endpoint=f"tcp://{host}:{port}",
             server_key=supervisor.keys.server_public,
             client_key=supervisor.keys.client_public,
             client_secret=supervisor.keys.client_secret,
@@ -176,7 +181,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         engine.preflight(address)
         total = plan.settings.max_trials
         monitor = Silent() if plan.monitor is None else Progress(plan.name, total)
-        run.attach(supervisor, engine, monitor)
+        run.attach(address.endpoint, supervisor, engine, monitor)
         hooks = Hooks(run.seat_empty, run.fail, monitor.write)
         engine.start(Job(address, plan.objective, plan.space), workers, hooks)
     except BaseException:  # an interrupt, too, must not leave a bus behind

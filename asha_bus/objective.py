@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -12,8 +11,10 @@ from enum import Enum
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
-from asha_bus.wire import MAX_EXTRAS, is_extras
+from asha_bus.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, MAX_NAME_CHARS, is_extras
 
+#: Whole floats below this are exact.
+_MAX_WHOLE = 2.0**53
 
 #: Set in a worker while the user's code runs there.
 INSIDE = threading.Event()
@@ -169,8 +170,12 @@ def to_resource(value: Any) -> float | None:
     """A resource given by hand as an int where it is whole, else a float; None as it is."""
     if value is None:
         return None
-    number = to_metric(value)
-    return int(number) if math.isfinite(number) and number == int(number) else number
+    try:
+        number = to_metric(value)
+    except ObjectiveError as error:
+        raise ObjectiveError(f"report(resource={_shown(value)}): a resource is a number") from error
+    is_whole = abs(number) < _MAX_WHOLE and number == int(number)
+    return int(number) if is_whole else number
 
 
 def to_extras(extras: dict[str, Any]) -> dict[str, Any]:
@@ -184,12 +189,17 @@ def to_extras(extras: dict[str, Any]) -> dict[str, Any]:
         if is_extras({name: value}):
             plain[name] = value
             continue
+        if not is_extras({name: None}):
+            raise ObjectiveError(
+                f"{_shown(name)} is no name of an extra; "
+                f"use a text of 1 to {MAX_NAME_CHARS} characters"
+            )
         try:
             plain[name] = to_metric(value)
         except ObjectiveError as error:
             raise ObjectiveError(
                 f"extra {name!r} is {_shown(value)}; extras are named numbers, texts of at most "
-                f"65,536 characters, booleans or None"
+                f"{MAX_EXTRA_CHARS} characters, booleans or None"
             ) from error
     return plain
 

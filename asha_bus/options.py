@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
+
+#: Keys of Spark's configuration that begin so set options of the bus.
+CONF_PREFIX = "spark.ashaBus."
+
+#: The host that stands for every address of this machine.
+EVERY_ADDRESS = "0.0.0.0"
+
+#: No time that is given may be longer: some 30 years.
+MAX_SECONDS = 1e9
 
 
 @dataclass(frozen=True)
@@ -13,7 +23,8 @@ class BusOptions:
     """How the bus listens and how long it is patient. Times are in seconds.
 
     ``host``: the address to bind and to tell the workers; None takes Spark's
-    ``spark.driver.host`` on Spark and 127.0.0.1 for ``engine="local"``.
+    ``spark.driver.host`` on a cluster and 127.0.0.1 where the workers are on this
+    machine. ``0.0.0.0`` binds to every address, and tells the workers the default.
     ``port``: 0 takes a free one (default).
     ``lease_s``: a worker that was silent for so long is taken for gone (default 60).
     ``bus_timeout_s``: workers give up when the bus was silent for so long (default 60).
@@ -40,20 +51,44 @@ class BusOptions:
         for field in fields(self):
             if field.name.endswith("_s"):
                 value = getattr(self, field.name)
-                if (
-                    isinstance(value, bool)
-                    or not isinstance(value, (int, float))
-                    or not (math.isfinite(value) and value > 0)
-                ):
+                if not is_seconds(value):
                     raise InvalidArgument(
-                        f"BusOptions: {field.name} must be a number of seconds above 0, "
-                        f"got {value!r}"
+                        f"BusOptions: {field.name} must be a number of seconds above 0 and at "
+                        f"most 1e9, got {value!r}"
                     )
 
     @property
     def beat_s(self) -> float:
         """Seconds between two heartbeats of a worker."""
-        return min(5.0, self.lease_s / 4, self.bus_timeout_s / 4)
+        return min(2.0, self.lease_s / 4, self.bus_timeout_s / 4)
+
+    @classmethod
+    def from_conf(cls, conf: Mapping[str, str]) -> BusOptions:
+        """The options that an operator set as ``spark.ashaBus.<option>``.
+
+        Raises `InvalidArgument`, naming the key, for an unknown option or a bad value.
+        """
+        kinds = {field.name: type(field.default) for field in fields(cls)}
+        options: dict[str, Any] = {}
+        for key, text in conf.items():
+            if not key.startswith(CONF_PREFIX):
+                continue
+            name = key.removeprefix(CONF_PREFIX)
+            if name not in kinds:
+                raise InvalidArgument(f"{key}: there is no such option; known: {', '.join(kinds)}")
+            kind = kinds[name]
+            try:
+                options[name] = kind(text) if kind in (int, float) else text
+            except ValueError as error:
+                raise InvalidArgument(f"{key} must be a number, got {text!r}") from error
+        return cls(**options)
+
+
+def is_seconds(value: object) -> bool:
+    """Whether ``value`` is a number of seconds that clocks can count."""
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= MAX_SECONDS
+    )
 
 
 def _whole(name: str, value: object, least: int, most: int) -> None:

@@ -6,7 +6,7 @@ import math
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
@@ -15,7 +15,7 @@ from asha_bus.core.schedulers import NoStopping, Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
 from asha_bus.objective import check_parameters, shape_of, to_metric
-from asha_bus.options import BusOptions
+from asha_bus.options import BusOptions, is_seconds
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -29,7 +29,8 @@ class Plan:
     space: Space
     searcher: RandomSearch
     settings: RunSettings
-    options: BusOptions
+    #: What the user gave; None leaves it to the engine's configuration.
+    options: BusOptions | None
     engine: str
     workers: int | None
     monitor: str | None
@@ -38,6 +39,15 @@ class Plan:
         """The points of ``count`` trials from number ``first`` on."""
         seed = self.settings.seed
         return [self.searcher.suggest(self.space, first + i, seed) for i in range(count)]
+
+    def settings_with(self, options: BusOptions) -> RunSettings:
+        """The run's settings under these options of the bus."""
+        return replace(
+            self.settings,
+            lease_s=options.lease_s,
+            beat_s=options.beat_s,
+            max_attempts=options.max_attempts,
+        )
 
 
 def make_plan(
@@ -75,8 +85,10 @@ def make_plan(
     _whole("max_trials", max_trials, 1)
     _whole("workers", workers, 1)
     _whole("seed", seed, 0)
-    if max_time is not None and not _positive(max_time):
-        raise InvalidArgument(f"max_time must be a number of seconds above 0, got {max_time!r}")
+    if max_time is not None and not is_seconds(max_time):
+        raise InvalidArgument(
+            f"max_time must be a number of seconds above 0 and at most 1e9, got {max_time!r}"
+        )
     if stop_at is not None:
         stop_at = _target(stop_at)
     if engine not in ("spark", "local"):
@@ -90,7 +102,6 @@ def make_plan(
     if bus is not None and not isinstance(bus, BusOptions):
         raise InvalidArgument(f"bus must be BusOptions(...), got {bus!r}")
     limit, limit_reason = _limit(checked_space, max_trials, max_time)
-    options = bus or BusOptions()
     run = secrets.token_hex(8)
     settings = RunSettings(
         run=run,
@@ -101,9 +112,6 @@ def make_plan(
         limit_reason=limit_reason,
         max_time_s=max_time,
         stop_at=stop_at,
-        lease_s=options.lease_s,
-        beat_s=options.beat_s,
-        max_attempts=options.max_attempts,
     )
     return Plan(
         name=name or f"run-{run[:6]}",
@@ -111,7 +119,7 @@ def make_plan(
         space=checked_space,
         searcher=searcher or RandomSearch(),
         settings=settings,
-        options=options,
+        options=bus,
         engine=engine,
         workers=workers,
         monitor=monitor,
@@ -137,15 +145,6 @@ def _whole(argument: str, value: object, least: int) -> None:
         raise InvalidArgument(
             f"{argument} must be a whole number of at least {least}, got {value!r}"
         )
-
-
-def _positive(value: object) -> bool:
-    return (
-        isinstance(value, (int, float))
-        and not isinstance(value, bool)
-        and math.isfinite(value)
-        and value > 0
-    )
 
 
 def _target(value: object) -> float:

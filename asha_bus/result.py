@@ -210,9 +210,9 @@ class Result:
 
     def explain(self, trial_id: int) -> str:
         """Each rung decision of a trial in words. InvalidArgument where there is no such trial."""
-        if not 0 <= trial_id < len(self.trials):
+        if trial_id not in range(len(self.trials)):
             raise InvalidArgument(
-                f"there is no trial {trial_id!r}; this run has 0 to {len(self.trials) - 1}"
+                f"there is no trial {trial_id!r}; this run has {len(self.trials)}, counted from 0"
             )
         trial = self.trials[trial_id]
         lines = [self._explain_decision(trial, record) for record in trial.rungs]
@@ -265,7 +265,10 @@ class Result:
                 counted = entries.setdefault((record.rung, record.resource), [0, 0])
                 counted[0] += 1
                 counted[1] += record.verdict == "continue"
-        return [(*rung, *counted) for rung, counted in sorted(entries.items())]
+        return [
+            (number, resource, entered, passed)
+            for (number, resource), (entered, passed) in sorted(entries.items())
+        ]
 
     def to_pandas(self) -> pandas.DataFrame:
         """One row per trial; parameters as columns ``params.<name>``. Needs pandas."""

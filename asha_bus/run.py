@@ -93,6 +93,12 @@ class Run:
             "elapsed_s": status["elapsed_s"],
         }
 
+    def bus_report(self) -> BusReport:
+        """How the bus and the workers have done so far."""
+        if self._finished.is_set():
+            return self.result().bus
+        return BusReport.from_status(self._supervisor.call("status"))
+
     def stop(self, *, now: bool = False) -> None:
         """End the run: trials stop at their next report, or are interrupted.
 
@@ -105,12 +111,18 @@ class Run:
 
     # --- for launch ----------------------------------------------------------
 
-    def attach(self, supervisor: Supervisor, engine: Engine, monitor: Progress | Silent) -> None:
-        """The bus is up, and ``engine`` is about to start the workers."""
+    def attach(
+        self,
+        endpoint: str,
+        supervisor: Supervisor,
+        engine: Engine,
+        monitor: Progress | Silent,
+    ) -> None:
+        """The bus is up at ``endpoint``, and ``engine`` is about to start the workers."""
         self._supervisor = supervisor
         self._engine = engine
         self._monitor = monitor
-        self.bus_address = supervisor.endpoint
+        self.bus_address = endpoint
         self.bus_pid = supervisor.pid
 
     def start(self) -> None:
@@ -168,7 +180,8 @@ class Run:
                         )
                 if self._hurry.is_set():
                     self._engine.close(0.0)
-            self._engine.close(0.0 if self._hurry.is_set() else _GRACE_S)
+            at_once = self._hurry.is_set() or self._error is not None
+            self._engine.close(0.0 if at_once else _GRACE_S)
             if self._error is None:
                 self._collect()
         except AshaBusError as error:

@@ -1,12 +1,14 @@
 """msgpack to messages and back: the only place that knows the bytes.
 
 A body is one msgpack array ``[version, type, field, ...]``; ``docs/protocol.md``
-is its specification. `decode` checks every size and type and raises
-`RemoteProtocolError`, and nothing else, for what is no message.
+is its specification. `decode_from_worker` and `decode_to_worker` check every size
+and type and raise `RemoteProtocolError`, and nothing else, for what is no message.
 """
 
 from __future__ import annotations
 
+import math
+import reprlib
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -16,24 +18,30 @@ from asha_bus.core import messages as m
 from asha_bus.core.errors import LocalProtocolError, RemoteProtocolError
 from asha_bus.core.latency import BUCKETS
 
-#: Limits of one message. What is larger is refused on receipt.
+#: Limits of one message; what is larger is refused on receipt. Each message that
+#: keeps the others fits into a body, so that only a bug can meet the first.
 MAX_BODY_BYTES = 1 << 20
-MAX_EXTRAS = 64
 MAX_TEXT_CHARS = 65_536
 MAX_NAME_CHARS = 256
+MAX_EXTRAS = 64
+MAX_EXTRA_CHARS = 2_048
 MAX_POINT = 10_000
 MAX_REPORTS = 1_000
-_MAX_ITEMS = 10_000
 _MAX_INT = (1 << 63) - 1
+_UTF8_BYTES = 4  # of a character, at most
+
+#: Types from 1 to 15 are requests: their first field is a seq, in every version.
+_FIRST_ONE_WAY = 16
+FIRST_TO_WORKER = 64
 
 Check = Callable[[Any], bool]
 
 _NUMBER = frozenset({int, float})
 _NUMBER_OR_NIL = frozenset({int, float, type(None)})
-_PLAIN = frozenset({int, float, bool, str, type(None)})
-_VERDICTS = frozenset({"stopped", "completed", "fenced", "ended"})
-_LEVELS = frozenset({"info", "warning"})
-_OUTCOMES = frozenset({"completed", "failed", "interrupted"})
+
+_shortened = reprlib.Repr()  # also of what is nested too deep for repr()
+_shortened.maxlevel = 2
+_shortened.maxother = 60
 
 
 def _count(value: Any) -> bool:
@@ -52,6 +60,18 @@ def _number_or_nil(value: Any) -> bool:
     return type(value) in _NUMBER_OR_NIL
 
 
+def _amount(value: Any) -> bool:
+    return type(value) in _NUMBER and 0 <= value < math.inf
+
+
+def _resource(value: Any) -> bool:
+    return type(value) in _NUMBER and 0 < value < math.inf
+
+
+def _resource_or_nil(value: Any) -> bool:
+    return value is None or _resource(value)
+
+
 def _text(value: Any) -> bool:
     return type(value) is str and len(value) <= MAX_TEXT_CHARS
 
@@ -64,22 +84,24 @@ def _name(value: Any) -> bool:
     return type(value) is str and 0 < len(value) <= MAX_NAME_CHARS
 
 
+def _extra(value: Any) -> bool:
+    if type(value) is int:
+        return -_MAX_INT <= value <= _MAX_INT
+    if type(value) is str:
+        return len(value) <= MAX_EXTRA_CHARS
+    return value is None or type(value) is float or type(value) is bool
+
+
 def is_extras(value: Any) -> bool:
     """Whether ``value`` is a dict of at most 64 names with plain values."""
-    return type(value) is dict and (
-        not value
-        or (
-            len(value) <= MAX_EXTRAS
-            and all(_name(key) for key in value)
-            and all(type(item) in _PLAIN for item in value.values())
-            and all(_text(item) for item in value.values() if type(item) is str)
-        )
-    )
+    if type(value) is not dict or len(value) > MAX_EXTRAS:
+        return False
+    return all(_name(name) and _extra(item) for name, item in value.items())
 
 
 def _latency(value: Any) -> bool:
     return type(value) is dict and all(
-        _count(bucket) and bucket < BUCKETS and _count(count) for bucket, count in value.items()
+        _count(bucket) and bucket < BUCKETS and _count(number) for bucket, number in value.items()
     )
 
 
@@ -92,7 +114,7 @@ def _reports(value: Any) -> bool:
         type(value) is tuple
         and len(value) <= MAX_REPORTS
         and all(
-            type(pair) is tuple and len(pair) == 2 and _number(pair[0]) and _number(pair[1])
+            type(pair) is tuple and len(pair) == 2 and _resource(pair[0]) and _number(pair[1])
             for pair in value
         )
     )
@@ -103,10 +125,10 @@ def _assignment(value: Any) -> bool:
         type(value) is tuple
         and len(value) == 5
         and _count(value[0])
-        and _count(value[1])
+        and _seq(value[1])
         and _point(value[2])
         and _count(value[3])
-        and _number_or_nil(value[4])
+        and _resource_or_nil(value[4])
     )
 
 
@@ -114,31 +136,48 @@ def _assignment_or_nil(value: Any) -> bool:
     return value is None or _assignment(value)
 
 
-def _mode(value: Any) -> bool:
-    return value in ("min", "max")
+def _one_of(*words: str) -> Check:
+    return lambda value: type(value) is str and value in words
 
 
-def _verdict(value: Any) -> bool:
-    return type(value) is str and value in _VERDICTS
+_mode = _one_of("min", "max")
+_verdict = _one_of("stopped", "completed", "fenced", "ended")
+_outcome = _one_of("completed", "failed", "interrupted")
+_level = _one_of("info", "warning")
 
 
-def _outcome(value: Any) -> bool:
-    return type(value) is str and value in _OUTCOMES
-
-
-def _level(value: Any) -> bool:
-    return type(value) is str and value in _LEVELS
+def _report(fields: tuple[Any, ...]) -> bool:
+    """All checks of a `Report` at once: it is what a decision waits for."""
+    if len(fields) != 8:
+        return False
+    seq, trial, attempt, resource, metric, best, extras, idle_s = fields
+    return (
+        type(seq) is int
+        and 0 < seq <= _MAX_INT
+        and type(trial) is int
+        and 0 <= trial <= _MAX_INT
+        and type(attempt) is int
+        and 0 < attempt <= _MAX_INT
+        and type(resource) in _NUMBER
+        and 0 < resource < math.inf
+        and type(metric) in _NUMBER
+        and type(best) in _NUMBER_OR_NIL
+        and type(extras) is dict
+        and (not extras or is_extras(extras))
+        and type(idle_s) in _NUMBER
+        and 0 <= idle_s < math.inf
+    )
 
 
 #: Every message: its type number, its class, and a check of each field in order.
 #: Numbers below 64 travel from a worker to the bus, the others back.
-_TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
+TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (1, m.Hello, (_seq, _name, _name, _name, _count)),
-    (2, m.Next, (_seq, _number)),
+    (2, m.Next, (_seq, _amount)),
     (
         3,
         m.Report,
-        (_seq, _count, _count, _number, _number, _number_or_nil, is_extras, _number),
+        (_seq, _count, _seq, _resource, _number, _number_or_nil, is_extras, _amount),
     ),
     (
         4,
@@ -146,39 +185,50 @@ _TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
         (
             _seq,
             _count,
-            _count,
-            _number,
+            _seq,
+            _amount,
             _number_or_nil,
             _number_or_nil,
             is_extras,
             _outcome,
             _text_or_nil,
-            _number,
+            _amount,
         ),
     ),
     (5, m.Ping, (_seq,)),
-    (16, m.Telemetry, (_count, _count, _number_or_nil, _reports)),
-    (17, m.Log, (_count, _count, _level, _text)),
+    (16, m.Telemetry, (_count, _seq, _number_or_nil, _reports)),
+    (17, m.Log, (_count, _seq, _level, _text)),
     (18, m.Beat, (_latency,)),
     (19, m.Leave, (_latency,)),
-    (65, m.Welcome, (_seq, _number, _mode, _number_or_nil)),
+    (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil)),
     (66, m.Assign, (_seq, _assignment)),
-    (67, m.Continue, (_seq, _number_or_nil)),
+    (67, m.Continue, (_seq, _resource_or_nil)),
     (68, m.Stop, (_seq, _verdict, _assignment_or_nil)),
     (69, m.Wait, (_seq,)),
     (70, m.Done, (_seq, _name)),
     (71, m.Pong, (_count,)),
     (72, m.Refused, (_seq, _text)),
-    (80, m.Interrupt, (_number, _number)),
+    (80, m.Interrupt, (_amount, _amount)),
 )
-_CODES: dict[type[Any], int] = {cls: code for code, cls, _ in _TABLE}
-_FROM_WORKER = {code: (cls, checks) for code, cls, checks in _TABLE if code < 64}
-_TO_WORKER = {code: (cls, checks) for code, cls, checks in _TABLE if code >= 64}
+_CODES: dict[type[Any], int] = {cls: code for code, cls, _ in TABLE}
+_REPORT = _CODES[m.Report]
+_FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
+_TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRST_TO_WORKER}
 
 
 def encode(message: m.Message) -> bytes:
-    """The bytes of ``message``; LocalProtocolError if they are more than a body may hold."""
-    body = cast(bytes, msgpack.packb((m.PROTOCOL_VERSION, _CODES[type(message)], *message)))
+    """The bytes of ``message``; LocalProtocolError where a body cannot hold it.
+
+    Lone surrogates, which UTF-8 does not know, become question marks.
+    """
+    items = (m.PROTOCOL_VERSION, _CODES[type(message)], *message)
+    try:
+        try:
+            body = cast(bytes, msgpack.packb(items))
+        except UnicodeEncodeError:
+            body = cast(bytes, msgpack.packb(items, unicode_errors="replace"))
+    except Exception as error:  # whatever the packer raises, the message is at fault
+        raise LocalProtocolError(f"{_shortened.repr(message)} is no message: {error}") from error
     if len(body) > MAX_BODY_BYTES:
         raise LocalProtocolError(
             f"a {type(message).__name__} of {len(body)} bytes is more than {MAX_BODY_BYTES}"
@@ -188,15 +238,19 @@ def encode(message: m.Message) -> bytes:
 
 def decode_from_worker(body: bytes) -> m.FromWorker:
     """The message of a worker in ``body``; RemoteProtocolError if there is none."""
-    return cast(m.FromWorker, _decode(body, _FROM_WORKER))
+    items = _unpack(body)
+    if items[1] == _REPORT and type(items[1]) is int and _report(fields := items[2:]):
+        return cast(m.FromWorker, tuple.__new__(m.Report, fields))
+    return cast(m.FromWorker, _check(items, _FROM_WORKER))
 
 
 def decode_to_worker(body: bytes) -> m.ToWorker:
     """The message of the bus in ``body``; RemoteProtocolError if there is none."""
-    return cast(m.ToWorker, _decode(body, _TO_WORKER))
+    return cast(m.ToWorker, _check(_unpack(body), _TO_WORKER))
 
 
-def _decode(body: bytes, table: dict[int, tuple[type[Any], tuple[Check, ...]]]) -> m.Message:
+def _unpack(body: bytes) -> tuple[Any, ...]:
+    """The items of ``body``, its version checked."""
     if len(body) > MAX_BODY_BYTES:
         raise RemoteProtocolError(f"a body of {len(body)} bytes is more than {MAX_BODY_BYTES}")
     try:
@@ -204,37 +258,59 @@ def _decode(body: bytes, table: dict[int, tuple[type[Any], tuple[Check, ...]]]) 
             body,
             use_list=False,
             strict_map_key=False,
-            max_str_len=4 * MAX_TEXT_CHARS,
+            max_str_len=_UTF8_BYTES * MAX_TEXT_CHARS,
             max_bin_len=0,
-            max_array_len=_MAX_ITEMS,
+            max_array_len=MAX_POINT,
             max_map_len=BUCKETS,
             max_ext_len=0,
         )
     except Exception as error:  # whatever the unpacker raises, the bytes are at fault
-        raise RemoteProtocolError(f"no msgpack within the limits: {error!r}") from error
+        # not its repr, which holds all that was left over
+        raise RemoteProtocolError(
+            f"no msgpack within the limits: {type(error).__name__} {error}"
+        ) from error
     if type(items) is not tuple or len(items) < 2:
         raise RemoteProtocolError("a body is an array of version, type and fields")
     if items[0] != m.PROTOCOL_VERSION or type(items[0]) is not int:
         raise RemoteProtocolError(
-            f"protocol version {items[0]!r}, but this side speaks {m.PROTOCOL_VERSION}; "
-            f"install the same asha-bus on driver and executors"
+            f"protocol version {_shortened.repr(items[0])}, but this side speaks "
+            f"{m.PROTOCOL_VERSION}; install the same asha-bus on driver and executors",
+            seq=_request_seq(items),
         )
-    entry = table.get(items[1]) if type(items[1]) is int else None
+    return items
+
+
+def _check(
+    items: tuple[Any, ...], table: dict[int, tuple[type[Any], tuple[Check, ...]]]
+) -> m.Message:
+    """The message in ``items``, if ``table`` knows its type and all fields are right."""
+    code, fields = items[1], items[2:]
+    entry = table.get(code) if type(code) is int else None
     if entry is None:
-        raise RemoteProtocolError(f"unknown message type {items[1]!r}")
+        raise RemoteProtocolError(
+            f"unknown message type {_shortened.repr(code)}", seq=_request_seq(items)
+        )
     cls, checks = entry
-    fields = items[2:]
     if len(fields) != len(checks):
         raise RemoteProtocolError(
-            f"{cls.__name__} has {len(checks)} fields, got {len(fields)} of them"
+            f"{cls.__name__} has {len(checks)} fields, got {len(fields)} of them",
+            seq=_request_seq(items),
         )
     for position, check in enumerate(checks):
         if not check(fields[position]):
             raise RemoteProtocolError(
-                f"{cls.__name__}.{cls._fields[position]} cannot be {fields[position]!r:.80}"
+                f"{cls.__name__}.{cls._fields[position]} cannot be "
+                f"{_shortened.repr(fields[position])}",
+                seq=_request_seq(items),
             )
     if cls is m.Assign:
         return m.Assign(fields[0], m.Assignment(*fields[1]))
     if cls is m.Stop and fields[2] is not None:
         return m.Stop(fields[0], fields[1], m.Assignment(*fields[2]))
-    return cast(m.Message, cls._make(fields))
+    return cast(m.Message, tuple.__new__(cls, fields))
+
+
+def _request_seq(items: tuple[Any, ...]) -> int:
+    """The seq that an answer to a broken request would need; 0 where there is none."""
+    is_request = type(items[1]) is int and 0 < items[1] < _FIRST_ONE_WAY
+    return items[2] if is_request and len(items) > 2 and _seq(items[2]) else 0

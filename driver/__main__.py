@@ -38,7 +38,7 @@ def main() -> int:
     except OSError as error:
         pipe.send(("failed", error.strerror or str(error)))
         return 1
-    pipe.send(("ready", router.endpoint))
+    pipe.send(("ready", router.port))
     router.run()
     return 0
 

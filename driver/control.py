@@ -2,7 +2,7 @@
 
 A frame is its length in four bytes, the highest first, and one msgpack array. The
 supervisor sends ``[id, verb, argument, ...]``, the bus ``["reply", id, value]`` and
-unasked ``["ready", endpoint]``, ``["failed", text]``, ``["draw", first, count]``,
+unasked ``["ready", port]``, ``["failed", text]``, ``["draw", first, count]``,
 ``["ended", reason, message]``. Both ends are processes of one user, so the frames
 are not checked any further.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from io import RawIOBase
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import msgpack
 
@@ -26,14 +26,14 @@ def pack(frame: Any) -> bytes:
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
-def read(stream: BinaryIO | RawIOBase) -> Any | None:
+def read(stream: IO[bytes] | RawIOBase) -> Any | None:
     """The next frame of a blocking stream; None at its end."""
     head = _read_exactly(stream, _LENGTH_BYTES)
     body = head and _read_exactly(stream, int.from_bytes(head, "big"))
     return _unpack(body) if body else None
 
 
-def _read_exactly(stream: BinaryIO | RawIOBase, count: int) -> bytes:
+def _read_exactly(stream: IO[bytes] | RawIOBase, count: int) -> bytes:
     """``count`` bytes of ``stream``; none at its end."""
     data = b""
     while len(data) < count:

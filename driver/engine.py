@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 #: So many workers in a row that end before they joined the run are too many.
@@ -33,6 +33,11 @@ class Engine(ABC):
     @abstractmethod
     def host(self) -> str:
         """The address of this machine under which the workers reach the bus."""
+
+    @property
+    def conf(self) -> Mapping[str, str]:
+        """The configuration of the cluster; empty where there is none."""
+        return {}
 
     @abstractmethod
     def dumps(self, value: Any) -> bytes:

@@ -114,7 +114,11 @@ class LocalEngine(Engine):
             worker = process.start("asha_bus.executor", self._env, stderr=subprocess.STDOUT)
             self._processes[index] = worker
         assert worker.stdin is not None and worker.stdout is not None
-        setup = {"seat": seat, "sys_path": [os.path.abspath(entry) for entry in sys.path]}
+        setup = {
+            "seat": seat,
+            "parent": os.getpid(),
+            "sys_path": [os.path.abspath(entry) for entry in sys.path],
+        }
         try:
             with worker.stdin as stdin:
                 stdin.write(pickle.dumps(setup) + self._job)

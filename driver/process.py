@@ -12,17 +12,17 @@ from typing import Any
 
 import asha_bus
 
-_WITHOUT_SAFE_PATH = (
+#: What the option -P does, for Python 3.10.
+_SAFELY = (
     "import sys; sys.path.pop(0); import runpy; "
-    "runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    "runpy.run_module({!r}, run_name='__main__', alter_sys=True)"
 )
 
 
 def command(module: str) -> list[str]:
     """The command line that runs ``module`` without the current folder on sys.path."""
-    if sys.version_info >= (3, 11):
-        return [sys.executable, "-P", "-m", module]
-    return [sys.executable, "-c", _WITHOUT_SAFE_PATH.format(module=module)]
+    run = ["-P", "-m", module] if sys.version_info >= (3, 11) else ["-c", _SAFELY.format(module)]
+    return [sys.executable, *run]
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -27,6 +27,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import Latencies, merged
+from asha_bus.core.messages import Refused
 from asha_bus.core.trial import Trial
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.control import PipeEnd
@@ -62,7 +63,7 @@ class Router:
         self._socket.curve_publickey = keys.server_public
         self._socket.curve_secretkey = keys.server_secret
         self._socket.zap_domain = b"asha-bus"
-        self.endpoint = _bind(self._socket, host, port)
+        self.port = _bind(self._socket, host, port)
         self._rejected = 0
         self._latencies = Latencies()
         self._wall_offset = time.time() - time.monotonic()
@@ -111,14 +112,20 @@ class Router:
                 self._rejected += 1
             else:
                 try:
-                    sender, message = frames[0].decode(), wire.decode_from_worker(frames[1])
-                except (RemoteProtocolError, UnicodeDecodeError) as error:
+                    sender = frames[0].decode()
+                    message = wire.decode_from_worker(frames[1])
+                except UnicodeDecodeError:
+                    self._rejected += 1
+                except RemoteProtocolError as error:
                     self._rejected += 1
                     logger.debug("a message was dropped: %s", error)
+                    if error.seq:  # a request: who sent it waits for an answer
+                        self._carry_out([Send(sender, Refused(error.seq, str(error)))])
                 else:
                     self._carry_out(experiment.handle(Received(sender, message), started))
                     self._latencies.add(time.monotonic() - started)
-            if not self._socket.getsockopt(zmq.EVENTS) & zmq.POLLIN:
+            events: Any = self._socket.getsockopt(zmq.EVENTS)
+            if not events & zmq.POLLIN:
                 return
 
     def _handle(self, event: Event, now: float) -> None:
@@ -134,7 +141,7 @@ class Router:
                 except zmq.Again:  # the peer does not read: it will ask again
                     self._rejected += 1
             elif isinstance(effect, Draw):
-                self._pipe.send(("draw", effect.first, effect.count))
+                self._pipe.send(("draw", effect.first, effect.number))
             else:
                 self._pipe.send(("ended", effect.reason, effect.message))
 
@@ -210,8 +217,8 @@ class Router:
         )
 
 
-def _bind(socket: zmq.Socket[bytes], host: str, port: int) -> str:
-    """Bind to ``host``; the endpoint as others reach it. OSError where that fails."""
+def _bind(socket: zmq.Socket[bytes], host: str, port: int) -> int:
+    """Bind to ``host``, and return the port. OSError where that fails."""
     address = sockets.getaddrinfo(host, None, sockets.AF_INET, sockets.SOCK_STREAM)[0][4][0]
     try:
         socket.bind(f"tcp://{address}:{port or '*'}")
@@ -219,4 +226,4 @@ def _bind(socket: zmq.Socket[bytes], host: str, port: int) -> str:
         raise OSError(error.errno, f"cannot bind to {host}:{port}: {error}") from error
     bound = socket.getsockopt(zmq.LAST_ENDPOINT)
     assert isinstance(bound, bytes)
-    return f"tcp://{host}:{bound.decode().rpartition(':')[2]}"
+    return int(bound.decode().rpartition(":")[2])

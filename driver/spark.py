@@ -7,7 +7,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,9 @@ _CANCEL_TIMEOUT_S = 15.0
 
 #: So much of an error's text is shown.
 _ERROR_LINES = 40
+
+#: The local property of Spark behind a job's description.
+_DESCRIPTION = "spark.job.description"
 
 #: What every executor needs besides asha_bus: the package and its module.
 _NEEDED = {"pyzmq": "zmq", "msgpack": "msgpack"}
@@ -74,6 +77,10 @@ class SparkEngine(Engine):
             return "127.0.0.1"  # the executors are on this machine
         host: str = self._context.getConf().get("spark.driver.host") or "127.0.0.1"
         return host
+
+    @property
+    def conf(self) -> Mapping[str, str]:
+        return dict(self._context.getConf().getAll())
 
     def dumps(self, value: Any) -> bytes:
         pickled: bytes = spark_pickle.dumps(value)
@@ -116,7 +123,7 @@ class SparkEngine(Engine):
             )
 
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
-        work = _unpacked(self.dumps(partial(self._task, job)))
+        work = self._packed(partial(self._task, job))
         self._hooks = hooks
         self._workers = workers
         jobs = min(workers, _MAX_JOBS)
@@ -145,6 +152,11 @@ class SparkEngine(Engine):
             logger.debug("the jobs could not be cancelled: %r", error)
         if not self._join(_CANCEL_TIMEOUT_S):
             logger.warning("some tasks of %s did not end; see Spark's UI", self._name)
+
+    def _packed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` as it travels in Spark's closure."""
+        is_here = self._context.master.startswith("local")
+        return _unpacked(self.dumps(function), _own_modules() if is_here else [])
 
     # --- one job -------------------------------------------------------------
 
@@ -183,24 +195,21 @@ class SparkEngine(Engine):
 
     def _run_once(self, function: Callable[[], Any]) -> Any:
         """Run ``function`` in one task and return what it returns."""
-        call = _unpacked(self.dumps(function))
+        call = self._packed(function)
+        described = self._context.getLocalProperty(_DESCRIPTION)
         try:
             self._label(f"asha-bus {self._name}: preflight")
             return self._context.parallelize([0], 1).mapPartitions(lambda _: [call()]).collect()[0]
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
             raise WorkerError(f"Spark could not run a first task: {_reason(error)}") from error
         finally:
-            self._unlabel()
+            if not self._is_stopped():  # this is the user's own thread: leave it as it was
+                self._context.removeJobTag(self._tag)
+                self._context._jsc.setLocalProperty(_DESCRIPTION, described)
 
     def _label(self, description: str) -> None:
         self._context.addJobTag(self._tag)
         self._context.setJobDescription(description)
-
-    def _unlabel(self) -> None:
-        """Leave no label behind in the user's own thread."""
-        if not self._is_stopped():
-            self._context.removeJobTag(self._tag)
-            self._context.setLocalProperty("spark.job.description", None)  # type: ignore[arg-type]
 
     # --- the context ---------------------------------------------------------
 
@@ -251,11 +260,21 @@ def _session(spark: SparkSession | None) -> SparkSession:
     return spark
 
 
-def _unpacked(pickled: bytes) -> Callable[..., Any]:
+def _own_modules() -> list[str]:
+    """Where this process finds the user's modules, apart from Python's and installed ones."""
+    installed = (sys.prefix, sys.base_prefix)
+    return [
+        os.path.abspath(entry)
+        for entry in sys.path
+        if not entry.startswith(installed) and not entry.endswith("-packages")
+    ]
+
+
+def _unpacked(pickled: bytes, sys_path: list[str]) -> Callable[..., Any]:
     """The function in ``pickled``, looked for among installed and shipped packages first.
 
     A Python worker has its current folder at the head of sys.path, where a folder
-    named asha_bus would hide the package.
+    named asha_bus would hide the package. ``sys_path`` is added at the end.
     """
 
     def call(*arguments: Any) -> Any:
@@ -265,6 +284,7 @@ def _unpacked(pickled: bytes) -> Callable[..., Any]:
 
         here = [entry for entry in sys.path if os.path.abspath(entry) == os.getcwd()]
         sys.path[:] = [entry for entry in sys.path if entry not in here] + here
+        sys.path += [entry for entry in sys_path if entry not in sys.path]
         return loads(pickled)(*arguments)
 
     return call

@@ -43,7 +43,7 @@ class Supervisor:
         self._on_end = on_end
         self._on_death = on_death
         self.keys = Keys.generate()
-        self.endpoint = ""
+        self._port = 0
         self._process: subprocess.Popen[bytes] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the bus
         self._lock = threading.Lock()
@@ -61,8 +61,8 @@ class Supervisor:
         """The process id of the bus."""
         return self._started.pid
 
-    def start(self, settings: RunSettings, host: str, port: int, timeout_s: float) -> None:
-        """Start the bus and wait until it listens; BusError if it cannot."""
+    def start(self, settings: RunSettings, host: str, port: int, timeout_s: float) -> int:
+        """Start the bus, wait until it listens, and return its port; BusError if it cannot."""
         self._process = process.start("asha_bus.driver", stderr=self._errors)
         setup = {
             "settings": settings.to_plain(),
@@ -85,6 +85,7 @@ class Supervisor:
                 f"the bus could not listen at {where}: {self._failure}. Give a free port or "
                 f"another address of this machine: BusOptions(host=..., port=...)"
             )
+        return self._port
 
     def call(self, verb: str, *arguments: Any) -> Any:
         """Ask the bus and wait for its answer; BusError if it is gone."""
@@ -156,7 +157,7 @@ class Supervisor:
             elif kind == "ended":
                 self._on_end(*rest)
             elif kind == "ready":
-                self.endpoint = rest[0]
+                self._port = rest[0]
                 self._ready.set()
             elif kind == "failed":
                 self._failure = rest[0]

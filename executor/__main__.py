@@ -17,8 +17,8 @@ from asha_bus.executor.task import work
 
 def main() -> int:
     """Read the job and work; the exit status is 0 after a regular end."""
-    parent = os.getppid()
     setup = pickle.load(sys.stdin.buffer)
+    parent = setup["parent"]
     sys.path.extend(entry for entry in setup["sys_path"] if entry not in sys.path)
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     job = pickle.load(sys.stdin.buffer)

@@ -23,6 +23,9 @@ logger = logging.getLogger("asha_bus.executor")
 #: A closing worker tries so long to get its last messages out.
 _LINGER_MS = 200
 
+#: The heartbeat thread looks at the clock so often; what the bus sends wakes it at once.
+_WATCH_MS = 100
+
 #: What a worker does whose driver is gone: seconds to the interrupt and to its end.
 ORPHANED = m.Interrupt(0.0, 5.0)
 
@@ -96,8 +99,8 @@ class Client:
         self._address = address
         self._name = name
         self._pid = os.getpid()
-        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = connect(self._context, address, name)
+        self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = connect(self.context, address, name)
         self._heard = time.monotonic()
 
     def join(self) -> None:
@@ -106,7 +109,7 @@ class Client:
 
     def ask(self, request: m.Request) -> m.Reply:
         """Send ``request`` and return its answer, repeating it as often as it takes."""
-        self._check_process()
+        self.check_process()
         body = wire.encode(request)
         started = time.monotonic()
         patience, waited = RETRY_FIRST_S, False
@@ -137,7 +140,7 @@ class Client:
 
     def tell(self, message: m.OneWay) -> None:
         """Send a message that may be lost."""
-        self._check_process()
+        self.check_process()
         send_or_drop(self._socket, message)
 
     def heard(self, at: float) -> None:
@@ -153,9 +156,10 @@ class Client:
         if os.getpid() == self._pid:
             self.tell(m.Leave(self.latencies.to_counts()))
             self._socket.close()
-            self._context.term()
+            self.context.term()
 
-    def _check_process(self) -> None:
+    def check_process(self) -> None:
+        """AshaBusError in a forked child, where the sockets are not to be used."""
         if os.getpid() != self._pid:
             raise AshaBusError(
                 f"the bus was used in process {os.getpid()}, a child of worker {self._pid}; "
@@ -188,7 +192,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="asha-bus-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat; the worker has joined."""
+        """Begin to beat, and to watch; the bus takes beats from when the worker has joined."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -197,21 +201,18 @@ class Heartbeat:
         self._thread.join(timeout=2.0)
 
     def _beat(self) -> None:
-        beat_s = self._client.worker.beat_s
-        step_ms = int(min(beat_s, 0.1) * 1000)  # stop() and the interrupter wait no longer
+        name = self._name + m.BEAT_SUFFIX
         due = time.monotonic()
-        with zmq.Context() as context:
-            with connect(context, self._address, self._name + m.BEAT_SUFFIX) as socket:
-                socket.setsockopt(zmq.LINGER, 0)
-                while not self._stopping.is_set():
-                    now = time.monotonic()
-                    if now >= due:
-                        counts = self._client.latencies.to_counts()
-                        send_or_drop(socket, m.Beat(counts))
-                        due = now + beat_s
-                    if socket.poll(step_ms):
-                        self._take(socket.recv())
-                    self._watch()
+        with connect(self._client.context, self._address, name) as socket:
+            socket.setsockopt(zmq.LINGER, 0)
+            while not self._stopping.is_set():
+                now = time.monotonic()
+                if now >= due:
+                    send_or_drop(socket, m.Beat(self._client.latencies.to_counts()))
+                    due = now + self._client.worker.beat_s
+                if socket.poll(_WATCH_MS):
+                    self._take(socket.recv())
+                self._watch()
 
     def _take(self, body: bytes) -> None:
         message = decode_or_drop(body)

@@ -55,10 +55,18 @@ class RunningTrial(Trial):
         self._interrupter = interrupter
         self._lock = threading.Lock()  # frameworks may report from threads of their own
         self._ignored = 0
+        self._is_over = False
 
     @property
     def should_stop(self) -> bool:
-        return self._attempt.stopped is not None
+        return self._is_over or self._attempt.stopped is not None
+
+    def end(self) -> None:
+        """The objective has ended: a thread of it that goes on is told to stop."""
+        self._is_over = True
+        self._interrupter.armed = False
+        with self._lock:  # what is reported right now comes first
+            self._interrupter.armed = False
 
     def report(self, metric: Any, resource: Any = None, **extras: Any) -> bool:
         if self._attempt.stopped is not None:
@@ -66,26 +74,49 @@ class RunningTrial(Trial):
             if self._ignored > MAX_IGNORED_STOPS:
                 raise TrialInterrupted("report() returned False, but the objective went on")
             return False
-        return self.report_plain(to_metric(metric), to_resource(resource), to_extras(extras))
+        at = to_resource(resource)
+        try:
+            number, plain = to_metric(metric), to_extras(extras)
+        except ObjectiveError as error:
+            raise self._placed(error, at) from error.__cause__
+        return self._report(number, at, plain)
 
-    def report_plain(self, metric: float, resource: float | None, extras: m.Extras) -> bool:
-        """`report` for what is converted already."""
+    def report_value(self, value: Any) -> bool:
+        """Report what was returned or yielded: a metric, or a metric and its extras."""
+        try:
+            metric, extras = to_metric_and_extras(value)
+        except ObjectiveError as error:
+            raise self._placed(error, None) from error.__cause__
+        return self._report(metric, None, extras)
+
+    def _placed(self, error: ObjectiveError, resource: float | None) -> ObjectiveError:
+        """``error`` with the resource at which it happened."""
+        at = self._attempt.resource + 1 if resource is None else resource
+        return ObjectiveError(f"at resource {at:g}: {error}")
+
+    def _report(self, metric: float, resource: float | None, extras: m.Extras) -> bool:
+        self._client.check_process()
         with self._lock:
+            if self._is_over:  # the worker may have begun another trial
+                return False
             worker = self._worker
-            if resource is not None and resource == self._attempt.resource:
-                self._warn_repeat(resource)
-            request = worker.report(metric, resource, extras, _clock())
-            if request is None:
-                telemetry = worker.telemetry(_clock())
-                if telemetry is not None:
+            self._interrupter.armed = False  # no request is left half made
+            try:
+                if resource is not None and resource == self._attempt.resource:
+                    self._warn_repeat(resource)
+                request = worker.report(metric, resource, extras, _clock())
+                if request is not None:
+                    self._ask(request)
+                elif (telemetry := worker.telemetry(_clock())) is not None:
                     self._client.tell(telemetry)
-            else:
-                self._ask(request)
+            finally:
+                self._interrupter.armed = not self._is_over
         return self._attempt.stopped is None
 
     def log(self, text: str) -> None:
         with self._lock:
-            self._client.tell(m.Log(self.id, self.attempt, "info", cut(str(text))))
+            if not self._is_over:
+                self._client.tell(m.Log(self.id, self.attempt, "info", cut(str(text))))
 
     def __iter__(self) -> Iterator[int]:
         for step in count():
@@ -94,7 +125,6 @@ class RunningTrial(Trial):
             yield step
 
     def _ask(self, request: m.Request) -> None:
-        self._interrupter.armed = False
         self._worker.leave_objective(_clock())
         try:
             self._client.ask(request)
@@ -103,7 +133,6 @@ class RunningTrial(Trial):
             raise
         finally:
             self._worker.enter_objective(_clock())
-            self._interrupter.armed = True
 
     def _warn_repeat(self, resource: float) -> None:
         if not self._attempt.warned:
@@ -163,7 +192,7 @@ class Runner:
                 self._interrupter.armed = True
                 self._run_shape(trial)
             finally:
-                self._interrupter.armed = False
+                trial.end()
         except TrialInterrupted:
             return "interrupted", None
         except BaseException as error:  # SystemExit, too, fails the trial and not the worker
@@ -181,7 +210,7 @@ class Runner:
         if isinstance(value, types.GeneratorType):
             _consume(value, trial)
         elif value is not None and not trial.should_stop and trial._attempt.metric is None:
-            trial.report_plain(*_plain(value))
+            trial.report_value(value)
         elif value is None and self._shape is Shape.FUNCTION:
             raise ObjectiveError(
                 "the objective returned None; return the metric, or yield one per epoch"
@@ -193,21 +222,11 @@ class Runner:
         return "ObjectiveError: the generator ended without yielding a metric"
 
 
-def _plain(value: Any) -> tuple[float, float | None, m.Extras]:
-    metric, extras = to_metric_and_extras(value)
-    return metric, None, extras
-
-
 def _consume(generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
     """Report what ``generator`` yields; it is closed before this returns."""
     try:
         for value in generator:
-            try:
-                goes_on = trial.report_plain(*_plain(value))
-            except ObjectiveError as error:
-                resource = trial._attempt.resource + 1
-                raise ObjectiveError(f"at resource {resource:g}: {error}") from error.__cause__
-            if not goes_on:
+            if not trial.report_value(value):
                 return
     finally:
         generator.close()

@@ -37,10 +37,10 @@ def work(job: Job, *, seat: str, name: str, is_orphan: Callable[[], bool]) -> st
     with Interrupter() as interrupter:
         client = Client(job.address, worker, name)
         try:
-            client.join()
             heartbeat = Heartbeat(job.address, client, interrupter, name, is_orphan)
             heartbeat.start()
             try:
+                client.join()
                 return Runner(client, interrupter, job.objective, job.space).run()
             finally:
                 heartbeat.stop()

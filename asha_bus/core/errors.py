@@ -59,7 +59,14 @@ class LocalProtocolError(ProtocolError):
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent bytes that are no message of the protocol."""
+    """The peer sent bytes that are no message of the protocol.
+
+    ``seq`` is that of the broken request, so that it can be answered; 0: none.
+    """
+
+    def __init__(self, message: str, *, seq: int = 0) -> None:
+        super().__init__(message)
+        self.seq = seq
 
 
 class BusError(AshaBusError):

@@ -105,10 +105,10 @@ class Send(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """Ask the searcher for the points of ``count`` trials from ``first`` on."""
+    """Ask the searcher for the points of ``number`` trials from ``first`` on."""
 
     first: int
-    count: int
+    number: int
 
 
 class Ended(NamedTuple):

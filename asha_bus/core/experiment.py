@@ -211,9 +211,6 @@ class Experiment:
 
     def _on_next(self, worker: WorkerRecord, message: m.Next, now: float) -> None:
         worker.idle_s = message.idle_s
-        if worker.trial is not None:
-            # it holds a trial that it knows nothing of: that attempt is lost
-            self._lose(self.table[worker.trial], now)
         self._answer_next(worker, now)
 
     def _on_report(self, worker: WorkerRecord, report: m.Report, now: float) -> None:
@@ -230,6 +227,7 @@ class Experiment:
             self._finish(trial, TrialState.COMPLETED, now)
             self._end(StopRun("stop_at"), AT_STOP, now)
             self._reply(worker, m.Stop(report.seq, "completed", None))
+            self._settle(now)
             return
         judgement = self._rule.report(trial, report.resource, report.metric)
         self.counters.decisions += 1
@@ -373,6 +371,9 @@ class Experiment:
             self._lose(self.table[worker.trial], now)
 
     def _answer_next(self, worker: WorkerRecord, now: float) -> None:
+        if worker.trial is not None:
+            # it holds a trial that it knows nothing of: that attempt is lost
+            self._lose(self.table[worker.trial], now)
         assignment = self._assign(worker, now)
         if assignment is not None:
             self._reply(worker, m.Assign(worker.seq, assignment))
@@ -419,7 +420,8 @@ class Experiment:
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
                 self._send(worker.name + BEAT_SUFFIX, interrupt)
-        self._give_up = now + interrupt.exit_s + LAST_WORD_S
+        give_up = now + interrupt.exit_s + LAST_WORD_S
+        self._give_up = give_up if self._give_up is None else min(self._give_up, give_up)
         self._settle(now)
 
     def _settle(self, now: float) -> None:

@@ -11,9 +11,10 @@ Python object, since only their index leaves the process.
 from __future__ import annotations
 
 import math
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice, product
+from itertools import islice
 from random import Random
 from typing import Any
 
@@ -35,8 +36,11 @@ def _number(value: object, kind: str, argument: str) -> float:
             raise _fail(
                 f"{kind}: {argument} must be a number, got {value!r} of type {type(value).__name__}"
             )
-        value = float(value)
-    if not math.isfinite(value):
+        try:
+            value = float(value)
+        except (TypeError, ValueError, OverflowError) as error:  # an array of several, say
+            raise _fail(f"{kind}: {argument} must be a number, got {value!r}: {error}") from error
+    if not -sys.float_info.max <= value <= sys.float_info.max:
         raise _fail(f"{kind}: {argument} must be finite, got {value!r}")
     return value
 
@@ -74,7 +78,8 @@ class Uniform(_Range):
     kind = "uniform"
 
     def draw(self, random: Random) -> float:
-        value = self.low + (self.high - self.low) * random.random()
+        share = random.random()
+        value = self.low * (1 - share) + self.high * share  # their difference may be infinite
         return min(max(value, self.low), self.high)
 
 
@@ -189,6 +194,7 @@ def choice(*options: Any) -> Parameter:
 def grid(*values: Any) -> Parameter:
     """All of ``values``: each combination of the grids of a space is run.
 
+    One grid in two places of a space is one axis: both get the same value.
     One generator, range or other iterator in place of the values is read once.
     Raises `InvalidArgument` if there is no value.
     """
@@ -226,16 +232,21 @@ class Space:
         self._tree = tree
         self._leaves: list[tuple[str, Parameter]] = []
         _walk("", tree, self._leaves)
-        self._grids = [i for i, (_, leaf) in enumerate(self._leaves) if isinstance(leaf, Grid)]
-        self._level1 = math.prod(len(self._options(i)) for i in self._grids)
+        axes: dict[int, list[int]] = {}
+        for i, (_, leaf) in enumerate(self._leaves):
+            if isinstance(leaf, Grid):
+                axes.setdefault(id(leaf), []).append(i)
+        #: The leaves of each grid: several where one grid() stands in several places.
+        self._axes = list(axes.values())
+        self._level1 = math.prod(len(self._options(axis)) for axis in self._axes)
         if self._level1 > MAX_GRID_POINTS:
             raise _fail(
                 f"the grids of the space span {self._level1} configurations, more than "
                 f"{MAX_GRID_POINTS}; turn some grid() into choice()"
             )
 
-    def _options(self, leaf: int) -> tuple[Any, ...]:
-        parameter = self._leaves[leaf][1]
+    def _options(self, axis: list[int]) -> tuple[Any, ...]:
+        parameter = self._leaves[axis[0]][1]
         assert isinstance(parameter, Grid)
         return parameter.options
 
@@ -260,13 +271,14 @@ class Space:
     @property
     def is_finite(self) -> bool:
         """Whether level 1 is all there is: no parameter is left to a searcher."""
-        return len(self._grids) == len(self._leaves)
+        return sum(map(len, self._axes)) == len(self._leaves)
 
     def branch_point(self, branch: int) -> dict[int, int]:
         """The option of each grid in a level-1 configuration; the last grid varies fastest."""
         found: dict[int, int] = {}
-        for leaf in reversed(self._grids):
-            branch, found[leaf] = divmod(branch, len(self._options(leaf)))
+        for axis in reversed(self._axes):
+            branch, index = divmod(branch, len(self._options(axis)))
+            found.update(dict.fromkeys(axis, index))
         return found
 
     def draw(self, random: Random, branch: int) -> Point:
@@ -281,7 +293,8 @@ class Space:
         """The parameters of ``point`` as they were written, a new structure each time."""
         if len(point) != len(self._leaves):
             raise _fail(
-                f"a point of this space has {len(self._leaves)} numbers, got {len(point)}: {point!r}"
+                f"a point of this space has {len(self._leaves)} numbers, "
+                f"got {len(point)}: {point!r}"
             )
         numbers = iter(point)
         resolved: dict[str, Any] = _resolve(self._tree, numbers)
@@ -291,8 +304,9 @@ class Space:
         """The level-1 configurations of a finite space, in order."""
         if not self.is_finite:
             raise _fail("the space has parameters without end; only grids can be listed")
-        for indices in product(*(range(len(self._options(i))) for i in self._grids)):
-            yield self.resolve(indices)
+        for branch in range(self._level1):
+            fixed = self.branch_point(branch)
+            yield self.resolve(tuple(fixed[i] for i in range(len(fixed))))
 
 
 def as_space(space: Space | Mapping[str, Any]) -> Space:
@@ -319,6 +333,12 @@ def _items(node: Any) -> Iterable[tuple[str, Any]] | None:
 def _walk(path: str, node: Any, found: list[tuple[str, Parameter]]) -> None:
     if isinstance(node, Parameter):
         found.append((path.lstrip("."), node))
+        for option in node.options if isinstance(node, _Options) else ():
+            if _holds_parameter(option):
+                raise _fail(
+                    f"{path.lstrip('.')}: {option!r} is an option of {node.kind}() and holds a "
+                    f"parameter, which is not drawn there; give it a name of its own in the space"
+                )
         return
     if isinstance(node, Space):
         raise _fail(f"{path.lstrip('.')}: a Space within a Space; use a plain dict there")
@@ -326,8 +346,24 @@ def _walk(path: str, node: Any, found: list[tuple[str, Parameter]]) -> None:
         raise _fail(
             f"{path.lstrip('.')}: {node.__name__} was not called; write {node.__name__}(...)"
         )
-    for part, child in _items(node) or ():
+    children = _items(node)
+    if children is None and _holds_parameter(node):
+        raise _fail(
+            f"{path.lstrip('.')}: a {type(node).__name__} holds a parameter, which is not drawn "
+            f"there; use a plain dict, list or tuple"
+        )
+    for part, child in children or ():
         _walk(path + part, child, found)
+
+
+def _holds_parameter(node: Any, depth: int = 4) -> bool:
+    """Whether there is a parameter in ``node``, some containers deep."""
+    if isinstance(node, Parameter) or depth == 0:
+        return isinstance(node, Parameter)
+    children = node.values() if isinstance(node, dict) else node
+    return isinstance(node, (dict, list, tuple, set, frozenset)) and any(
+        _holds_parameter(child, depth - 1) for child in children
+    )
 
 
 def _resolve(node: Any, numbers: Iterator[float]) -> Any:

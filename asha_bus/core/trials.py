@@ -27,8 +27,10 @@ def standing(trial: Trial) -> tuple[bool, float]:
 def leads(trial: Trial, leader: Trial | None, mode: str) -> bool:
     """Whether ``trial`` takes the lead: it got further, or as far with a better metric.
 
-    A trial without a usable metric never does.
+    One without a usable metric never does, nor does one that failed or was lost.
     """
+    if trial.state in (TrialState.FAILED, TrialState.LOST):
+        return False
     if leader is None:
         return is_better(trial.metric, None, mode)
     ours, theirs = standing(trial), standing(leader)
@@ -66,9 +68,11 @@ class TrialTable:
     def run(self, trial: Trial, worker: str) -> None:
         """A worker takes the next attempt at ``trial``, from the start."""
         self._move(trial, TrialState.RUNNING)
-        trial.resource, trial.metric, trial.best_metric = 0, None, None
+        trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
         trial.attempt += 1
         trial.worker = worker
+        if trial is self.leader:
+            self._lead_anew()
 
     def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
         """Write down what a running trial reported last."""
@@ -84,7 +88,10 @@ class TrialTable:
         """Bring ``trial`` into a final state."""
         self._move(trial, state)
         trial.end_time = now
-        self.consider(trial)
+        if trial is self.leader and state in (TrialState.FAILED, TrialState.LOST):
+            self._lead_anew()
+        else:
+            self.consider(trial)
 
     def consider(self, trial: Trial) -> None:
         """See whether ``trial`` leads now."""
@@ -119,6 +126,12 @@ class TrialTable:
         assert counted == self.states
         pending = {trial.id for trial in self.trials if trial.state is TrialState.PENDING}
         assert pending == set(self.queue) and len(pending) == len(self.queue)
+
+    def _lead_anew(self) -> None:
+        """The leader has nothing to show any more: find another."""
+        self.leader = None
+        for trial in self.trials:
+            self.consider(trial)
 
     def _move(self, trial: Trial, state: TrialState) -> None:
         self.states[trial.state] -= 1

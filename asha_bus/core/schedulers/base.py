@@ -15,6 +15,9 @@ from asha_bus.core.trial import RungRecord, Trial
 #: Resources summed up from floats may miss a level by their last digits.
 _TOLERANCE = 1e-12
 
+#: Beyond this a float does not count by ones, and the wire has no larger whole numbers.
+MAX_RESOURCE = 2**53
+
 
 def reached(resource: float, level: float) -> bool:
     """Whether ``resource`` is at ``level`` or beyond, but for the last digits of a float."""
@@ -81,13 +84,15 @@ def scheduler_from_plain(plain: dict[str, Any]) -> Scheduler:
 
 
 def positive(owner: str, argument: str, value: object) -> float:
-    """``value`` as a positive finite number; InvalidArgument naming owner and argument."""
+    """``value`` as a resource above 0; InvalidArgument naming owner and argument."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidArgument(
             f"{owner}: {argument} must be a number, got {value!r} of type {type(value).__name__}"
         )
-    if not (math.isfinite(value) and value > 0):
-        raise InvalidArgument(f"{owner}: {argument} must be above 0 and finite, got {value!r}")
+    if not 0 < value <= MAX_RESOURCE:
+        raise InvalidArgument(
+            f"{owner}: {argument} must be above 0 and at most 2**53, got {value!r}"
+        )
     return value
 
 

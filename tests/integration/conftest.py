@@ -1,0 +1,37 @@
+"""Fixtures with real Spark."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.clusters import Cluster, make_session, require_java, standalone
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_spark() -> Iterator[None]:
+    """Spark and its Python workers stay on loopback and use this very Python."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("SPARK_LOCAL_IP", "127.0.0.1")
+    patch.setenv("PYSPARK_PYTHON", sys.executable)
+    yield
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def spark() -> Iterator[Any]:
+    """A session on local[2]."""
+    require_java()
+    session = make_session("local[2]")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A standalone cluster of two workers with a core each."""
+    require_java()
+    with standalone(tmp_path_factory.mktemp("cluster")) as running:
+        yield running

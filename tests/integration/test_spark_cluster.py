@@ -1,0 +1,76 @@
+"""Whole runs on clusters: standalone, local-cluster, and through spark-submit."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from support.clusters import Cluster, make_session
+from support.processes import children_of, wait_until
+
+import asha_bus as ab
+from asha_bus.core.trial import TrialState
+
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(300)]
+
+ASHA = ab.ASHA(max_resource=9, quorum=100)
+
+
+@pytest.fixture(scope="module")
+def session(cluster: Cluster) -> Iterator[object]:
+    """A session on the standalone cluster."""
+    found = make_session(cluster.master)
+    yield found
+    found.stop()
+
+
+def objective():
+    """A generator that travels by value, as one from a user's notebook does."""
+
+    def train(x: float) -> Iterator[float]:
+        for step in range(1, 1000):
+            time.sleep(0.02)
+            yield x + 1 / step
+
+    return train
+
+
+def run(spark, function, **arguments):
+    """Launch on Spark, quietly."""
+    settings = {"spark": spark, "monitor": None, "seed": 7, "scheduler": ASHA}
+    return ab.launch(function, {"x": ab.uniform(0, 1)}, **{**settings, **arguments})
+
+
+def test_standalone_executors_work_on_one_run(session) -> None:
+    result = run(session, objective(), max_trials=16)
+    assert result.counts[TrialState.COMPLETED] == 16
+    assert len({trial.worker for trial in result.trials}) == 2
+
+
+def test_a_python_worker_of_an_executor_killed_loses_only_that_attempt(session) -> None:
+    def train(trial: ab.Trial) -> None:
+        for step in range(9):
+            time.sleep(0.02)
+            if trial.id == 3 and trial.attempt == 1 and step == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            trial.report(trial.params["x"] + 1 / (step + 1))
+
+    result = run(session, train, max_trials=16)
+    assert [t.attempts for t in result.trials] == [2 if t.id == 3 else 1 for t in result.trials]
+    assert result.counts[TrialState.COMPLETED] == 16
+    assert all(entries == 16 for _, _, entries, _ in result.rung_table())
+
+
+def test_a_killed_executor_is_replaced_and_the_run_completes(session, cluster: Cluster) -> None:
+    handle = run(session, objective(), max_trials=40, block=False)
+    wait_until(lambda: handle.status()["workers"] == 2)
+    executor = children_of(cluster.worker_pids[0], "CoarseGrainedExecutorBackend")[0]
+    os.kill(executor, signal.SIGKILL)
+    result = handle.result(timeout=200)
+    assert result.counts[TrialState.COMPLETED] == 40
+    assert result.bus.requeued >= 1
+    assert result.bus.workers >= 3
+    assert all(entries == 40 for _, _, entries, _ in result.rung_table())

@@ -1,0 +1,38 @@
+"""Checked arguments of a launch, without a launch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from asha_bus import Space, uniform
+from asha_bus.plan import Plan, make_plan
+
+#: What `asha_bus.launch` passes on where the user gave nothing.
+DEFAULTS: dict[str, Any] = {
+    "mode": "min",
+    "scheduler": None,
+    "searcher": None,
+    "max_trials": None,
+    "max_time": None,
+    "stop_at": None,
+    "engine": "spark",
+    "workers": None,
+    "seed": None,
+    "name": None,
+    "monitor": "progress",
+    "bus": None,
+}
+
+ENDLESS = Space(x=uniform(0, 1))
+
+
+def square(x: float) -> float:
+    return x * x
+
+
+def plan_for(
+    objective: Callable[..., Any] = square, space: Any = ENDLESS, **arguments: Any
+) -> Plan:
+    """The plan of ``launch(objective, space, **arguments)``."""
+    return make_plan(objective, space, **{**DEFAULTS, **arguments})

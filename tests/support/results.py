@@ -1,0 +1,67 @@
+"""Results made by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from asha_bus import Result, RungRecord, Space, TrialRecord, TrialState, uniform
+from asha_bus.result import BusReport
+
+SPACE = Space(x=uniform(0, 1))
+
+QUIET_BUS = BusReport(
+    reports=0,
+    decisions=0,
+    latency_p50_s=math.nan,
+    latency_p99_s=math.nan,
+    busy_share=math.nan,
+    router_cpu_s=0.0,
+    process_cpu_s=0.0,
+    workers=0,
+    requeued=0,
+    fenced=0,
+    retried=0,
+    rejected=0,
+)
+
+
+def make_trial(
+    number: int,
+    state: TrialState = TrialState.COMPLETED,
+    metric: float | None = 0.5,
+    *rungs: RungRecord,
+    **fields: Any,
+) -> TrialRecord:
+    """A trial that ended; its resource is that of its last rung unless given."""
+    given: dict[str, Any] = {
+        "params": {"x": number / 10},
+        "best_metric": metric,
+        "resource": rungs[-1].resource if rungs else 1,
+        "attempts": 1,
+        "worker": "w",
+        "start_time": 0.0,
+        "end_time": 1.0,
+        "error": None,
+        "extras": {},
+        "bracket": 0,
+        "seed": number,
+        **fields,
+    }
+    return TrialRecord(id=number, state=state, metric=metric, rungs=rungs, **given)
+
+
+def make_result(*trials: TrialRecord, **fields: Any) -> Result:
+    """A result of these trials."""
+    given: dict[str, Any] = {
+        "name": "my-run",
+        "mode": "min",
+        "seed": 7,
+        "space": SPACE,
+        "reason": "max_trials",
+        "message": "",
+        "elapsed_s": 12.34,
+        "bus": QUIET_BUS,
+        **fields,
+    }
+    return Result(trials=trials, **given)

@@ -1,0 +1,177 @@
+"""Which values are metrics, resources and extras."""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from asha_bus.core.errors import ObjectiveError
+from asha_bus.objective import to_extras, to_metric, to_metric_and_extras, to_resource
+
+
+class Tensor:
+    """Stands for a tensor: ``item()`` gives its one element, or fails."""
+
+    def __init__(self, *elements: Any) -> None:
+        self._elements = elements
+
+    def item(self) -> Any:
+        if len(self._elements) != 1:
+            raise RuntimeError(f"a tensor with {len(self._elements)} elements has no item")
+        return self._elements[0]
+
+
+class Measure:
+    """A number type of the user's own."""
+
+    def __float__(self) -> float:
+        return 0.5
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0.5,
+        np.float64(0.5),
+        np.float32(0.5),
+        np.float16(0.5),
+        np.array(0.5),
+        np.array([0.5]),
+        np.array([[0.5]]),
+        Tensor(0.5),
+        Decimal("0.5"),
+        Fraction(1, 2),
+        Measure(),
+    ],
+)
+def test_numbers_of_every_kind_are_metrics(value: Any) -> None:
+    metric = to_metric(value)
+    assert 0.5 == metric
+    assert float is type(metric)
+
+
+@pytest.mark.parametrize("value", [1, np.int64(1), np.uint8(1), np.array(1), Tensor(1)])
+def test_whole_numbers_become_floats(value: Any) -> None:
+    metric = to_metric(value)
+    assert 1.0 == metric
+    assert float is type(metric)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan"), Decimal("-inf")])
+def test_what_is_no_number_is_kept_as_it_came(value: Any) -> None:
+    assert str(float(value)) == str(to_metric(value))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (True, "^True of type bool is no metric; give back one number"),
+        (np.bool_(True), "of type bool.* is no metric"),
+        (None, "^None of type NoneType is no metric"),
+        ("0.5", "^'0.5' of type str is no metric"),
+        (b"0.5", "^b'0.5' of type bytes is no metric"),
+        (np.array(["a"]), "of type ndarray is no metric"),
+        (np.str_("0.5"), "of type str_ is no metric"),
+        (10**400, "^1000.* of type int is no metric: int too large"),
+        (Fraction(10**400), "of type Fraction is no metric"),
+        (np.array([1, 2]), r"^array\(\[1, 2\]\) of type ndarray is no metric"),
+        (np.array([]), "of type ndarray is no metric"),
+        (Tensor(1, 2), "of type Tensor is no metric: a tensor with 2 elements"),
+        ((0.5, "model"), r"^\(0.5, 'model'\) of type tuple is no metric"),
+        ([0.5], r"^\[0.5\] of type list is no metric"),
+        ({"loss": 0.5}, r"^\{'loss': 0.5\} of type dict is no metric"),
+        (1j, "^1j of type complex is no metric"),
+        (np.complex128(1j), "of type complex128 is no metric"),
+        (Decimal("sNaN"), r"^Decimal\('sNaN'\) of type Decimal is no metric"),
+        (object, "^<class 'object'> of type type is no metric"),
+    ],
+)
+def test_anything_else_is_an_error_that_shows_it(value: Any, message: str) -> None:
+    with pytest.raises(ObjectiveError, match=message):
+        to_metric(value)
+
+
+def test_a_long_value_is_shown_in_short() -> None:
+    with pytest.raises(ObjectiveError) as caught:
+        to_metric("x" * 10_000)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize(
+    ("value", "resource"),
+    [
+        (None, None),
+        (3, 3),
+        (3.0, 3),
+        (np.int64(3), 3),
+        (np.array([3]), 3),
+        (-1, -1),
+        (0.5, 0.5),
+        (Decimal("0.5"), 0.5),
+        (1e6, 1_000_000),
+        (2.0**53, 2.0**53),
+        (1e300, 1e300),
+        (math.inf, math.inf),
+    ],
+)
+def test_a_whole_resource_becomes_an_int_where_that_is_exact(value: Any, resource: Any) -> None:
+    converted = to_resource(value)
+    assert resource == converted
+    assert type(resource) is type(converted)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [("3", "'3' of type str"), (True, "True of type bool"), ([3], r"\[3\] of")]
+)
+def test_a_resource_that_is_no_number_is_an_error(value: Any, shown: str) -> None:
+    with pytest.raises(ObjectiveError, match=rf"report\(resource={shown}.*: a resource is a number"):
+        to_resource(value)
+
+
+def test_extras_come_beside_the_metric() -> None:
+    assert (0.5, {}) == to_metric_and_extras(0.5)
+    assert (0.5, {"a": 1}) == to_metric_and_extras((np.float32(0.5), {"a": 1}))
+
+
+@pytest.mark.parametrize("value", [(0.5,), (0.5, {}, 1), [0.5, {}], (0.5, None), ({}, 0.5)])
+def test_other_pairs_are_no_metric(value: Any) -> None:
+    with pytest.raises(ObjectiveError, match="is no metric"):
+        to_metric_and_extras(value)
+
+
+def test_plain_extras_are_kept_and_other_numbers_become_floats() -> None:
+    plain = {"i": 1, "f": 0.5, "b": True, "t": "text", "n": None, "nan": math.inf}
+    assert plain == to_extras(plain)
+    assert {"i": 1, "x": 0.5} == to_extras({"i": 1, "x": np.float32(0.5)})
+    assert {"x": 0.5} == to_extras(OrderedDict(x=Fraction(1, 2)))
+    assert {} == to_extras({})
+
+
+def test_a_whole_number_too_large_for_the_wire_becomes_a_float() -> None:
+    extras = to_extras({"n": 2**70})
+    assert {"n": 2.0**70} == extras
+    assert float is type(extras["n"])
+
+
+@pytest.mark.parametrize(
+    ("extras", "message"),
+    [
+        ({"a": [1]}, r"extra 'a' is \[1\] of type list; extras are named numbers"),
+        ({"a": {}}, "extra 'a' is .* of type dict"),
+        ({"a": 10**400}, "extra 'a' is 1000.* of type int"),
+        ({"a": "x" * 100_000}, "extra 'a' is 'xxx.* of type str; .* texts of at most"),
+        ({0: 0.5}, "0 of type int is no name of an extra"),
+        ({"": 0.5}, "'' of type str is no name of an extra; use a text of 1 to"),
+        ({"x" * 1_000: 1}, "is no name of an extra"),
+        ({str(number): number for number in range(65)}, "65 extras are more than 64"),
+    ],
+)
+def test_extras_that_cannot_travel_are_an_error(extras: dict[Any, Any], message: str) -> None:
+    with pytest.raises(ObjectiveError, match=message):
+        to_extras(extras)

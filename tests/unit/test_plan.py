@@ -1,0 +1,233 @@
+"""The arguments of a launch: what is taken, and the message for what is not."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from support.plans import DEFAULTS, ENDLESS, plan_for, square
+
+from asha_bus import (
+    ASHA,
+    BusOptions,
+    NoStopping,
+    RandomSearch,
+    Space,
+    grid,
+    launch,
+    loguniform,
+    uniform,
+)
+from asha_bus.core.errors import InvalidArgument
+
+
+def test_launch_has_these_defaults() -> None:
+    given = {
+        name: parameter.default
+        for name, parameter in inspect.signature(launch).parameters.items()
+        if name not in ("objective", "space", "spark", "block")
+    }
+    assert DEFAULTS == given
+
+
+def test_a_plan_holds_what_was_given() -> None:
+    scheduler, searcher, bus = ASHA(9), RandomSearch(3), BusOptions(lease_s=8.0, max_attempts=2)
+    plan = plan_for(
+        mode="max",
+        scheduler=scheduler,
+        searcher=searcher,
+        max_trials=5,
+        max_time=60,
+        stop_at=Fraction(1, 2),
+        engine="local",
+        workers=2,
+        seed=4,
+        name="my-run_1.a",
+        monitor=None,
+        bus=bus,
+    )
+    assert ("my-run_1.a", "local", 2, None) == (plan.name, plan.engine, plan.workers, plan.monitor)
+    assert (square, ENDLESS, searcher, bus) == (
+        plan.objective,
+        plan.space,
+        plan.searcher,
+        plan.options,
+    )
+    settings = plan.settings
+    assert (scheduler, 4, "max", 5) == (
+        settings.scheduler,
+        settings.seed,
+        settings.mode,
+        settings.max_trials,
+    )
+    assert (60, 0.5, 8.0, 2.0, 2) == (
+        settings.max_time_s,
+        settings.stop_at,
+        settings.lease_s,
+        settings.beat_s,
+        settings.max_attempts,
+    )
+
+
+def test_what_was_not_given_is_filled_in() -> None:
+    first, second = plan_for(max_trials=5), plan_for(max_trials=5)
+    assert NoStopping() == first.settings.scheduler
+    assert RandomSearch() == first.searcher
+    assert first.settings.run != second.settings.run
+    assert first.settings.seed != second.settings.seed
+    assert first.name.startswith("run-")
+
+
+def test_the_settings_survive_as_plain_data() -> None:
+    settings = plan_for(scheduler=ASHA(9), max_trials=5, stop_at=0.1).settings
+    assert settings == type(settings).from_plain(settings.to_plain())
+
+
+THREE = Space(x=grid(1, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("space", "max_trials", "max_time", "limit", "reason"),
+    [
+        (ENDLESS, 5, None, 5, "max_trials"),
+        (ENDLESS, 5, 60, 5, "max_trials"),
+        (ENDLESS, None, 60, None, "max_trials"),
+        (THREE, None, None, 3, "exhausted"),
+        (THREE, 2, None, 2, "max_trials"),
+        (THREE, 3, None, 3, "exhausted"),
+        (THREE, 6, None, 3, "exhausted"),
+        ({"x": 5}, None, None, 1, "exhausted"),
+        (Space(x=uniform(0, 1), y=grid(1, 2)), 7, None, 7, "max_trials"),
+    ],
+)
+def test_the_limit_of_a_run(
+    space: Any, max_trials: int | None, max_time: float | None, limit: int | None, reason: str
+) -> None:
+    settings = plan_for(
+        lambda **params: 0.0, space, max_trials=max_trials, max_time=max_time
+    ).settings
+    assert (limit, reason) == (settings.max_trials, settings.limit_reason)
+
+
+def by_hand(trial: object) -> None:
+    pass
+
+
+def test_an_objective_by_hand_takes_any_space() -> None:
+    assert by_hand is plan_for(by_hand, THREE).objective
+
+
+def two(x: float, y: float) -> float:
+    return x + y
+
+
+def nothing() -> float:
+    return 0.0
+
+
+def never(x: float) -> float:
+    raise AssertionError("a check does not call the objective")
+
+
+def test_the_objective_is_not_called() -> None:
+    plan_for(never, max_trials=1)
+
+
+BAD: list[tuple[Callable[[], object], str]] = [
+    (lambda: plan_for(space={}), "the space is empty; give it a parameter"),
+    (lambda: plan_for(space=None), "space must be a Space or a dict of parameters, got None"),
+    (lambda: plan_for(space={"x": uniform(1, 0)}), r"uniform\(1, 0\): low is greater than high"),
+    (lambda: plan_for(space={"x": loguniform(0, 1)}), r"loguniform\(0, 1\): low must be above 0"),
+    (lambda: plan_for(scheduler=ASHA(1, 3)), r"max_resource \(1\) is less than min_resource \(3\)"),
+    (lambda: plan_for(scheduler=ASHA(9, 1, 1)), "reduction_factor must be at least 2, got 1"),
+    (lambda: plan_for(), "the space has no end, so the run needs one: give max_trials or max_time"),
+    (lambda: plan_for(5), "objective must be a function, got 5 of type int"),  # type: ignore[arg-type]
+    (lambda: plan_for(two), r"requires y, which the space lacks \(it has x\)"),
+    (lambda: plan_for(nothing), "the space has x, which objective nothing does not take"),
+    (lambda: plan_for(mode="minimize"), "mode must be 'min' or 'max', got 'minimize'"),
+    (lambda: plan_for(mode=None), "mode must be 'min' or 'max', got None"),
+    (lambda: plan_for(mode=["min"]), r"mode must be 'min' or 'max', got \['min'\]"),
+    (lambda: plan_for(scheduler="asha"), "scheduler must be a scheduler such as ASHA.*'asha'"),
+    (lambda: plan_for(scheduler=ASHA), "scheduler must be a scheduler such as ASHA"),
+    (lambda: plan_for(searcher="tpe"), "searcher must be a searcher such as Random.* got 'tpe'"),
+    (lambda: plan_for(max_trials=0), "max_trials must be a whole number of at least 1, got 0"),
+    (lambda: plan_for(max_trials=2.0), "max_trials must be a whole number .* got 2.0"),
+    (lambda: plan_for(max_trials=True), "max_trials must be a whole number .* got True"),
+    (lambda: plan_for(workers=0), "workers must be a whole number of at least 1, got 0"),
+    (lambda: plan_for(workers="2"), "workers must be a whole number of at least 1, got '2'"),
+    (lambda: plan_for(seed=-1), "seed must be a whole number of at least 0, got -1"),
+    (lambda: plan_for(seed=1.5), "seed must be a whole number of at least 0, got 1.5"),
+    (lambda: plan_for(max_time=0), "max_time must be a number of seconds above 0.* got 0"),
+    (lambda: plan_for(max_time=-5.0), "max_time must be a number of seconds above 0.* got -5.0"),
+    (lambda: plan_for(max_time=math.inf), "max_time must be a number of seconds .* got inf"),
+    (lambda: plan_for(max_time="60"), "max_time must be a number of seconds .* got '60'"),
+    (lambda: plan_for(max_time=True), "max_time must be a number of seconds .* got True"),
+    (lambda: plan_for(max_time=10**400), "max_time must be a number of seconds .* got 1000"),
+    (lambda: plan_for(stop_at="low"), "stop_at must be a number, got 'low'"),
+    (lambda: plan_for(stop_at=True), "stop_at must be a number, got True"),
+    (lambda: plan_for(stop_at=math.nan), "stop_at must be finite, got nan"),
+    (lambda: plan_for(engine="dask"), "engine must be 'spark' or 'local', got 'dask'"),
+    (lambda: plan_for(name=""), "name must be letters, digits.* got ''"),
+    (lambda: plan_for(name="a b"), "name must be letters, digits.* got 'a b'"),
+    (lambda: plan_for(name="../up"), r"name must be letters, digits.* got '\.\./up'"),
+    (lambda: plan_for(name="x" * 65), "name must be .* 64 at most, got 'xxx"),
+    (lambda: plan_for(name=5), "name must be letters, digits.* got 5"),
+    (lambda: plan_for(monitor="rungs"), "monitor must be 'progress' or None, got 'rungs'"),
+    (lambda: plan_for(bus={"port": 1}), r"bus must be BusOptions\(...\), got {'port': 1}"),
+]
+
+
+@pytest.mark.parametrize(("check", "message"), BAD)
+def test_a_wrong_argument_is_named_with_its_value(check: Callable[[], object], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        check()
+
+
+def test_a_wrong_argument_is_a_value_error_too() -> None:
+    with pytest.raises(ValueError, match="mode"):
+        plan_for(mode="minimize")
+
+
+@pytest.mark.parametrize("value", [np.float32(0.5), np.array([0.5])])
+def test_a_target_may_be_a_number_of_any_kind(value: Any) -> None:
+    assert 0.5 == plan_for(max_trials=1, stop_at=value).settings.stop_at
+
+
+BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
+    ({"host": ""}, "host must be a host name or None, got ''"),
+    ({"host": 5}, "host must be a host name or None, got 5"),
+    ({"port": -1}, "port must be a whole number from 0 to 65535, got -1"),
+    ({"port": 70_000}, "port must be a whole number from 0 to 65535, got 70000"),
+    ({"port": "80"}, "port must be a whole number from 0 to 65535, got '80'"),
+    ({"lease_s": 0}, "lease_s must be a number of seconds above 0.* got 0"),
+    ({"bus_timeout_s": math.nan}, "bus_timeout_s must be a number of seconds above 0.* got nan"),
+    ({"start_timeout_s": "30"}, "start_timeout_s must be a number of seconds above 0.* got '30'"),
+    ({"lease_s": 10**400}, "lease_s must be a number of seconds above 0.* got 1000"),
+    ({"lease_s": True}, "lease_s must be a number of seconds above 0.* got True"),
+    ({"max_attempts": 0}, "max_attempts must be a whole number from 1 to 1000, got 0"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), BAD_OPTIONS)
+def test_a_wrong_option_of_the_bus_is_named(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"^BusOptions: {message}"):
+        BusOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "beat_s"),
+    [
+        (BusOptions(), 5.0),
+        (BusOptions(lease_s=8.0), 2.0),
+        (BusOptions(bus_timeout_s=4.0), 1.0),
+    ],
+)
+def test_several_heartbeats_fit_into_a_lease_and_a_timeout(
+    options: BusOptions, beat_s: float
+) -> None:
+    assert beat_s == options.beat_s

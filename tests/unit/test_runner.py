@@ -1,0 +1,383 @@
+"""The runner: what becomes of an objective's values, errors and stops."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from support.bench import Bench
+from support.loopback import SPACE, Loopback, run_objective
+
+import asha_bus as ab
+from asha_bus.core.errors import BusError
+from asha_bus.core.events import StopRun
+from asha_bus.core.schedulers import NoStopping
+from asha_bus.executor.client import Client
+from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
+from asha_bus.executor.runner import MAX_IGNORED_STOPS, Runner
+from asha_bus.objective import INSIDE
+
+S = ab.TrialState
+ASHA = ab.ASHA(max_resource=9)
+
+
+def warnings_of(bench: Bench) -> list[tuple[int, str]]:
+    return [(trial, text) for trial, level, text in bench.experiment.logs if level == "warning"]
+
+
+def test_a_function_is_called_once_per_trial() -> None:
+    calls = []
+
+    def objective(x: float) -> float:
+        calls.append(x)
+        return x / 10
+
+    bench = run_objective(objective, max_trials=3)
+    assert [0.0, 1.0, 2.0] == calls
+    assert [S.COMPLETED] * 3 == bench.states()
+    assert [(0.0, 1), (0.1, 1), (0.2, 1)] == [
+        (trial.metric, trial.resource) for trial in bench.experiment.table.trials
+    ]
+
+
+def test_a_stop_closes_the_generator_before_the_next_trial_begins() -> None:
+    story: list[tuple[str, float]] = []
+
+    def objective(x: float) -> Iterator[float]:
+        story.append(("begin", x))
+        try:
+            while True:
+                yield x  # each trial is worse than the one before
+        finally:
+            story.append(("close", x))
+
+    bench = run_objective(objective, scheduler=ASHA, max_trials=3)
+    assert [(event, x) for x in (0.0, 1.0, 2.0) for event in ("begin", "close")] == story
+    assert [S.COMPLETED, S.STOPPED, S.STOPPED] == bench.states()
+
+
+@pytest.mark.parametrize("scheduler", [ASHA, NoStopping(9), ab.ASHA(9, min_resource=9)])
+def test_a_generator_is_never_run_past_max_resource(scheduler: Any) -> None:
+    steps = []
+
+    def objective(x: float) -> Iterator[float]:
+        for step in range(1_000):
+            steps.append(step)
+            yield 0.5
+
+    bench = run_objective(objective, scheduler=scheduler, max_trials=1)
+    assert list(range(9)) == steps
+    assert ([S.COMPLETED], 9) == (bench.states(), bench.trial(0).resource)
+
+
+def test_a_generator_that_ends_by_itself_completes_its_trial() -> None:
+    bench = run_objective(lambda x: (value for value in (0.5, 0.2, 0.4)), max_trials=1)
+    trial = bench.trial(0)
+    assert (S.COMPLETED, 0.4, 0.2, 3) == (
+        trial.state,
+        trial.metric,
+        trial.best_metric,
+        trial.resource,
+    )
+
+
+def test_a_trial_by_hand_is_told_when_to_stop() -> None:
+    told: list[list[bool]] = []
+
+    def objective(trial: ab.Trial) -> None:
+        told.append([])
+        for step in trial:
+            told[-1].append(trial.report(trial.params["x"], resource=np.int64(step + 1)))
+            assert trial.should_stop is not told[-1][-1]
+
+    bench = run_objective(objective, scheduler=ASHA, max_trials=2)
+    assert [[True] * 8 + [False], [False]] == told
+    assert [S.COMPLETED, S.STOPPED] == bench.states()
+
+
+def test_a_trial_knows_who_it_is() -> None:
+    seen = []
+
+    def objective(trial: ab.Trial) -> float:
+        seen.append((trial.id, trial.attempt, trial.seed, trial.params))
+        return 0.5
+
+    bench = run_objective(objective, max_trials=2)
+    assert [(n, 1, bench.trial(n).seed, {"x": float(n)}) for n in range(2)] == seen
+
+
+def test_extras_and_lines_arrive() -> None:
+    def objective(trial: ab.Trial) -> None:
+        trial.log("hello")
+        trial.report(0.5, accuracy=np.float32(0.5), note="n")
+
+    bench = run_objective(objective, max_trials=1)
+    assert {"accuracy": 0.5, "note": "n"} == bench.trial(0).extras
+    assert [(0, "info", "hello")] == list(bench.experiment.logs)
+
+
+def fail_with(error: BaseException) -> Callable[[float], float]:
+    def objective(x: float) -> float:
+        if x == 1:
+            raise error
+        return x
+
+    return objective
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError("no luck"), SystemExit(3), KeyboardInterrupt(), GeneratorExit()]
+)
+def test_whatever_an_objective_raises_fails_that_trial_only(error: BaseException) -> None:
+    bench = run_objective(fail_with(error), max_trials=3)
+    assert [S.COMPLETED, S.FAILED, S.COMPLETED] == bench.states()
+    text = bench.trial(1).error
+    assert text is not None
+    assert text.startswith("Traceback (most recent call last):\n")
+    assert "in objective\n    raise error\n" in text
+    assert type(error).__name__ in text.splitlines()[-1]
+    assert "executor/runner.py" not in text  # only what is the user's
+
+
+class Unreadable(Exception):
+    """Cannot be shown, nor pickled."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("not today")
+
+    def __reduce__(self) -> Any:
+        raise RuntimeError("not today")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [(Unreadable(), "Unreadable"), (ValueError("file \udcff"), "ValueError: file ?")],
+)
+def test_an_error_that_is_hard_to_show_fails_that_trial_only(error: Exception, text: str) -> None:
+    bench = run_objective(fail_with(error), max_trials=3)
+    assert [S.COMPLETED, S.FAILED, S.COMPLETED] == bench.states()
+    assert text in (bench.trial(1).error or "")
+
+
+def returns(value: Any) -> Callable[..., Any]:
+    return lambda x: value if x == 1 else 0.5
+
+
+def yields(value: Any) -> Callable[..., Any]:
+    def objective(x: float) -> Iterator[Any]:
+        yield 0.5
+        yield value if x == 1 else 0.5
+
+    return objective
+
+
+def reports(value: Any, **arguments: Any) -> Callable[..., Any]:
+    def objective(trial: ab.Trial) -> None:
+        trial.report(0.5)
+        trial.report(value if trial.params["x"] == 1 else 0.4, **arguments)
+
+    return objective
+
+
+@pytest.mark.parametrize(
+    ("objective", "last_line"),
+    [
+        (returns(None), "the objective returned None; return the metric, or yield one per epoch"),
+        (returns("0.5"), "at resource 1: '0.5' of type str is no metric"),
+        (returns(True), "at resource 1: True of type bool is no metric"),
+        (returns([0.5]), r"at resource 1: [0.5] of type list is no metric"),
+        (returns((0.5, {"model": [1]})), "at resource 1: extra 'model' is [1] of type list"),
+        (yields(None), "at resource 2: None of type NoneType is no metric"),
+        (yields(10**400), "at resource 2: 1000"),
+        (yields((0.5, "model")), "at resource 2: (0.5, 'model') of type tuple is no metric"),
+        (reports("0.5"), "at resource 2: '0.5' of type str is no metric"),
+        (reports(None, resource=7), "at resource 7: None of type NoneType is no metric"),
+    ],
+)
+def test_what_is_no_metric_fails_that_trial_only(
+    objective: Callable[..., Any], last_line: str
+) -> None:
+    bench = run_objective(objective, max_trials=3)
+    assert [S.COMPLETED, S.FAILED, S.COMPLETED] == bench.states()
+    assert f"ObjectiveError: {last_line}" in (bench.trial(1).error or "").splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"resource": -1}, "report(resource=-1): a resource is a finite number above 0"),
+        ({"resource": 0.5}, "report(resource=0.5) after resource 1: the resource of a trial must"),
+        ({"resource": "2"}, "report(resource='2' of type str): a resource is a number"),
+    ],
+)
+def test_a_wrong_resource_fails_the_trial(arguments: dict[str, Any], message: str) -> None:
+    bench = run_objective(reports(0.5, **arguments), max_trials=1)
+    assert [S.FAILED] == bench.states()
+    assert f"ObjectiveError: {message}" in (bench.trial(0).error or "")
+
+
+@pytest.mark.parametrize("resource", [2**64, 1e300, 1e-300])
+def test_an_odd_resource_is_carried(resource: float) -> None:
+    bench = run_objective(lambda trial: trial.report(0.5, resource) and None, max_trials=1)
+    assert ([S.COMPLETED], resource) == (bench.states(), bench.trial(0).resource)
+
+
+def silent(trial: ab.Trial) -> None:
+    pass
+
+
+def empty(x: float) -> Iterator[float]:
+    yield from ()
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        (silent, "the objective ended without a report; call trial.report(metric)"),
+        (empty, "the generator ended without yielding a metric"),
+    ],
+)
+def test_an_end_without_a_metric_is_a_failure(objective: Any, message: str) -> None:
+    bench = run_objective(objective, max_trials=1)
+    assert ([S.FAILED], f"ObjectiveError: {message}") == (bench.states(), bench.trial(0).error)
+
+
+@pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf])
+def test_a_metric_that_is_no_number_is_no_failure(metric: float) -> None:
+    bench = run_objective(lambda x: metric, max_trials=1)
+    assert ([S.COMPLETED], str(metric)) == (bench.states(), str(bench.trial(0).metric))
+
+
+def test_a_repeated_resource_keeps_the_first_and_warns_once() -> None:
+    def objective(trial: ab.Trial) -> None:
+        for metric in (0.9, 0.1, 0.2):
+            trial.report(metric, resource=2)
+
+    bench = run_objective(objective, max_trials=1)
+    assert 0.9 == bench.trial(0).metric
+    assert [(0, "resource 2 was reported again: the first report counts")] == warnings_of(bench)
+
+
+def test_an_error_after_the_stop_is_told_and_the_verdict_stands() -> None:
+    def objective(x: float) -> Iterator[float]:
+        try:
+            while True:
+                yield x
+        finally:
+            raise OSError("disk full")
+
+    bench = run_objective(objective, scheduler=ASHA, max_trials=2)
+    assert [S.COMPLETED, S.STOPPED] == bench.states()
+    assert [0, 1] == [trial for trial, text in warnings_of(bench) if "OSError: disk full" in text]
+
+
+def test_an_objective_that_ignores_the_stop_is_ended() -> None:
+    ignored = []
+
+    def objective(trial: ab.Trial) -> None:
+        while True:
+            if not trial.report(0.5):
+                ignored.append(trial.id)
+
+    bench = run_objective(objective, scheduler=NoStopping(1), max_trials=2)
+    assert [S.COMPLETED, S.COMPLETED] == bench.states()
+    # the answer that said stop, and as many as may be ignored
+    assert [1 + MAX_IGNORED_STOPS] * 2 == [ignored.count(number) for number in range(2)]
+
+
+def test_what_outlives_its_trial_reports_to_no_other() -> None:
+    trials: list[ab.Trial] = []
+
+    def objective(trial: ab.Trial) -> None:
+        trials.append(trial)
+        trial.report(0.5)
+        first = trials[0]
+        if trial is not first:
+            assert (False, True, []) == (first.report(0.1), first.should_stop, list(first))
+            first.log("too late")
+
+    bench = run_objective(objective, max_trials=2)
+    assert [S.COMPLETED, S.COMPLETED] == bench.states()
+    assert [(0.5, 1), (0.5, 1)] == [(t.metric, t.resource) for t in bench.experiment.table.trials]
+    assert [] == list(bench.experiment.logs)
+
+
+class Watch:
+    """An interrupter that notes whether it was armed while a message was carried."""
+
+    def __init__(self) -> None:
+        self.armed = False
+        self.seen: list[bool] = []
+
+
+def test_nothing_is_interrupted_while_it_talks_to_the_bus() -> None:
+    watch, client = Watch(), Loopback(Bench(max_trials=1))
+    armed: list[bool] = []
+
+    def objective(x: float) -> Iterator[float]:
+        armed.append(watch.armed)
+        yield 0.5
+        armed.append(watch.armed)
+
+    carry = client._carry
+    client._carry = lambda message: (watch.seen.append(watch.armed), carry(message))[1]  # type: ignore[method-assign]
+    Runner(cast(Client, client), cast(Interrupter, watch), objective, SPACE).run()
+    assert [True, True] == armed
+    assert {False} == set(watch.seen)
+    assert not watch.armed
+
+
+def test_an_interrupted_trial_says_so() -> None:
+    bench = Bench(max_trials=9)
+
+    def objective(x: float) -> float:
+        bench.handle(StopRun("stopped"))
+        raise TrialInterrupted
+
+    run_objective(objective, bench=bench)
+    assert [S.CANCELLED] == bench.states()
+    assert bench.ended is not None
+
+
+def test_reaching_the_target_stops_the_trial() -> None:
+    bench = run_objective(lambda x: iter_from(1.0), scheduler=NoStopping(), stop_at=0.25)
+    assert bench.ended is not None
+    assert ("stop_at", 0.25, 3) == (
+        bench.ended.reason,
+        bench.trial(0).metric,
+        bench.trial(0).resource,
+    )
+
+
+def iter_from(value: float) -> Iterator[float]:
+    while True:
+        yield value
+        value /= 2
+
+
+def test_without_a_bus_the_worker_ends_whatever_the_objective_does() -> None:
+    client = Loopback(Bench())
+
+    def objective(trial: ab.Trial) -> None:
+        client.is_cut = True
+        try:
+            trial.report(0.5)
+        except BusError:
+            trial.params.clear()  # swallowed
+
+    runner = Runner(cast(Client, client), Interrupter(), objective, SPACE)
+    with pytest.raises(BusError, match="the bus was silent"):
+        runner.run()
+    assert not INSIDE.is_set()
+
+
+def test_a_launch_inside_an_objective_is_refused() -> None:
+    def objective(x: float) -> float:
+        ab.launch(lambda y: y, {"y": ab.grid(1)}, engine="local")
+        return x
+
+    bench = run_objective(objective, max_trials=1)
+    assert "launch() was called inside a running objective" in (bench.trial(0).error or "")

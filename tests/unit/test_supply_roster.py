@@ -1,0 +1,124 @@
+"""The supply of configurations and the roster of workers."""
+
+from __future__ import annotations
+
+import pytest
+
+from asha_bus.core import messages as m
+from asha_bus.core.errors import LocalProtocolError
+from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.supply import DRAW_BATCH, LOOK_AHEAD, Supply
+
+Point = tuple[float, ...]
+
+
+def points(first: int, count: int) -> tuple[Point, ...]:
+    return tuple((float(number),) for number in range(first, first + count))
+
+
+def wanted(supply: Supply) -> list[tuple[int, int]]:
+    """All batches that are wanted now."""
+    found = []
+    while (batch := supply.wanted()) is not None:
+        found.append(batch)
+    return found
+
+
+def test_points_are_asked_for_in_batches_up_to_the_look_ahead() -> None:
+    assert [(first, DRAW_BATCH) for first in range(0, LOOK_AHEAD, DRAW_BATCH)] == wanted(
+        Supply(None)
+    )
+
+
+def test_no_more_points_are_asked_for_than_there_will_be_trials() -> None:
+    assert [(0, DRAW_BATCH), (DRAW_BATCH, 50)] == wanted(Supply(DRAW_BATCH + 50))
+    assert [(0, 1)] == wanted(Supply(1))
+
+
+def test_a_batch_is_asked_for_as_points_are_used() -> None:
+    supply = Supply(None)
+    for first, count in wanted(supply):
+        supply.deliver(first, points(first, count))
+    for _ in range(DRAW_BATCH - 1):
+        supply.take()
+        assert [] == wanted(supply)
+    supply.take()
+    assert [(LOOK_AHEAD, DRAW_BATCH)] == wanted(supply)
+
+
+def test_points_come_out_in_the_order_of_trials() -> None:
+    supply = Supply(5)
+    wanted(supply)
+    supply.deliver(0, points(0, 2))
+    assert ((0.0,), 1) == (supply.take(), len(supply))
+    supply.deliver(2, points(2, 3))
+    assert [(1.0,), (2.0,), (3.0,), (4.0,)] == [supply.take() for _ in range(4)]
+    assert not supply
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (3, 1), (2, 4), (5, 1)])
+def test_points_nobody_asked_for_are_an_error(first: int, count: int) -> None:
+    supply = Supply(5)
+    wanted(supply)
+    supply.deliver(0, points(0, 2))
+    with pytest.raises(LocalProtocolError, match=f"{count} trials from {first} on"):
+        supply.deliver(first, points(first, count))
+
+
+@pytest.fixture
+def roster() -> Roster:
+    return Roster(lease_s=60.0, beat_s=5.0)
+
+
+def join(roster: Roster, name: str, seat: str, now: float = 0.0) -> WorkerRecord:
+    return roster.join(name, m.Hello(1, "run", seat, "host", 99), now)
+
+
+def test_a_worker_is_found_by_name_and_by_seat(roster: Roster) -> None:
+    worker = join(roster, "a", "0.1")
+    assert worker is roster.get("a")
+    assert worker is roster.at("0.1")
+    assert (None, None) == (roster.get("b"), roster.at("0.2"))
+    assert ("host", 99, 1) == (worker.host, worker.pid, worker.seq)
+
+
+def test_a_seat_belongs_to_its_last_worker(roster: Roster) -> None:
+    join(roster, "a", "0.1")
+    second = join(roster, "b", "0.1")
+    assert second is roster.at("0.1")
+    assert None is not roster.get("a")
+
+
+def test_a_worker_is_silent_after_three_missed_beats(roster: Roster) -> None:
+    worker = join(roster, "a", "0.1", now=10.0)
+    assert not roster.is_silent(worker, 24.9)
+    assert roster.is_silent(worker, 25.0)
+    roster.hear(worker, 25.0)
+    assert not roster.is_silent(worker, 26.0)
+
+
+def test_leaving_ends_the_lease_and_being_heard_starts_it_anew(roster: Roster) -> None:
+    worker = join(roster, "a", "0.1")
+    worker.waiting = True
+    roster.leave(worker)
+    assert (False, False, 0) == (worker.active, worker.waiting, roster.active)
+    assert [] == roster.leases.expired(1_000.0)
+    roster.hear(worker, 1_000.0)
+    assert 1 == roster.active
+    assert ["a"] == roster.leases.expired(1_060.0)
+
+
+def test_time_counts_from_a_workers_first_trial_on(roster: Roster) -> None:
+    first, second = join(roster, "a", "0"), join(roster, "b", "1")
+    join(roster, "never got one", "2")
+    first.first_assigned, first.idle_before_s, first.idle_s = 10.0, 4.0, 6.0
+    second.first_assigned, second.idle_before_s, second.idle_s = 20.0, 1.0, 1.5
+    assert (2.5, 90.0 + 80.0) == roster.busy(100.0)
+
+
+def test_time_ends_when_a_worker_that_left_was_last_heard(roster: Roster) -> None:
+    worker = join(roster, "a", "0")
+    worker.first_assigned = 10.0
+    roster.hear(worker, 40.0)
+    roster.leave(worker)
+    assert (0.0, 30.0) == roster.busy(100.0)
