@@ -68,7 +68,7 @@ class Echo:
         assert stdin is not None and stdout is not None
         stdin.write(control.pack(self._secret))
         stdin.flush()
-        self.address = EchoAddress(control.read(stdout), self._keys)
+        self.address = EchoAddress(str(control.read(stdout)), self._keys)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self.address.connect(self._context)
         return self
@@ -110,7 +110,9 @@ def main() -> None:
         socket.curve_server = True
         socket.curve_publickey, socket.curve_secretkey = secret
     socket.bind("tcp://127.0.0.1:*")
-    sys.stdout.buffer.write(control.pack(socket.getsockopt(zmq.LAST_ENDPOINT).decode()))
+    endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
+    assert isinstance(endpoint, bytes)
+    sys.stdout.buffer.write(control.pack(endpoint.decode()))
     sys.stdout.flush()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     messages = 0

@@ -63,6 +63,7 @@ class SparkEngine(Engine):
     ) -> None:
         self._session = _session(spark)
         self._context: SparkContext = self._session.sparkContext
+        self._master = self._context.master or ""
         self._name = name
         self._task = task
         self._ping = ping
@@ -73,7 +74,7 @@ class SparkEngine(Engine):
 
     @property
     def host(self) -> str:
-        if self._context.master.startswith("local"):
+        if self._master.startswith("local"):
             return "127.0.0.1"  # the executors are on this machine
         host: str = self._context.getConf().get("spark.driver.host") or "127.0.0.1"
         return host
@@ -83,7 +84,7 @@ class SparkEngine(Engine):
         return dict(self._context.getConf().getAll())
 
     def dumps(self, value: Any) -> bytes:
-        pickled: bytes = spark_pickle.dumps(value)
+        pickled: bytes = spark_pickle.dumps(value)  # type: ignore[no-untyped-call]
         return pickled
 
     def worker_count(self, wanted: int | None) -> int:
@@ -140,7 +141,7 @@ class SparkEngine(Engine):
             thread.start()
 
     def describe(self) -> str:
-        return f"{self._workers} tasks on {self._context.master}"
+        return f"{self._workers} tasks on {self._master}"
 
     def close(self, grace_s: float) -> None:
         self._closing.set()
@@ -155,7 +156,7 @@ class SparkEngine(Engine):
 
     def _packed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` as it travels in Spark's closure."""
-        is_here = self._context.master.startswith("local")
+        is_here = self._master.startswith("local")
         return _unpacked(self.dumps(function), _own_modules() if is_here else [])
 
     # --- one job -------------------------------------------------------------
@@ -235,7 +236,7 @@ class SparkEngine(Engine):
         """The number of task slots once it is at least ``wanted``, or does not grow any more."""
         deadline = time.monotonic() + _SLOTS_TIMEOUT_S
         slots = self._slots()
-        if self._context.master.startswith("local["):
+        if self._master.startswith("local["):
             return slots
         while time.monotonic() < deadline:
             time.sleep(_SLOTS_PAUSE_S)
@@ -245,7 +246,7 @@ class SparkEngine(Engine):
         return slots
 
 
-def _session(spark: SparkSession | None) -> SparkSession:
+def _session(spark: Any) -> SparkSession:
     """The session to use; InvalidArgument for what is none."""
     if spark is None:
         # a session of our own runs its tasks with this very Python

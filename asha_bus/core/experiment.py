@@ -277,7 +277,8 @@ class Experiment:
         worker.latency = beat.latency
         if worker.active:  # one that left, or whose seat is empty, stays gone
             self.roster.hear(worker, now)
-        ending = self._ending is not None and worker.trial is not None
+        # one that was thought gone may still run what it had: it is ended, too
+        ending = self._ending is not None and worker.believes_in_trial
         self._send(worker.name + BEAT_SUFFIX, self._interrupt if ending else m.Pong(0))
 
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:

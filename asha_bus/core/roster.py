@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from asha_bus.core.lease import Leases
-from asha_bus.core.messages import Hello, Reply
+from asha_bus.core.messages import Assign, Continue, Hello, Reply, Stop
 
 #: A copy of a worker waits until its sibling missed so many heartbeats.
 MISSED_BEATS = 3
@@ -33,6 +33,14 @@ class WorkerRecord:
     idle_before_s: float = 0.0
     #: Round trips by bucket, as its heartbeats tell.
     latency: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def believes_in_trial(self) -> bool:
+        """Whether its last answer lets it run a trial, be that its own any more or not."""
+        reply = self.reply
+        return isinstance(reply, Assign | Continue) or (
+            isinstance(reply, Stop) and reply.next is not None
+        )
 
 
 class Roster:

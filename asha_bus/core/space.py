@@ -333,10 +333,11 @@ def _items(node: Any) -> Iterable[tuple[str, Any]] | None:
 def _walk(path: str, node: Any, found: list[tuple[str, Parameter]]) -> None:
     if isinstance(node, Parameter):
         found.append((path.lstrip("."), node))
-        for option in node.options if isinstance(node, _Options) else ():
-            if _holds_parameter(option):
+        if isinstance(node, _Options):
+            nested = [option for option in node.options if _holds_parameter(option)]
+            if nested:
                 raise _fail(
-                    f"{path.lstrip('.')}: {option!r} is an option of {node.kind}() and holds a "
+                    f"{path.lstrip('.')}: {nested[0]!r} is an option of {node.kind}() and holds a "
                     f"parameter, which is not drawn there; give it a name of its own in the space"
                 )
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import objectives
@@ -16,7 +17,7 @@ ASHA = ab.ASHA(max_resource=9)
 SPACE = {"x": ab.uniform(0, 1)}
 
 
-def run(objective, space=SPACE, **arguments) -> ab.Result:
+def run(objective: Any, space: Any = SPACE, **arguments: Any) -> Any:
     """Launch on two local workers, quietly."""
     settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7}
     return ab.launch(objective, space, **{**settings, **arguments})

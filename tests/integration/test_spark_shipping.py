@@ -45,10 +45,10 @@ def lend(python: Path, *modules: str) -> None:
     (site,) = python.parents[1].glob("lib/python*/site-packages")
     for name in modules:
         module = __import__(name)
-        source = Path(module.__file__).parent
+        source = Path(str(module.__file__)).parent
         for path in source.parent.glob(f"{source.name}*"):
             (site / path.name).symlink_to(path)
-    for path in Path(__import__("zmq").__file__).parents[1].glob("pyzmq.libs"):
+    for path in Path(str(__import__("zmq").__file__)).parents[1].glob("pyzmq.libs"):
         if not (site / path.name).exists():
             (site / path.name).symlink_to(path)
 

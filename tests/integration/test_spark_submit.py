@@ -9,7 +9,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from support.clusters import require_java
+from support.clusters import free_port, require_java
 
 import asha_bus as ab
 
@@ -28,10 +28,12 @@ PROGRAM = """
 
     if __name__ == "__main__":
         spark = SparkSession.builder.getOrCreate()
-        result = ab.launch(
-            train, {"x": ab.uniform(0, 1)}, scheduler=ab.ASHA(max_resource=9, quorum=12), max_trials=12,
-            seed=7, monitor=None,
+        run = ab.launch(
+            train, {"x": ab.uniform(0, 1)}, scheduler=ab.ASHA(max_resource=9, quorum=12),
+            max_trials=12, seed=7, monitor=None, block=False,
         )
+        print("bus:", run.bus_address)
+        result = run.result()
         print("workers:", len({trial.worker for trial in result.trials}))
         print("best:", result.best.params["x"])
         spark.stop()
@@ -44,10 +46,15 @@ def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
     import pyspark
 
     home = Path(pyspark.__file__).parent
+    port = free_port()
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent(PROGRAM))
     done = subprocess.run(
-        [str(home / "bin" / "spark-submit"), "--master", master, str(program)],
+        [
+            str(home / "bin" / "spark-submit"),
+            *("--master", master, "--conf", f"spark.ashaBus.port={port}"),
+            str(program),
+        ],
         capture_output=True,
         text=True,
         timeout=240,
@@ -57,6 +64,7 @@ def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
     lines = dict(line.partition(": ")[::2] for line in done.stdout.splitlines() if ": " in line)
     assert lines["workers"] == "2"
+    assert lines["bus"] == f"tcp://127.0.0.1:{port}"  # the operator's choice
     space, seed = ab.Space(x=ab.uniform(0, 1)), 7
     drawn = [space.resolve(ab.RandomSearch().suggest(space, n, seed))["x"] for n in range(12)]
     assert float(lines["best"]) in drawn

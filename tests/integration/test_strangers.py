@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+import msgpack
 import pytest
 import zmq
 from support import objectives
@@ -34,10 +36,10 @@ def handle() -> Iterator[ab.Run]:
     running.result(timeout=60)
 
 
-def address_of(handle: ab.Run, **changes: bytes) -> BusAddress:
+def address_of(handle: ab.Run, **changes: Any) -> BusAddress:
     """The run's address with the right keys, or others."""
     keys = handle._supervisor.keys
-    found = {
+    found: dict[str, Any] = {
         "server_key": keys.server_public,
         "client_key": keys.client_public,
         "client_secret": keys.client_secret,
@@ -77,6 +79,29 @@ def test_garbage_is_counted_and_the_run_goes_on(handle: ab.Run) -> None:
         assert socket.poll(10_000)
         assert wire.decode_to_worker(socket.recv()) == m.Pong(2)
     assert counts(handle)["rejected"] == 3
+
+
+def test_a_broken_request_is_told_so(handle: ab.Run) -> None:
+    broken = msgpack.packb((m.PROTOCOL_VERSION, 3, 7, 0, 1, 1, "0.5", None, {}, 0.0))
+    foreign = msgpack.packb((m.PROTOCOL_VERSION + 1, 1, 8, "of another time"))
+    with zmq.Context() as context, connect(context, address_of(handle), "broken") as socket:
+        for seq, body, words in (
+            (7, broken, "Report.metric cannot be '0.5'"),
+            (8, foreign, "same"),
+        ):
+            socket.send(body)
+            assert socket.poll(10_000)
+            reply = wire.decode_to_worker(socket.recv())
+            assert isinstance(reply, m.Refused)
+            assert seq == reply.seq
+            assert words in reply.text
+
+
+def test_an_oversized_message_harms_nobody_else(handle: ab.Run) -> None:
+    with zmq.Context() as context, connect(context, address_of(handle), "large") as socket:
+        socket.send(bytes(wire.MAX_BODY_BYTES + 1))
+        assert not socket.poll(SILENCE_MS)
+    assert ping(address_of(handle), "another", 10.0)
 
 
 def test_a_worker_of_another_run_is_refused(handle: ab.Run) -> None:

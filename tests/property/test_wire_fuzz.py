@@ -102,7 +102,7 @@ def test_a_message_travels_in_its_direction_only(message: Any) -> None:
 
 
 def test_the_check_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wire.msgpack, "unpackb", lambda body, **_: (1, 5, "no seq"))
+    monkeypatch.setattr(msgpack, "unpackb", lambda body, **_: (1, 5, "no seq"))
     monkeypatch.setattr(wire, "_check", lambda items, table: items[5])
     with pytest.raises(IndexError):
         check(b"")

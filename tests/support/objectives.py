@@ -50,7 +50,7 @@ def deaf(x: float) -> float:
     while True:
         try:
             time.sleep(600)
-        except BaseException:  # noqa: S110, B036 - that is the point
+        except BaseException:
             pass
     return x
 

@@ -89,9 +89,7 @@ def test_each_rung_has_lots_of_its_own() -> None:
     rule = make_rule()
     passed = RungRecord(0, 1, 0.5, n=1, keep=1, cutoff=0.5, verdict="continue")
     at_rung_0 = [rule.report(Trial(n, (), 0), 1, 0.5).verdict for n in range(200)]
-    at_rung_1 = [
-        rule.report(Trial(n, (), 0, rungs=[passed]), 3, 0.5).verdict for n in range(200)
-    ]
+    at_rung_1 = [rule.report(Trial(n, (), 0, rungs=[passed]), 3, 0.5).verdict for n in range(200)]
     assert at_rung_0 != at_rung_1
 
 
@@ -99,7 +97,9 @@ def test_the_quorum_lets_early_arrivals_go_on_at_every_rung() -> None:
     rule = make_rule(quorum=2)
     assert ["continue", "continue", "stop"] == verdicts(rule, [0.1, 0.2, 0.3], resource=1)
     trials = [Trial(number, (), 0) for number in (10, 11)]
-    jumps = [report(rule, trial, 3, metric) for trial, metric in zip(trials, (0.05, 0.4))]
+    jumps = [
+        report(rule, trial, 3, metric) for trial, metric in zip(trials, (0.05, 0.4), strict=True)
+    ]
     assert ["continue", "stop"] == [jump.verdict for jump in jumps]
     assert [(0, 1), (1, 3)] == [(record.rung, record.resource) for record in jumps[0].records]
 

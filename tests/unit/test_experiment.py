@@ -89,8 +89,8 @@ def test_without_a_trial_to_give_the_worker_waits() -> None:
     assert m.Wait(2) == bench.ask("b")
     bench.supply()
     # the real answers follow with the same seq, in the order of asking
-    assert [0] == [assignment(answer).trial for answer in bench.take("a") if answer.seq == 2]
-    assert [1] == [assignment(answer).trial for answer in bench.take("b") if answer.seq == 2]
+    assert [0] == [assignment(answer).trial for answer in bench.take("a") if answer[0] == 2]
+    assert [1] == [assignment(answer).trial for answer in bench.take("b") if answer[0] == 2]
 
 
 def test_a_waiting_worker_that_asks_again_waits_on() -> None:

@@ -135,6 +135,17 @@ def test_who_never_answers_is_given_up() -> None:
     assert (None, []) == (bench.trial(0).metric, bench.trial(0).rungs)
 
 
+def test_who_was_thought_gone_and_still_runs_is_ended_too() -> None:
+    bench = Bench(scheduler=NoStopping())
+    bench.join("a")
+    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(StopRun("stopped"))
+    assert bench.ended is not None
+    assert [AT_STOP] == bench.beat("a")
+    assert m.Stop(3, "fenced", None) == bench.report("a", 0, 1, 0.5)
+    assert [m.Pong(0)] == bench.beat("a")
+
+
 def test_a_stop_after_max_time_makes_haste_and_keeps_the_reason() -> None:
     bench = Bench(max_time_s=10.0)
     bench.join("a")
@@ -217,7 +228,8 @@ def test_a_second_trial_at_the_target_completes_too_and_the_run_ends() -> None:
     bench.report("a", 0, 1, 0.1)
     assert None is bench.ended
     bench.report("b", 1, 1, 0.05)
-    assert ([S.COMPLETED, S.COMPLETED], Ended("stop_at", "")) == (bench.states(), bench.ended)
+    assert [S.COMPLETED, S.COMPLETED] == bench.states()
+    assert Ended("stop_at", "") == bench.ended
 
 
 def test_a_trial_that_ends_at_the_target_ends_the_run() -> None:

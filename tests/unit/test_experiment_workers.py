@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from support.bench import Bench
 
@@ -36,7 +38,9 @@ def lease_ends(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("goes", [empty_seat, leave, lease_ends])
-def test_the_trial_of_a_lost_worker_is_run_again(bench: Bench, goes) -> None:  # type: ignore[no-untyped-def]
+def test_the_trial_of_a_lost_worker_is_run_again(
+    bench: Bench, goes: Callable[[Bench], None]
+) -> None:
     bench.join("a")
     seed, point = bench.trial(0).seed, bench.trial(0).point
     goes(bench)
@@ -99,9 +103,12 @@ def test_heartbeats_keep_the_lease(bench: Bench) -> None:
 
 def test_any_message_keeps_the_lease(bench: Bench) -> None:
     bench.join("a")
-    for step, message in enumerate(
-        [m.Log(0, 1, "info", "x"), m.Telemetry(0, 1, None, ()), m.Next(2, 0.0)]
-    ):
+    messages: list[m.FromWorker] = [
+        m.Log(0, 1, "info", "x"),
+        m.Telemetry(0, 1, None, ()),
+        m.Next(2, 0.0),
+    ]
+    for step, message in enumerate(messages):
         bench.wait(50.0)
         bench.send("a", message)
         assert ([S.RUNNING], 50.0 * (step + 1)) == (bench.states(), bench.now)

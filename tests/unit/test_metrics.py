@@ -63,7 +63,9 @@ def test_whole_numbers_become_floats(value: Any) -> None:
     assert float is type(metric)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, np.float32("nan"), Decimal("-inf")])
+@pytest.mark.parametrize(
+    "value", [math.nan, math.inf, -math.inf, np.float32("nan"), Decimal("-inf")]
+)
 def test_what_is_no_number_is_kept_as_it_came(value: Any) -> None:
     assert str(float(value)) == str(to_metric(value))
 
@@ -130,7 +132,9 @@ def test_a_whole_resource_becomes_an_int_where_that_is_exact(value: Any, resourc
     ("value", "shown"), [("3", "'3' of type str"), (True, "True of type bool"), ([3], r"\[3\] of")]
 )
 def test_a_resource_that_is_no_number_is_an_error(value: Any, shown: str) -> None:
-    with pytest.raises(ObjectiveError, match=rf"report\(resource={shown}.*: a resource is a number"):
+    with pytest.raises(
+        ObjectiveError, match=rf"report\(resource={shown}.*: a resource is a number"
+    ):
         to_resource(value)
 
 

@@ -58,7 +58,7 @@ def test_a_plan_holds_what_was_given() -> None:
         plan.searcher,
         plan.options,
     )
-    settings = plan.settings
+    settings = plan.settings_with(bus)
     assert (scheduler, 4, "max", 5) == (
         settings.scheduler,
         settings.seed,
@@ -183,7 +183,9 @@ BAD: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("check", "message"), BAD)
-def test_a_wrong_argument_is_named_with_its_value(check: Callable[[], object], message: str) -> None:
+def test_a_wrong_argument_is_named_with_its_value(
+    check: Callable[[], object], message: str
+) -> None:
     with pytest.raises(InvalidArgument, match=message):
         check()
 

@@ -185,7 +185,9 @@ def test_the_last_line_says_how_the_trial_ended(trial: TrialRecord, ending: str)
 
 @pytest.mark.parametrize("number", [-1, 2, "0", None])
 def test_only_a_trial_that_is_there_can_be_explained(number: Any) -> None:
-    with pytest.raises(InvalidArgument, match=f"there is no trial {number!r}; this run has 2, count"):
+    with pytest.raises(
+        InvalidArgument, match=f"there is no trial {number!r}; this run has 2, count"
+    ):
         make_result(make_trial(0), make_trial(1)).explain(number)
 
 

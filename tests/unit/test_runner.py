@@ -323,7 +323,12 @@ def test_nothing_is_interrupted_while_it_talks_to_the_bus() -> None:
         armed.append(watch.armed)
 
     carry = client._carry
-    client._carry = lambda message: (watch.seen.append(watch.armed), carry(message))[1]  # type: ignore[method-assign]
+
+    def watched(message: Any) -> Any:
+        watch.seen.append(watch.armed)
+        return carry(message)
+
+    client._carry = watched  # type: ignore[method-assign]
     Runner(cast(Client, client), cast(Interrupter, watch), objective, SPACE).run()
     assert [True, True] == armed
     assert {False} == set(watch.seen)

@@ -113,6 +113,7 @@ class Frame:
     __hash__ = None  # type: ignore[assignment]
 
 
+OPTIONS: tuple[Any, ...]
 OPTIONS = (1, "1", True, 1.0, None, {"a": [1]}, test_a_plain_dict_is_a_space_and_a_space_is_itself)
 OPTIONS = (*OPTIONS, Frame(), [0, 1], (100, 10), {"k": [1, 2], "n": None}, math.nan)
 

@@ -1,0 +1,88 @@
+"""Whatever arrives, in whatever order: the experiment answers it and stays whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.bench import RUN, Bench
+
+from asha_bus import wire
+from asha_bus.core import messages as m
+from asha_bus.core.events import Event, Received, SeatEmpty, Stalled, StopRun
+from asha_bus.core.schedulers import ASHA, NoStopping
+
+NAMES = st.sampled_from(["a", "b", "c"])
+SEATS = st.sampled_from(["0", "1"])
+SEQS = st.integers(1, 12)
+TRIALS = st.integers(0, 4)
+ATTEMPTS = st.integers(1, 3)
+RESOURCES = st.sampled_from([0.5, 1, 2, 3, 9, 1e300])
+METRICS = st.sampled_from([0.0, 0.25, 1.0, -1.0, float("nan"), float("inf")])
+MAYBE = st.none() | METRICS
+REPORTS = st.lists(st.tuples(RESOURCES, METRICS), max_size=3).map(tuple)
+OUTCOMES = st.sampled_from(["completed", "failed", "interrupted"])
+TEXTS = st.sampled_from([None, "no"])
+NOTHING: st.SearchStrategy[dict[Any, Any]] = st.just({})
+ZERO = st.just(0.0)
+
+MESSAGES = st.one_of(
+    st.builds(
+        m.Hello, SEQS, st.sampled_from([RUN, RUN, "another"]), SEATS, st.just("h"), st.just(1)
+    ),
+    st.builds(m.Next, SEQS, ZERO),
+    st.builds(m.Report, SEQS, TRIALS, ATTEMPTS, RESOURCES, METRICS, MAYBE, NOTHING, ZERO),
+    st.builds(
+        m.End, SEQS, TRIALS, ATTEMPTS, RESOURCES, MAYBE, MAYBE, NOTHING, OUTCOMES, TEXTS, ZERO
+    ),
+    st.builds(m.Ping, SEQS),
+    st.builds(m.Telemetry, TRIALS, ATTEMPTS, MAYBE, REPORTS),
+    st.builds(m.Log, TRIALS, ATTEMPTS, st.just("info"), st.just("text")),
+    st.builds(m.Beat, NOTHING),
+    st.builds(m.Leave, NOTHING),
+)
+EVENTS = st.one_of(
+    st.builds(Received, NAMES, MESSAGES),
+    st.builds(Received, NAMES.map(lambda name: name + m.BEAT_SUFFIX), MESSAGES),
+    st.builds(SeatEmpty, SEATS),
+    st.builds(Stalled, st.just(5.0)),
+    st.floats(0.0, 20.0),
+    st.just(StopRun("stopped")),
+)
+JOINING = [Received(name, m.Hello(1, RUN, name, "h", 1)) for name in ("a", "b", "c")]
+ASKING = [Received(name, m.Next(2, 0.0)) for name in ("a", "b", "c")]
+
+
+@given(
+    st.lists(EVENTS, max_size=40),
+    st.sampled_from([ASHA(max_resource=9), NoStopping()]),
+    st.sampled_from([None, 2, 5]),
+    st.sampled_from([None, 0.25]),
+    st.sampled_from([None, 30.0]),
+)
+def test_no_story_breaks_the_experiment(
+    story: list[Event | float],
+    scheduler: Any,
+    max_trials: int | None,
+    stop_at: float | None,
+    max_time_s: float | None,
+) -> None:
+    bench = Bench(
+        scheduler=scheduler,
+        max_trials=max_trials,
+        stop_at=stop_at,
+        max_time_s=max_time_s,
+        lease_s=30.0,
+        max_attempts=2,
+    )
+    for event in [*JOINING, *ASKING, *story]:
+        if isinstance(event, float):
+            bench.wait(event)
+            continue
+        if isinstance(event, Received):  # whatever comes can come over the wire
+            assert repr(event.message) == repr(wire.decode_from_worker(wire.encode(event.message)))
+        bench.handle(event)  # which checks the invariants
+    bench.handle(StopRun("stopped"))
+    bench.wait(10.0)
+    assert bench.ended is not None

@@ -1,0 +1,156 @@
+"""Experiment and workers over a network that loses, doubles and reorders messages."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from support.oracle import Oracle
+from support.world import Conditions, World
+
+from asha_bus.core import messages as m
+from asha_bus.core.events import Ended, RunSettings, StopRun
+from asha_bus.core.experiment import Experiment
+from asha_bus.core.rung import mix
+from asha_bus.core.schedulers import ASHA, NoStopping
+from asha_bus.core.trial import FINAL, TrialState
+
+S = TrialState
+TRIALS = 16
+
+CONDITIONS = st.builds(
+    Conditions,
+    seed=st.integers(0, 2**32),
+    workers=st.integers(1, 5),
+    loss=st.sampled_from([0.0, 0.1, 0.4]),
+    doubled=st.sampled_from([0.0, 0.3]),
+    delay_s=st.sampled_from([0.001, 0.3, 3.0]),
+    deaths=st.integers(0, 6),
+    silences=st.integers(0, 3),
+    copies=st.integers(0, 2),
+    leaves=st.integers(0, 3),
+    false_alarms=st.integers(0, 2),
+    fails_every=st.sampled_from([4, None]),
+    ends_every=st.sampled_from([5, None]),
+    stride=st.sampled_from([1, 1, 5]),
+)
+SCHEDULERS = st.sampled_from(
+    [
+        ASHA(max_resource=9),
+        ASHA(max_resource=9, reduction_factor=2, brackets=2, quorum=2),
+        NoStopping(max_resource=5),
+    ]
+)
+
+
+def settings_of(scheduler: Any, **settings: Any) -> RunSettings:
+    given = {"max_trials": TRIALS, "lease_s": 10.0, "beat_s": 2.0, **settings}
+    return RunSettings(run="run", scheduler=scheduler, seed=7, **given)
+
+
+def run(conditions: Conditions, scheduler: Any, **settings: Any) -> World:
+    world = World(conditions, settings_of(scheduler, **settings))
+    world.run()
+    return world
+
+
+def assert_every_answered_report_counted_once(world: World) -> None:
+    """What a worker was told of a report, the experiment did, and did once."""
+    judged = Counter(world.ledger.judged)
+    for actor in world.actors.values():
+        for request, reply in actor.answered:
+            if isinstance(request, m.Report):
+                key = (request.trial, request.attempt, request.resource)
+                is_fenced = isinstance(reply, m.Stop) and reply.why == "fenced"
+                assert (0 if is_fenced else 1) == judged[key]
+    assert len(world.ledger.judged) == world.experiment.counters.decisions
+
+
+def assert_rungs_like_the_oracle(world: World) -> None:
+    """Each rung holds its entries once, and each was judged by the rule."""
+    scheduler = world.experiment.settings.scheduler
+    entries: dict[tuple[int, int], list[Any]] = {}
+    for trial in world.experiment.table.trials:
+        for record in trial.rungs:
+            entries.setdefault((trial.bracket, record.rung), []).append((record, trial.id))
+    for (_, rung), entered in entries.items():
+        assert isinstance(scheduler, ASHA)
+        oracle = Oracle(scheduler.reduction_factor, scheduler.quorum)
+        for record, trial_id in sorted(entered, key=lambda entry: entry[0].n):
+            key = record.metric if math.isfinite(record.metric) else math.inf
+            expected = oracle.enter(key, mix(7, trial_id, rung))
+            assert (expected.n, expected.keep) == (record.n, record.keep)
+            assert expected.goes_on is (record.verdict == "continue")
+
+
+@given(CONDITIONS, SCHEDULERS)
+def test_every_trial_ends_once_and_every_report_counts_once(
+    conditions: Conditions, scheduler: Any
+) -> None:
+    world = run(conditions, scheduler)
+    table = world.experiment.table
+    [ended] = world.ended
+    if ended.reason == "failed":  # chance let failing and lost trials end first
+        assert table.states[S.COMPLETED] + table.states[S.STOPPED] == 0
+    else:
+        assert Ended("max_trials", "") == ended
+        assert TRIALS == len(table)
+    assert list(range(len(table))) == sorted(world.ledger.ended)
+    assert all(trial.state in FINAL for trial in table.trials)
+    assert_every_answered_report_counted_once(world)
+    assert_rungs_like_the_oracle(world)
+
+
+@given(CONDITIONS.map(lambda c: Conditions(c.seed, c.workers, c.loss, c.doubled, c.delay_s)))
+def test_a_bad_network_alone_loses_no_trial(conditions: Conditions) -> None:
+    # with a lease that outlasts it: every trial is run once, from its first attempt to its end
+    world = run(conditions, ASHA(max_resource=9), lease_s=1_000.0)
+    assert {1} == {trial.attempt for trial in world.experiment.table.trials}
+    counters = world.experiment.counters
+    assert (0, 0, TRIALS) == (counters.requeued, counters.fenced, counters.assigned)
+    assert {S.COMPLETED, S.STOPPED} >= {trial.state for trial in world.experiment.table.trials}
+
+
+@given(CONDITIONS, st.floats(0.0, 30.0), st.sampled_from(["max_time", "stop"]))
+def test_an_end_at_any_time_ends_all_trials_and_all_workers(
+    conditions: Conditions, at: float, how: str
+) -> None:
+    max_time_s = max(at, 0.001) if how == "max_time" else None
+    world = World(conditions, settings_of(NoStopping(), max_trials=None, max_time_s=max_time_s))
+    if how == "stop":
+        world.later(at, lambda: world.happen(StopRun("stopped")))
+    world.run()
+    [ended] = world.ended
+    assert ended.reason in ("failed", "stopped" if how == "stop" else "max_time")
+    assert all(trial.state in FINAL for trial in world.experiment.table.trials)
+    assert_every_answered_report_counted_once(world)
+
+
+@given(CONDITIONS, SCHEDULERS)
+def test_the_same_events_give_the_same_state(conditions: Conditions, scheduler: Any) -> None:
+    world = run(conditions, scheduler)
+    replayed = Experiment(world.experiment.settings, 0.0)
+    replayed.start()
+    for now, event in world.story:
+        if event is None:
+            replayed.tick(now)
+        else:
+            replayed.handle(event, now)
+    assert repr(world.experiment.table.trials) == repr(replayed.table.trials)
+    assert repr(world.experiment.roster.workers) == repr(replayed.roster.workers)
+    assert world.experiment.counters == replayed.counters
+
+
+def test_trouble_does_happen_in_these_stories() -> None:
+    conditions = Conditions(
+        seed=3, workers=4, loss=0.2, doubled=0.3, delay_s=3.0, deaths=6, silences=3, copies=2,
+        false_alarms=2,
+    )  # fmt: skip
+    counters = run(conditions, ASHA(max_resource=9)).experiment.counters
+    assert counters.requeued > 0
+    assert counters.leases_expired > 0
+    assert counters.fenced > 0
+    assert counters.retried > 0

@@ -1,0 +1,367 @@
+"""An experiment and its workers, joined by a bad network, in virtual time.
+
+Messages travel as bytes; they are lost, doubled, delayed and overtaken. Workers die,
+fall silent, are copied and leave. Nothing here sleeps, and the same conditions give
+the same story.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from asha_bus import wire
+from asha_bus.core import messages as m
+from asha_bus.core.events import (
+    Draw,
+    Effect,
+    Ended,
+    Event,
+    Received,
+    RunSettings,
+    SeatEmpty,
+    Send,
+    Suggested,
+)
+from asha_bus.core.experiment import Experiment
+from asha_bus.core.rung import mix
+from asha_bus.core.trial import FINAL
+from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker
+
+#: A run that is not over by then never will be.
+TOO_LONG_S = 2_000.0
+
+#: Trouble happens within this time; the run goes on after it in peace.
+TROUBLED_S = 40.0
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """How bad it is. Shares are from 0 to 1, times in seconds."""
+
+    seed: int = 0
+    workers: int = 2
+    loss: float = 0.0
+    doubled: float = 0.0
+    delay_s: float = 0.01
+    deaths: int = 0
+    silences: int = 0
+    copies: int = 0
+    leaves: int = 0
+    false_alarms: int = 0
+    #: Of so many trials one fails, another one ends by itself; None: no one does.
+    fails_every: int | None = None
+    ends_every: int | None = None
+    #: Reports advance the resource by up to so much.
+    stride: int = 1
+
+
+@dataclass
+class Ledger:
+    """What was seen to happen, checked as it happens."""
+
+    #: Reports that were judged, in order: trial, attempt, resource.
+    judged: list[tuple[int, int, float]] = field(default_factory=list)
+    #: The final answer to each request, by worker and seq.
+    answers: dict[tuple[str, int], m.ToWorker] = field(default_factory=dict)
+    #: Each trial that ended, as it was at that moment.
+    ended: dict[int, str] = field(default_factory=dict)
+
+    def judge(self, report: m.Report) -> None:
+        key = (report.trial, report.attempt, report.resource)
+        assert key not in self.judged, "a report was counted twice"
+        latest = max((a for trial, a, _ in self.judged if trial == report.trial), default=0)
+        assert report.attempt >= latest, "a late attempt was counted"
+        self.judged.append(key)
+
+    def answer(self, to: str, message: m.ToWorker) -> None:
+        seq = getattr(message, "seq", 0)
+        if seq and not isinstance(message, m.Wait):
+            known = self.answers.setdefault((to, seq), message)
+            assert known == message, "a repeated request got another answer"
+
+    def look_at(self, experiment: Experiment) -> None:
+        for number in experiment.table.changed:
+            trial = experiment.table[number]
+            if trial.state in FINAL:
+                assert self.ended.setdefault(number, repr(trial)) == repr(trial)
+        experiment.table.changed.clear()
+
+
+class World:
+    """Everything there is, and its clock."""
+
+    def __init__(self, conditions: Conditions, settings: RunSettings) -> None:
+        self.conditions = conditions
+        self.random = Random(conditions.seed)
+        self.now = 0.0
+        self.experiment = Experiment(settings, self.now)
+        self.ledger = Ledger()
+        self.ended: list[Ended] = []
+        #: All that the experiment was told, for a replay; None: a tick.
+        self.story: list[tuple[float, Event | None]] = []
+        self.actors: dict[str, Actor] = {}
+        self._agenda: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = 0
+        self._carry_out(self.experiment.start())
+        for _ in range(conditions.workers):
+            self.join(f"seat {self._next_number()}")
+        for trouble, times in (
+            (self._death, conditions.deaths),
+            (self._silence, conditions.silences),
+            (self._copy, conditions.copies),
+            (self._leave, conditions.leaves),
+            (self._false_alarm, conditions.false_alarms),
+        ):
+            for _ in range(times):
+                self.later(self.random.uniform(0, TROUBLED_S), trouble)
+
+    # --- time ----------------------------------------------------------------
+
+    def later(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do ``action`` in so many seconds."""
+        heapq.heappush(self._agenda, (self.now + seconds, self._next_number(), action))
+
+    def _next_number(self) -> int:
+        self._number += 1
+        return self._number
+
+    def run(self) -> None:
+        """Let time pass until the run and all its workers have ended."""
+        while not self.ended or any(actor.alive for actor in self.actors.values()):
+            assert self.now < TOO_LONG_S, "the run, or one of its workers, never ends"
+            deadline = self.experiment.next_deadline()
+            if deadline is not None and deadline <= self._agenda[0][0]:
+                self.now = max(self.now, deadline)
+                self.story.append((self.now, None))
+                self._carry_out(self.experiment.tick(self.now))
+            else:
+                self.now, _, action = heapq.heappop(self._agenda)
+                action()
+
+    # --- the bus -------------------------------------------------------------
+
+    def happen(self, event: Event) -> None:
+        """Tell the experiment of ``event``, and check what it makes of it."""
+        judged = self.experiment.counters.decisions
+        self.story.append((self.now, event))
+        effects = self.experiment.handle(event, self.now)
+        if self.experiment.counters.decisions > judged:
+            assert isinstance(event, Received)
+            assert isinstance(event.message, m.Report)
+            self.ledger.judge(event.message)
+        self._carry_out(effects)
+
+    def _carry_out(self, effects: list[Effect]) -> None:
+        self.experiment.validate()
+        self.ledger.look_at(self.experiment)
+        for effect in effects:
+            if isinstance(effect, Send):
+                self.ledger.answer(effect.to, effect.message)
+                self._travel(wire.encode(effect.message), effect.to, self._arrive)
+            elif isinstance(effect, Draw):
+                first, points = effect.first, tuple((0.5,) for _ in range(effect.number))
+                self.later(
+                    0.05,
+                    lambda first=first, points=points: self.happen(  # type: ignore[misc]
+                        Suggested(first, points)
+                    ),
+                )
+            else:
+                self.ended.append(effect)
+
+    # --- the network ---------------------------------------------------------
+
+    def send(self, sender: str, message: m.FromWorker) -> None:
+        """A worker sends a message to the bus."""
+        self._travel(wire.encode(message), sender, self._arrive_at_bus)
+
+    def _travel(self, body: bytes, worker: str, arrive: Callable[[str, bytes], None]) -> None:
+        actor = self.actors.get(worker.removesuffix(m.BEAT_SUFFIX))
+        if self.random.random() < self.conditions.loss or actor is None or actor.is_silent():
+            return
+        for _ in range(1 + (self.random.random() < self.conditions.doubled)):
+            delay_s = self.random.uniform(0, self.conditions.delay_s)
+            self.later(delay_s, lambda: arrive(worker, body))
+
+    def _arrive_at_bus(self, sender: str, body: bytes) -> None:
+        self.happen(Received(sender, wire.decode_from_worker(body)))
+
+    def _arrive(self, worker: str, body: bytes) -> None:
+        self.actors[worker.removesuffix(m.BEAT_SUFFIX)].receive(wire.decode_to_worker(body))
+
+    # --- trouble -------------------------------------------------------------
+
+    def join(self, seat: str) -> None:
+        """A new worker takes ``seat``."""
+        name = f"worker {self._next_number()}"
+        self.actors[name] = Actor(self, name, seat)
+        self.actors[name].start()
+
+    def _victim(self) -> Actor | None:
+        alive = [actor for actor in self.actors.values() if actor.alive]
+        return self.random.choice(alive) if alive else None
+
+    def _death(self) -> None:
+        """A process ends; that may be noticed or not; another one takes its place."""
+        victim = self._victim()
+        if victim is not None:
+            victim.alive = False
+            seat = victim.seat
+            if self.random.random() < 0.5:
+                self.later(self.random.uniform(0, 1), lambda: self.happen(SeatEmpty(seat)))
+            if self.random.random() < 0.5:
+                seat = f"seat {self._next_number()}"
+            self.later(self.random.uniform(0, 3), lambda: self.join(seat))
+
+    def _silence(self) -> None:
+        """A worker is cut off, for longer than its lease perhaps, and comes back."""
+        victim = self._victim()
+        if victim is not None:
+            lease_s = self.experiment.settings.lease_s
+            victim.silent_until = self.now + self.random.uniform(0, 2.5 * lease_s)
+
+    def _copy(self) -> None:
+        """A speculative copy of a worker is started at its seat."""
+        victim = self._victim()
+        if victim is not None:
+            self.join(victim.seat)
+
+    def _leave(self) -> None:
+        """A worker is sent away, and another one comes."""
+        victim = self._victim()
+        if victim is not None:
+            victim.leave()
+            self.later(self.random.uniform(0, 3), lambda: self.join(victim.seat))
+
+    def _false_alarm(self) -> None:
+        """A worker is said to be gone that is not."""
+        victim = self._victim()
+        if victim is not None:
+            self.happen(SeatEmpty(victim.seat))
+
+
+class Actor:
+    """A worker's process: what client and runner do around the pure `Worker`."""
+
+    def __init__(self, world: World, name: str, seat: str) -> None:
+        self.name, self.seat = name, seat
+        self.alive = True
+        self.silent_until = 0.0
+        self.answered: list[tuple[m.Request, m.Reply]] = []
+        self._world = world
+        self._request: m.Request | None = None
+        self.worker = Worker(
+            run=world.experiment.settings.run, seat=seat, host="host", pid=1, now=world.now
+        )
+
+    def start(self) -> None:
+        self._ask(self.worker.hello())
+        self._beat()
+
+    def is_silent(self) -> bool:
+        return self._world.now < self.silent_until
+
+    def leave(self) -> None:
+        self._world.send(self.name, m.Leave({}))
+        self.alive = False
+
+    # --- requests ------------------------------------------------------------
+
+    def _ask(self, request: m.Request) -> None:
+        self._request = request
+        self._send_again(request, RETRY_FIRST_S)
+
+    def _send_again(self, request: m.Request, patience: float) -> None:
+        if self.alive and self._request is request:
+            self._world.send(self.name, request)
+            following = min(2 * patience, RETRY_LAST_S)
+            self._world.later(patience, lambda: self._send_again(request, following))
+
+    def receive(self, message: m.ToWorker) -> None:
+        if not self.alive:
+            return
+        if isinstance(message, m.Interrupt):
+            self.worker.must_ask = True
+            self._world.later(message.interrupt_s, self._interrupt)
+            self._world.later(message.exit_s, self._exit)
+            return
+        request = self._request
+        reply = self.worker.receive(message)
+        if reply is not None:
+            assert request is not None
+            assert not isinstance(reply, m.Refused), reply.text
+            self._request = None
+            self.answered.append((request, reply))
+            self._go_on()
+
+    def _go_on(self) -> None:
+        worker = self.worker
+        if worker.attempt is not None and worker.attempt.stopped is not None:
+            worker.abandon()
+        if worker.done is not None:
+            self.leave()
+        elif worker.attempt is not None:
+            self._step_later()
+        elif worker.upcoming is not None:
+            worker.begin()
+            self._step_later()
+        else:
+            self._ask(worker.next(self._world.now))
+
+    # --- the objective -------------------------------------------------------
+
+    def _step_later(self) -> None:
+        attempt = self.worker.attempt
+        seconds = self._world.random.uniform(0.01, 0.6)
+        self._world.later(seconds, lambda: self._step() if self.worker.attempt is attempt else None)
+
+    def _step(self) -> None:
+        attempt = self.worker.attempt
+        if not self.alive or attempt is None or self._request is not None:
+            return
+        world, trial = self._world, attempt.assignment.trial
+        conditions = world.conditions
+        if attempt.resource >= 2 and _hits(trial, conditions.fails_every):
+            self._ask(self.worker.end("failed", "ValueError: no", world.now))
+        elif attempt.resource >= 4 and _hits(trial + 1, conditions.ends_every):
+            self._ask(self.worker.end("completed", None, world.now))
+        else:
+            resource = attempt.resource + world.random.randint(1, conditions.stride)
+            metric = metric_of(trial, resource)
+            request = self.worker.report(metric, resource, {"step": resource}, world.now)
+            if request is not None:
+                self._ask(request)
+                return
+            telemetry = self.worker.telemetry(world.now)
+            if telemetry is not None:
+                world.send(self.name, telemetry)
+            self._step_later()
+
+    def _interrupt(self) -> None:
+        attempt = self.worker.attempt
+        if self.alive and attempt is not None and self._request is None:
+            self._ask(self.worker.end("interrupted", None, self._world.now))
+
+    def _exit(self) -> None:
+        if self.worker.attempt is not None:
+            self.alive = False
+
+    # --- heartbeats ----------------------------------------------------------
+
+    def _beat(self) -> None:
+        if self.alive:
+            self._world.send(self.name + m.BEAT_SUFFIX, m.Beat({}))
+            self._world.later(self.worker.beat_s, self._beat)
+
+
+def _hits(trial: int, every: int | None) -> bool:
+    return every is not None and trial % every == 2
+
+
+def metric_of(trial: int, resource: float) -> float:
+    """What a trial measures at ``resource``: coarse, so that there are ties; at times no number."""
+    number = mix(trial, int(resource)) % 32
+    return float("nan") if number == 0 else number // 4 + 1 / resource
