@@ -224,8 +224,8 @@ def test_a_wrong_option_of_the_bus_is_named(options: dict[str, Any], message: st
 @pytest.mark.parametrize(
     ("options", "beat_s"),
     [
-        (BusOptions(), 5.0),
-        (BusOptions(lease_s=8.0), 2.0),
+        (BusOptions(), 2.0),
+        (BusOptions(lease_s=4.0), 1.0),
         (BusOptions(bus_timeout_s=4.0), 1.0),
     ],
 )
