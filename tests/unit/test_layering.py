@@ -65,6 +65,7 @@ THIRD_PARTIES = {
     "pandas": {"result"},
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},
     "sklearn": {"demo"},
+    "threadpoolctl": {"demo"},
     "tqdm": {"monitors"},
     "zmq": {"driver.router", "driver.auth", "executor.client", "load_test", "echo"},
 }

@@ -1,0 +1,113 @@
+"""The command line: ``asha-bus demo``, ``asha-bus load-test``, ``asha-bus --version``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+import asha_bus
+from asha_bus.core.errors import AshaBusError, InvalidArgument
+
+#: Seconds of a load test, and of one that only shows that it works.
+_LOAD_SECONDS = 20.0
+_SMOKE_SECONDS = 3.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 when all went well, 2 for bad input, 1 for any other error of ours."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], None] = given.command
+    try:
+        command(given)
+    except InvalidArgument as error:
+        print(f"asha-bus: {error}", file=sys.stderr)
+        return 2
+    except AshaBusError as error:
+        print(f"asha-bus: {error}", file=sys.stderr)
+        return 1
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] not in _EXTRAS:
+            raise
+        print(
+            f"asha-bus: {error.name} is not installed; the demo needs its extra: "
+            f"pip install 'asha-bus[demo]'",
+            file=sys.stderr,
+        )
+        return 1
+    return 0
+
+
+#: What the demo needs beyond the package's own requirements.
+_EXTRAS = frozenset({"numpy", "pyspark", "sklearn", "threadpoolctl"})
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="asha-bus", description=asha_bus.__doc__.splitlines()[0])
+    parser.add_argument("--version", action="version", version=f"asha-bus {asha_bus.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    demo = commands.add_parser("demo", help="tune a real model on real data and show the figures")
+    demo.add_argument("--engine", choices=("spark", "local"), default="spark")
+    demo.add_argument("--workers", type=_count, help="default: all slots of local[2], or all cores")
+    demo.add_argument("--trials", type=_count, default=81, help="default: %(default)s")
+    demo.add_argument("--seed", type=int, default=0, help="default: %(default)s")
+    demo.set_defaults(command=_demo)
+    load = commands.add_parser("load-test", help="measure a decision's round trip beside an echo")
+    add_load_test_arguments(load)
+    load.set_defaults(command=load_test)
+    return parser
+
+
+def add_load_test_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of the load test."""
+    parser.add_argument("--workers", type=_count, default=1, help="default: %(default)s")
+    parser.add_argument(
+        "--seconds", type=_seconds, default=_LOAD_SECONDS, help="default: %(default)s"
+    )
+    parser.add_argument("--json", action="store_true", help="end with one line of JSON")
+    parser.add_argument(
+        "--busy-driver",
+        action="store_true",
+        help="keep the user's process busy with a Python loop in every second round",
+    )
+    parser.add_argument("--smoke", action="store_true", help="only see that it works")
+
+
+def load_test(given: argparse.Namespace) -> None:
+    """Measure and print."""
+    from asha_bus import load_test as module
+
+    seconds = _SMOKE_SECONDS if given.smoke else given.seconds
+    report = module.measure(workers=given.workers, seconds=seconds, busy_driver=given.busy_driver)
+    print(module.show(report), flush=True)
+    if given.json:
+        print(json.dumps(report.to_plain()), flush=True)
+
+
+def _demo(given: argparse.Namespace) -> None:
+    from asha_bus import demo
+
+    text = demo.run(
+        engine=given.engine, workers=given.workers, trials=given.trials, seed=given.seed
+    )
+    print(text, flush=True)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, got {text}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number <= 86_400:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most a day, got {text}")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())
