@@ -72,33 +72,36 @@ class Router:
     def run(self) -> None:
         """Serve until the supervisor closes the pipe or is gone."""
         self._carry_out(self._experiment.start())
-        turned = time.monotonic()
-        while not self._pipe.is_closed and os.getppid() == self._parent:
+        arrivals: list[tuple[Any, int]] = [
+            (self._socket, zmq.POLLIN),
+            (self._pipe.read_fd, zmq.POLLIN),
+        ]
+        departures: list[tuple[Any, int]] = [(self._pipe.write_fd, zmq.POLLOUT)]
+        turned = looked = time.monotonic()
+        while not self._pipe.is_closed:
             deadline = self._experiment.next_deadline()
+            patience = _TURN_S if deadline is None else min(max(deadline - turned, 0), _TURN_S)
+            waiting = arrivals + departures if self._pipe.wants_write else arrivals
+            ready = zmq.zmq_poll(waiting, int(patience * 1000) + 1)
             now = time.monotonic()
-            patience = _TURN_S if deadline is None else min(max(deadline - now, 0), _TURN_S)
-            waiting: list[tuple[Any, int]] = [
-                (self._socket, zmq.POLLIN),
-                (self._pipe.read_fd, zmq.POLLIN),
-            ]
-            if self._pipe.wants_write:
-                waiting.append((self._pipe.write_fd, zmq.POLLOUT))
-            ready = {where for where, _ in zmq.zmq_poll(waiting, int(patience * 1000) + 1)}
-            now = time.monotonic()
-            stalled = now - turned - _TURN_S
+            if now - turned > _TURN_S + _STALL_S:
+                self._handle(Stalled(now - turned - _TURN_S), now)
             turned = now
-            if stalled > _STALL_S:
-                self._handle(Stalled(stalled), now)
-            if self._socket in ready:
-                self._serve()
-            if self._pipe.read_fd in ready:
-                for frame in self._pipe.frames():
-                    self._obey(*frame)
-            if self._pipe.wants_write:
-                self._pipe.flush()
+            for where, _ in ready:
+                if where is self._socket:
+                    self._serve()
+                elif where == self._pipe.read_fd:
+                    for frame in self._pipe.frames():
+                        self._obey(*frame)
+                else:
+                    self._pipe.flush()
             # what is there was heard first: nobody's lease ends for our own slowness
             if deadline is not None and now >= deadline:
                 self._carry_out(self._experiment.tick(now))
+            if now - looked > _TURN_S:
+                looked = now
+                if os.getppid() != self._parent:
+                    break
         self._socket.close()
         self._context.term()
 
@@ -106,27 +109,27 @@ class Router:
         """Take what has arrived, answer it, and return."""
         receive, experiment = self._socket.recv_multipart, self._experiment
         for _ in range(_BATCH):
-            frames = receive(zmq.NOBLOCK)
-            started = time.monotonic()
-            if len(frames) != 2:
-                self._rejected += 1
-            else:
-                try:
-                    sender = frames[0].decode()
-                    message = wire.decode_from_worker(frames[1])
-                except UnicodeDecodeError:
-                    self._rejected += 1
-                except RemoteProtocolError as error:
-                    self._rejected += 1
-                    logger.debug("a message was dropped: %s", error)
-                    if error.seq:  # a request: who sent it waits for an answer
-                        self._carry_out([Send(sender, Refused(error.seq, str(error)))])
-                else:
-                    self._carry_out(experiment.handle(Received(sender, message), started))
-                    self._latencies.add(time.monotonic() - started)
-            events: Any = self._socket.getsockopt(zmq.EVENTS)
-            if not events & zmq.POLLIN:
+            try:
+                frames = receive(zmq.NOBLOCK)
+            except zmq.Again:
                 return
+            started = time.monotonic()
+            try:
+                name, body = frames
+                sender, message = name.decode(), wire.decode_from_worker(body)
+            except ValueError:  # not two frames, or a name that is no text
+                self._rejected += 1
+            except RemoteProtocolError as error:
+                self._reject(frames[0].decode(), error)
+            else:
+                self._carry_out(experiment.handle(Received(sender, message), started))
+                self._latencies.add(time.monotonic() - started)
+
+    def _reject(self, sender: str, error: RemoteProtocolError) -> None:
+        self._rejected += 1
+        logger.debug("a message was dropped: %s", error)
+        if error.seq:  # a request: who sent it waits for an answer
+            self._carry_out([Send(sender, Refused(error.seq, str(error)))])
 
     def _handle(self, event: Event, now: float) -> None:
         self._carry_out(self._experiment.handle(event, now))

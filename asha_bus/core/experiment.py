@@ -28,7 +28,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.messages import BEAT_SUFFIX
 from asha_bus.core.roster import Roster, WorkerRecord
-from asha_bus.core.rung import mix
+from asha_bus.core.rung import mix, mix_in
 from asha_bus.core.supply import Supply
 from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable, is_better
@@ -74,6 +74,7 @@ class Experiment:
         self._give_up: float | None = None
         self._rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
         self._random = Random(mix(settings.seed))
+        self._trial_seeds = mix(settings.seed, _SEED_SALT)
         self._supply = Supply(settings.max_trials)
         self._waiting: deque[str] = deque()
         self._effects: list[Effect] = []
@@ -231,9 +232,7 @@ class Experiment:
             return
         judgement = self._rule.report(trial, report.resource, report.metric)
         self.counters.decisions += 1
-        if judgement.records:
-            trial.rungs.extend(judgement.records)
-            self.table.consider(trial)
+        trial.rungs.extend(judgement.records)
         if judgement.verdict == "complete":
             self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
         elif judgement.verdict == "stop":
@@ -241,6 +240,7 @@ class Experiment:
         elif self._ending is not None:
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         else:
+            self.table.consider(trial)
             self._reply(worker, m.Continue(report.seq, judgement.next_resource))
 
     def _stop(
@@ -347,7 +347,7 @@ class Experiment:
             trial = self.table[self.table.queue.popleft()]
         elif self._supply:
             number = len(self.table)
-            seed = mix(self.settings.seed, number, _SEED_SALT) & _SEED_MASK
+            seed = mix_in(self._trial_seeds, number) & _SEED_MASK
             trial = self.table.add(self._supply.take(), seed, now)
             self._rule.assign(trial, self._random)
             self._draw_ahead()

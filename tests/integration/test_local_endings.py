@@ -106,7 +106,7 @@ def test_the_death_of_the_bus_ends_the_run_with_its_error() -> None:
 def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
     class Unloadable:
         def __reduce__(self) -> tuple[object, ...]:
-            return _fail_to_load, ()
+            return exec, ("raise ImportError('not on this machine')",)
 
     unloadable = Unloadable()
 
@@ -115,10 +115,6 @@ def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
 
     with pytest.raises(ab.WorkerError, match="not on this machine"):
         run(objective, max_trials=4)
-
-
-def _fail_to_load() -> None:
-    raise ImportError("not on this machine")
 
 
 SCRIPT = """

@@ -81,7 +81,7 @@ def assert_rungs_like_the_oracle(world: World) -> None:
         oracle = Oracle(scheduler.reduction_factor, scheduler.quorum)
         for record, trial_id in sorted(entered, key=lambda entry: entry[0].n):
             key = record.metric if math.isfinite(record.metric) else math.inf
-            expected = oracle.enter(key, mix(7, trial_id, rung))
+            expected = oracle.enter(key, mix(7, rung, trial_id))
             assert (expected.n, expected.keep) == (record.n, record.keep)
             assert expected.goes_on is (record.verdict == "continue")
 

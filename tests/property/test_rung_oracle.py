@@ -40,7 +40,7 @@ def test_asha_decides_like_the_oracle_in_both_modes(
     oracle, sign = Oracle(eta, quorum), 1 if mode == "min" else -1
     for number, metric in enumerate(metrics):
         entry = oracle.enter(
-            sign * metric if math.isfinite(metric) else math.inf, mix(7, number, 0)
+            sign * metric if math.isfinite(metric) else math.inf, mix(7, 0, number)
         )
         judgement = rule.report(Trial(number, (), 0), 1, metric)
         cutoff = sign * entry.cutoff if math.isfinite(entry.cutoff) else None

@@ -14,7 +14,7 @@ from fractions import Fraction
 from random import Random
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.rung import Rung, mix
+from asha_bus.core.rung import Rung, mix, mix_in
 from asha_bus.core.schedulers.base import Judgement, Rule, Scheduler, positive, reached, whole
 from asha_bus.core.trial import RungRecord, Trial
 
@@ -105,7 +105,8 @@ class _ASHARule(Rule):
     def __init__(self, settings: ASHA, mode: str, seed: int) -> None:
         self._max_resource = settings.max_resource
         self._sign = 1.0 if mode == "min" else -1.0
-        self._seed = seed
+        #: By rung: mixed with a trial's number they give its lot there.
+        self._lots = [mix(seed, number) for number in range(len(settings.levels))]
         self._weights = settings.bracket_weights
         #: One list of rungs per bracket; rung k of bracket s stands at index k - s.
         self._brackets = [
@@ -138,7 +139,7 @@ class _ASHARule(Rule):
             if not reached(resource, rung.resource):
                 return Judgement("continue", tuple(records), rung.resource)
             number = position + trial.bracket
-            entry = rung.enter(key, mix(self._seed, trial.id, number))
+            entry = rung.enter(key, mix_in(self._lots[number], trial.id))
             records.append(
                 RungRecord(
                     number,
