@@ -42,7 +42,7 @@ class Progress:
     def write(self, text: str) -> None:
         """Print a line of a worker's output above the progress line."""
         if self._bar.disable:
-            print(text, flush=True)
+            _print_line(text)
         else:
             self._bar.write(text, file=sys.stdout)
 
@@ -65,7 +65,13 @@ class Silent:
 
     def write(self, text: str) -> None:
         """Print a line of a worker's output."""
-        print(text, flush=True)
+        _print_line(text)
 
     def finish(self, result: Result | None) -> None:
         """Nothing to show."""
+
+
+def _print_line(text: str) -> None:
+    # in one piece: print() would let another worker's line come before the line's end
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()

@@ -56,7 +56,6 @@ class LocalEngine(Engine):
         share = str(max(self.worker_count(None) // workers, 1))
         self._env = {
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share),
-            "PYTHONUNBUFFERED": "1",  # what an objective prints is seen at once
         }
         self._seats = [
             threading.Thread(

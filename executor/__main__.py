@@ -6,6 +6,7 @@ find the user's modules, then the job itself.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import pickle
@@ -26,6 +27,10 @@ def main() -> int:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
+    # what an objective prints is seen at once, and not lost with its process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(line_buffering=True, write_through=False)
     try:
         work(
             job,
