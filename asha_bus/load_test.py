@@ -11,7 +11,9 @@ The yardstick is a ROUTER/DEALER echo (`asha_bus.echo`) of as many bytes as the
 typical report has, once bare and once with CURVE. Decisions and echoes take turns
 in slots of 20 ms by the system-wide monotonic clock, in all workers alike, and
 percentiles are taken per round of about a second: what disturbs the machine
-disturbs all of them. Every figure is the median over rounds.
+disturbs all of them. The first of each slot finds the processor's caches filled by
+the others and is left out, of all three kinds. Every figure is the median over
+rounds.
 """
 
 from __future__ import annotations
@@ -321,7 +323,7 @@ def _summary(rounds: list[Round], slots: list[Slot], workers: int) -> Measured |
         within = [slot for slot in slots if one.start_ns <= slot.start < one.end_ns - _SLOT_NS]
         for kind in KINDS:
             of_kind = [slot for slot in within if slot.kind == kind]
-            samples = sorted(itertools.chain.from_iterable(slot.samples for slot in of_kind))
+            samples = sorted(itertools.chain.from_iterable(slot.samples[1:] for slot in of_kind))
             percentiles[kind].append((_share(samples, 0.5), _share(samples, 0.99)))
             counts[kind] += len(samples)
             cpu_ns[kind] += sum(slot.cpu for slot in of_kind)

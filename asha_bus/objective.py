@@ -168,8 +168,8 @@ def to_metric(value: Any) -> float:
 
 def to_resource(value: Any) -> float | None:
     """A resource given by hand as an int where it is whole, else a float; None as it is."""
-    if value is None:
-        return None
+    if value is None or (type(value) is int and abs(value) < _MAX_WHOLE):
+        return value
     try:
         number = to_metric(value)
     except ObjectiveError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import reprlib
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -39,6 +40,15 @@ Check = Callable[[Any], bool]
 _NUMBER = frozenset({int, float})
 _NUMBER_OR_NIL = frozenset({int, float, type(None)})
 
+
+class _Packing(threading.local):
+    """One packer per thread: a new one for each message would allocate its buffer anew."""
+
+    def __init__(self) -> None:
+        self.pack: Callable[[Any], bytes] = msgpack.Packer().pack
+
+
+_packing = _Packing()
 _shortened = reprlib.Repr()  # also of what is nested too deep for repr()
 _shortened.maxlevel = 2
 _shortened.maxother = 60
@@ -224,9 +234,9 @@ def encode(message: m.Message) -> bytes:
     items = (m.PROTOCOL_VERSION, _CODES[type(message)], *message)
     try:
         try:
-            body = cast(bytes, msgpack.packb(items))
+            body = _packing.pack(items)
         except UnicodeEncodeError:
-            body = cast(bytes, msgpack.packb(items, unicode_errors="replace"))
+            body = msgpack.packb(items, unicode_errors="replace")
     except Exception as error:  # whatever the packer raises, the message is at fault
         raise LocalProtocolError(f"{_shortened.repr(message)} is no message: {error}") from error
     if len(body) > MAX_BODY_BYTES:
@@ -240,7 +250,8 @@ def decode_from_worker(body: bytes) -> m.FromWorker:
     """The message of a worker in ``body``; RemoteProtocolError if there is none."""
     items = _unpack(body)
     if items[1] == _REPORT and type(items[1]) is int and _report(fields := items[2:]):
-        return cast(m.FromWorker, tuple.__new__(m.Report, fields))
+        report: m.Report = tuple.__new__(m.Report, fields)
+        return report
     return cast(m.FromWorker, _check(items, _FROM_WORKER))
 
 

@@ -5,6 +5,7 @@ It ends when its parent closes the pipe or dies.
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -20,6 +21,8 @@ def main() -> int:
     """Read the settings, serve, and end with the supervisor."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
+    # trials and rungs are no cyclic garbage, and looking through all of them takes long
+    gc.disable()
     # unbuffered: the frames after the first are read from the descriptor itself
     with open(0, "rb", buffering=0, closefd=False) as stream:
         setup = read(stream)

@@ -16,7 +16,6 @@ from asha_bus.core.errors import RemoteProtocolError
 from asha_bus.core.events import (
     Draw,
     Effect,
-    Event,
     Received,
     RunSettings,
     SeatEmpty,
@@ -38,10 +37,14 @@ logger = logging.getLogger("asha_bus.bus")
 _TURN_S = 1.0
 #: A turn that took this much longer means that the process did not run.
 _STALL_S = 0.5
-#: At most so many messages are taken before the answers leave.
-_BATCH = 256
 #: Trials per answer to ``rows``.
 _ROWS = 500
+
+# plain numbers and single frames: zmq's flags and its multipart calls take several
+# times as long as the sockets themselves
+_AT_ONCE = int(zmq.NOBLOCK)
+_AT_ONCE_AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+_MORE = int(zmq.RCVMORE)
 
 
 class Router:
@@ -67,11 +70,11 @@ class Router:
         self._rejected = 0
         self._latencies = Latencies()
         self._wall_offset = time.time() - time.monotonic()
-        self._experiment = Experiment(settings, time.monotonic())
+        self._experiment = Experiment(settings, time.monotonic(), self._carry_out)
 
     def run(self) -> None:
         """Serve until the supervisor closes the pipe or is gone."""
-        self._carry_out(self._experiment.start())
+        self._experiment.start()
         arrivals: list[tuple[Any, int]] = [
             (self._socket, zmq.POLLIN),
             (self._pipe.read_fd, zmq.POLLIN),
@@ -85,7 +88,7 @@ class Router:
             ready = zmq.zmq_poll(waiting, int(patience * 1000) + 1)
             now = time.monotonic()
             if now - turned > _TURN_S + _STALL_S:
-                self._handle(Stalled(now - turned - _TURN_S), now)
+                self._experiment.handle(Stalled(now - turned - _TURN_S), now)
             turned = now
             for where, _ in ready:
                 if where is self._socket:
@@ -97,7 +100,7 @@ class Router:
                     self._pipe.flush()
             # what is there was heard first: nobody's lease ends for our own slowness
             if deadline is not None and now >= deadline:
-                self._carry_out(self._experiment.tick(now))
+                self._experiment.tick(now)
             if now - looked > _TURN_S:
                 looked = now
                 if os.getppid() != self._parent:
@@ -106,47 +109,42 @@ class Router:
         self._context.term()
 
     def _serve(self) -> None:
-        """Take what has arrived, answer it, and return."""
-        receive, experiment = self._socket.recv_multipart, self._experiment
-        for _ in range(_BATCH):
-            try:
-                frames = receive(zmq.NOBLOCK)
-            except zmq.Again:
-                return
-            started = time.monotonic()
-            try:
-                name, body = frames
-                sender, message = name.decode(), wire.decode_from_worker(body)
-            except ValueError:  # not two frames, or a name that is no text
-                self._rejected += 1
-            except RemoteProtocolError as error:
-                self._reject(frames[0].decode(), error)
-            else:
-                self._carry_out(experiment.handle(Received(sender, message), started))
-                self._latencies.add(time.monotonic() - started)
+        """Take the message that has arrived and answer it."""
+        socket = self._socket
+        name, body = socket.recv(_AT_ONCE), socket.recv(_AT_ONCE)
+        started = time.monotonic()
+        try:
+            sender = name.decode()
+            message = wire.decode_from_worker(body)
+        except UnicodeDecodeError:
+            self._rejected += 1
+        except RemoteProtocolError as error:
+            self._reject(sender, error)
+        else:
+            self._experiment.handle(Received(sender, message), started)
+            self._latencies.add(time.monotonic() - started)
+        while socket.get(_MORE):
+            socket.recv(_AT_ONCE)
+            self._rejected += 1
 
     def _reject(self, sender: str, error: RemoteProtocolError) -> None:
         self._rejected += 1
         logger.debug("a message was dropped: %s", error)
         if error.seq:  # a request: who sent it waits for an answer
-            self._carry_out([Send(sender, Refused(error.seq, str(error)))])
+            self._carry_out(Send(sender, Refused(error.seq, str(error))))
 
-    def _handle(self, event: Event, now: float) -> None:
-        self._carry_out(self._experiment.handle(event, now))
-
-    def _carry_out(self, effects: list[Effect]) -> None:
-        for effect in effects:
-            if isinstance(effect, Send):
-                try:
-                    self._socket.send_multipart(
-                        (effect.to.encode(), wire.encode(effect.message)), zmq.NOBLOCK
-                    )
-                except zmq.Again:  # the peer does not read: it will ask again
-                    self._rejected += 1
-            elif isinstance(effect, Draw):
-                self._pipe.send(("draw", effect.first, effect.number))
-            else:
-                self._pipe.send(("ended", effect.reason, effect.message))
+    def _carry_out(self, effect: Effect) -> None:
+        if isinstance(effect, Send):
+            body = wire.encode(effect.message)
+            try:
+                self._socket.send(effect.to.encode(), _AT_ONCE_AND_MORE)
+                self._socket.send(body, _AT_ONCE)
+            except zmq.Again:  # the peer does not read: it will ask again
+                self._rejected += 1
+        elif isinstance(effect, Draw):
+            self._pipe.send(("draw", effect.first, effect.number))
+        else:
+            self._pipe.send(("ended", effect.reason, effect.message))
 
     # --- the supervisor's verbs ----------------------------------------------
 
@@ -156,15 +154,15 @@ class Router:
             self._pipe.send(("reply", number, value))
 
     def _obey_points(self, first: int, points: tuple[tuple[float, ...], ...]) -> None:
-        self._handle(Suggested(first, points), time.monotonic())
+        self._experiment.handle(Suggested(first, points), time.monotonic())
 
     def _obey_stop(self, reason: str, message: str) -> None:
-        self._handle(StopRun(reason, message), time.monotonic())
+        self._experiment.handle(StopRun(reason, message), time.monotonic())
 
     def _obey_empty(self, seat: str) -> bool:
         """A seat is empty; whether anybody had ever joined from it."""
         joined = self._experiment.roster.at(seat) is not None
-        self._handle(SeatEmpty(seat), time.monotonic())
+        self._experiment.handle(SeatEmpty(seat), time.monotonic())
         return joined
 
     def _obey_status(self) -> dict[str, Any]:

@@ -109,8 +109,10 @@ class Client:
         self.ask(self.worker.hello())
 
     def ask(self, request: m.Request) -> m.Reply:
-        """Send ``request`` and return its answer, repeating it as often as it takes."""
-        self.check_process()
+        """Send ``request`` and return its answer, repeating it as often as it takes.
+
+        The caller knows that this is the worker's process, see `check_process`.
+        """
         body = wire.encode(request)
         started = time.monotonic()
         patience_s, waited = RETRY_FIRST_S, False

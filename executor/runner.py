@@ -171,6 +171,7 @@ class Runner:
         params = self._space.resolve(attempt.assignment.point)
         trial = RunningTrial(attempt, params, self._client, self._interrupter)
         outcome, error = self._call(trial)
+        self._client.check_process()
         if trial.bus_error is not None:
             raise trial.bus_error
         if attempt.stopped is not None:

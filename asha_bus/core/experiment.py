@@ -55,12 +55,15 @@ _SEED_MASK: Final = 0xFFFFFFFF
 class Experiment:
     """All trials, rungs and workers of one run.
 
-    `handle` takes an event and `tick` the passing of time; both return effects for
-    the caller to carry out in order. Times are seconds on any monotonic clock.
+    `handle` takes an event and `tick` the passing of time. What follows from them
+    is given to ``emit`` to be carried out, in order and each effect as soon as it is
+    certain: a reply need not wait until the books are closed. ``emit`` must not call
+    back. Times are seconds on any monotonic clock.
     """
 
-    def __init__(self, settings: RunSettings, now: float) -> None:
+    def __init__(self, settings: RunSettings, now: float, emit: Callable[[Effect], None]) -> None:
         self.settings = settings
+        self._emit = emit
         self.table = TrialTable(settings.mode)
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.counters = Counters()
@@ -76,8 +79,9 @@ class Experiment:
         self._random = Random(mix(settings.seed))
         self._trial_seeds = mix(settings.seed, _SEED_SALT)
         self._supply = Supply(settings.max_trials)
+        #: The next new trial, made while nobody waits for it.
+        self._prepared: Trial | None = None
         self._waiting: deque[str] = deque()
-        self._effects: list[Effect] = []
         self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
             m.Report: self._on_report,
             m.End: self._on_end,
@@ -89,13 +93,12 @@ class Experiment:
 
     # --- what the caller drives ----------------------------------------------
 
-    def start(self) -> list[Effect]:
-        """The first effects: what to draw before anybody asks."""
-        self._draw_ahead()
-        return self._taken()
+    def start(self) -> None:
+        """Begin: have drawn what the first workers will ask for."""
+        self._prepare()
 
-    def handle(self, event: Event, now: float) -> list[Effect]:
-        """Take one event and return what follows from it."""
+    def handle(self, event: Event, now: float) -> None:
+        """Take one event."""
         if isinstance(event, Received):
             self._receive(event.sender, event.message, now)
         elif isinstance(event, Suggested):
@@ -110,9 +113,9 @@ class Experiment:
             self.roster.leases.stalled(event.seconds)
         if self._waiting:
             self._serve_waiting(now)
-        return self._taken()
+        self._prepare()
 
-    def tick(self, now: float) -> list[Effect]:
+    def tick(self, now: float) -> None:
         """Let time pass: leases, the end of max_time, workers that do not stop."""
         for name in self.roster.leases.expired(now):
             self.counters.leases_expired += 1
@@ -127,7 +130,7 @@ class Experiment:
             self._settle(now)
         if self._waiting:
             self._serve_waiting(now)
-        return self._taken()
+        self._prepare()
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do at the latest; None: never."""
@@ -224,7 +227,7 @@ class Experiment:
         self.counters.reports += 1
         self.table.note(trial, report.resource, report.metric, report.best_metric)
         trial.extras = report.extras
-        if self._hits_target(report.metric):
+        if self.settings.stop_at is not None and self._hits_target(report.metric):
             self._finish(trial, TrialState.COMPLETED, now)
             self._end(StopRun("stop_at"), AT_STOP, now)
             self._reply(worker, m.Stop(report.seq, "completed", None))
@@ -247,8 +250,9 @@ class Experiment:
         self, worker: WorkerRecord, trial: Trial, state: TrialState, why: str, now: float
     ) -> None:
         """End a reporting trial; the same message carries the next one, if there is one."""
-        self._finish(trial, state, now)
+        worker.trial = None
         self._reply(worker, m.Stop(worker.seq, why, self._assign(worker, now)))
+        self.table.finish(trial, state, now)
         self._settle(now)
 
     def _on_end(self, worker: WorkerRecord, end: m.End, now: float) -> None:
@@ -300,9 +304,10 @@ class Experiment:
 
     def _held(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
         """The trial that ``worker`` speaks of, if it is this attempt that it holds."""
-        if worker.trial == number and self.table[number].attempt == attempt:
-            return self.table[number]
-        return None
+        if worker.trial != number:
+            return None
+        trial = self.table.trials[number]
+        return trial if trial.attempt == attempt else None
 
     def _hits_target(self, metric: float | None) -> bool:
         target = self.settings.stop_at
@@ -335,9 +340,15 @@ class Experiment:
             self.counters.requeued += 1
         self._settle(now)
 
-    def _draw_ahead(self) -> None:
+    def _prepare(self) -> None:
+        """Have the next new trial ready, and the points of those after it drawn."""
+        if self._prepared is None and self._supply:
+            number = len(self.table)
+            seed = mix_in(self._trial_seeds, number) & _SEED_MASK
+            self._prepared = Trial(number, self._supply.take(), seed)
+            self._rule.assign(self._prepared, self._random)
         while (wanted := self._supply.wanted()) is not None:
-            self._effects.append(Draw(*wanted))
+            self._emit(Draw(*wanted))
 
     def _assign(self, worker: WorkerRecord, now: float) -> m.Assignment | None:
         """Give the next trial to ``worker``; None where there is none now."""
@@ -345,14 +356,12 @@ class Experiment:
             return None
         if self.table.queue:
             trial = self.table[self.table.queue.popleft()]
-        elif self._supply:
-            number = len(self.table)
-            seed = mix_in(self._trial_seeds, number) & _SEED_MASK
-            trial = self.table.add(self._supply.take(), seed, now)
-            self._rule.assign(trial, self._random)
-            self._draw_ahead()
         else:
-            return None
+            self._prepare()
+            if self._prepared is None:
+                return None
+            trial, self._prepared = self._prepared, None
+            self.table.add(trial, now)
         self.table.run(trial, worker.name)
         worker.trial = trial.id
         self.counters.assigned += 1
@@ -386,8 +395,12 @@ class Experiment:
                 worker.waiting = True
                 self._waiting.append(worker.name)
 
+    @property
+    def _has_trial(self) -> bool:
+        return self._prepared is not None or bool(self.table.queue) or bool(self._supply)
+
     def _serve_waiting(self, now: float) -> None:
-        while self._waiting and (self._supply or self.table.queue or self._ending is not None):
+        while self._waiting and (self._has_trial or self._ending is not None):
             worker = self.roster.workers[self._waiting.popleft()]
             if worker.waiting:
                 worker.waiting = False
@@ -395,10 +408,10 @@ class Experiment:
 
     def _reply(self, worker: WorkerRecord, reply: m.Reply) -> None:
         worker.reply = reply
-        self._effects.append(Send(worker.name, reply))
+        self._emit(Send(worker.name, reply))
 
     def _send(self, to: str, message: m.Reply | m.Interrupt) -> None:
-        self._effects.append(Send(to, message))
+        self._emit(Send(to, message))
 
     # --- the end -------------------------------------------------------------
 
@@ -435,8 +448,4 @@ class Experiment:
                 self._end(StopRun("failed", f"the first {failed} trials all failed"), AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:
             self.ended = Ended(self._ending.reason, self._ending.message)
-            self._effects.append(self.ended)
-
-    def _taken(self) -> list[Effect]:
-        effects, self._effects = self._effects, []
-        return effects
+            self._emit(self.ended)

@@ -66,7 +66,7 @@ class Rung:
         ``quorum`` entries; what is no number never goes on, but counts.
         """
         self.entries = n = self.entries + 1
-        keep = max(n // self.eta, 1)
+        keep = n // self.eta or 1
         kept = self._kept
         key = (metric, lot)
         negated = (-metric, -lot)

@@ -7,10 +7,11 @@ from collections import deque
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.messages import Point
 
-#: How far ahead of the trials configurations are drawn, and in batches of how
-#: many: the first batch should come soon.
+#: How far ahead of the trials configurations are drawn, and in batches of how many:
+#: the first one comes soon, the others disturb decisions seldom.
 LOOK_AHEAD = 1_000
-DRAW_BATCH = 100
+FIRST_DRAW = 50
+DRAW_BATCH = 500
 
 
 class Supply:
@@ -30,7 +31,9 @@ class Supply:
         if self._asked - self._taken > LOOK_AHEAD - DRAW_BATCH:
             return None
         first = self._asked
-        count = DRAW_BATCH if self._limit is None else min(DRAW_BATCH, self._limit - first)
+        count = DRAW_BATCH if first else FIRST_DRAW
+        if self._limit is not None:
+            count = min(count, self._limit - first)
         if count <= 0:
             return None
         self._asked += count

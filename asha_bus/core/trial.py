@@ -24,6 +24,8 @@ class TrialState(str, Enum):
     def __str__(self) -> str:
         return self.value
 
+    __hash__ = str.__hash__  # in C, where that of Enum is a function in Python
+
 
 _S = TrialState
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from asha_bus.core.messages import Point
 from asha_bus.core.trial import FINAL, Trial, TrialState
 
 
@@ -34,9 +33,9 @@ def leads(trial: Trial, leader: Trial | None, mode: str) -> bool:
     if leader is None:
         return is_better(trial.metric, None, mode)
     ours, theirs = standing(trial), standing(leader)
-    if ours != theirs:
-        return ours > theirs and is_better(trial.metric, None, mode)
-    return is_better(trial.metric, leader.metric, mode)
+    if ours == theirs:
+        return is_better(trial.metric, leader.metric, mode)
+    return ours > theirs and is_better(trial.metric, None, mode)
 
 
 class TrialTable:
@@ -48,8 +47,8 @@ class TrialTable:
         self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
         #: Trials that lost their worker and wait for another, oldest first.
         self.queue: deque[int] = deque()
-        #: Trials changed since the caller last cleared it, in order of change.
-        self.changed: dict[int, None] = {}
+        #: How many trials are in a final state.
+        self.finished = 0
         self.leader: Trial | None = None
 
     def __getitem__(self, number: int) -> Trial:
@@ -58,12 +57,12 @@ class TrialTable:
     def __len__(self) -> int:
         return len(self.trials)
 
-    def add(self, point: Point, seed: int, now: float) -> Trial:
-        """Begin a new trial, still without a worker."""
-        trial = Trial(len(self.trials), point, seed, start_time=now)
+    def add(self, trial: Trial, now: float) -> None:
+        """Begin the next new trial, still without a worker."""
+        assert trial.id == len(self.trials)
+        trial.start_time = now
         self.trials.append(trial)
         self.states[trial.state] += 1
-        return trial
 
     def run(self, trial: Trial, worker: str) -> None:
         """A worker takes the next attempt at ``trial``, from the start."""
@@ -77,7 +76,6 @@ class TrialTable:
     def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
         """Write down what a running trial reported last."""
         trial.resource, trial.metric, trial.best_metric = resource, metric, best
-        self.changed[trial.id] = None
 
     def requeue(self, trial: Trial) -> None:
         """The attempt is lost: another worker will take the trial."""
@@ -108,11 +106,6 @@ class TrialTable:
         """How many trials failed or were lost."""
         return self.states[TrialState.FAILED] + self.states[TrialState.LOST]
 
-    @property
-    def finished(self) -> int:
-        """How many trials are in a final state."""
-        return sum(self.states[state] for state in FINAL)
-
     def validate(self) -> None:
         """Check the invariants; AssertionError where one is broken."""
         counted = dict.fromkeys(TrialState, 0)
@@ -124,6 +117,7 @@ class TrialTable:
             assert "stop" not in verdicts[:-1]
             assert (trial.state is TrialState.STOPPED) == (verdicts[-1:] == ["stop"])
         assert counted == self.states
+        assert self.finished == sum(counted[state] for state in FINAL)
         pending = {trial.id for trial in self.trials if trial.state is TrialState.PENDING}
         assert pending == set(self.queue) and len(pending) == len(self.queue)
 
@@ -137,4 +131,5 @@ class TrialTable:
         self.states[trial.state] -= 1
         trial.move(state)
         self.states[state] += 1
-        self.changed[trial.id] = None
+        if state in FINAL:
+            self.finished += 1

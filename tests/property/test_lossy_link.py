@@ -132,7 +132,7 @@ def test_an_end_at_any_time_ends_all_trials_and_all_workers(
 @given(CONDITIONS, SCHEDULERS)
 def test_the_same_events_give_the_same_state(conditions: Conditions, scheduler: Any) -> None:
     world = run(conditions, scheduler)
-    replayed = Experiment(world.experiment.settings, 0.0)
+    replayed = Experiment(world.experiment.settings, 0.0, lambda effect: None)
     replayed.start()
     for now, event in world.story:
         if event is None:

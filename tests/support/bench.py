@@ -36,7 +36,8 @@ class Bench:
         self.settings = RunSettings(
             run=RUN, scheduler=scheduler or ASHA(max_resource=9), seed=7, **settings
         )
-        self.experiment = Experiment(self.settings, self.now)
+        self._effects: list[Effect] = []
+        self.experiment = Experiment(self.settings, self.now, self._effects.append)
         self.ended: Ended | None = None
         #: Draws that were asked for and not answered.
         self.draws: list[Draw] = []
@@ -44,18 +45,21 @@ class Bench:
         self.sent: list[Send] = []
         self._supplied = supplied
         self._seqs: dict[str, int] = {}
-        self._carry_out(self.experiment.start())
+        self.experiment.start()
+        self._carry_out()
 
     # --- events --------------------------------------------------------------
 
     def handle(self, event: Event) -> None:
         """Let ``event`` happen now."""
-        self._carry_out(self.experiment.handle(event, self.now))
+        self.experiment.handle(event, self.now)
+        self._carry_out()
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and tick."""
         self.now += seconds
-        self._carry_out(self.experiment.tick(self.now))
+        self.experiment.tick(self.now)
+        self._carry_out()
 
     def supply(self) -> None:
         """Answer all draws."""
@@ -64,8 +68,10 @@ class Bench:
             points = tuple((float(number),) for number in range(first, first + count))
             self.handle(Suggested(first, points))
 
-    def _carry_out(self, effects: list[Effect]) -> None:
+    def _carry_out(self) -> None:
         self.experiment.validate()
+        effects = self._effects.copy()
+        self._effects.clear()
         for effect in effects:
             if isinstance(effect, Send):
                 self.sent.append(effect)

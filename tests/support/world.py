@@ -83,11 +83,9 @@ class Ledger:
             assert known == message, "a repeated request got another answer"
 
     def look_at(self, experiment: Experiment) -> None:
-        for number in experiment.table.changed:
-            trial = experiment.table[number]
+        for trial in experiment.table.trials:
             if trial.state in FINAL:
-                assert self.ended.setdefault(number, repr(trial)) == repr(trial)
-        experiment.table.changed.clear()
+                assert self.ended.setdefault(trial.id, repr(trial)) == repr(trial)
 
 
 class World:
@@ -97,7 +95,8 @@ class World:
         self.conditions = conditions
         self.random = Random(conditions.seed)
         self.now = 0.0
-        self.experiment = Experiment(settings, self.now)
+        self._effects: list[Effect] = []
+        self.experiment = Experiment(settings, self.now, self._effects.append)
         self.ledger = Ledger()
         self.ended: list[Ended] = []
         #: All that the experiment was told, for a replay; None: a tick.
@@ -105,7 +104,8 @@ class World:
         self.actors: dict[str, Actor] = {}
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
-        self._carry_out(self.experiment.start())
+        self.experiment.start()
+        self._carry_out()
         for _ in range(conditions.workers):
             self.join(f"seat {self._next_number()}")
         for trouble, times in (
@@ -136,7 +136,8 @@ class World:
             if deadline is not None and deadline <= self._agenda[0][0]:
                 self.now = max(self.now, deadline)
                 self.story.append((self.now, None))
-                self._carry_out(self.experiment.tick(self.now))
+                self.experiment.tick(self.now)
+                self._carry_out()
             else:
                 self.now, _, action = heapq.heappop(self._agenda)
                 action()
@@ -147,14 +148,16 @@ class World:
         """Tell the experiment of ``event``, and check what it makes of it."""
         judged = self.experiment.counters.decisions
         self.story.append((self.now, event))
-        effects = self.experiment.handle(event, self.now)
+        self.experiment.handle(event, self.now)
         if self.experiment.counters.decisions > judged:
             assert isinstance(event, Received)
             assert isinstance(event.message, m.Report)
             self.ledger.judge(event.message)
-        self._carry_out(effects)
+        self._carry_out()
 
-    def _carry_out(self, effects: list[Effect]) -> None:
+    def _carry_out(self) -> None:
+        effects = self._effects.copy()
+        self._effects.clear()
         self.experiment.validate()
         self.ledger.look_at(self.experiment)
         for effect in effects:

@@ -13,7 +13,7 @@ from wire_vectors import Vector, parse_message
 
 from asha_bus import wire
 from asha_bus.core import messages as m
-from asha_bus.core.events import Draw, Event, Received, RunSettings, Send, Suggested
+from asha_bus.core.events import Draw, Effect, Event, Received, RunSettings, Send, Suggested
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import BOUNDS_S, BUCKETS
 from asha_bus.core.schedulers import ASHA
@@ -121,18 +121,21 @@ def test_the_example_is_what_the_bus_answers() -> None:
     name, run = "spark-3.0.17", "9f86d081884c7d65"
     points = iter(((0.5, 0), (0.25, 1), (0.75, 0)))
     settings = RunSettings(run=run, scheduler=ASHA(max_resource=9), seed=1, max_trials=3)
-    experiment = Experiment(settings, 0.0)
     draws: list[Draw] = []
     answers: deque[Any] = deque()
 
-    def carry_out(effects: list[Any]) -> None:
-        draws.extend(effect for effect in effects if isinstance(effect, Draw))
-        answers.extend(effect.message for effect in effects if isinstance(effect, Send))
+    def carry_out(effect: Effect) -> None:
+        if isinstance(effect, Draw):
+            draws.append(effect)
+        elif isinstance(effect, Send):
+            answers.append(effect.message)
+
+    experiment = Experiment(settings, 0.0, carry_out)
 
     def handle(event: Event) -> None:
-        carry_out(experiment.handle(event, 1.0))
+        experiment.handle(event, 1.0)
 
-    carry_out(experiment.start())
+    experiment.start()
     dialogue = DOCUMENT.partition("```dialogue\n")[2].partition("```")[0].splitlines()
     for line in dialogue:
         if line.startswith(">"):

@@ -7,7 +7,7 @@ import pytest
 from asha_bus.core import messages as m
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.roster import Roster, WorkerRecord
-from asha_bus.core.supply import DRAW_BATCH, LOOK_AHEAD, Supply
+from asha_bus.core.supply import DRAW_BATCH, FIRST_DRAW, LOOK_AHEAD, Supply
 
 Point = tuple[float, ...]
 
@@ -25,13 +25,12 @@ def wanted(supply: Supply) -> list[tuple[int, int]]:
 
 
 def test_points_are_asked_for_in_batches_up_to_the_look_ahead() -> None:
-    assert [(first, DRAW_BATCH) for first in range(0, LOOK_AHEAD, DRAW_BATCH)] == wanted(
-        Supply(None)
-    )
+    assert [(0, FIRST_DRAW), (FIRST_DRAW, DRAW_BATCH)] == wanted(Supply(None))
+    assert FIRST_DRAW + 2 * DRAW_BATCH > LOOK_AHEAD >= FIRST_DRAW + DRAW_BATCH
 
 
 def test_no_more_points_are_asked_for_than_there_will_be_trials() -> None:
-    assert [(0, DRAW_BATCH), (DRAW_BATCH, 50)] == wanted(Supply(DRAW_BATCH + 50))
+    assert [(0, FIRST_DRAW), (FIRST_DRAW, 30)] == wanted(Supply(FIRST_DRAW + 30))
     assert [(0, 1)] == wanted(Supply(1))
 
 
@@ -39,11 +38,12 @@ def test_a_batch_is_asked_for_as_points_are_used() -> None:
     supply = Supply(None)
     for first, count in wanted(supply):
         supply.deliver(first, points(first, count))
-    for _ in range(DRAW_BATCH - 1):
+    drawn = len(supply)
+    for _ in range(drawn - (LOOK_AHEAD - DRAW_BATCH) - 1):
         supply.take()
         assert [] == wanted(supply)
     supply.take()
-    assert [(LOOK_AHEAD, DRAW_BATCH)] == wanted(supply)
+    assert [(drawn, DRAW_BATCH)] == wanted(supply)
 
 
 def test_points_come_out_in_the_order_of_trials() -> None:

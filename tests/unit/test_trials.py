@@ -102,13 +102,19 @@ def table() -> TrialTable:
 
 
 def begin(table: TrialTable, worker: str = "w") -> Trial:
-    trial = table.add((1.0,), 5, 0.0)
+    trial = add(table)
     table.run(trial, worker)
     return trial
 
 
-def test_trials_are_numbered_and_counted(table: TrialTable) -> None:
-    assert [0, 1, 2] == [table.add((), 0, 0.0).id for _ in range(3)]
+def add(table: TrialTable) -> Trial:
+    trial = Trial(len(table), (1.0,), 5)
+    table.add(trial, 0.5)
+    return trial
+
+
+def test_trials_are_counted(table: TrialTable) -> None:
+    assert [0.5, 0.5, 0.5] == [add(table).start_time for _ in range(3)]
     assert (3, 3) == (len(table), table.states[S.PENDING])
     table.run(table[1], "w")
     assert (2, 1) == (table.states[S.PENDING], table.states[S.RUNNING])
@@ -143,14 +149,6 @@ def test_the_queue_is_cancelled_whole(table: TrialTable) -> None:
     assert 3 == table.states[S.CANCELLED]
     assert not table.queue
     table.validate()
-
-
-def test_what_changed_is_listed_until_it_is_cleared(table: TrialTable) -> None:
-    first, second = begin(table), begin(table)
-    table.changed.clear()
-    table.note(second, 1, 0.5, 0.5)
-    table.finish(first, S.FAILED, 1.0)
-    assert [1, 0] == list(table.changed)
 
 
 def fail(table: TrialTable, trial: Trial) -> None:

@@ -132,30 +132,22 @@ class _ASHARule(Rule):
         sign = self._sign
         key = metric * sign if math.isfinite(metric) else math.inf
         rungs = self._brackets[trial.bracket]
-        entered = len(trial.rungs)
-        records: list[RungRecord] = []
-        for position in range(entered, len(rungs)):
+        records: tuple[RungRecord, ...] = ()
+        for position in range(len(trial.rungs), len(rungs)):
             rung = rungs[position]
-            if not reached(resource, rung.resource):
-                return Judgement("continue", tuple(records), rung.resource)
+            level = rung.resource
+            if not reached(resource, level):
+                return Judgement("continue", records, level)
             number = position + trial.bracket
-            entry = rung.enter(key, mix_in(self._lots[number], trial.id))
-            records.append(
-                RungRecord(
-                    number,
-                    rung.resource,
-                    metric,
-                    entry.n,
-                    entry.keep,
-                    entry.cutoff * sign if math.isfinite(entry.cutoff) else None,
-                    "continue" if entry.goes_on else "stop",
-                )
-            )
-            if not entry.goes_on:
-                return Judgement("stop", tuple(records), None)
+            n, keep, cutoff, goes_on = rung.enter(key, mix_in(self._lots[number], trial.id))
+            verdict = "continue" if goes_on else "stop"
+            shown = cutoff * sign if math.isfinite(cutoff) else None
+            records += (RungRecord(number, level, metric, n, keep, shown, verdict),)
+            if not goes_on:
+                return Judgement("stop", records, None)
         if reached(resource, self._max_resource):
-            return Judgement("complete", tuple(records), None)
-        return Judgement("continue", tuple(records), self._max_resource)
+            return Judgement("complete", records, None)
+        return Judgement("continue", records, self._max_resource)
 
     def validate(self) -> None:
         for rungs in self._brackets:
