@@ -6,6 +6,8 @@ is shown at the end was measured in that very run.
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Iterator
 from functools import cache
@@ -130,6 +132,9 @@ def _start_spark(cores: int) -> SparkSession:
     """A quiet session on this machine."""
     from pyspark.sql import SparkSession
 
+    # the tasks need what this Python has, be its environment activated or not
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     return (
         SparkSession.builder.master(f"local[{cores}]")
         .appName("asha-bus demo")
