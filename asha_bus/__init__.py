@@ -10,7 +10,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import (
-    AllTrialsFailed,
     AshaBusError,
     BusError,
     InvalidArgument,
@@ -29,7 +28,7 @@ from asha_bus.options import BusOptions
 if TYPE_CHECKING:
     from asha_bus.launch import launch
     from asha_bus.objective import Trial
-    from asha_bus.result import BusReport, Result, TrialRecord
+    from asha_bus.result import AllTrialsFailed, BusReport, Result, TrialRecord
     from asha_bus.run import Run
 
 __version__ = "0.1.0"
@@ -66,6 +65,7 @@ __all__ = [
 ]
 
 _ON_USE = {
+    "AllTrialsFailed": "asha_bus.result",
     "BusReport": "asha_bus.result",
     "Result": "asha_bus.result",
     "Run": "asha_bus.run",

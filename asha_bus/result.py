@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.latency import percentile
 from asha_bus.core.space import Space
 from asha_bus.core.trial import RungRecord, TrialState
@@ -340,6 +340,17 @@ class Result:
 
         usable = [t for t in self.trials if t.metric is not None and math.isfinite(t.metric)]
         return sorted(usable, key=key)[:most]
+
+
+class AllTrialsFailed(AshaBusError):
+    """Every trial that was tried failed.
+
+    ``result`` holds what there is: the trials with their tracebacks.
+    """
+
+    def __init__(self, message: str, result: Result) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 def _reached(trial: TrialRecord) -> float:

@@ -7,7 +7,6 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import (
-    AllTrialsFailed,
     AshaBusError,
     BusError,
     WorkerError,
@@ -15,7 +14,7 @@ from asha_bus.core.errors import (
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors import REFRESH_S, Progress, Silent
 from asha_bus.plan import Plan
-from asha_bus.result import BusReport, Result, TrialRecord
+from asha_bus.result import AllTrialsFailed, BusReport, Result, TrialRecord
 
 if TYPE_CHECKING:
     from asha_bus.driver.engine import Engine

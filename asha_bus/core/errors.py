@@ -10,20 +10,15 @@
     │   └── RemoteProtocolError    the peer sent what the protocol does not allow
     ├── BusError               the bus could not start, be reached, or go on
     ├── WorkerError            the workers could not be started, or kept dying
-    └── AllTrialsFailed        no trial of the run succeeded; carries the result
+    └── AllTrialsFailed        no trial of the run succeeded; carries the result, and so
+                               stands beside it, in asha_bus.result
 
 Each message says what was wrong, shows the value, and says what to do.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from asha_bus.result import Result
-
 __all__ = [
-    "AllTrialsFailed",
     "AshaBusError",
     "BusError",
     "InvalidArgument",
@@ -75,14 +70,3 @@ class BusError(AshaBusError):
 
 class WorkerError(AshaBusError):
     """Workers could not be started, lack a package, or died again and again."""
-
-
-class AllTrialsFailed(AshaBusError):
-    """Every trial that was tried failed.
-
-    ``result`` holds what there is: the trials with their tracebacks.
-    """
-
-    def __init__(self, message: str, result: Result) -> None:
-        super().__init__(message)
-        self.result = result

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any, Final
 
 from asha_bus.core import messages as m
+from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending
 from asha_bus.core.events import (
     Counters,
     Draw,
@@ -35,13 +36,6 @@ from asha_bus.core.trials import TrialTable, is_better
 
 #: A run whose first so many trials all failed is ended: it would only go on so.
 FIRST_FAILURES = 5
-
-#: Seconds from the message to the interrupt, and to the end of the process: at the
-#: end of max_time, when a trial may still come to its next report, and at a stop.
-AT_MAX_TIME = m.Interrupt(2.0, 5.0)
-AT_STOP = m.Interrupt(0.5, 1.5)
-#: After the end of its process, a worker's last word is waited for so long.
-LAST_WORD_S = 0.5
 
 #: So many lines that objectives logged are held until they are collected.
 MAX_LOG_LINES = 1_000
@@ -72,9 +66,8 @@ class Experiment:
         self.busy_window: tuple[float, float] | None = None
         self.started = now
         self.ended: Ended | None = None
-        self._ending: StopRun | None = None
-        self._interrupt = AT_MAX_TIME
-        self._give_up: float | None = None
+        limit_s = settings.max_time_s
+        self._ending = Ending(None if limit_s is None else now + limit_s)
         self._rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
         self._random = Random(mix(settings.seed))
         self._trial_seeds = mix(settings.seed, _SEED_SALT)
@@ -120,10 +113,10 @@ class Experiment:
         for name in self.roster.leases.expired(now):
             self.counters.leases_expired += 1
             self._gone(self.roster.workers[name], now)
-        end = self._max_time_end()
-        if end is not None and now >= end:
+        due, give_up_at = self._ending.due, self._ending.give_up_at
+        if due is not None and now >= due:
             self._end(StopRun("max_time"), AT_MAX_TIME, now)
-        if self._give_up is not None and now >= self._give_up and self.ended is None:
+        if give_up_at is not None and now >= give_up_at and self.ended is None:
             for worker in self.roster.workers.values():
                 if worker.trial is not None:
                     self._finish(self.table[worker.trial], TrialState.CANCELLED, now)
@@ -134,9 +127,9 @@ class Experiment:
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do at the latest; None: never."""
-        deadlines = [self.roster.leases.next_deadline(), self._max_time_end()]
+        deadlines = [self.roster.leases.next_deadline(), self._ending.due]
         if self.ended is None:
-            deadlines.append(self._give_up)
+            deadlines.append(self._ending.give_up_at)
         return min((at for at in deadlines if at is not None), default=None)
 
     def validate(self) -> None:
@@ -240,7 +233,7 @@ class Experiment:
             self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
         elif judgement.verdict == "stop":
             self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
-        elif self._ending is not None:
+        elif self._ending.stop is not None:
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         else:
             self.table.consider(trial)
@@ -282,8 +275,8 @@ class Experiment:
         if worker.active:  # one that left, or whose seat is empty, stays gone
             self.roster.hear(worker, now)
         # one that was thought gone may still run what it had: it is ended, too
-        ending = self._ending is not None and worker.believes_in_trial
-        self._send(worker.name + BEAT_SUFFIX, self._interrupt if ending else m.Pong(0))
+        ends = self._ending.stop is not None and worker.believes_in_trial
+        self._send(worker.name + BEAT_SUFFIX, self._ending.interrupt if ends else m.Pong(0))
 
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
         trial = self._held(worker, telemetry.trial, telemetry.attempt)
@@ -325,7 +318,7 @@ class Experiment:
 
     def _lose(self, trial: Trial, now: float) -> None:
         """The attempt at ``trial`` is lost: queue it again, or give it up."""
-        if self._ending is not None:
+        if self._ending.stop is not None:
             self._finish(trial, TrialState.CANCELLED, now)
         elif trial.attempt >= self.settings.max_attempts:
             trial.error = (
@@ -352,7 +345,7 @@ class Experiment:
 
     def _assign(self, worker: WorkerRecord, now: float) -> m.Assignment | None:
         """Give the next trial to ``worker``; None where there is none now."""
-        if self._ending is not None or worker.trial is not None:
+        if self._ending.stop is not None or worker.trial is not None:
             return None
         if self.table.queue:
             trial = self.table[self.table.queue.popleft()]
@@ -387,8 +380,8 @@ class Experiment:
         assignment = self._assign(worker, now)
         if assignment is not None:
             self._reply(worker, m.Assign(worker.seq, assignment))
-        elif self._ending is not None:
-            self._reply(worker, m.Done(worker.seq, self._ending.reason))
+        elif self._ending.stop is not None:
+            self._reply(worker, m.Done(worker.seq, self._ending.stop.reason))
         else:
             self._reply(worker, m.Wait(worker.seq))
             if not worker.waiting:
@@ -400,7 +393,7 @@ class Experiment:
         return self._prepared is not None or bool(self.table.queue) or bool(self._supply)
 
     def _serve_waiting(self, now: float) -> None:
-        while self._waiting and (self._has_trial or self._ending is not None):
+        while self._waiting and (self._has_trial or self._ending.stop is not None):
             worker = self.roster.workers[self._waiting.popleft()]
             if worker.waiting:
                 worker.waiting = False
@@ -415,37 +408,28 @@ class Experiment:
 
     # --- the end -------------------------------------------------------------
 
-    def _max_time_end(self) -> float | None:
-        if self.settings.max_time_s is None or self._ending is not None:
-            return None
-        return self.started + self.settings.max_time_s
-
     def _end(self, stop: StopRun, interrupt: m.Interrupt, now: float) -> None:
         """Begin the end: nothing new starts, what runs is told to stop.
 
         A second call only makes haste, if it gives less time than the first.
         """
-        if self._ending is not None and interrupt.exit_s >= self._interrupt.exit_s:
+        if not self._ending.begin(stop, interrupt, now):
             return
-        if self._ending is None:
-            self._ending = stop
-            self.table.cancel_queue(now)
-        self._interrupt = interrupt
+        self.table.cancel_queue(now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
                 self._send(worker.name + BEAT_SUFFIX, interrupt)
-        give_up = now + interrupt.exit_s + LAST_WORD_S
-        self._give_up = give_up if self._give_up is None else min(self._give_up, give_up)
         self._settle(now)
 
     def _settle(self, now: float) -> None:
         """See whether the run is to end, or has ended, with what just happened."""
-        if self._ending is None:
+        stop = self._ending.stop
+        if stop is None:
             failed, finished = self.table.failed, self.table.finished
             if finished == self.settings.max_trials:
                 self._end(StopRun(self.settings.limit_reason), AT_STOP, now)
             elif finished == failed >= FIRST_FAILURES:
                 self._end(StopRun("failed", f"the first {failed} trials all failed"), AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:
-            self.ended = Ended(self._ending.reason, self._ending.message)
+            self.ended = Ended(stop.reason, stop.message)
             self._emit(self.ended)

@@ -6,8 +6,9 @@ import pytest
 from support.bench import Bench
 
 from asha_bus.core import messages as m
+from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, LAST_WORD_S
 from asha_bus.core.events import Ended, SeatEmpty, StopRun
-from asha_bus.core.experiment import AT_MAX_TIME, AT_STOP, FIRST_FAILURES, LAST_WORD_S
+from asha_bus.core.experiment import FIRST_FAILURES
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.trial import TrialState
 

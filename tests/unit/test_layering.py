@@ -25,6 +25,7 @@ FLOORS = (
     ("core.trial", "core.rung", "core.space"),
     ("core.schedulers.", "core.searchers.", "core.lease", "core.trials", "core.supply"),
     ("core.events", "core.roster"),
+    ("core.ending",),
     ("core.experiment", "core.worker"),
     ("wire",),
     ("objective", "options", "closure", "tables"),

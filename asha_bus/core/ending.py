@@ -1,0 +1,42 @@
+"""The end of a run: why, how its objectives are made to stop, and when to give them up."""
+
+from __future__ import annotations
+
+from asha_bus.core.events import StopRun
+from asha_bus.core.messages import Interrupt
+
+#: Seconds from the message to the interrupt, and to the end of the process: at the
+#: end of max_time, when a trial may still come to its next report, and at a stop.
+AT_MAX_TIME = Interrupt(2.0, 5.0)
+AT_STOP = Interrupt(0.5, 1.5)
+#: After the end of its process, a worker's last word is waited for so long.
+LAST_WORD_S = 0.5
+
+
+class Ending:
+    """What is decided about the end. Times are seconds on the bus's clock."""
+
+    def __init__(self, max_time_end: float | None) -> None:
+        self._max_time_end = max_time_end
+        #: Why the run ends; None: it goes on.
+        self.stop: StopRun | None = None
+        self.interrupt = AT_MAX_TIME
+        #: Trials that run on until then are given up.
+        self.give_up_at: float | None = None
+
+    @property
+    def due(self) -> float | None:
+        """When ``max_time`` ends the run; None: it does not, or has begun to end."""
+        return self._max_time_end if self.stop is None else None
+
+    def begin(self, stop: StopRun, interrupt: Interrupt, now: float) -> bool:
+        """Begin the end; later calls only make haste. False where this one changes nothing."""
+        if self.stop is None:
+            self.stop = stop
+        elif interrupt.exit_s >= self.interrupt.exit_s:
+            return False
+        self.interrupt = interrupt
+        give_up_at = now + interrupt.exit_s + LAST_WORD_S
+        if self.give_up_at is None or give_up_at < self.give_up_at:
+            self.give_up_at = give_up_at
+        return True

@@ -1,0 +1,72 @@
+"""An installed copy that runs in a folder whose asha_bus is another: the sources' own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from support.clusters import require_java
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROGRAM = """
+    import asha_bus as ab
+
+    def objective(x):
+        import asha_bus
+        from asha_bus.executor import task
+        return x, {"package": asha_bus.__file__, "task": task.__file__}
+
+    if __name__ == "__main__":
+        result = ab.launch(
+            objective, {"x": ab.uniform(0, 1)}, max_trials=2, monitor=None, **ARGUMENTS
+        )
+        for trial in result.trials:
+            print(trial.extras["package"])
+            print(trial.extras["task"])
+"""
+SPARK = """
+    from pyspark.sql import SparkSession
+    spark = SparkSession.builder.master("local[1]").config("spark.log.level", "ERROR")
+    spark = spark.config("spark.ui.enabled", "false").getOrCreate()
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """The package as an installation lays it out."""
+    folder = tmp_path / "site"
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "asha_bus", folder / "asha_bus", ignore=ignore)
+    for name in ("driver", "executor"):
+        shutil.copytree(ROOT / name, folder / "asha_bus" / name, ignore=ignore)
+    return folder
+
+
+@pytest.mark.parametrize("engine", ["local", pytest.param("spark", marks=pytest.mark.spark)])
+def test_an_installed_copy_is_used_throughout(engine: str, site: Path, tmp_path: Path) -> None:
+    arguments = {"engine": "local", "workers": 1} if engine == "local" else {}
+    begin = ""
+    if engine == "spark":
+        require_java()
+        begin = textwrap.dedent(SPARK)
+    program = tmp_path / "program.py"
+    text = textwrap.dedent(PROGRAM).replace("**ARGUMENTS", f"**{arguments}")
+    program.write_text(begin + text)
+    done = subprocess.run(
+        [sys.executable, str(program)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = done.stdout.split()
+    assert len(lines) == 4
+    assert all(line.startswith(str(site)) for line in lines), lines
