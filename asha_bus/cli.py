@@ -1,4 +1,4 @@
-"""The command line: ``asha-bus demo``, ``asha-bus load-test``, ``asha-bus --version``."""
+"""The command line: ``asha-bus demo``, ``load-test``, ``report JOURNAL``, ``--version``."""
 
 from __future__ import annotations
 
@@ -57,6 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load-test", help="measure a decision's round trip beside an echo")
     add_load_test_arguments(load)
     load.set_defaults(command=load_test)
+    report = commands.add_parser("report", help="show the run in a journal, going on or not")
+    report.add_argument("journal", metavar="JOURNAL")
+    report.set_defaults(command=_report)
     return parser
 
 
@@ -93,6 +96,17 @@ def _demo(given: argparse.Namespace) -> None:
         engine=given.engine, workers=given.workers, trials=given.trials, seed=given.seed
     )
     print(text, flush=True)
+
+
+def _report(given: argparse.Namespace) -> None:
+    from asha_bus.result import Result
+
+    result = Result.from_journal(given.journal)
+    print(result)
+    if result.message:
+        print(result.message)
+    if result.best is not None:
+        print(result.explain(result.best.id), flush=True)
 
 
 def _count(text: str) -> int:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from asha_bus.closure import check_space_travels, check_travels
@@ -11,7 +14,8 @@ from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
 from asha_bus.driver.engine import Engine, Hooks
-from asha_bus.driver.supervisor import Supervisor
+from asha_bus.driver.journal import OpenJournal, open_journal
+from asha_bus.driver.supervisor import Start, Supervisor
 from asha_bus.executor.client import BusAddress, ping
 from asha_bus.executor.task import Job, spark_task
 from asha_bus.monitors import Progress, Silent
@@ -43,6 +47,9 @@ def launch(
     name: str | None = ...,
     monitor: str | None = ...,
     bus: BusOptions | None = ...,
+    journal: str | os.PathLike[str] | None = ...,
+    resume: bool = ...,
+    retry_failed: bool = ...,
     block: Literal[True] = ...,
 ) -> Result: ...
 
@@ -65,6 +72,9 @@ def launch(
     name: str | None = ...,
     monitor: str | None = ...,
     bus: BusOptions | None = ...,
+    journal: str | os.PathLike[str] | None = ...,
+    resume: bool = ...,
+    retry_failed: bool = ...,
     block: Literal[False],
 ) -> Run: ...
 
@@ -86,6 +96,9 @@ def launch(
     name: str | None = None,
     monitor: str | None = "progress",
     bus: BusOptions | None = None,
+    journal: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    retry_failed: bool = False,
     block: bool = True,
 ) -> Result | Run:
     """Tune ``objective`` over ``space`` and return a `Result`.
@@ -110,6 +123,14 @@ def launch(
     ``name``: shown in Spark's UI and used for logging as ``asha_bus.<name>``.
     ``monitor``: ``progress`` (default) for one line on a terminal, None for silence.
     ``bus``: `BusOptions`; None takes Spark's configuration ``spark.ashaBus.<option>``.
+    ``journal``: a file that keeps the run, so that it can be resumed; None (default)
+    keeps it in a temporary place as long as the run lasts.
+    ``resume``: go on with the run in ``journal``: trials that ended and all rungs
+    stand, what was running or cancelled is run again. Space, scheduler, mode and
+    objective must be the same, and the seed, where one is given; ``max_trials`` is
+    the total, and time between two launches does not count in ``max_time``. Where
+    there is no such file yet, the run begins.
+    ``retry_failed``: of a resumed run, run failed and lost trials again, too.
     ``block``: False returns a `Run` at once.
 
     Ctrl-C ends the workers and returns what there is; a second one kills them.
@@ -138,6 +159,9 @@ def launch(
         name=name,
         monitor=monitor,
         bus=bus,
+        journal=journal,
+        resume=resume,
+        retry_failed=retry_failed,
     )
     run = _begin(plan, _make_engine(plan, spark))
     return _wait(run) if block else run
@@ -160,10 +184,15 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     check_space_travels(plan.space, engine.dumps)
     workers = engine.worker_count(plan.workers)
     options = plan.options or BusOptions.from_conf(engine.conf)
+    plan = plan.with_options(options)
+    journal = _open(plan)
+    if journal.is_resumed:
+        plan = plan.resumed(journal.header)
     run = Run(plan)
     supervisor = Supervisor(on_draw=plan.draw, on_end=run.on_end, on_death=run.on_death)
+    resumed = plan.settings if journal.is_resumed else None
     port = supervisor.start(
-        plan.settings_with(options),
+        Start(journal, options.sync, resumed, plan.retry_failed),
         options.host or engine.host,
         options.port,
         options.start_timeout_s,
@@ -189,6 +218,18 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         raise
     run.start()
     return run
+
+
+def _open(plan: Plan) -> OpenJournal:
+    """The journal of the run; a temporary one has no name, and is gone with its last user."""
+    if plan.journal is not None:
+        return open_journal(
+            plan.journal, plan.header, resume=plan.resume, seed_given=plan.seed_given
+        )
+    with tempfile.TemporaryDirectory(prefix="asha-bus-") as folder:
+        return open_journal(
+            Path(folder) / "journal", plan.header, resume=False, seed_given=plan.seed_given
+        )
 
 
 def _wait(run: Run) -> Result:

@@ -86,7 +86,7 @@ def shape_of(objective: object) -> Shape:
     function = _underlying(objective)
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise InvalidArgument(
-            f"objective {_name(objective)} is asynchronous; write a plain function, "
+            f"objective {name_of(objective)} is asynchronous; write a plain function, "
             f"which may run asyncio.run() inside"
         )
     parameters = list(_parameters(objective))
@@ -94,7 +94,7 @@ def shape_of(objective: object) -> Shape:
     if inspect.isgeneratorfunction(function):
         if takes_trial:
             raise InvalidArgument(
-                f"objective {_name(objective)} takes trial and yields; either report by "
+                f"objective {name_of(objective)} takes trial and yields; either report by "
                 f"trial.report(...), or take the parameters and yield"
             )
         return Shape.GENERATOR
@@ -112,7 +112,7 @@ def check_parameters(objective: Callable[..., Any], names: Sequence[str]) -> Non
         ]
         if required:
             raise InvalidArgument(
-                f"objective {_name(objective)} takes trial and also requires "
+                f"objective {name_of(objective)} takes trial and also requires "
                 f"{', '.join(required)}; find them in trial.params"
             )
         return
@@ -123,20 +123,20 @@ def check_parameters(objective: Callable[..., Any], names: Sequence[str]) -> Non
         elif parameter.kind is parameter.POSITIONAL_ONLY:
             if parameter.default is parameter.empty:
                 raise InvalidArgument(
-                    f"objective {_name(objective)} takes {parameter.name} by position only, but "
+                    f"objective {name_of(objective)} takes {parameter.name} by position only, but "
                     f"parameters are passed by name; remove the / from its signature"
                 )
         elif parameter.kind is not parameter.VAR_POSITIONAL:
             accepted.add(parameter.name)
             if parameter.default is parameter.empty and parameter.name not in names:
                 raise InvalidArgument(
-                    f"objective {_name(objective)} requires {parameter.name}, which the space "
+                    f"objective {name_of(objective)} requires {parameter.name}, which the space "
                     f"lacks (it has {', '.join(names)}); add it to the space or give it a default"
                 )
     for name in names:
         if name not in accepted:
             raise InvalidArgument(
-                f"the space has {name}, which objective {_name(objective)} does not take; add it "
+                f"the space has {name}, which objective {name_of(objective)} does not take; add it "
                 f"to the function, or **params, or remove it from the space"
             )
 
@@ -233,5 +233,6 @@ def _parameters(objective: Callable[..., Any]) -> list[inspect.Parameter]:
         return [inspect.Parameter("params", inspect.Parameter.VAR_KEYWORD)]
 
 
-def _name(objective: object) -> str:
+def name_of(objective: object) -> str:
+    """What an objective is called: in errors, and in a journal."""
     return getattr(objective, "__qualname__", None) or repr(objective)

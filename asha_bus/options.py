@@ -29,6 +29,9 @@ class BusOptions:
     ``lease_s``: a worker that was silent for so long is taken for gone (default 60).
     ``bus_timeout_s``: workers give up when the bus was silent for so long (default 60).
     ``max_attempts``: a trial whose worker was lost is run so often in all (default 3).
+    ``sync``: when the journal is on the disk. ``interval`` (default): within some 50 ms;
+    ``always``: before each answer; ``never``: when the system likes. A process that
+    is killed loses nothing in any of them, only a machine does.
     ``start_timeout_s``: the bus must be up within this time (default 30).
 
     Raises `InvalidArgument`, naming the option.
@@ -39,12 +42,17 @@ class BusOptions:
     lease_s: float = 60.0
     bus_timeout_s: float = 60.0
     max_attempts: int = 3
+    sync: str = "interval"
     start_timeout_s: float = 30.0
 
     def __post_init__(self) -> None:
         if self.host is not None and not (isinstance(self.host, str) and self.host):
             raise InvalidArgument(
                 f"BusOptions: host must be a host name or None, got {self.host!r}"
+            )
+        if self.sync not in ("interval", "always", "never"):
+            raise InvalidArgument(
+                f"BusOptions: sync must be 'interval', 'always' or 'never', got {self.sync!r}"
             )
         _whole("port", self.port, 0, 65_535)
         _whole("max_attempts", self.max_attempts, 1, 1_000)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 import re
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
+import asha_bus
+from asha_bus.core.description import comparable, describe
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import NoStopping, Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
-from asha_bus.objective import check_parameters, shape_of, to_metric
+from asha_bus.journal import Header
+from asha_bus.objective import check_parameters, name_of, shape_of, to_metric
 from asha_bus.options import BusOptions, is_seconds
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
@@ -34,20 +41,47 @@ class Plan:
     engine: str
     workers: int | None
     monitor: str | None
+    #: Where the journal is to be; None: in a temporary place.
+    journal: Path | None
+    resume: bool
+    retry_failed: bool
+    seed_given: bool
+
+    @property
+    def header(self) -> Header:
+        """What a journal of this run begins with."""
+        space = describe(self.space)
+        parts = {f"space[{name!r}]": _form(part) for name, part in comparable(space)[1]}
+        identity = {
+            **parts,
+            "scheduler": _form(self.settings.scheduler.to_plain()),
+            "searcher": type(self.searcher).__name__,
+            "mode": self.settings.mode,
+            "objective": name_of(self.objective),
+            "seed": self.settings.seed,
+        }
+        return Header(self.name, self.settings, space, identity, asha_bus.__version__)
+
+    def resumed(self, header: Header) -> Plan:
+        """This plan for the run of ``header``: its name, its seed, its identity."""
+        old = header.settings
+        settings = replace(self.settings, run=old.run, seed=old.seed)
+        return replace(self, name=header.name, settings=settings)
 
     def draw(self, first: int, count: int) -> list[tuple[float, ...]]:
         """The points of ``count`` trials from number ``first`` on."""
         seed = self.settings.seed
         return [self.searcher.suggest(self.space, first + i, seed) for i in range(count)]
 
-    def settings_with(self, options: BusOptions) -> RunSettings:
-        """The run's settings under these options of the bus."""
-        return replace(
+    def with_options(self, options: BusOptions) -> Plan:
+        """This plan under these options of the bus."""
+        settings = replace(
             self.settings,
             lease_s=options.lease_s,
             beat_s=options.beat_s,
             max_attempts=options.max_attempts,
         )
+        return replace(self, settings=settings)
 
 
 def make_plan(
@@ -66,6 +100,9 @@ def make_plan(
     name: str | None,
     monitor: str | None,
     bus: BusOptions | None,
+    journal: str | os.PathLike[str] | None,
+    resume: bool,
+    retry_failed: bool,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
@@ -101,6 +138,15 @@ def make_plan(
         raise InvalidArgument(f"monitor must be 'progress' or None, got {monitor!r}")
     if bus is not None and not isinstance(bus, BusOptions):
         raise InvalidArgument(f"bus must be BusOptions(...), got {bus!r}")
+    if journal is not None and not isinstance(journal, (str, os.PathLike)):
+        raise InvalidArgument(f"journal must be the path of a file, or None, got {journal!r}")
+    for argument, value in (("resume", resume), ("retry_failed", retry_failed)):
+        if not isinstance(value, bool):
+            raise InvalidArgument(f"{argument} must be True or False, got {value!r}")
+    if resume and journal is None:
+        raise InvalidArgument("resume=True needs the journal to go on with: give journal=PATH")
+    if retry_failed and not resume:
+        raise InvalidArgument("retry_failed=True is for a run that is resumed: give resume=True")
     limit, limit_reason = _limit(checked_space, max_trials, max_time)
     run = secrets.token_hex(8)
     settings = RunSettings(
@@ -112,6 +158,7 @@ def make_plan(
         limit_reason=limit_reason,
         max_time_s=max_time,
         stop_at=stop_at,
+        epoch=time.time(),
     )
     return Plan(
         name=name or f"run-{run[:6]}",
@@ -123,7 +170,16 @@ def make_plan(
         engine=engine,
         workers=workers,
         monitor=monitor,
+        journal=None if journal is None else Path(journal),
+        resume=resume,
+        retry_failed=retry_failed,
+        seed_given=seed is not None,
     )
+
+
+def _form(plain: Any) -> str:
+    """Plain values as a text that is the same for the same values, to be compared and shown."""
+    return json.dumps(plain, sort_keys=True, default=repr)
 
 
 def _limit(space: Space, max_trials: int | None, max_time: float | None) -> tuple[int | None, str]:

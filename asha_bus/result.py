@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import html
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.core.description import space_from
 from asha_bus.core.errors import AshaBusError, InvalidArgument
+from asha_bus.core.events import Ended
+from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import percentile
 from asha_bus.core.space import Space
 from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.core.trials import is_better
+from asha_bus.journal import replay
 
 if TYPE_CHECKING:
     import pandas
@@ -129,6 +135,26 @@ class BusReport:
             rejected=status["rejected"],
         )
 
+    @classmethod
+    def from_journal(cls, experiment: Experiment) -> BusReport:
+        """What a journal tells of it; the times that it does not hold are NaN."""
+        idle_s, wall_s = experiment.busy_window or (math.nan, math.nan)
+        counters = experiment.counters
+        return cls(
+            reports=counters.reports,
+            decisions=counters.decisions,
+            latency_p50_s=math.nan,
+            latency_p99_s=math.nan,
+            busy_share=1 - idle_s / wall_s if wall_s > 0 else math.nan,
+            router_cpu_s=math.nan,
+            process_cpu_s=math.nan,
+            workers=len(experiment.roster.workers),
+            requeued=counters.requeued,
+            fenced=counters.fenced,
+            retried=0,
+            rejected=0,
+        )
+
 
 class Result:
     """What `asha_bus.launch` returns.
@@ -136,7 +162,8 @@ class Result:
     ``trials``: every trial that was begun, by number.
     ``reason``: why the run ended: ``max_trials``, ``max_time``, ``stop_at``,
     ``exhausted`` (every point of a finite space was run), ``stopped`` (by the user)
-    or ``failed``; then ``message`` says what happened.
+    or ``failed``; then ``message`` says what happened. ``unfinished``: the journal
+    that this was read from tells of no end.
     ``bus``: a `BusReport`.
     """
 
@@ -163,6 +190,42 @@ class Result:
         #: Seconds from the start of the bus to the end of the run.
         self.elapsed_s = elapsed_s
         self.bus = bus
+
+    @classmethod
+    def from_journal(cls, path: str | os.PathLike[str], space: Space | None = None) -> Result:
+        """The result of the run in the journal at ``path``, whether it goes on or not.
+
+        ``space``: the run's own; without it, options that are no plain data are
+        shown by their repr. Raises `InvalidArgument` where there is no such file,
+        `JournalError` where it cannot be read.
+        """
+        try:
+            data = Path(path).read_bytes()
+        except OSError as error:
+            raise InvalidArgument(
+                f"the journal {os.fspath(path)!r} cannot be read: {error.strerror}"
+            ) from error
+        replayed = replay(data, os.fspath(path))
+        experiment = replayed.experiment
+        known = space_from(replayed.header.space) if space is None else space
+        ended = experiment.ended or Ended(
+            "unfinished",
+            "the journal tells of no end: the run goes on, or was interrupted; go on with it by "
+            "launch(..., resume=True)",
+        )
+        return cls(
+            name=replayed.header.name,
+            mode=experiment.settings.mode,
+            seed=experiment.settings.seed,
+            space=known,
+            trials=[
+                TrialRecord.from_row(trial.to_row(), known) for trial in experiment.table.trials
+            ],
+            reason=ended.reason,
+            message=ended.message,
+            elapsed_s=replayed.now,
+            bus=BusReport.from_journal(experiment),
+        )
 
     @property
     def counts(self) -> dict[TrialState, int]:

@@ -40,7 +40,6 @@ class Run:
         self.name = plan.name
         self.seed = plan.settings.seed
         self.bus_address = ""
-        self.bus_pid = 0
         self._plan = plan
         self._logger = logging.getLogger(f"asha_bus.{plan.name}")
         self._ended = threading.Event()
@@ -92,6 +91,11 @@ class Run:
             "elapsed_s": status["elapsed_s"],
         }
 
+    @property
+    def bus_pid(self) -> int:
+        """The process id of the bus; another one when it was started again."""
+        return self._supervisor.pid
+
     def bus_report(self) -> BusReport:
         """How the bus and the workers have done so far."""
         if self._finished.is_set():
@@ -122,7 +126,6 @@ class Run:
         self._engine = engine
         self._monitor = monitor
         self.bus_address = endpoint
-        self.bus_pid = supervisor.pid
 
     def start(self) -> None:
         """Follow the run from now on."""

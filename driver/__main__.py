@@ -10,11 +10,16 @@ import logging
 import os
 import signal
 import sys
+import time
+from dataclasses import replace
 
-from asha_bus.core.events import RunSettings
+from asha_bus.core.errors import JournalError
+from asha_bus.core.events import Resumed, RunSettings
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.control import PipeEnd, read
+from asha_bus.driver.journal import Writer
 from asha_bus.driver.router import Router
+from asha_bus.journal import replay
 
 
 def main() -> int:
@@ -30,19 +35,43 @@ def main() -> int:
         return 0
     pipe = PipeEnd(0, os.dup(1))
     os.dup2(2, 1)  # whatever prints here must not get into the frames
+    fd, path = setup["journal"]
     try:
-        router = Router(
-            RunSettings.from_plain(setup["settings"]),
-            Keys(*setup["keys"]),
-            setup["host"],
-            setup["port"],
-            pipe,
-        )
-    except OSError as error:
-        pipe.send(("failed", error.strerror or str(error)))
+        replayed = replay(os.pread(fd, os.fstat(fd).st_size, 0), path)
+    except JournalError as error:
+        pipe.send(("failed", str(error)))
         return 1
-    pipe.send(("ready", router.port))
-    router.run()
+    if replayed.torn:
+        os.ftruncate(fd, replayed.end)
+        pipe.send(
+            (
+                "warning",
+                f"{path}: {replayed.torn} bytes of a last record were cut off, which "
+                f"was not written to its end; nobody was answered on the strength of it",
+            )
+        )
+    for name, count in setup["counters"].items():
+        counters = replayed.experiment.counters
+        setattr(counters, name, max(count, getattr(counters, name)))
+    began = setup["began"]
+    if began is None:  # the clock goes on where it stopped, whenever that was
+        began = time.monotonic() - replayed.now
+    resumed = None
+    if setup["resumed"] is not None:
+        settings = RunSettings.from_plain(setup["resumed"]["settings"])
+        epoch = time.time() - (time.monotonic() - began)
+        resumed = Resumed(replace(settings, epoch=epoch), setup["resumed"]["retry_failed"])
+    router = Router(
+        replayed,
+        Writer(fd, path, replayed.encoder, setup["sync"]),
+        Keys(*setup["keys"]),
+        pipe,
+        listener=setup["listener"],
+        endpoint=setup["endpoint"],
+        began=began,
+    )
+    pipe.send(("ready", began))
+    router.run(resumed)
     return 0
 
 

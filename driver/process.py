@@ -42,7 +42,11 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 def start(
-    module: str, env: Mapping[str, str] | None = None, *, stderr: Any = None
+    module: str,
+    env: Mapping[str, str] | None = None,
+    *,
+    stderr: Any = None,
+    pass_fds: tuple[int, ...] = (),
 ) -> subprocess.Popen[bytes]:
     """Run ``module`` in a session of its own, so that Ctrl-C is for this process alone."""
     return subprocess.Popen(
@@ -52,4 +56,5 @@ def start(
         stderr=stderr,
         env=environment(env),
         start_new_session=True,
+        pass_fds=pass_fds,
     )

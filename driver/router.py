@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import socket as sockets
 import time
 from dataclasses import asdict
 from typing import Any
@@ -12,24 +11,25 @@ from typing import Any
 import zmq
 
 from asha_bus import wire
-from asha_bus.core.errors import RemoteProtocolError
+from asha_bus.core.errors import JournalError, RemoteProtocolError
 from asha_bus.core.events import (
     Draw,
     Effect,
     Received,
-    RunSettings,
+    Record,
+    Resumed,
     SeatEmpty,
     Send,
     Stalled,
     StopRun,
     Suggested,
 )
-from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import Latencies, merged
-from asha_bus.core.messages import Refused
-from asha_bus.core.trial import Trial
+from asha_bus.core.messages import Interrupt, Refused
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.control import PipeEnd
+from asha_bus.driver.journal import Writer
+from asha_bus.journal import Replayed
 
 logger = logging.getLogger("asha_bus.bus")
 
@@ -48,10 +48,23 @@ _MORE = int(zmq.RCVMORE)
 
 
 class Router:
-    """Owns the sockets and drives one `Experiment`. Everything happens in one thread."""
+    """Owns the sockets and drives one `Experiment`. Everything happens in one thread.
+
+    ``listener`` is the socket that listens at ``endpoint``; it is the supervisor's,
+    so that the port is not lost when this process is. ``began`` is the monotonic
+    time at 0 on the run's clock.
+    """
 
     def __init__(
-        self, settings: RunSettings, keys: Keys, host: str, port: int, pipe: PipeEnd
+        self,
+        replayed: Replayed,
+        writer: Writer,
+        keys: Keys,
+        pipe: PipeEnd,
+        *,
+        listener: int,
+        endpoint: str,
+        began: float,
     ) -> None:
         self._pipe = pipe
         self._parent = os.getppid()
@@ -66,27 +79,43 @@ class Router:
         self._socket.curve_publickey = keys.server_public
         self._socket.curve_secretkey = keys.server_secret
         self._socket.zap_domain = b"asha-bus"
-        self.port = _bind(self._socket, host, port)
+        self._socket.setsockopt(zmq.USE_FD, listener)
+        self._socket.bind(endpoint)
         self._rejected = 0
         self._latencies = Latencies()
-        self._wall_offset = time.time() - time.monotonic()
-        self._experiment = Experiment(settings, time.monotonic(), self._carry_out)
+        self._began = began
+        self._writer = writer
+        #: The message that is being handled, as it arrived.
+        self._body: bytes | None = None
+        self._has_progressed = False
+        #: Why nothing can be decided any more; None: all is well.
+        self._broken: str | None = None
+        self._is_ending = False
+        self._experiment = replayed.experiment
+        self._experiment.emit = self._carry_out
 
-    def run(self) -> None:
+    def _now(self) -> float:
+        """Seconds on the run's clock."""
+        return time.monotonic() - self._began
+
+    def run(self, resumed: Resumed | None) -> None:
         """Serve until the supervisor closes the pipe or is gone."""
-        self._experiment.start()
+        if resumed is not None:
+            self._experiment.handle(resumed, self._now())
+        self._experiment.restart(self._now())
+        self._flush()
         arrivals: list[tuple[Any, int]] = [
             (self._socket, zmq.POLLIN),
             (self._pipe.read_fd, zmq.POLLIN),
         ]
         departures: list[tuple[Any, int]] = [(self._pipe.write_fd, zmq.POLLOUT)]
-        turned = looked = time.monotonic()
+        turned = looked = self._now()
         while not self._pipe.is_closed:
             deadline = self._experiment.next_deadline()
             patience = _TURN_S if deadline is None else min(max(deadline - turned, 0), _TURN_S)
             waiting = arrivals + departures if self._pipe.wants_write else arrivals
             ready = zmq.zmq_poll(waiting, int(patience * 1000) + 1)
-            now = time.monotonic()
+            now = self._now()
             if now - turned > _TURN_S + _STALL_S:
                 self._experiment.handle(Stalled(now - turned - _TURN_S), now)
             turned = now
@@ -101,6 +130,10 @@ class Router:
             # what is there was heard first: nobody's lease ends for our own slowness
             if deadline is not None and now >= deadline:
                 self._experiment.tick(now)
+            self._flush()
+            if self._broken is not None and not self._is_ending:
+                self._is_ending = True
+                self._experiment.handle(StopRun("failed", self._broken), now)
             if now - looked > _TURN_S:
                 looked = now
                 if os.getppid() != self._parent:
@@ -112,7 +145,7 @@ class Router:
         """Take the message that has arrived and answer it."""
         socket = self._socket
         name, body = socket.recv(_AT_ONCE), socket.recv(_AT_ONCE)
-        started = time.monotonic()
+        started = time.monotonic() - self._began
         try:
             sender = name.decode()
             message = wire.decode_from_worker(body)
@@ -121,8 +154,10 @@ class Router:
         except RemoteProtocolError as error:
             self._reject(sender, error)
         else:
+            self._body = body
             self._experiment.handle(Received(sender, message), started)
-            self._latencies.add(time.monotonic() - started)
+            self._body = None
+            self._latencies.add(time.monotonic() - self._began - started)
         while socket.get(_MORE):
             socket.recv(_AT_ONCE)
             self._rejected += 1
@@ -134,8 +169,18 @@ class Router:
             self._carry_out(Send(sender, Refused(error.seq, str(error))))
 
     def _carry_out(self, effect: Effect) -> None:
-        if isinstance(effect, Send):
+        if isinstance(effect, Record):
+            if self._broken is None:
+                body = self._body if isinstance(effect.event, Received) else None
+                self._writer.add(effect, body)
+                if not self._has_progressed and body is not None:
+                    self._has_progressed = True
+                    self._pipe.send(("progress",))
+        elif isinstance(effect, Send):
             body = wire.encode(effect.message)
+            self._flush()  # nobody hears of what could still be forgotten
+            if self._broken is not None and not isinstance(effect.message, Interrupt):
+                return
             try:
                 self._socket.send(effect.to.encode(), _AT_ONCE_AND_MORE)
                 self._socket.send(body, _AT_ONCE)
@@ -146,6 +191,14 @@ class Router:
         else:
             self._pipe.send(("ended", effect.reason, effect.message))
 
+    def _flush(self) -> None:
+        if self._broken is None:
+            try:
+                self._writer.flush()
+            except JournalError as error:
+                self._broken = str(error)
+                logger.error("%s", error)
+
     # --- the supervisor's verbs ----------------------------------------------
 
     def _obey(self, number: int, verb: str, *arguments: Any) -> None:
@@ -154,33 +207,32 @@ class Router:
             self._pipe.send(("reply", number, value))
 
     def _obey_points(self, first: int, points: tuple[tuple[float, ...], ...]) -> None:
-        self._experiment.handle(Suggested(first, points), time.monotonic())
+        self._experiment.handle(Suggested(first, points), self._now())
 
     def _obey_stop(self, reason: str, message: str) -> None:
-        self._experiment.handle(StopRun(reason, message), time.monotonic())
+        self._experiment.handle(StopRun(reason, message), self._now())
 
     def _obey_empty(self, seat: str) -> bool:
         """A seat is empty; whether anybody had ever joined from it."""
         joined = self._experiment.roster.at(seat) is not None
-        self._experiment.handle(SeatEmpty(seat), time.monotonic())
+        self._experiment.handle(SeatEmpty(seat), self._now())
         return joined
 
     def _obey_status(self) -> dict[str, Any]:
         """What a monitor shows, in a few plain numbers."""
         experiment = self._experiment
         table, roster = experiment.table, experiment.roster
-        now = time.monotonic()
+        now = self._now()
         leader = table.leader
         logs = list(experiment.logs)
         experiment.logs.clear()
         return {
-            "now": now + self._wall_offset,
             "elapsed_s": now - experiment.started,
             "states": {state.value: count for state, count in table.states.items()},
             "finished": table.finished,
             "trials": len(table),
             "counters": asdict(experiment.counters),
-            "leader": None if leader is None else self._row(leader),
+            "leader": None if leader is None else leader.to_row(),
             "workers": roster.active,
             "joined": len(roster.workers),
             "logs": logs,
@@ -195,36 +247,4 @@ class Router:
 
     def _obey_rows(self, first: int) -> list[tuple[Any, ...]]:
         """Some trials from number ``first`` on; fewer than all of them."""
-        return [self._row(trial) for trial in self._experiment.table.trials[first : first + _ROWS]]
-
-    def _row(self, trial: Trial) -> tuple[Any, ...]:
-        offset = self._wall_offset
-        return (
-            trial.id,
-            trial.point,
-            trial.seed,
-            trial.bracket,
-            trial.state.value,
-            trial.attempt,
-            trial.worker,
-            trial.metric,
-            trial.best_metric,
-            trial.resource,
-            trial.extras,
-            trial.error,
-            [tuple(record) for record in trial.rungs],
-            None if trial.start_time is None else trial.start_time + offset,
-            None if trial.end_time is None else trial.end_time + offset,
-        )
-
-
-def _bind(socket: zmq.Socket[bytes], host: str, port: int) -> int:
-    """Bind to ``host``, and return the port. OSError where that fails."""
-    address = sockets.getaddrinfo(host, None, sockets.AF_INET, sockets.SOCK_STREAM)[0][4][0]
-    try:
-        socket.bind(f"tcp://{address}:{port or '*'}")
-    except zmq.ZMQError as error:
-        raise OSError(error.errno, f"cannot bind to {host}:{port}: {error}") from error
-    bound = socket.getsockopt(zmq.LAST_ENDPOINT)
-    assert isinstance(bound, bytes)
-    return int(bound.decode().rpartition(":")[2])
+        return [trial.to_row() for trial in self._experiment.table.trials[first : first + _ROWS]]

@@ -1,26 +1,43 @@
-"""Starts the bus process, watches it, and talks to it over a pipe."""
+"""Starts the bus process, starts it again when it dies, and talks to it over a pipe."""
 
 from __future__ import annotations
 
 import logging
+import os
+import socket as sockets
 import subprocess
 import tempfile
 import threading
 from collections.abc import Callable
 from dataclasses import astuple
-from typing import Any
+from typing import Any, NamedTuple
 
 from asha_bus.core.errors import BusError
 from asha_bus.core.events import RunSettings
 from asha_bus.driver import control, process
 from asha_bus.driver.auth import Keys
+from asha_bus.driver.journal import OpenJournal
 
 logger = logging.getLogger("asha_bus")
+
+#: So many deaths in a row, without one accepted message between them, are too many.
+MAX_RESTARTS = 5
 
 #: The bus answers the supervisor between two messages; this long only if it is stuck.
 _CALL_TIMEOUT_S = 30.0
 #: After the pipe was closed the bus ends by itself within this time.
 _CLOSE_TIMEOUT_S = 5.0
+#: So many bytes of what a dead bus had said are shown, the last ones.
+_OUTPUT_BYTES = 20_000
+
+
+class Start(NamedTuple):
+    """With what the bus is started. ``resumed``: how to go on with a journaled run, or None."""
+
+    journal: OpenJournal
+    sync: str
+    resumed: RunSettings | None = None
+    retry_failed: bool = False
 
 
 class Supervisor:
@@ -28,7 +45,7 @@ class Supervisor:
 
     ``on_draw(first, count)`` returns the points of so many trials;
     ``on_end(reason, message)`` is called when the run is over, and
-    ``on_death(error)`` if the bus ends before it was closed. All are called in the
+    ``on_death(error)`` if the bus ends again and again. All are called in the
     supervisor's thread.
     """
 
@@ -43,14 +60,21 @@ class Supervisor:
         self._on_end = on_end
         self._on_death = on_death
         self.keys = Keys.generate()
-        self._port = 0
+        #: How many times the bus was started again.
+        self.restarts = 0
+        self._listener: sockets.socket | None = None
+        self._setup: dict[str, Any] = {}
+        self._journal_fd = -1
         self._process: subprocess.Popen[bytes] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the bus
         self._lock = threading.Lock()
         self._calls: dict[int, _Call] = {}
         self._last_call = 0
         self._ready = threading.Event()
+        self._was_up = False
         self._failure: str | None = None
+        self._deaths_in_a_row = 0
+        self._is_over = False
         self._closing = False
         self._thread = threading.Thread(
             target=self._listen, name="asha-bus-supervisor", daemon=True
@@ -58,19 +82,30 @@ class Supervisor:
 
     @property
     def pid(self) -> int:
-        """The process id of the bus."""
+        """The process id of the bus; another one after each restart."""
         return self._started.pid
 
-    def start(self, settings: RunSettings, host: str, port: int, timeout_s: float) -> int:
-        """Start the bus, wait until it listens, and return its port; BusError if it cannot."""
-        self._process = process.start("asha_bus.driver", stderr=self._errors)
-        setup = {
-            "settings": settings.to_plain(),
+    def start(self, start: Start, host: str, port: int, timeout_s: float) -> int:
+        """Start the bus, wait until it listens, and return its port; BusError if it cannot.
+
+        The journal is closed with the bus.
+        """
+        self._journal_fd = start.journal.fd
+        self._listener = _listen_at(host, port)
+        address, bound = self._listener.getsockname()
+        self._setup = {
             "keys": astuple(self.keys),
-            "host": host,
-            "port": port,
+            "journal": (start.journal.fd, start.journal.path),
+            "sync": start.sync,
+            "resumed": None
+            if start.resumed is None
+            else {"settings": start.resumed.to_plain(), "retry_failed": start.retry_failed},
+            "listener": self._listener.fileno(),
+            "endpoint": f"tcp://{address}:{bound}",
+            "began": None,
+            "counters": {},
         }
-        self._write(setup)
+        self._spawn()
         self._thread.start()
         if not self._ready.wait(timeout_s):
             self.close()
@@ -80,49 +115,50 @@ class Supervisor:
             )
         if self._failure is not None:
             self.close()
-            where = f"{host}:{port}" if port else host
-            raise BusError(
-                f"the bus could not listen at {where}: {self._failure}. Give a free port or "
-                f"another address of this machine: BusOptions(host=..., port=...)"
-            )
-        return self._port
+            raise BusError(f"the bus could not be started: {self._failure}")
+        return int(bound)
 
     def call(self, verb: str, *arguments: Any) -> Any:
-        """Ask the bus and wait for its answer; BusError if it is gone."""
-        call = _Call()
-        with self._lock:
-            self._last_call += 1
-            number = self._last_call
-            self._calls[number] = call
-        self._write((number, verb, *arguments))
+        """Ask the bus and wait for its answer; BusError if it is gone for good.
+
+        While the bus is being started again, the question waits for the new one.
+        """
+        call = self._send(verb, arguments)
         if not call.done.wait(_CALL_TIMEOUT_S):
             raise BusError(f"the bus did not answer {verb!r} within {_CALL_TIMEOUT_S:g} s")
         if call.lost:
             raise BusError("the bus process has ended")
+        if verb == "status":
+            self._setup["counters"] = call.value["counters"]
         return call.value
 
     def tell(self, verb: str, *arguments: Any) -> None:
-        """Tell the bus something that needs no answer."""
-        self._write((0, verb, *arguments))
+        """Tell the bus something whose answer does not matter; BusError as from `call`."""
+        self._send(verb, arguments)
 
     def close(self) -> None:
         """End the bus process and wait for its end."""
-        self._closing = True
-        if self._process is None:
+        with self._lock:
+            self._closing = True
+            current = self._process
+        if current is None:
+            self._release()
             return
-        assert self._process.stdin is not None
+        assert current.stdin is not None
         try:
-            self._process.stdin.close()
+            current.stdin.close()
         except BrokenPipeError:
             logger.debug("the bus was gone already")
         try:
-            self._process.wait(_CLOSE_TIMEOUT_S)
+            current.wait(_CLOSE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            logger.warning("the bus process %d did not end by itself: killed", self._process.pid)
-            self._process.kill()
-            self._process.wait()
+            logger.warning("the bus process %d did not end by itself: killed", current.pid)
+            current.kill()
+            current.wait()
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(_CLOSE_TIMEOUT_S)
+
+    # --- the process ---------------------------------------------------------
 
     @property
     def _started(self) -> subprocess.Popen[bytes]:
@@ -130,62 +166,160 @@ class Supervisor:
             raise BusError("the bus was not started")
         return self._process
 
-    def _write(self, frame: Any) -> None:
-        stdin = self._started.stdin
-        assert stdin is not None
-        with self._lock:
-            try:
-                stdin.write(control.pack(frame))
-                stdin.flush()
-            except (BrokenPipeError, ValueError) as error:
-                if not self._ready.is_set():
-                    return  # the listener tells why it could not start
-                raise BusError("the bus process has ended") from error
+    def _spawn(self) -> None:
+        self._process = process.start(
+            "asha_bus.driver",
+            stderr=self._errors,
+            pass_fds=(self._setup["listener"], self._journal_fd),
+        )
+        self._write(self._setup)
 
     def _listen(self) -> None:
-        stdout = self._started.stdout
-        assert stdout is not None
-        while (frame := control.read(stdout)) is not None:
-            kind, *rest = frame
-            if kind == "reply":
-                with self._lock:
-                    call = self._calls.pop(rest[0])
-                call.finish(rest[1])
-            elif kind == "draw":
-                first, count = rest
-                self.tell("points", first, self._on_draw(first, count))
-            elif kind == "ended":
-                self._on_end(*rest)
-            elif kind == "ready":
-                self._port = rest[0]
-                self._ready.set()
-            elif kind == "failed":
-                self._failure = rest[0]
-                self._ready.set()
-        stdout.close()
-        self._died(self._started.wait())
+        """Follow one bus process after the other, until there is none any more."""
+        while True:
+            current = self._started
+            assert current.stdout is not None
+            with current.stdout as stdout:
+                while (frame := control.read(stdout)) is not None:
+                    self._take(*frame)
+            status = current.wait()
+            with self._lock:
+                goes_on = self._was_up and not self._closing and self._failure is None
+                self._deaths_in_a_row += 1
+                if goes_on and self._deaths_in_a_row <= MAX_RESTARTS:
+                    self.restarts += 1
+                    output = self._output()
+                    logger.warning(
+                        "the bus process ended with status %s and is started again%s",
+                        status,
+                        f"; it had said:\n{output}" if output else "",
+                    )
+                    assert current.stdin is not None
+                    current.stdin.close()
+                    self._ready.clear()
+                    self._spawn()
+                    continue
+            self._end(status)
+            return
 
-    def _died(self, status: int) -> None:
-        self._errors.seek(0)
-        output = self._errors.read().decode(errors="replace").strip()
+    def _take(self, kind: str, *rest: Any) -> None:
+        if kind == "reply":
+            with self._lock:
+                call = self._calls.pop(rest[0], None)
+            if call is not None:  # else a repeat: the bus died between deed and word
+                call.finish(rest[1])
+        elif kind == "draw":
+            first, count = rest
+            points = self._on_draw(first, count)
+            with self._lock:
+                self._write((0, "points", first, points))
+        elif kind == "ended":
+            self._on_end(*rest)
+        elif kind == "progress":
+            self._deaths_in_a_row = 0
+        elif kind == "warning":
+            logger.warning("%s", rest[0])
+        elif kind == "ready":
+            with self._lock:
+                # from now on the clock goes on while the bus does not, and nothing is resumed
+                self._setup.update(began=rest[0], resumed=None)
+                self._was_up = True
+                self._ready.set()
+                for number, unanswered in self._calls.items():
+                    self._write((number, *unanswered.frame))
+        elif kind == "failed":
+            self._failure = rest[0]
+            self._ready.set()
+
+    def _end(self, status: int) -> None:
+        """There will be no other bus."""
+        output = self._output()
         self._errors.close()
         if not self._ready.is_set():
             self._failure = f"its process ended with status {status}:\n{output}"
             self._ready.set()
         with self._lock:
+            self._is_over = True
             lost, self._calls = list(self._calls.values()), {}
         for call in lost:
             call.lose()
-        if not self._closing and self._failure is None:
-            self._on_death(BusError(f"the bus process ended with status {status}:\n{output}"))
+        self._release()
+        if not self._closing:
+            text = self._failure or f"the bus process ended with status {status}:\n{output}"
+            self._on_death(BusError(text))
         elif output:
             logger.warning("the bus said:\n%s", output)
+
+    def _release(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        if self._journal_fd >= 0:
+            os.close(self._journal_fd)
+            self._journal_fd = -1
+
+    def _output(self) -> str:
+        """What the bus has said since this was last asked for."""
+        size = self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(size - _OUTPUT_BYTES, 0))
+        text = self._errors.read().decode(errors="replace").strip()
+        self._errors.seek(0)
+        self._errors.truncate()
+        return text
+
+    # --- frames --------------------------------------------------------------
+
+    def _send(self, verb: str, arguments: tuple[Any, ...]) -> _Call:
+        call = _Call((verb, *arguments))
+        with self._lock:
+            if self._is_over:
+                raise BusError("the bus process has ended")
+            self._last_call += 1
+            self._calls[self._last_call] = call
+            if self._ready.is_set():  # else it is sent when the bus is up
+                self._write((self._last_call, *call.frame))
+        return call
+
+    def _write(self, frame: Any) -> None:
+        """Write to the current bus; one that is gone is the listener's to replace."""
+        stdin = self._started.stdin
+        assert stdin is not None
+        try:
+            stdin.write(control.pack(frame))
+            stdin.flush()
+        except (BrokenPipeError, ValueError) as error:
+            logger.debug("the bus does not read: %s", error)
+
+
+def _listen_at(host: str, port: int) -> sockets.socket:
+    """A socket that listens there; BusError where that cannot be."""
+    try:
+        family, kind, number, _, address = sockets.getaddrinfo(
+            host, port, sockets.AF_INET, sockets.SOCK_STREAM
+        )[0]
+        listener = sockets.socket(family, kind, number)
+        try:
+            listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(1_000)
+            listener.setblocking(False)
+        except OSError:
+            listener.close()
+            raise
+    except OSError as error:
+        where = f"{host}:{port}" if port else host
+        raise BusError(
+            f"the bus could not listen at {where}: {error.strerror}. Give a free port or "
+            f"another address of this machine: BusOptions(host=..., port=...)"
+        ) from error
+    return listener
 
 
 class _Call:
     """One question to the bus."""
 
-    def __init__(self) -> None:
+    def __init__(self, frame: tuple[Any, ...]) -> None:
+        self.frame = frame
         self.done = threading.Event()
         self.value: Any = None
         self.lost = False

@@ -9,6 +9,7 @@
     │   ├── LocalProtocolError     our own side broke the protocol: a bug here
     │   └── RemoteProtocolError    the peer sent what the protocol does not allow
     ├── BusError               the bus could not start, be reached, or go on
+    ├── JournalError           the journal cannot be read, written, or resumed from
     ├── WorkerError            the workers could not be started, or kept dying
     └── AllTrialsFailed        no trial of the run succeeded; carries the result, and so
                                stands beside it, in asha_bus.result
@@ -22,6 +23,7 @@ __all__ = [
     "AshaBusError",
     "BusError",
     "InvalidArgument",
+    "JournalError",
     "LocalProtocolError",
     "ObjectiveError",
     "ProtocolError",
@@ -66,6 +68,10 @@ class RemoteProtocolError(ProtocolError):
 
 class BusError(AshaBusError):
     """The bus could not be started or reached, or it ended before the run did."""
+
+
+class JournalError(AshaBusError):
+    """The journal of a run cannot be read, written, or resumed from."""
 
 
 class WorkerError(AshaBusError):

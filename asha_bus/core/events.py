@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.messages import FromWorker, Point, ToWorker
 from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
+from asha_bus.core.trial import RungRecord
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class RunSettings:
     lease_s: float = 60.0
     beat_s: float = 5.0
     max_attempts: int = 3
+    #: The time of day, in seconds since the epoch, at 0 on the clock of the run.
+    epoch: float = 0.0
 
     def to_plain(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -78,11 +81,32 @@ class SeatEmpty(NamedTuple):
     seat: str
 
 
+class WorkerGone(NamedTuple):
+    """The lease of ``worker`` is over, or another takes its seat."""
+
+    worker: str
+
+
 class StopRun(NamedTuple):
-    """The user, or a failure outside, ends the run."""
+    """The user, the end of ``max_time``, or a failure outside, ends the run."""
 
     reason: str
     message: str = ""
+
+
+class GaveUp(NamedTuple):
+    """The run has ended, and its last trials are not waited for any longer."""
+
+
+class Resumed(NamedTuple):
+    """A new launch goes on with the run: nobody of the former one is there.
+
+    What ran, and what was cancelled by its end, is run again; with
+    ``retry_failed`` what failed or was lost, too.
+    """
+
+    settings: RunSettings
+    retry_failed: bool = False
 
 
 class Stalled(NamedTuple):
@@ -91,7 +115,9 @@ class Stalled(NamedTuple):
     seconds: float
 
 
-Event = Received | Suggested | SeatEmpty | StopRun | Stalled
+#: What a journal holds: the same events in the same order give the same state.
+Lasting = Received | Suggested | SeatEmpty | WorkerGone | StopRun | GaveUp | Resumed
+Event = Lasting | Stalled
 
 
 # --- effects -----------------------------------------------------------------
@@ -111,6 +137,17 @@ class Draw(NamedTuple):
     number: int
 
 
+class Record(NamedTuple):
+    """Write down that ``event`` was taken at ``now``, before any answer leaves.
+
+    ``decisions``: the rungs that a report entered, with their verdicts.
+    """
+
+    now: float
+    event: Lasting
+    decisions: tuple[RungRecord, ...] = ()
+
+
 class Ended(NamedTuple):
     """The run is over; every trial is in a final state or was never begun."""
 
@@ -118,4 +155,4 @@ class Ended(NamedTuple):
     message: str
 
 
-Effect = Send | Draw | Ended
+Effect = Record | Send | Draw | Ended

@@ -8,42 +8,38 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from random import Random
-from typing import Any, Final
+from typing import Any
 
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending
 from asha_bus.core.events import (
     Counters,
-    Draw,
     Effect,
     Ended,
     Event,
+    GaveUp,
+    Lasting,
     Received,
+    Record,
+    Resumed,
     RunSettings,
     SeatEmpty,
     Send,
-    Stalled,
     StopRun,
     Suggested,
+    WorkerGone,
 )
 from asha_bus.core.messages import BEAT_SUFFIX
 from asha_bus.core.roster import Roster, WorkerRecord
-from asha_bus.core.rung import mix, mix_in
-from asha_bus.core.supply import Supply
-from asha_bus.core.trial import Trial, TrialState
+from asha_bus.core.trial import RungRecord, Trial, TrialState
 from asha_bus.core.trials import TrialTable, is_better
+from asha_bus.core.upcoming import Upcoming
 
 #: A run whose first so many trials all failed is ended: it would only go on so.
 FIRST_FAILURES = 5
 
 #: So many lines that objectives logged are held until they are collected.
 MAX_LOG_LINES = 1_000
-
-#: (seed, trial) gives trial.seed through `mix` with this salt; kept within 32 bits
-#: since numpy and others take no larger seeds.
-_SEED_SALT: Final = 1
-_SEED_MASK: Final = 0xFFFFFFFF
 
 
 class Experiment:
@@ -52,12 +48,14 @@ class Experiment:
     `handle` takes an event and `tick` the passing of time. What follows from them
     is given to ``emit`` to be carried out, in order and each effect as soon as it is
     certain: a reply need not wait until the books are closed. ``emit`` must not call
-    back. Times are seconds on any monotonic clock.
+    back. Times are seconds on the clock of the run, which stands still between a
+    launch and the next one that resumes it; those of trials are times of day.
+    Whatever lasts follows from the events that are given out as `Record`.
     """
 
     def __init__(self, settings: RunSettings, now: float, emit: Callable[[Effect], None]) -> None:
         self.settings = settings
-        self._emit = emit
+        self.emit = emit
         self.table = TrialTable(settings.mode)
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.counters = Counters()
@@ -69,14 +67,11 @@ class Experiment:
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else now + limit_s)
         self._rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
-        self._random = Random(mix(settings.seed))
-        self._trial_seeds = mix(settings.seed, _SEED_SALT)
-        self._supply = Supply(settings.max_trials)
-        #: The next new trial, made while nobody waits for it.
-        self._prepared: Trial | None = None
+        self._upcoming = Upcoming(settings, self._rule)
+        self._epoch = settings.epoch
         self._waiting: deque[str] = deque()
         self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
-            m.Report: self._on_report,
+            m.Report: lambda *_: None,  # see _receive
             m.End: self._on_end,
             m.Next: self._on_next,
             m.Telemetry: self._on_telemetry,
@@ -90,19 +85,40 @@ class Experiment:
         """Begin: have drawn what the first workers will ask for."""
         self._prepare()
 
+    def restart(self, now: float) -> None:
+        """The bus came up again: leases begin anew, and what was asked for is asked again."""
+        for worker in self.roster.workers.values():
+            if worker.active:
+                self.roster.hear(worker, now)
+        draw = self._upcoming.outstanding()
+        if draw is not None:
+            self.emit(draw)
+
     def handle(self, event: Event, now: float) -> None:
         """Take one event."""
         if isinstance(event, Received):
-            self._receive(event.sender, event.message, now)
+            self._receive(event, now)
         elif isinstance(event, Suggested):
-            self._supply.deliver(event.first, event.points)
+            self._upcoming.deliver(event.first, event.points)
+            self._record(event, now)
         elif isinstance(event, SeatEmpty):
             worker = self.roster.at(event.seat)
-            if worker is not None:
+            if worker is not None and (worker.active or worker.trial is not None):
+                self._record(event, now)
                 self._gone(worker, now)
+        elif isinstance(event, WorkerGone):
+            self._record(event, now)
+            self._gone(self.roster.workers[event.worker], now)
         elif isinstance(event, StopRun):
-            self._end(event, AT_STOP, now)
-        elif isinstance(event, Stalled):
+            self._record(event, now)
+            self._end(event, AT_MAX_TIME if event.reason == "max_time" else AT_STOP, now)
+        elif isinstance(event, GaveUp):
+            self._record(event, now)
+            self._give_up(now)
+        elif isinstance(event, Resumed):
+            self._record(event, now)
+            self._resume(event, now)
+        else:
             self.roster.leases.stalled(event.seconds)
         if self._waiting:
             self._serve_waiting(now)
@@ -112,18 +128,12 @@ class Experiment:
         """Let time pass: leases, the end of max_time, workers that do not stop."""
         for name in self.roster.leases.expired(now):
             self.counters.leases_expired += 1
-            self._gone(self.roster.workers[name], now)
+            self.handle(WorkerGone(name), now)
         due, give_up_at = self._ending.due, self._ending.give_up_at
         if due is not None and now >= due:
-            self._end(StopRun("max_time"), AT_MAX_TIME, now)
+            self.handle(StopRun("max_time"), now)
         if give_up_at is not None and now >= give_up_at and self.ended is None:
-            for worker in self.roster.workers.values():
-                if worker.trial is not None:
-                    self._finish(self.table[worker.trial], TrialState.CANCELLED, now)
-            self._settle(now)
-        if self._waiting:
-            self._serve_waiting(now)
-        self._prepare()
+            self.handle(GaveUp(), now)
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do at the latest; None: never."""
@@ -146,11 +156,16 @@ class Experiment:
 
     # --- messages ------------------------------------------------------------
 
-    def _receive(self, sender: str, message: Any, now: float) -> None:
-        worker = self.roster.get(sender)
-        handler = self._on_message.get(type(message))
+    def _record(self, event: Lasting, now: float, decisions: tuple[RungRecord, ...] = ()) -> None:
+        self.emit(Record(now, event, decisions))
+
+    def _receive(self, event: Received, now: float) -> None:
+        sender, message = event
+        worker = self.roster.workers.get(sender)
+        kind = type(message)
+        handler = self._on_message.get(kind)
         if worker is None or handler is None:
-            self._receive_outside(sender, message, now)
+            self._receive_outside(event, now)
             return
         seq = getattr(message, "seq", 0)
         if seq:
@@ -158,17 +173,25 @@ class Experiment:
                 self._repeat(worker, seq, now)
                 return
             worker.seq = seq
-        self.roster.hear(worker, now)
+            self.roster.hear(worker, now)
+        elif worker.active:  # words that may be lost do not bring anybody back
+            self.roster.hear(worker, now)
+        if kind is m.Report:
+            self._on_report(worker, event, now)
+            return
+        if kind is not m.Telemetry:
+            self._record(event, now)
         handler(worker, message, now)
 
-    def _receive_outside(self, sender: str, message: Any, now: float) -> None:
+    def _receive_outside(self, event: Received, now: float) -> None:
         """What needs no worker on the roster, or comes from none."""
+        sender, message = event
         if isinstance(message, m.Beat):
             worker = self.roster.get(sender.removesuffix(BEAT_SUFFIX))
             if worker is not None:
                 self._on_beat(worker, message, now)
         elif isinstance(message, m.Hello):
-            self._on_hello(sender, message, now)
+            self._on_hello(event, message, now)
         elif isinstance(message, m.Ping):
             self._send(sender, m.Pong(message.seq))
         elif isinstance(message, m.Report | m.End | m.Next):
@@ -189,7 +212,8 @@ class Experiment:
         self.counters.refused += 1
         self._send(to, m.Refused(seq, text))
 
-    def _on_hello(self, sender: str, hello: m.Hello, now: float) -> None:
+    def _on_hello(self, event: Received, hello: m.Hello, now: float) -> None:
+        sender = event.sender
         if hello.run != self.settings.run:
             self._refuse(sender, hello.seq, f"this bus serves another run than {hello.run}")
             return
@@ -201,7 +225,8 @@ class Experiment:
                     # again, and takes the seat when the sibling left or fell silent
                     self._send(sender, m.Wait(hello.seq))
                     return
-                self._gone(sibling, now)
+                self.handle(WorkerGone(sibling.name), now)
+            self._record(event, now)
             self.roster.join(sender, hello, now)
         settings = self.settings
         self._send(sender, m.Welcome(hello.seq, settings.beat_s, settings.mode, settings.stop_at))
@@ -210,10 +235,12 @@ class Experiment:
         worker.idle_s = message.idle_s
         self._answer_next(worker, now)
 
-    def _on_report(self, worker: WorkerRecord, report: m.Report, now: float) -> None:
+    def _on_report(self, worker: WorkerRecord, event: Received, now: float) -> None:
+        report: Any = event.message
         worker.idle_s = report.idle_s
         trial = self._held(worker, report.trial, report.attempt)
         if trial is None:
+            self._record(event, now)
             self.counters.fenced += 1
             self._reply(worker, m.Stop(report.seq, "fenced", self._assign(worker, now)))
             return
@@ -221,12 +248,14 @@ class Experiment:
         self.table.note(trial, report.resource, report.metric, report.best_metric)
         trial.extras = report.extras
         if self.settings.stop_at is not None and self._hits_target(report.metric):
+            self._record(event, now)
             self._finish(trial, TrialState.COMPLETED, now)
             self._end(StopRun("stop_at"), AT_STOP, now)
             self._reply(worker, m.Stop(report.seq, "completed", None))
             self._settle(now)
             return
         judgement = self._rule.report(trial, report.resource, report.metric)
+        self.emit(Record(now, event, judgement.records))
         self.counters.decisions += 1
         trial.rungs.extend(judgement.records)
         if judgement.verdict == "complete":
@@ -245,7 +274,7 @@ class Experiment:
         """End a reporting trial; the same message carries the next one, if there is one."""
         worker.trial = None
         self._reply(worker, m.Stop(worker.seq, why, self._assign(worker, now)))
-        self.table.finish(trial, state, now)
+        self.table.finish(trial, state, self._epoch + now)
         self._settle(now)
 
     def _on_end(self, worker: WorkerRecord, end: m.End, now: float) -> None:
@@ -314,13 +343,13 @@ class Experiment:
 
     def _finish(self, trial: Trial, state: TrialState, now: float) -> None:
         self._release(trial)
-        self.table.finish(trial, state, now)
+        self.table.finish(trial, state, self._epoch + now)
 
     def _lose(self, trial: Trial, now: float) -> None:
         """The attempt at ``trial`` is lost: queue it again, or give it up."""
         if self._ending.stop is not None:
             self._finish(trial, TrialState.CANCELLED, now)
-        elif trial.attempt >= self.settings.max_attempts:
+        elif trial.attempt - trial.forgiven >= self.settings.max_attempts:
             trial.error = (
                 f"lost with its worker {trial.attempt} times, the last one being {trial.worker}; "
                 f"if the objective ends the process (memory, a crash in native code), see the "
@@ -335,13 +364,9 @@ class Experiment:
 
     def _prepare(self) -> None:
         """Have the next new trial ready, and the points of those after it drawn."""
-        if self._prepared is None and self._supply:
-            number = len(self.table)
-            seed = mix_in(self._trial_seeds, number) & _SEED_MASK
-            self._prepared = Trial(number, self._supply.take(), seed)
-            self._rule.assign(self._prepared, self._random)
-        while (wanted := self._supply.wanted()) is not None:
-            self._emit(Draw(*wanted))
+        self._upcoming.prepare(len(self.table))
+        for draw in self._upcoming.wanted():
+            self.emit(draw)
 
     def _assign(self, worker: WorkerRecord, now: float) -> m.Assignment | None:
         """Give the next trial to ``worker``; None where there is none now."""
@@ -350,11 +375,11 @@ class Experiment:
         if self.table.queue:
             trial = self.table[self.table.queue.popleft()]
         else:
-            self._prepare()
-            if self._prepared is None:
+            new = self._upcoming.take(len(self.table))
+            if new is None:
                 return None
-            trial, self._prepared = self._prepared, None
-            self.table.add(trial, now)
+            trial = new
+            self.table.add(trial, self._epoch + now)
         self.table.run(trial, worker.name)
         worker.trial = trial.id
         self.counters.assigned += 1
@@ -390,7 +415,7 @@ class Experiment:
 
     @property
     def _has_trial(self) -> bool:
-        return self._prepared is not None or bool(self.table.queue) or bool(self._supply)
+        return bool(self.table.queue) or self._upcoming.prepare(len(self.table))
 
     def _serve_waiting(self, now: float) -> None:
         while self._waiting and (self._has_trial or self._ending.stop is not None):
@@ -401,10 +426,10 @@ class Experiment:
 
     def _reply(self, worker: WorkerRecord, reply: m.Reply) -> None:
         worker.reply = reply
-        self._emit(Send(worker.name, reply))
+        self.emit(Send(worker.name, reply))
 
     def _send(self, to: str, message: m.Reply | m.Interrupt) -> None:
-        self._emit(Send(to, message))
+        self.emit(Send(to, message))
 
     # --- the end -------------------------------------------------------------
 
@@ -415,7 +440,7 @@ class Experiment:
         """
         if not self._ending.begin(stop, interrupt, now):
             return
-        self.table.cancel_queue(now)
+        self.table.cancel_queue(self._epoch + now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
                 self._send(worker.name + BEAT_SUFFIX, interrupt)
@@ -426,10 +451,34 @@ class Experiment:
         stop = self._ending.stop
         if stop is None:
             failed, finished = self.table.failed, self.table.finished
-            if finished == self.settings.max_trials:
+            limit = self.settings.max_trials
+            if limit is not None and finished >= limit:
                 self._end(StopRun(self.settings.limit_reason), AT_STOP, now)
             elif finished == failed >= FIRST_FAILURES:
                 self._end(StopRun("failed", f"the first {failed} trials all failed"), AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:
             self.ended = Ended(stop.reason, stop.message)
-            self._emit(self.ended)
+            self.emit(self.ended)
+
+    def _give_up(self, now: float) -> None:
+        """End the trials that ran on past the end of the run."""
+        for worker in self.roster.workers.values():
+            if worker.trial is not None:
+                self._finish(self.table[worker.trial], TrialState.CANCELLED, now)
+        self._settle(now)
+
+    def _resume(self, event: Resumed, now: float) -> None:
+        """Begin anew with all trials and rungs, and none of the workers."""
+        settings = self.settings = event.settings
+        self._epoch = settings.epoch
+        self.roster = Roster(settings.lease_s, settings.beat_s)
+        self._waiting.clear()
+        limit_s = settings.max_time_s
+        self._ending = Ending(None if limit_s is None else self.started + limit_s)
+        self.ended = self.busy_window = None
+        again = {TrialState.RUNNING, TrialState.CANCELLED}
+        if event.retry_failed:
+            again |= {TrialState.FAILED, TrialState.LOST}
+        self.table.reopen(frozenset(again))
+        self._upcoming.resume(settings)
+        self._settle(now)

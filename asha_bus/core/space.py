@@ -254,6 +254,11 @@ class Space:
         return f"Space({', '.join(f'{name}={value!r}' for name, value in self._tree.items())})"
 
     @property
+    def tree(self) -> dict[str, Any]:
+        """The space as it was written: nested dicts, lists and tuples of parameters."""
+        return self._tree
+
+    @property
     def names(self) -> tuple[str, ...]:
         """The top-level names: what an objective is called with."""
         return tuple(self._tree)

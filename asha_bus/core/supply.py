@@ -18,7 +18,8 @@ class Supply:
     """Points in the order of the trials they are for; asked for in batches."""
 
     def __init__(self, limit: int | None) -> None:
-        self._limit = limit
+        #: There will be no more trials than this; None: no end.
+        self.limit = limit
         self._asked = 0
         self._taken = 0
         self._points: deque[Point] = deque()
@@ -32,12 +33,21 @@ class Supply:
             return None
         first = self._asked
         count = DRAW_BATCH if first else FIRST_DRAW
-        if self._limit is not None:
-            count = min(count, self._limit - first)
+        if self.limit is not None:
+            count = min(count, self.limit - first)
         if count <= 0:
             return None
         self._asked += count
         return first, count
+
+    def allows(self, number: int) -> bool:
+        """Whether there is to be a trial of that number."""
+        return self.limit is None or number < self.limit
+
+    def outstanding(self) -> tuple[int, int] | None:
+        """The first trial and the number of those asked for and not delivered; None: all are."""
+        delivered = self._taken + len(self._points)
+        return (delivered, self._asked - delivered) if delivered < self._asked else None
 
     def deliver(self, first: int, points: tuple[Point, ...]) -> None:
         """Take the points of the trials from ``first`` on; they come in order."""

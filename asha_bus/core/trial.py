@@ -62,7 +62,7 @@ class RungRecord(NamedTuple):
 
 @dataclass(slots=True)
 class Trial:
-    """One configuration being tried. Times are seconds on the bus's clock."""
+    """One configuration being tried. Times are seconds since the epoch."""
 
     id: int
     point: Point
@@ -79,9 +79,37 @@ class Trial:
     rungs: list[RungRecord] = field(default_factory=list)
     start_time: float | None = None
     end_time: float | None = None
+    #: Attempts that do not count towards the most there may be: it was given up then.
+    forgiven: int = 0
 
     def move(self, state: TrialState) -> None:
         """Go to ``state``; `LocalProtocolError` where the table has no such step."""
         if state not in TRANSITIONS[self.state]:
             raise LocalProtocolError(f"trial {self.id} cannot go from {self.state} to {state}")
         self.state = state
+
+    def to_row(self) -> tuple[object, ...]:
+        """What a result tells of it, in plain values."""
+        return (
+            self.id,
+            self.point,
+            self.seed,
+            self.bracket,
+            self.state.value,
+            self.attempt,
+            self.worker,
+            self.metric,
+            self.best_metric,
+            self.resource,
+            self.extras,
+            self.error,
+            [tuple(record) for record in self.rungs],
+            self.start_time,
+            self.end_time,
+        )
+
+    def reopen(self) -> None:
+        """Wait for a worker again in a resumed run, which may leave a final state."""
+        self.state = TrialState.PENDING
+        self.worker = self.error = self.end_time = None
+        self.forgiven = self.attempt

@@ -96,6 +96,17 @@ class TrialTable:
         if leads(trial, self.leader, self._mode):
             self.leader = trial
 
+    def reopen(self, states: frozenset[TrialState]) -> None:
+        """Queue all trials in one of ``states`` again, by number."""
+        for trial in self.trials:
+            if trial.state in states:
+                self.states[trial.state] -= 1
+                self.finished -= trial.state in FINAL
+                trial.reopen()
+                self.states[TrialState.PENDING] += 1
+        self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
+        self._lead_anew()
+
     def cancel_queue(self, now: float) -> None:
         """Nothing will be run again: the waiting trials end here."""
         while self.queue:

@@ -94,15 +94,6 @@ def test_an_address_of_another_machine_is_named() -> None:
         run(objectives.square, max_trials=1, bus=ab.BusOptions(host="192.0.2.1"))
 
 
-def test_the_death_of_the_bus_ends_the_run_with_its_error() -> None:
-    handle = run(objectives.slow_slope, max_trials=4, block=False)
-    wait_until(lambda: handle.status()["states"]["RUNNING"] == 2)
-    os.kill(handle.bus_pid, signal.SIGKILL)
-    with pytest.raises(ab.BusError, match="bus process ended with status -9"):
-        handle.result(timeout=30)
-    assert not children_of(os.getpid(), "asha_bus.")
-
-
 def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
     class Unloadable:
         def __reduce__(self) -> tuple[object, ...]:

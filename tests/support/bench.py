@@ -11,6 +11,7 @@ from asha_bus.core.events import (
     Ended,
     Event,
     Received,
+    Record,
     RunSettings,
     Send,
     Suggested,
@@ -39,6 +40,8 @@ class Bench:
         self._effects: list[Effect] = []
         self.experiment = Experiment(self.settings, self.now, self._effects.append)
         self.ended: Ended | None = None
+        #: What a journal would hold.
+        self.records: list[Record] = []
         #: Draws that were asked for and not answered.
         self.draws: list[Draw] = []
         #: Whatever was sent and not fetched by `take`, oldest first.
@@ -77,6 +80,8 @@ class Bench:
                 self.sent.append(effect)
             elif isinstance(effect, Draw):
                 self.draws.append(effect)
+            elif isinstance(effect, Record):
+                self.records.append(effect)
             else:
                 assert self.ended is None, "a run ends once"
                 self.ended = effect

@@ -22,6 +22,9 @@ DEFAULTS: dict[str, Any] = {
     "name": None,
     "monitor": "progress",
     "bus": None,
+    "journal": None,
+    "resume": False,
+    "retry_failed": False,
 }
 
 ENDLESS = Space(x=uniform(0, 1))

@@ -20,6 +20,7 @@ from asha_bus.core.events import (
     Ended,
     Event,
     Received,
+    Record,
     RunSettings,
     SeatEmpty,
     Send,
@@ -99,6 +100,8 @@ class World:
         self.experiment = Experiment(settings, self.now, self._effects.append)
         self.ledger = Ledger()
         self.ended: list[Ended] = []
+        #: What a journal would hold.
+        self.records: list[Record] = []
         #: All that the experiment was told, for a replay; None: a tick.
         self.story: list[tuple[float, Event | None]] = []
         self.actors: dict[str, Actor] = {}
@@ -172,6 +175,8 @@ class World:
                         Suggested(first, points)
                     ),
                 )
+            elif isinstance(effect, Record):
+                self.records.append(effect)
             else:
                 self.ended.append(effect)
 

@@ -23,11 +23,13 @@ FOLDERS = {"asha_bus": "asha_bus", "driver": "asha_bus.driver", "executor": "ash
 FLOORS = (
     ("core.errors", "core.messages", "core.latency"),
     ("core.trial", "core.rung", "core.space"),
+    ("core.description",),
     ("core.schedulers.", "core.searchers.", "core.lease", "core.trials", "core.supply"),
     ("core.events", "core.roster"),
-    ("core.ending",),
+    ("core.ending", "core.upcoming"),
     ("core.experiment", "core.worker"),
     ("wire",),
+    ("journal",),
     ("objective", "options", "closure", "tables"),
     ("plan", "result"),
     ("monitors",),
@@ -61,7 +63,7 @@ CORE_MAY_USE = {
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
     "cloudpickle": {"driver.local"},
-    "msgpack": {"wire", "driver.control"},
+    "msgpack": {"wire", "journal", "driver.control"},
     "numpy": {"demo"},
     "pandas": {"result"},
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},

@@ -58,7 +58,7 @@ def test_a_plan_holds_what_was_given() -> None:
         plan.searcher,
         plan.options,
     )
-    settings = plan.settings_with(bus)
+    settings = plan.with_options(bus).settings
     assert (scheduler, 4, "max", 5) == (
         settings.scheduler,
         settings.seed,

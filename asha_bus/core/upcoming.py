@@ -1,0 +1,64 @@
+"""The trials to come: made from the points of a searcher, the next one ahead of its time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Final
+
+from asha_bus.core.events import Draw, RunSettings
+from asha_bus.core.messages import Point
+from asha_bus.core.rung import mix, mix_in
+from asha_bus.core.schedulers import Rule
+from asha_bus.core.supply import Supply
+from asha_bus.core.trial import Trial
+
+#: (seed, trial) gives trial.seed through `mix` with this salt; kept within 32 bits
+#: since numpy and others take no larger seeds.
+_SEED_SALT: Final = 1
+_SEED_MASK: Final = 0xFFFFFFFF
+
+
+class Upcoming:
+    """Makes new trials, numbered from 0 on: their seeds, their brackets, their points."""
+
+    def __init__(self, settings: RunSettings, rule: Rule) -> None:
+        self._rule = rule
+        self._random = Random(mix(settings.seed))
+        self._seeds = mix(settings.seed, _SEED_SALT)
+        self._supply = Supply(settings.max_trials)
+        self._next: Trial | None = None
+
+    def resume(self, settings: RunSettings) -> None:
+        """From now on there is another limit."""
+        self._supply.limit = settings.max_trials
+
+    def deliver(self, first: int, points: tuple[Point, ...]) -> None:
+        """Take the points of the trials from ``first`` on."""
+        self._supply.deliver(first, points)
+
+    def prepare(self, number: int) -> bool:
+        """Have trial ``number``, the next one, ready; whether there is one."""
+        if self._next is None and self._supply and self._supply.allows(number):
+            self._next = Trial(
+                number, self._supply.take(), mix_in(self._seeds, number) & _SEED_MASK
+            )
+            self._rule.assign(self._next, self._random)
+        return self._next is not None and self._supply.allows(number)
+
+    def take(self, number: int) -> Trial | None:
+        """Trial ``number``, the next one, if there is one."""
+        if not self.prepare(number):
+            return None
+        trial, self._next = self._next, None
+        return trial
+
+    def wanted(self) -> Iterator[Draw]:
+        """The points to ask the searcher for now."""
+        while (batch := self._supply.wanted()) is not None:
+            yield Draw(*batch)
+
+    def outstanding(self) -> Draw | None:
+        """The points that were asked for and have not come."""
+        missing = self._supply.outstanding()
+        return None if missing is None else Draw(*missing)

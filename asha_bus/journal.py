@@ -1,0 +1,339 @@
+"""The journal's bytes: what a run was told and what it decided, one record after the other.
+
+``docs/journal.md`` is the specification. `Encoder` makes records, `replay` makes the
+state out of them again by the same `Experiment.handle`, and checks that every
+decision comes out as it was written down. Nothing here opens a file.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgpack
+
+from asha_bus import wire
+from asha_bus.core import messages as m
+from asha_bus.core.errors import JournalError
+from asha_bus.core.events import (
+    Effect,
+    GaveUp,
+    Lasting,
+    Received,
+    Record,
+    Resumed,
+    RunSettings,
+    SeatEmpty,
+    StopRun,
+    Suggested,
+    WorkerGone,
+)
+from asha_bus.core.experiment import Experiment
+from asha_bus.core.trial import RungRecord
+
+MAGIC = b"asha-bus journal\n"
+FORMAT = 1
+
+#: No record is longer: 500 points of 10,000 numbers fit in.
+MAX_RECORD_BYTES = 1 << 26
+
+_FRAME = struct.Struct("<II")  # length and CRC-32 of the payload
+_HEAD = struct.Struct("<Bd")  # kind, seconds on the run's clock
+_WORKER = struct.Struct("<I")
+_REPORT_HEAD = struct.Struct("<BdIB")  # and worker, number of decisions
+_DECISION = struct.Struct("<HIIdB")  # rung, n, keep, cutoff (NaN: none), whether it goes on
+
+_REPORT, _MESSAGE, _HELLO, _SUGGESTED, _SEAT_EMPTY, _GONE, _STOP, _GAVE_UP, _RESUMED = range(1, 10)
+
+
+def framed(payload: bytes) -> bytes:
+    """``payload`` behind its length and checksum."""
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+class Header(NamedTuple):
+    """What a journal begins with.
+
+    ``identity``: what may not change when the run is resumed, by name.
+    ``space``: the space in plain values, see `asha_bus.core.description`.
+    """
+
+    name: str
+    settings: RunSettings
+    space: Any
+    identity: dict[str, Any]
+    version: str
+
+    def encode(self) -> bytes:
+        """The beginning of a new journal."""
+        plain = {
+            "format": FORMAT,
+            "name": self.name,
+            "settings": self.settings.to_plain(),
+            "space": self.space,
+            "identity": self.identity,
+            "version": self.version,
+        }
+        return MAGIC + framed(msgpack.packb(plain))
+
+
+class Encoder:
+    """Turns records into bytes. Workers stand there by the number of their HELLO."""
+
+    def __init__(self) -> None:
+        self.workers: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def encode(self, record: Record, body: bytes | None = None) -> bytes:
+        """One record; ``body`` is the message's as it arrived, where it is at hand."""
+        event = record.event
+        if isinstance(event, Received):
+            sender, message = event
+            if body is None:
+                body = wire.encode(message)
+            if type(message) is m.Report:
+                decisions = record.decisions
+                worker = self._numbers[sender]
+                payload = _REPORT_HEAD.pack(_REPORT, record.now, worker, len(decisions))
+                for rung, _, _, n, keep, cutoff, verdict in decisions:
+                    shown = math.nan if cutoff is None else cutoff
+                    payload += _DECISION.pack(rung, n, keep, shown, verdict == "continue")
+                return framed(payload + body)
+            if type(message) is m.Hello:
+                self.joined(sender)
+                name = sender.encode()
+                return framed(
+                    _HEAD.pack(_HELLO, record.now) + _WORKER.pack(len(name)) + name + body
+                )
+            worker = self._numbers[sender]
+            return framed(_HEAD.pack(_MESSAGE, record.now) + _WORKER.pack(worker) + body)
+        return framed(self._encode_other(record.now, event))
+
+    def _encode_other(self, now: float, event: Lasting) -> bytes:
+        if isinstance(event, Suggested):
+            return _HEAD.pack(_SUGGESTED, now) + _packed(tuple(event))
+        if isinstance(event, SeatEmpty):
+            return _HEAD.pack(_SEAT_EMPTY, now) + event.seat.encode()
+        if isinstance(event, WorkerGone):
+            return _HEAD.pack(_GONE, now) + _WORKER.pack(self._numbers[event.worker])
+        if isinstance(event, StopRun):
+            return _HEAD.pack(_STOP, now) + _packed(tuple(event))
+        if isinstance(event, Resumed):
+            self.workers.clear()
+            self._numbers.clear()
+            plain = (event.settings.to_plain(), event.retry_failed)
+            return _HEAD.pack(_RESUMED, now) + _packed(plain)
+        assert isinstance(event, GaveUp)
+        return _HEAD.pack(_GAVE_UP, now)
+
+    def joined(self, worker: str) -> None:
+        """``worker`` gets the next number."""
+        self._numbers[worker] = len(self.workers)
+        self.workers.append(worker)
+
+    def decode(self, payload: bytes) -> Record:
+        """The record in ``payload``; raises any of ValueError and its like where there is none."""
+        kind, now = _HEAD.unpack_from(payload)
+        rest = payload[_HEAD.size :]
+        if kind == _REPORT:
+            _, _, worker, count = _REPORT_HEAD.unpack_from(payload)
+            at = _REPORT_HEAD.size
+            decisions = []
+            for _ in range(count):
+                rung, n, keep, cutoff, goes_on = _DECISION.unpack_from(payload, at)
+                at += _DECISION.size
+                shown = None if cutoff != cutoff else cutoff
+                verdict = "continue" if goes_on else "stop"
+                decisions.append(RungRecord(rung, 0, 0.0, n, keep, shown, verdict))
+            message = wire.decode_from_worker(payload[at:])
+            return Record(now, Received(self.workers[worker], message), tuple(decisions))
+        event: Lasting
+        if kind == _MESSAGE:
+            (worker,) = _WORKER.unpack_from(rest)
+            message = wire.decode_from_worker(rest[_WORKER.size :])
+            event = Received(self.workers[worker], message)
+        elif kind == _HELLO:
+            (length,) = _WORKER.unpack_from(rest)
+            end = _WORKER.size + length
+            name = rest[_WORKER.size : end].decode()
+            event = Received(name, wire.decode_from_worker(rest[end:]))
+            self.joined(name)
+        elif kind == _SUGGESTED:
+            event = Suggested(*_unpacked(rest))
+        elif kind == _SEAT_EMPTY:
+            event = SeatEmpty(rest.decode())
+        elif kind == _GONE:
+            event = WorkerGone(self.workers[_WORKER.unpack(rest)[0]])
+        elif kind == _STOP:
+            event = StopRun(*_unpacked(rest))
+        elif kind == _GAVE_UP:
+            event = GaveUp()
+        elif kind == _RESUMED:
+            settings, retry_failed = _unpacked(rest)
+            event = Resumed(RunSettings.from_plain(settings), retry_failed)
+            self.workers.clear()
+            self._numbers.clear()
+        else:
+            raise ValueError(f"unknown kind {kind}")
+        return Record(now, event)
+
+
+@dataclass
+class Replayed:
+    """A run as its journal tells it."""
+
+    header: Header
+    experiment: Experiment
+    encoder: Encoder
+    #: Records that were read, and the byte after the last of them.
+    records: int
+    end: int
+    #: Bytes of a record that was not written to its end, after ``end``.
+    torn: int
+    #: Seconds on the run's clock at the last record.
+    now: float
+
+
+def is_journal(data: bytes) -> bool:
+    """Whether ``data`` begins as a journal does, or as one of which little was written."""
+    return data[: len(MAGIC)] == MAGIC
+
+
+def read_header(data: bytes, path: str) -> tuple[Header, int]:
+    """The header of the journal ``data``, and where the records begin.
+
+    Raises `JournalError`, which names ``path``.
+    """
+    if not is_journal(data):
+        raise JournalError(f"{path} is no journal of asha-bus; give another path")
+    payload = _payload(data, len(MAGIC))
+    if payload is None:
+        raise JournalError(f"{path}: the header at byte {len(MAGIC)} is damaged")
+    try:
+        plain = _unpacked(payload)
+        number = plain["format"]
+        if number > FORMAT:
+            raise JournalError(
+                f"{path} has format {number}, but this asha-bus ({FORMAT}) knows only up to "
+                f"{FORMAT}; install asha-bus {plain.get('version', 'of that time')} or later"
+            )
+        header = Header(
+            plain["name"],
+            RunSettings.from_plain(plain["settings"]),
+            plain["space"],
+            plain["identity"],
+            plain["version"],
+        )
+    except JournalError:
+        raise
+    except Exception as error:  # whatever is wrong with it, it cannot be read
+        raise JournalError(f"{path}: the header cannot be read: {error!r}") from error
+    return header, len(MAGIC) + _FRAME.size + len(payload)
+
+
+def replay(data: bytes, path: str) -> Replayed:
+    """Make the state of a run from its journal ``data``.
+
+    Raises `JournalError`, which names ``path`` and the offset, for damage in the
+    middle and for a decision that does not come out as it was written down. A last
+    record that was not written to its end is left out and counted as ``torn``.
+    """
+    header, at = read_header(data, path)
+    emitted: list[Record] = []
+
+    def emit(effect: Effect) -> None:
+        if type(effect) is Record:
+            emitted.append(effect)
+
+    experiment = Experiment(header.settings, 0.0, emit)
+    experiment.start()
+    encoder = Encoder()
+    records, now = 0, 0.0
+    for offset, payload in _frames(data, at, path):
+        try:
+            record = encoder.decode(payload)
+            experiment.handle(record.event, record.now)
+        except Exception as error:  # whatever is wrong with it, it cannot be replayed
+            raise JournalError(
+                f"{path}: record {records} at byte {offset} cannot be replayed: {error!r}"
+            ) from error
+        if len(emitted) != 1 or not _agree(emitted[0].decisions, record.decisions):
+            found = [_shown(one.decisions) for one in emitted]
+            raise JournalError(
+                f"{path}: record {records} at byte {offset} says {_shown(record.decisions)}, but "
+                f"handled again it gives {found[0] if found else 'no record'}; this asha-bus "
+                f"decides differently from the one that wrote it ({header.version})"
+            )
+        emitted.clear()
+        records, now = records + 1, record.now
+        at = offset + _FRAME.size + len(payload)
+    return Replayed(header, experiment, encoder, records, at, len(data) - at, now)
+
+
+def _frames(data: bytes, at: int, path: str) -> Iterator[tuple[int, bytes]]:
+    """The payloads from ``at`` on with their offsets, without a torn last one."""
+    number = 0
+    while at < len(data):
+        payload = _payload(data, at)
+        if payload is None:
+            later = _next_whole(data, at + 1)
+            if later is None:
+                return
+            raise JournalError(
+                f"{path}: record {number} at byte {at} is damaged, but there is a whole one at "
+                f"byte {later}; restore the file from a copy"
+            )
+        yield at, payload
+        number += 1
+        at += _FRAME.size + len(payload)
+
+
+def _payload(data: bytes, at: int) -> bytes | None:
+    """The payload of the frame at ``at``; None if that is not whole."""
+    if at + _FRAME.size > len(data):
+        return None
+    length, checksum = _FRAME.unpack_from(data, at)
+    start = at + _FRAME.size
+    if not _HEAD.size <= length <= MAX_RECORD_BYTES or start + length > len(data):
+        return None
+    payload = data[start : start + length]
+    return payload if zlib.crc32(payload) == checksum else None
+
+
+def _next_whole(data: bytes, at: int) -> int | None:
+    """The offset of the next whole frame from ``at`` on, if there is one."""
+    for offset in range(at, len(data) - _FRAME.size):
+        if _payload(data, offset) is not None:
+            return offset
+    return None
+
+
+def _agree(ours: tuple[RungRecord, ...], theirs: tuple[RungRecord, ...]) -> bool:
+    if len(ours) != len(theirs):
+        return False
+    for (rung, _, _, n, keep, cutoff, verdict), other in zip(ours, theirs, strict=True):
+        if (rung, n, keep, cutoff, verdict) != (other[0], *other[3:]):
+            return False
+    return True
+
+
+def _shown(decisions: tuple[RungRecord, ...]) -> str:
+    if not decisions:
+        return "no decision"
+    return " and ".join(
+        f"{one.verdict} at rung {one.rung} (n {one.n}, keep {one.keep}, cutoff {one.cutoff})"
+        for one in decisions
+    )
+
+
+def _packed(value: Any) -> bytes:
+    body: bytes = msgpack.packb(value)
+    return body
+
+
+def _unpacked(body: bytes) -> Any:
+    return msgpack.unpackb(body, use_list=False, strict_map_key=False)
