@@ -45,7 +45,7 @@ _FRAME = struct.Struct("<II")  # length and CRC-32 of the payload
 _HEAD = struct.Struct("<Bd")  # kind, seconds on the run's clock
 _WORKER = struct.Struct("<I")
 _REPORT_HEAD = struct.Struct("<BdIB")  # and worker, number of decisions
-_DECISION = struct.Struct("<HIIdB")  # rung, n, keep, cutoff (NaN: none), whether it goes on
+_DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _SEAT_EMPTY, _GONE, _STOP, _GAVE_UP, _RESUMED = range(1, 10)
 
@@ -81,6 +81,23 @@ class Header(NamedTuple):
         return MAGIC + framed(msgpack.packb(plain))
 
 
+#: A rung decision as it is written: rung, n, keep, cutoff (infinite: none), goes on.
+Decision = tuple[int, int, int, float, bool]
+
+
+def _decision(record: RungRecord) -> Decision:
+    rung, _, _, n, keep, cutoff, verdict = record
+    return rung, n, keep, math.inf if cutoff is None else cutoff, verdict == "continue"
+
+
+class Entry(NamedTuple):
+    """One record as it was read."""
+
+    now: float
+    event: Lasting
+    decisions: tuple[Decision, ...]
+
+
 class Encoder:
     """Turns records into bytes. Workers stand there by the number of their HELLO."""
 
@@ -96,12 +113,11 @@ class Encoder:
             if body is None:
                 body = wire.encode(message)
             if type(message) is m.Report:
-                decisions = record.decisions
+                records = record.decisions
                 worker = self._numbers[sender]
-                payload = _REPORT_HEAD.pack(_REPORT, record.now, worker, len(decisions))
-                for rung, _, _, n, keep, cutoff, verdict in decisions:
-                    shown = math.nan if cutoff is None else cutoff
-                    payload += _DECISION.pack(rung, n, keep, shown, verdict == "continue")
+                payload = _REPORT_HEAD.pack(_REPORT, record.now, worker, len(records))
+                for one in records:
+                    payload += _DECISION.pack(*_decision(one))
                 return framed(payload + body)
             if type(message) is m.Hello:
                 self.joined(sender)
@@ -135,22 +151,19 @@ class Encoder:
         self._numbers[worker] = len(self.workers)
         self.workers.append(worker)
 
-    def decode(self, payload: bytes) -> Record:
+    def decode(self, payload: bytes) -> Entry:
         """The record in ``payload``; raises any of ValueError and its like where there is none."""
+        if payload[0] == _REPORT:
+            _, now, worker, count = _REPORT_HEAD.unpack_from(payload)
+            at = _REPORT_HEAD.size
+            decisions: tuple[Decision, ...] = ()
+            for _ in range(count):
+                decisions += (_DECISION.unpack_from(payload, at),)
+                at += _DECISION.size
+            message = wire.decode_from_worker(payload[at:])
+            return Entry(now, Received(self.workers[worker], message), decisions)
         kind, now = _HEAD.unpack_from(payload)
         rest = payload[_HEAD.size :]
-        if kind == _REPORT:
-            _, _, worker, count = _REPORT_HEAD.unpack_from(payload)
-            at = _REPORT_HEAD.size
-            decisions = []
-            for _ in range(count):
-                rung, n, keep, cutoff, goes_on = _DECISION.unpack_from(payload, at)
-                at += _DECISION.size
-                shown = None if cutoff != cutoff else cutoff
-                verdict = "continue" if goes_on else "stop"
-                decisions.append(RungRecord(rung, 0, 0.0, n, keep, shown, verdict))
-            message = wire.decode_from_worker(payload[at:])
-            return Record(now, Received(self.workers[worker], message), tuple(decisions))
         event: Lasting
         if kind == _MESSAGE:
             (worker,) = _WORKER.unpack_from(rest)
@@ -179,7 +192,7 @@ class Encoder:
             self._numbers.clear()
         else:
             raise ValueError(f"unknown kind {kind}")
-        return Record(now, event)
+        return Entry(now, event, ())
 
 
 @dataclass
@@ -243,11 +256,11 @@ def replay(data: bytes, path: str) -> Replayed:
     record that was not written to its end is left out and counted as ``torn``.
     """
     header, at = read_header(data, path)
-    emitted: list[Record] = []
+    emitted: list[tuple[Decision, ...]] = []
 
     def emit(effect: Effect) -> None:
         if type(effect) is Record:
-            emitted.append(effect)
+            emitted.append(tuple(map(_decision, effect.decisions)))
 
     experiment = Experiment(header.settings, 0.0, emit)
     experiment.start()
@@ -261,8 +274,8 @@ def replay(data: bytes, path: str) -> Replayed:
             raise JournalError(
                 f"{path}: record {records} at byte {offset} cannot be replayed: {error!r}"
             ) from error
-        if len(emitted) != 1 or not _agree(emitted[0].decisions, record.decisions):
-            found = [_shown(one.decisions) for one in emitted]
+        if emitted != [record.decisions]:
+            found = [_shown(one) for one in emitted]
             raise JournalError(
                 f"{path}: record {records} at byte {offset} says {_shown(record.decisions)}, but "
                 f"handled again it gives {found[0] if found else 'no record'}; this asha-bus "
@@ -312,21 +325,12 @@ def _next_whole(data: bytes, at: int) -> int | None:
     return None
 
 
-def _agree(ours: tuple[RungRecord, ...], theirs: tuple[RungRecord, ...]) -> bool:
-    if len(ours) != len(theirs):
-        return False
-    for (rung, _, _, n, keep, cutoff, verdict), other in zip(ours, theirs, strict=True):
-        if (rung, n, keep, cutoff, verdict) != (other[0], *other[3:]):
-            return False
-    return True
-
-
-def _shown(decisions: tuple[RungRecord, ...]) -> str:
+def _shown(decisions: tuple[Decision, ...]) -> str:
     if not decisions:
         return "no decision"
     return " and ".join(
-        f"{one.verdict} at rung {one.rung} (n {one.n}, keep {one.keep}, cutoff {one.cutoff})"
-        for one in decisions
+        f"{'continue' if goes_on else 'stop'} at rung {rung} (n {n}, keep {keep}, cutoff {cutoff})"
+        for rung, n, keep, cutoff, goes_on in decisions
     )
 
 

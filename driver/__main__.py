@@ -50,9 +50,6 @@ def main() -> int:
                 f"was not written to its end; nobody was answered on the strength of it",
             )
         )
-    for name, count in setup["counters"].items():
-        counters = replayed.experiment.counters
-        setattr(counters, name, max(count, getattr(counters, name)))
     began = setup["began"]
     if began is None:  # the clock goes on where it stopped, whenever that was
         began = time.monotonic() - replayed.now
@@ -71,7 +68,7 @@ def main() -> int:
         began=began,
     )
     pipe.send(("ready", began))
-    router.run(resumed)
+    router.run(resumed, setup["counters"])
     return 0
 
 

@@ -98,11 +98,11 @@ class Router:
         """Seconds on the run's clock."""
         return time.monotonic() - self._began
 
-    def run(self, resumed: Resumed | None) -> None:
+    def run(self, resumed: Resumed | None, counters: dict[str, int]) -> None:
         """Serve until the supervisor closes the pipe or is gone."""
         if resumed is not None:
             self._experiment.handle(resumed, self._now())
-        self._experiment.restart(self._now())
+        self._experiment.restart(self._now(), counters)
         self._flush()
         arrivals: list[tuple[Any, int]] = [
             (self._socket, zmq.POLLIN),

@@ -7,7 +7,7 @@ object, so the same events give the same trials, rungs and verdicts everywhere.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asha_bus.core import messages as m
@@ -85,14 +85,22 @@ class Experiment:
         """Begin: have drawn what the first workers will ask for."""
         self._prepare()
 
-    def restart(self, now: float) -> None:
-        """The bus came up again: leases begin anew, and what was asked for is asked again."""
+    def restart(self, now: float, counters: Mapping[str, int]) -> None:
+        """The bus came up again: leases begin anew, and what was asked for is asked again.
+
+        ``counters`` are those of the bus before, as far as they are known: not all
+        that is counted lasts.
+        """
+        for name, count in counters.items():
+            setattr(self.counters, name, max(count, getattr(self.counters, name)))
         for worker in self.roster.workers.values():
             if worker.active:
                 self.roster.hear(worker, now)
         draw = self._upcoming.outstanding()
         if draw is not None:
             self.emit(draw)
+        if self.ended is not None:
+            self.emit(self.ended)
 
     def handle(self, event: Event, now: float) -> None:
         """Take one event."""
@@ -122,7 +130,8 @@ class Experiment:
             self.roster.leases.stalled(event.seconds)
         if self._waiting:
             self._serve_waiting(now)
-        self._prepare()
+        if self._upcoming.ready is None:
+            self._prepare()
 
     def tick(self, now: float) -> None:
         """Let time pass: leases, the end of max_time, workers that do not stop."""
@@ -170,7 +179,7 @@ class Experiment:
         seq = getattr(message, "seq", 0)
         if seq:
             if seq <= worker.seq:
-                self._repeat(worker, seq, now)
+                self._repeat(worker, event, seq, now)
                 return
             worker.seq = seq
             self.roster.hear(worker, now)
@@ -197,16 +206,19 @@ class Experiment:
         elif isinstance(message, m.Report | m.End | m.Next):
             self._refuse(sender, message.seq, "unknown worker: it must say HELLO first")
 
-    def _repeat(self, worker: WorkerRecord, seq: int, now: float) -> None:
+    def _repeat(self, worker: WorkerRecord, event: Received, seq: int, now: float) -> None:
         """A request came again: the recorded answer goes out again, and nothing else."""
         if seq < worker.seq or worker.reply is None:
             return  # an old copy, overtaken by newer requests
         self.counters.retried += 1
-        self.roster.hear(worker, now)
         if isinstance(worker.reply, m.Wait) and not worker.waiting:
+            self._record(event, now)
+            self.roster.hear(worker, now)
             self._answer_next(worker, now)  # it was thought gone meanwhile
-        else:
-            self._send(worker.name, worker.reply)
+            return
+        if worker.active:  # one that is thought gone is back with its next new request
+            self.roster.hear(worker, now)
+        self._send(worker.name, worker.reply)
 
     def _refuse(self, to: str, seq: int, text: str) -> None:
         self.counters.refused += 1
@@ -415,7 +427,7 @@ class Experiment:
 
     @property
     def _has_trial(self) -> bool:
-        return bool(self.table.queue) or self._upcoming.prepare(len(self.table))
+        return bool(self.table.queue) or self._upcoming.prepare(len(self.table)) is not None
 
     def _serve_waiting(self, now: float) -> None:
         while self._waiting and (self._has_trial or self._ending.stop is not None):

@@ -40,10 +40,6 @@ class Supply:
         self._asked += count
         return first, count
 
-    def allows(self, number: int) -> bool:
-        """Whether there is to be a trial of that number."""
-        return self.limit is None or number < self.limit
-
     def outstanding(self) -> tuple[int, int] | None:
         """The first trial and the number of those asked for and not delivered; None: all are."""
         delivered = self._taken + len(self._points)

@@ -27,7 +27,8 @@ class Upcoming:
         self._random = Random(mix(settings.seed))
         self._seeds = mix(settings.seed, _SEED_SALT)
         self._supply = Supply(settings.max_trials)
-        self._next: Trial | None = None
+        #: The next trial, made while nobody waits for it; None: it is still to be made.
+        self.ready: Trial | None = None
 
     def resume(self, settings: RunSettings) -> None:
         """From now on there is another limit."""
@@ -37,20 +38,22 @@ class Upcoming:
         """Take the points of the trials from ``first`` on."""
         self._supply.deliver(first, points)
 
-    def prepare(self, number: int) -> bool:
-        """Have trial ``number``, the next one, ready; whether there is one."""
-        if self._next is None and self._supply and self._supply.allows(number):
-            self._next = Trial(
-                number, self._supply.take(), mix_in(self._seeds, number) & _SEED_MASK
-            )
-            self._rule.assign(self._next, self._random)
-        return self._next is not None and self._supply.allows(number)
+    def prepare(self, number: int) -> Trial | None:
+        """Have trial ``number``, the next one, ready, if there is to be one."""
+        limit = self._supply.limit
+        if limit is not None and number >= limit:
+            return None
+        if self.ready is None and self._supply:
+            seed = mix_in(self._seeds, number) & _SEED_MASK
+            self.ready = Trial(number, self._supply.take(), seed)
+            self._rule.assign(self.ready, self._random)
+        return self.ready
 
     def take(self, number: int) -> Trial | None:
         """Trial ``number``, the next one, if there is one."""
-        if not self.prepare(number):
-            return None
-        trial, self._next = self._next, None
+        trial = self.prepare(number)
+        if trial is not None:
+            self.ready = None
         return trial
 
     def wanted(self) -> Iterator[Draw]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from support.oracle import Oracle
-from support.world import Conditions, World
+from support.world import Conditions, World, lasting
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import Ended, RunSettings, StopRun
@@ -17,6 +18,7 @@ from asha_bus.core.experiment import Experiment
 from asha_bus.core.rung import mix
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import FINAL, TrialState
+from asha_bus.journal import replay
 
 S = TrialState
 TRIALS = 16
@@ -144,12 +146,34 @@ def test_the_same_events_give_the_same_state(conditions: Conditions, scheduler: 
     assert world.experiment.counters == replayed.counters
 
 
+@given(CONDITIONS, SCHEDULERS, st.integers(1, 6))
+def test_a_bus_that_dies_loses_nothing(
+    conditions: Conditions, scheduler: Any, crashes: int
+) -> None:
+    world = run(replace(conditions, crashes=crashes), scheduler)
+    table = world.experiment.table
+    assert len(world.ended) == 1
+    assert list(range(len(table))) == sorted(world.ledger.ended)
+    assert all(trial.state in FINAL for trial in table.trials)
+    assert_every_answered_report_counted_once(world)
+    assert_rungs_like_the_oracle(world)
+
+
+@given(CONDITIONS, SCHEDULERS)
+def test_the_journal_alone_gives_the_state(conditions: Conditions, scheduler: Any) -> None:
+    world = run(conditions, scheduler)
+    again = replay(bytes(world.journal), "journal").experiment
+    assert lasting(world.experiment) == lasting(again)
+
+
 def test_trouble_does_happen_in_these_stories() -> None:
     conditions = Conditions(
         seed=3, workers=4, loss=0.2, doubled=0.3, delay_s=3.0, deaths=6, silences=3, copies=2,
-        false_alarms=2,
+        false_alarms=2, crashes=3,
     )  # fmt: skip
-    counters = run(conditions, ASHA(max_resource=9)).experiment.counters
+    world = run(conditions, ASHA(max_resource=9))
+    assert world.crashes > 0
+    counters = world.experiment.counters
     assert counters.requeued > 0
     assert counters.leases_expired > 0
     assert counters.fenced > 0

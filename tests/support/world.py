@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from random import Random
+from typing import Any
 
 from asha_bus import wire
 from asha_bus.core import messages as m
@@ -28,8 +29,9 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.rung import mix
-from asha_bus.core.trial import FINAL
+from asha_bus.core.trial import FINAL, TrialState
 from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker
+from asha_bus.journal import Encoder, Header, replay
 
 #: A run that is not over by then never will be.
 TOO_LONG_S = 2_000.0
@@ -52,11 +54,33 @@ class Conditions:
     copies: int = 0
     leaves: int = 0
     false_alarms: int = 0
+    #: The bus dies, and comes up again from its journal.
+    crashes: int = 0
     #: Of so many trials one fails, another one ends by itself; None: no one does.
     fails_every: int | None = None
     ends_every: int | None = None
     #: Reports advance the resource by up to so much.
     stride: int = 1
+
+
+def lasting(experiment: Experiment) -> list[Any]:
+    """All of an experiment's state that a crash must not change.
+
+    The last reports of a trial that is still running may have come without a
+    journal's knowing: between two rungs they are only shown.
+    """
+    known: list[Any] = [experiment.table.states, experiment.table.queue, experiment.ended]
+    for trial in experiment.table.trials:
+        shown = (trial.metric, trial.resource, trial.best_metric, trial.extras)
+        known.append((trial.id, trial.point, trial.seed, trial.bracket, trial.state))
+        known.append((trial.attempt, trial.worker, trial.start_time, trial.end_time))
+        known.append((repr(trial.rungs), trial.error))
+        if trial.state in (TrialState.COMPLETED, TrialState.STOPPED):
+            known.append(repr(shown))
+    for worker in experiment.roster.workers.values():
+        known.append((worker.name, worker.seat, worker.seq, repr(worker.reply)))
+        known.append((worker.trial, worker.active, worker.waiting, worker.idle_s))
+    return known
 
 
 @dataclass
@@ -100,8 +124,12 @@ class World:
         self.experiment = Experiment(settings, self.now, self._effects.append)
         self.ledger = Ledger()
         self.ended: list[Ended] = []
-        #: What a journal would hold.
-        self.records: list[Record] = []
+        self._encoder = Encoder()
+        header = Header("world", settings, ("dict", ()), {}, "0")
+        #: The journal, as it is on the disk.
+        self.journal = bytearray(header.encode())
+        self._dies_next = False
+        self.crashes = 0
         #: All that the experiment was told, for a replay; None: a tick.
         self.story: list[tuple[float, Event | None]] = []
         self.actors: dict[str, Actor] = {}
@@ -117,6 +145,7 @@ class World:
             (self._copy, conditions.copies),
             (self._leave, conditions.leaves),
             (self._false_alarm, conditions.false_alarms),
+            (self._crash, conditions.crashes),
         ):
             for _ in range(times):
                 self.later(self.random.uniform(0, TROUBLED_S), trouble)
@@ -156,7 +185,26 @@ class World:
             assert isinstance(event, Received)
             assert isinstance(event.message, m.Report)
             self.ledger.judge(event.message)
+        if self._dies_next:
+            self._come_up_again()
         self._carry_out()
+
+    def _come_up_again(self) -> None:
+        """The bus died when it had written and not answered: another one takes its place."""
+        self._dies_next = False
+        self.crashes += 1
+        for effect in self._effects:
+            if isinstance(effect, Record):
+                self.journal += self._encoder.encode(effect)
+        self._effects.clear()
+        torn = self.random.randbytes(self.random.randrange(40))
+        again = replay(bytes(self.journal) + torn, "journal")
+        assert (len(self.journal), len(torn)) == (again.end, again.torn)
+        assert lasting(self.experiment) == lasting(again.experiment)
+        counters = asdict(self.experiment.counters)
+        self.experiment, self._encoder = again.experiment, again.encoder
+        self.experiment.emit = self._effects.append
+        self.experiment.restart(self.now, counters)
 
     def _carry_out(self) -> None:
         effects = self._effects.copy()
@@ -176,8 +224,8 @@ class World:
                     ),
                 )
             elif isinstance(effect, Record):
-                self.records.append(effect)
-            else:
+                self.journal += self._encoder.encode(effect)
+            elif effect not in self.ended:  # told again after a crash
                 self.ended.append(effect)
 
     # --- the network ---------------------------------------------------------
@@ -243,6 +291,10 @@ class World:
         if victim is not None:
             victim.leave()
             self.later(self.random.uniform(0, 3), lambda: self.join(victim.seat))
+
+    def _crash(self) -> None:
+        """The bus will die in the middle of what happens next."""
+        self._dies_next = True
 
     def _false_alarm(self) -> None:
         """A worker is said to be gone that is not."""
