@@ -25,7 +25,7 @@ from asha_bus.core.events import (
     Suggested,
 )
 from asha_bus.core.latency import Latencies, merged
-from asha_bus.core.messages import Interrupt, Refused
+from asha_bus.core.messages import Done, End, Interrupt, Next, Refused, Report, Stop
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.control import PipeEnd
 from asha_bus.driver.journal import Writer
@@ -154,6 +154,9 @@ class Router:
         except RemoteProtocolError as error:
             self._reject(sender, error)
         else:
+            if self._broken is not None and isinstance(message, Report | Next | End):
+                self._say_farewell(sender, message)
+                return
             self._body = body
             self._experiment.handle(Received(sender, message), started)
             self._body = None
@@ -166,7 +169,14 @@ class Router:
         self._rejected += 1
         logger.debug("a message was dropped: %s", error)
         if error.seq:  # a request: who sent it waits for an answer
-            self._carry_out(Send(sender, Refused(error.seq, str(error))))
+            self._send(Send(sender, Refused(error.seq, str(error))))
+
+    def _say_farewell(self, sender: str, request: Report | Next | End) -> None:
+        """Nothing can be decided any more: send the worker home, which promises nothing."""
+        goodbye: Stop | Done = Done(request.seq, "failed")
+        if isinstance(request, Report):
+            goodbye = Stop(request.seq, "ended", None)
+        self._send(Send(sender, goodbye))
 
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, Record):
@@ -177,19 +187,21 @@ class Router:
                     self._has_progressed = True
                     self._pipe.send(("progress",))
         elif isinstance(effect, Send):
-            body = wire.encode(effect.message)
             self._flush()  # nobody hears of what could still be forgotten
-            if self._broken is not None and not isinstance(effect.message, Interrupt):
-                return
-            try:
-                self._socket.send(effect.to.encode(), _AT_ONCE_AND_MORE)
-                self._socket.send(body, _AT_ONCE)
-            except zmq.Again:  # the peer does not read: it will ask again
-                self._rejected += 1
+            if self._broken is None or isinstance(effect.message, Interrupt):
+                self._send(effect)
         elif isinstance(effect, Draw):
             self._pipe.send(("draw", effect.first, effect.number))
         else:
             self._pipe.send(("ended", effect.reason, effect.message))
+
+    def _send(self, effect: Send) -> None:
+        body = wire.encode(effect.message)
+        try:
+            self._socket.send(effect.to.encode(), _AT_ONCE_AND_MORE)
+            self._socket.send(body, _AT_ONCE)
+        except zmq.Again:  # the peer does not read: it will ask again
+            self._rejected += 1
 
     def _flush(self) -> None:
         if self._broken is None:

@@ -235,9 +235,9 @@ class Supervisor:
         """There will be no other bus."""
         output = self._output()
         self._errors.close()
-        if not self._ready.is_set():
+        if not self._was_up and self._failure is None:
             self._failure = f"its process ended with status {status}:\n{output}"
-            self._ready.set()
+        self._ready.set()
         with self._lock:
             self._is_over = True
             lost, self._calls = list(self._calls.values()), {}
@@ -245,7 +245,10 @@ class Supervisor:
             call.lose()
         self._release()
         if not self._closing:
-            text = self._failure or f"the bus process ended with status {status}:\n{output}"
+            text = self._failure or (
+                f"the bus process ended with status {status}, {self._deaths_in_a_row} times in a "
+                f"row without a message taken in between:\n{output}"
+            )
             self._on_death(BusError(text))
         elif output:
             logger.warning("the bus said:\n%s", output)

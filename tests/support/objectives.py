@@ -136,3 +136,27 @@ def prints(x: float) -> Iterator[float]:
     for step in range(50):
         print(f"line {step} of {x:.3f}")
         yield x
+
+
+def acknowledged(trial: ab.Trial) -> None:
+    """Writes down, per process, each report that was answered."""
+    path = Path(trial.params["folder"]) / f"answered-{os.getpid()}"
+    with path.open("a") as file:
+        for step in range(1, 10):
+            time.sleep(0.01)
+            goes_on = trial.report(trial.params["x"] + 1 / step)
+            print(trial.id, trial.attempt, step, int(goes_on), file=file, flush=True)
+            if not goes_on:
+                return
+
+
+def fails_once(trial: ab.Trial) -> None:
+    """Fails in the first attempt at each odd trial."""
+    if trial.id % 2 == 1 and trial.attempt == 1:
+        raise ValueError("the first attempt")
+    trial.report(trial.params["x"])
+
+
+def takes_anything(x: float, option: Any) -> float:
+    """Takes an option of any type."""
+    return x

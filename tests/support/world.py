@@ -29,7 +29,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.rung import mix
-from asha_bus.core.trial import FINAL, TrialState
+from asha_bus.core.trial import FINAL, Trial, TrialState
 from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker
 from asha_bus.journal import Encoder, Header, replay
 
@@ -64,23 +64,28 @@ class Conditions:
 
 
 def lasting(experiment: Experiment) -> list[Any]:
-    """All of an experiment's state that a crash must not change.
-
-    The last reports of a trial that is still running may have come without a
-    journal's knowing: between two rungs they are only shown.
-    """
+    """All of an experiment's state that a crash must not change."""
     known: list[Any] = [experiment.table.states, experiment.table.queue, experiment.ended]
-    for trial in experiment.table.trials:
-        shown = (trial.metric, trial.resource, trial.best_metric, trial.extras)
-        known.append((trial.id, trial.point, trial.seed, trial.bracket, trial.state))
-        known.append((trial.attempt, trial.worker, trial.start_time, trial.end_time))
-        known.append((repr(trial.rungs), trial.error))
-        if trial.state in (TrialState.COMPLETED, TrialState.STOPPED):
-            known.append(repr(shown))
+    known += map(lasting_of, experiment.table.trials)
     for worker in experiment.roster.workers.values():
         known.append((worker.name, worker.seat, worker.seq, repr(worker.reply)))
         known.append((worker.trial, worker.active, worker.waiting, worker.idle_s))
     return known
+
+
+def lasting_of(trial: Trial) -> tuple[Any, ...]:
+    """The same of one trial.
+
+    Its last reports may have come without a journal's knowing: between two rungs they
+    are only shown, until its end or its next rung tells of them.
+    """
+    told = trial.state in (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED)
+    shown = (trial.metric, trial.resource, trial.best_metric, trial.extras)
+    return (
+        *(trial.id, trial.point, trial.seed, trial.bracket, trial.state),
+        *(trial.attempt, trial.worker, trial.start_time, trial.end_time),
+        *(repr(trial.rungs), trial.error, repr(shown) if told else None),
+    )
 
 
 @dataclass
@@ -110,7 +115,8 @@ class Ledger:
     def look_at(self, experiment: Experiment) -> None:
         for trial in experiment.table.trials:
             if trial.state in FINAL:
-                assert self.ended.setdefault(trial.id, repr(trial)) == repr(trial)
+                known = repr(lasting_of(trial))
+                assert self.ended.setdefault(trial.id, known) == known
 
 
 class World:

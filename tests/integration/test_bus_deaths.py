@@ -1,0 +1,108 @@
+"""The bus process killed, stopped, killed again: nothing of a run is lost or doubled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from support import objectives
+from support.processes import children_of, wait_until
+
+import asha_bus as ab
+
+LEVELS = (1, 3)  # of ASHA(max_resource=9), below it
+
+
+def start(objective, space, **arguments) -> ab.Run:
+    settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7, "block": False}
+    return ab.launch(objective, space, **{**settings, **arguments})
+
+
+def decisions(run: ab.Run) -> int:
+    return run.bus_report().decisions
+
+
+def answered(folder: Path) -> list[tuple[int, int, int, int]]:
+    """Trial, attempt, step and answer of each report that came back."""
+    return [
+        tuple(map(int, line.split()))  # type: ignore[misc]
+        for path in folder.glob("answered-*")
+        for line in path.read_text().splitlines()
+    ]
+
+
+def test_a_bus_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
+    run = start(
+        objectives.acknowledged,
+        space,
+        scheduler=ab.ASHA(max_resource=9),
+        max_trials=120,
+        journal=journal,
+    )
+    address, pids = run.bus_address, []
+    for _ in range(7):  # more than may happen without any progress
+        before = decisions(run)
+        wait_until(lambda before=before: decisions(run) > before + 2)  # type: ignore[misc]
+        pids.append(run.bus_pid)
+        os.kill(run.bus_pid, signal.SIGKILL)
+        wait_until(lambda: run.bus_pid != pids[-1])
+    result = run.result(timeout=60)
+    assert run.bus_address == address
+    assert len(set(pids)) == 7
+    assert result.reason == "max_trials"
+    assert {trial.attempts for trial in result.trials} == {1}  # workers noticed nothing
+    assert result.bus.requeued == 0
+    # each report that a worker had an answer to stands once in a rung
+    reports = Counter((trial, step) for trial, _, step, _ in answered(tmp_path))
+    assert set(reports.values()) == {1}
+    for trial in result.trials:
+        entered = [level for level in LEVELS if (trial.id, level) in reports]
+        assert entered == [record.resource for record in trial.rungs]
+    told = ab.Result.from_journal(journal, result.space)
+    assert told.trials == result.trials
+    assert told.rung_table() == result.rung_table()
+    assert not children_of(os.getpid(), "asha_bus.")
+
+
+def test_a_bus_that_dies_without_any_progress_ends_the_run_with_its_error() -> None:
+    run = start(objectives.deaf, {"x": ab.uniform(0, 1)}, max_time=600)  # nobody reports
+    wait_until(lambda: run.status()["states"]["RUNNING"] == 2)
+    killed = []
+    for _ in range(6):
+        wait_until(lambda: run.bus_pid not in killed)
+        killed.append(run.bus_pid)
+        os.kill(run.bus_pid, signal.SIGKILL)
+    with pytest.raises(ab.BusError, match="bus process ended with status -9"):
+        run.result(timeout=30)
+    assert not children_of(os.getpid(), "asha_bus.")
+
+
+def test_a_bus_that_stands_still_for_a_while_loses_nothing(tmp_path: Path) -> None:
+    space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
+    options = ab.BusOptions(lease_s=1.5)  # shorter than the pause
+    run = start(
+        objectives.acknowledged,
+        space,
+        scheduler=ab.ASHA(max_resource=9),
+        max_trials=60,
+        bus=options,
+    )
+    wait_until(lambda: decisions(run) > 3)
+    os.kill(run.bus_pid, signal.SIGSTOP)
+    time.sleep(3)
+    os.kill(run.bus_pid, signal.SIGCONT)
+    result = run.result(timeout=60)
+    assert {trial.attempts for trial in result.trials} == {1}
+    assert result.bus.requeued == 0
+
+
+def test_a_temporary_journal_is_gone_with_the_run() -> None:
+    before = set(Path("/tmp").glob("asha-bus-*"))
+    ab.launch(objectives.square, {"x": ab.grid(1.0, 2.0)}, engine="local", workers=1, monitor=None)
+    assert set(Path("/tmp").glob("asha-bus-*")) <= before
