@@ -43,6 +43,9 @@ def launch(
     name: str | None = ...,
     monitor: str | None = ...,
     bus: BusOptions | None = ...,
+    trial_timeout: float | None = ...,
+    max_failures: int | None = ...,
+    fail_fast: bool = ...,
     block: Literal[True] = ...,
 ) -> Result: ...
 
@@ -65,6 +68,9 @@ def launch(
     name: str | None = ...,
     monitor: str | None = ...,
     bus: BusOptions | None = ...,
+    trial_timeout: float | None = ...,
+    max_failures: int | None = ...,
+    fail_fast: bool = ...,
     block: Literal[False],
 ) -> Run: ...
 
@@ -86,6 +92,9 @@ def launch(
     name: str | None = None,
     monitor: str | None = "progress",
     bus: BusOptions | None = None,
+    trial_timeout: float | None = None,
+    max_failures: int | None = None,
+    fail_fast: bool = False,
     block: bool = True,
 ) -> Result | Run:
     """Tune ``objective`` over ``space`` and return a `Result`.
@@ -110,6 +119,13 @@ def launch(
     ``name``: shown in Spark's UI and used for logging as ``asha_bus.<name>``.
     ``monitor``: ``progress`` (default) for one line on a terminal, None for silence.
     ``bus``: `BusOptions`; None takes Spark's configuration ``spark.ashaBus.<option>``.
+    ``trial_timeout`` (seconds): a trial that runs longer in one attempt, clean-up
+    included, is interrupted and fails; 5 s later its worker's process is replaced. None
+    (default): a trial may take any time.
+    ``max_failures``: the run ends with reason ``failed`` when more trials than this
+    failed or were lost; None (default): never. Whatever it is, a run ends whose first
+    five trials all failed.
+    ``fail_fast``: True ends the run at the first such trial.
     ``block``: False returns a `Run` at once.
 
     Ctrl-C ends the workers and returns what there is; a second one kills them.
@@ -138,6 +154,9 @@ def launch(
         name=name,
         monitor=monitor,
         bus=bus,
+        trial_timeout=trial_timeout,
+        max_failures=max_failures,
+        fail_fast=fail_fast,
     )
     run = _begin(plan, _make_engine(plan, spark))
     return _wait(run) if block else run

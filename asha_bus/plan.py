@@ -66,6 +66,9 @@ def make_plan(
     name: str | None,
     monitor: str | None,
     bus: BusOptions | None,
+    trial_timeout: float | None,
+    max_failures: int | None,
+    fail_fast: bool,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
@@ -89,6 +92,13 @@ def make_plan(
         raise InvalidArgument(
             f"max_time must be a number of seconds above 0 and at most 1e9, got {max_time!r}"
         )
+    if trial_timeout is not None and not is_seconds(trial_timeout):
+        raise InvalidArgument(
+            f"trial_timeout must be a number of seconds above 0 and at most 1e9, or None for no "
+            f"limit, got {trial_timeout!r}"
+        )
+    _whole("max_failures", max_failures, 0)
+    _switch("fail_fast", fail_fast)
     if stop_at is not None:
         stop_at = _target(stop_at)
     if engine not in ("spark", "local"):
@@ -112,6 +122,9 @@ def make_plan(
         limit_reason=limit_reason,
         max_time_s=max_time,
         stop_at=stop_at,
+        trial_timeout_s=trial_timeout,
+        max_failures=max_failures,
+        fail_fast=fail_fast,
     )
     return Plan(
         name=name or f"run-{run[:6]}",
@@ -145,6 +158,11 @@ def _whole(argument: str, value: object, least: int) -> None:
         raise InvalidArgument(
             f"{argument} must be a whole number of at least {least}, got {value!r}"
         )
+
+
+def _switch(argument: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidArgument(f"{argument} must be True or False, got {value!r}")
 
 
 def _target(value: object) -> float:

@@ -291,9 +291,10 @@ class Result:
 
     def __repr__(self) -> str:
         best = self.best
+        why = self.message.partition("\n")[0].rstrip(":")  # a traceback may follow
         lines = [
             f"Result of {self.name}: {len(self.trials)} trials in {self.elapsed_s:.1f} s, "
-            f"ended by {self.reason}{f' ({self.message})' if self.message else ''}",
+            f"ended by {self.reason}{f' ({why})' if why else ''}",
             "  " + ", ".join(f"{count} {state}" for state, count in self.counts.items() if count),
         ]
         if best is None:

@@ -17,6 +17,7 @@ from asha_bus.core.space import Space
 from asha_bus.core.worker import Attempt, Worker, cut
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
+from asha_bus.executor.limit import TimeLimit
 from asha_bus.objective import (
     INSIDE,
     Shape,
@@ -186,6 +187,26 @@ class Runner:
 
     def _call(self, trial: RunningTrial) -> tuple[str, str | None]:
         """Run the user's code; its outcome and, where it failed, the traceback."""
+        limit = self._begin_limit(trial)
+        if limit is None:
+            return self._call_within(trial)
+        try:
+            outcome, error = self._call_within(trial)
+        finally:
+            self._interrupter.limit = None
+            limit.stop_watchdog()
+        return ("failed", limit.failure(error)) if limit.is_over else (outcome, error)
+
+    def _begin_limit(self, trial: RunningTrial) -> TimeLimit | None:
+        seconds = self._worker.trial_timeout_s
+        if seconds is None:
+            return None
+        limit = TimeLimit(trial.id, trial.attempt, seconds, _clock())
+        limit.start_watchdog()
+        self._interrupter.limit = limit
+        return limit
+
+    def _call_within(self, trial: RunningTrial) -> tuple[str, str | None]:
         INSIDE.set()
         self._worker.enter_objective(_clock())
         try:
@@ -194,8 +215,10 @@ class Runner:
                 self._run_shape(trial)
             finally:
                 trial.end()
-        except TrialInterrupted:
-            return "interrupted", None
+        except TrialInterrupted as error:
+            limit = self._interrupter.limit
+            by_limit = limit is not None and limit.is_over
+            return "interrupted", _traceback(error) if by_limit else None
         except BaseException as error:  # SystemExit, too, fails the trial and not the worker
             return "failed", _traceback(error)
         finally:
@@ -238,4 +261,8 @@ def _traceback(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace))
+    except Exception as problem:  # parts of an exception are the user's code, too
+        name = type(problem).__name__
+        return f"{type(error).__name__} (no traceback, since showing it raised {name})"

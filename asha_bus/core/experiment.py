@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Final
 
 from asha_bus.core import messages as m
-from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending
+from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending, too_many_failures
 from asha_bus.core.events import (
     Counters,
     Draw,
@@ -171,6 +171,8 @@ class Experiment:
             self._on_hello(sender, message, now)
         elif isinstance(message, m.Ping):
             self._send(sender, m.Pong(message.seq))
+        elif isinstance(message, m.GiveUp):
+            self._on_give_up(sender, message, now)
         elif isinstance(message, m.Report | m.End | m.Next):
             self._refuse(sender, message.seq, "unknown worker: it must say HELLO first")
 
@@ -203,8 +205,7 @@ class Experiment:
                     return
                 self._gone(sibling, now)
             self.roster.join(sender, hello, now)
-        settings = self.settings
-        self._send(sender, m.Welcome(hello.seq, settings.beat_s, settings.mode, settings.stop_at))
+        self._send(sender, self.settings.welcome(hello.seq))
 
     def _on_next(self, worker: WorkerRecord, message: m.Next, now: float) -> None:
         worker.idle_s = message.idle_s
@@ -277,6 +278,15 @@ class Experiment:
         # one that was thought gone may still run what it had: it is ended, too
         ends = self._ending.stop is not None and worker.believes_in_trial
         self._send(worker.name + BEAT_SUFFIX, self._ending.interrupt if ends else m.Pong(0))
+
+    def _on_give_up(self, sender: str, message: m.GiveUp, now: float) -> None:
+        worker = self.roster.get(sender.removesuffix(BEAT_SUFFIX))
+        trial = None if worker is None else self._held(worker, message.trial, message.attempt)
+        if trial is not None:  # else this is a repeat, or the trial ended meanwhile
+            trial.error = message.error
+            self._finish(trial, TrialState.FAILED, now)
+            self._settle(now)
+        self._send(sender, m.Pong(message.seq))
 
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
         trial = self._held(worker, telemetry.trial, telemetry.attempt)
@@ -426,7 +436,9 @@ class Experiment:
         stop = self._ending.stop
         if stop is None:
             failed, finished = self.table.failed, self.table.finished
-            if finished == self.settings.max_trials:
+            if failed and (enough := too_many_failures(self.settings, self.table)) is not None:
+                self._end(enough, AT_STOP, now)
+            elif finished == self.settings.max_trials:
                 self._end(StopRun(self.settings.limit_reason), AT_STOP, now)
             elif finished == failed >= FIRST_FAILURES:
                 self._end(StopRun("failed", f"the first {failed} trials all failed"), AT_STOP, now)

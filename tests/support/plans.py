@@ -22,6 +22,9 @@ DEFAULTS: dict[str, Any] = {
     "name": None,
     "monitor": "progress",
     "bus": None,
+    "trial_timeout": None,
+    "max_failures": None,
+    "fail_fast": False,
 }
 
 ENDLESS = Space(x=uniform(0, 1))
