@@ -46,6 +46,7 @@ def launch(
     trial_timeout: float | None = ...,
     max_failures: int | None = ...,
     fail_fast: bool = ...,
+    capture_output: bool = ...,
     block: Literal[True] = ...,
 ) -> Result: ...
 
@@ -71,6 +72,7 @@ def launch(
     trial_timeout: float | None = ...,
     max_failures: int | None = ...,
     fail_fast: bool = ...,
+    capture_output: bool = ...,
     block: Literal[False],
 ) -> Run: ...
 
@@ -95,6 +97,7 @@ def launch(
     trial_timeout: float | None = None,
     max_failures: int | None = None,
     fail_fast: bool = False,
+    capture_output: bool = False,
     block: bool = True,
 ) -> Result | Run:
     """Tune ``objective`` over ``space`` and return a `Result`.
@@ -126,6 +129,9 @@ def launch(
     failed or were lost; None (default): never. Whatever it is, a run ends whose first
     five trials all failed.
     ``fail_fast``: True ends the run at the first such trial.
+    ``capture_output``: True keeps what the objective writes to sys.stdout and sys.stderr
+    in its trial's ``log``, beside what it logs; it is written as ever, too. What native
+    code and child processes write is not captured.
     ``block``: False returns a `Run` at once.
 
     Ctrl-C ends the workers and returns what there is; a second one kills them.
@@ -157,6 +163,7 @@ def launch(
         trial_timeout=trial_timeout,
         max_failures=max_failures,
         fail_fast=fail_fast,
+        capture_output=capture_output,
     )
     run = _begin(plan, _make_engine(plan, spark))
     return _wait(run) if block else run
@@ -202,7 +209,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         monitor = Silent() if plan.monitor is None else Progress(plan.name, total)
         run.attach(address.endpoint, supervisor, engine, monitor)
         hooks = Hooks(run.seat_empty, run.fail, monitor.write)
-        engine.start(Job(address, plan.objective, plan.space), workers, hooks)
+        engine.start(Job(address, plan.objective, plan.space, plan.capture_output), workers, hooks)
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()
         raise

@@ -34,6 +34,7 @@ class Plan:
     engine: str
     workers: int | None
     monitor: str | None
+    capture_output: bool
 
     def draw(self, first: int, count: int) -> list[tuple[float, ...]]:
         """The points of ``count`` trials from number ``first`` on."""
@@ -69,6 +70,7 @@ def make_plan(
     trial_timeout: float | None,
     max_failures: int | None,
     fail_fast: bool,
+    capture_output: bool,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
@@ -99,6 +101,7 @@ def make_plan(
         )
     _whole("max_failures", max_failures, 0)
     _switch("fail_fast", fail_fast)
+    _switch("capture_output", capture_output)
     if stop_at is not None:
         stop_at = _target(stop_at)
     if engine not in ("spark", "local"):
@@ -136,6 +139,7 @@ def make_plan(
         engine=engine,
         workers=workers,
         monitor=monitor,
+        capture_output=capture_output,
     )
 
 

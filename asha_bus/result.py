@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import math
 from collections import Counter
@@ -45,10 +46,13 @@ class TrialRecord:
     bracket: int
     seed: int
     rungs: tuple[RungRecord, ...]
+    #: What it logged, warnings about it and, with ``capture_output``, what it printed:
+    #: 32,768 characters at most, of its beginning and its end.
+    log: str = dataclasses.field(default="", repr=False)
 
     @classmethod
-    def from_row(cls, row: Sequence[Any], space: Space) -> TrialRecord:
-        """The record of a trial as the bus sends it."""
+    def from_row(cls, row: Sequence[Any], space: Space, log: str = "") -> TrialRecord:
+        """The record of a trial as the bus sends it, with its ``log``."""
         (
             number,
             point,
@@ -82,6 +86,7 @@ class TrialRecord:
             bracket=bracket,
             seed=seed,
             rungs=tuple(RungRecord(*record) for record in rungs),
+            log=log,
         )
 
 

@@ -153,7 +153,7 @@ def _one_of(*words: str) -> Check:
 _mode = _one_of("min", "max")
 _verdict = _one_of("stopped", "completed", "fenced", "ended")
 _outcome = _one_of("completed", "failed", "interrupted")
-_level = _one_of("info", "warning")
+_level = _one_of("info", "output", "warning")
 
 
 def _report(fields: tuple[Any, ...]) -> bool:

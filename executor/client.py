@@ -18,6 +18,7 @@ from asha_bus.core.latency import Latencies
 from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker, cut
 from asha_bus.executor.interrupt import Interrupter, end_process
 from asha_bus.executor.limit import TimeLimit
+from asha_bus.executor.output import Outbox
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -100,6 +101,7 @@ class Client:
     def __init__(self, address: BusAddress, worker: Worker, name: str) -> None:
         self.worker = worker
         self.latencies = Latencies()
+        self.outbox = Outbox()
         self._address = address
         self._name = name
         self._pid = os.getpid()
@@ -189,9 +191,10 @@ class Client:
 class Heartbeat:
     """A thread that keeps the lease, and hears of the run's end at any time.
 
-    It drives ``interrupter``. ``is_orphan`` says whether whoever started this
-    worker is gone; then, and when the bus was silent for ``bus_timeout_s``, the
-    objective is interrupted as at the end of a run.
+    It drives ``interrupter``, and sends what waits in the outbox of ``client``.
+    ``is_orphan`` says whether whoever started this worker is gone; then, and when the
+    bus was silent for ``bus_timeout_s``, the objective is interrupted as at the end of
+    a run.
     """
 
     def __init__(
@@ -232,6 +235,8 @@ class Heartbeat:
                     due = now + self._client.worker.beat_s
                 if socket.poll(_WATCH_MS):
                     self._take(socket.recv())
+                for log in self._client.outbox.take(time.monotonic()):
+                    send_or_drop(socket, log)
                 self._watch()
                 limit = self._interrupter.limit
                 if limit is not None and limit.is_ignored(time.monotonic()):
@@ -248,6 +253,8 @@ class Heartbeat:
 
     def _give_up(self, socket: zmq.Socket[bytes], limit: TimeLimit) -> None:
         """The objective does not end: have the trial failed, and end this process."""
+        for log in self._client.outbox.take():
+            send_or_drop(socket, log)
         self._last_seq += 1
         error = cut(limit.failure_of(self._interrupter.thread))
         message = m.GiveUp(self._last_seq, limit.trial, limit.attempt, error)

@@ -34,7 +34,10 @@ class TimeLimit:
         self.is_over = False
 
     def start_watchdog(self) -> None:
-        """From now on the process ends some time after the limit, whatever happens in it."""
+        """From now on the process ends some time after the limit, whatever happens in it.
+
+        There is one such timer in a process: an objective that sets it anew takes over.
+        """
         patience_s = self._seconds + GRACE_S + _WATCHDOG_S
         faulthandler.dump_traceback_later(patience_s, file=_STDERR_FD, exit=True)
 

@@ -83,6 +83,9 @@ class Experiment:
             m.Log: self._on_log,
             m.Leave: self._on_leave,
         }
+        #: The same for what comes from their heartbeat sockets.
+        self._on_beside: dict[type, Callable[..., None]]
+        self._on_beside = {m.Beat: self._on_beat, m.Log: self._on_log, m.GiveUp: self._on_give_up}
 
     # --- what the caller drives ----------------------------------------------
 
@@ -163,16 +166,14 @@ class Experiment:
 
     def _receive_outside(self, sender: str, message: Any, now: float) -> None:
         """What needs no worker on the roster, or comes from none."""
-        if isinstance(message, m.Beat):
+        if (handler := self._on_beside.get(type(message))) is not None:
             worker = self.roster.get(sender.removesuffix(BEAT_SUFFIX))
             if worker is not None:
-                self._on_beat(worker, message, now)
+                handler(worker, message, now)
         elif isinstance(message, m.Hello):
             self._on_hello(sender, message, now)
         elif isinstance(message, m.Ping):
             self._send(sender, m.Pong(message.seq))
-        elif isinstance(message, m.GiveUp):
-            self._on_give_up(sender, message, now)
         elif isinstance(message, m.Report | m.End | m.Next):
             self._refuse(sender, message.seq, "unknown worker: it must say HELLO first")
 
@@ -279,14 +280,13 @@ class Experiment:
         ends = self._ending.stop is not None and worker.believes_in_trial
         self._send(worker.name + BEAT_SUFFIX, self._ending.interrupt if ends else m.Pong(0))
 
-    def _on_give_up(self, sender: str, message: m.GiveUp, now: float) -> None:
-        worker = self.roster.get(sender.removesuffix(BEAT_SUFFIX))
-        trial = None if worker is None else self._held(worker, message.trial, message.attempt)
+    def _on_give_up(self, worker: WorkerRecord, message: m.GiveUp, now: float) -> None:
+        trial = self._held(worker, message.trial, message.attempt)
         if trial is not None:  # else this is a repeat, or the trial ended meanwhile
             trial.error = message.error
             self._finish(trial, TrialState.FAILED, now)
             self._settle(now)
-        self._send(sender, m.Pong(message.seq))
+        self._send(worker.name + BEAT_SUFFIX, m.Pong(message.seq))
 
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
         trial = self._held(worker, telemetry.trial, telemetry.attempt)
@@ -297,7 +297,9 @@ class Experiment:
                 self.table.note(trial, resource, metric, telemetry.best_metric)
 
     def _on_log(self, worker: WorkerRecord, log: m.Log, now: float) -> None:
-        self.logs.append((log.trial, log.level, log.text))
+        self.table.log(log)
+        if log.level != "output":  # what it printed is seen where it was printed
+            self.logs.append((log.trial, log.level, log.text))
 
     def _on_leave(self, worker: WorkerRecord, leave: m.Leave, now: float) -> None:
         worker.latency = leave.latency

@@ -121,7 +121,10 @@ class Telemetry(NamedTuple):
 
 
 class Log(NamedTuple):
-    """A line that an objective logged (``info``), or a ``warning`` about it."""
+    """What an objective logged (``info``) or printed (``output``), or a ``warning`` about it.
+
+    From either socket.
+    """
 
     trial: int
     attempt: int

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from asha_bus.core.errors import LocalProtocolError
+from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Extras, Point
 
 
@@ -79,6 +80,8 @@ class Trial:
     rungs: list[RungRecord] = field(default_factory=list)
     start_time: float | None = None
     end_time: float | None = None
+    #: None: it said nothing.
+    log: TrialLog | None = field(default=None, repr=False, compare=False)
 
     def move(self, state: TrialState) -> None:
         """Go to ``state``; `LocalProtocolError` where the table has no such step."""

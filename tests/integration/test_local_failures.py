@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -113,47 +110,3 @@ def test_fail_fast_shows_the_first_traceback() -> None:
     assert [S.COMPLETED, S.FAILED] == [trial.state for trial in result.trials]
     assert "fail_fast=True" in repr(result).splitlines()[0]
     assert "Traceback" not in repr(result)
-
-
-# --- output ------------------------------------------------------------------
-
-PROGRAM = """
-    import re
-    import sys
-    from pathlib import Path
-
-    import asha_bus as ab
-    from support import objectives
-
-    def peak():
-        return int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1])
-
-    if __name__ == "__main__":
-        before = peak()
-        result = ab.launch(
-            objectives.prints_without_end, {"x": ab.uniform(0, 1)}, engine="local", workers=2,
-            max_trials=2, monitor=None,
-        )
-        states = [str(trial.state) for trial in result.trials]
-        print(*states, (peak() - before) // 1024, file=sys.stderr)
-"""
-
-
-def test_endless_output_neither_fills_memory_nor_blocks_the_run(tmp_path: Path) -> None:
-    program = tmp_path / "program.py"
-    program.write_text(textwrap.dedent(PROGRAM))
-    with (tmp_path / "out").open("wb") as out:
-        done = subprocess.run(
-            [sys.executable, str(program)],
-            stdout=out,
-            stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-            text=True,
-            timeout=100,
-            check=True,
-        )
-    first, second, grown_mb = done.stderr.split()
-    assert ("COMPLETED", "COMPLETED") == (first, second)
-    printed_mb = (tmp_path / "out").stat().st_size >> 20
-    assert printed_mb > 5
-    assert int(grown_mb) < 60

@@ -62,7 +62,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         numbers | st.none(),
         st.lists(st.tuples(resources, numbers), max_size=20).map(tuple),
     ),
-    m.Log: st.builds(m.Log, counts, seqs, st.sampled_from(["info", "warning"]), texts),
+    m.Log: st.builds(m.Log, counts, seqs, st.sampled_from(["info", "output", "warning"]), texts),
     m.Beat: st.builds(m.Beat, latencies),
     m.Leave: st.builds(m.Leave, latencies),
     m.Welcome: st.builds(

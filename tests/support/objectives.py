@@ -214,11 +214,44 @@ def holds_the_lock(trial: ab.Trial) -> None:
 
 
 def prints_without_end(x: float) -> float:
-    """Prints as much as it can: for a second whole lines, then one that never ends."""
+    """Prints as much as it can: for a second whole lines, then one that never ends.
+
+    Its metric is the number of characters.
+    """
+    said = 0
     ends = time.monotonic() + 1
     while time.monotonic() < ends:
-        print("a line of some length, as a loop may print it", x)
+        said += sys.stdout.write("a line of some length, as a loop may print it\n")
     ends += 1
     while time.monotonic() < ends:
-        sys.stderr.write("\rstep of some length, as a progress bar may print it" * 100)
-    return x
+        said += sys.stderr.write("\rstep of some length, as a progress bar may print it" * 100)
+    return said
+
+
+def logs_without_end(trial: ab.Trial) -> None:
+    """Logs for two seconds as much as it can; its metric is the number of characters."""
+    said = 0
+    ends = time.monotonic() + 2
+    while time.monotonic() < ends:
+        trial.log("a line of some length, as a loop may log it")
+        said += 43
+    trial.report(said)
+
+
+def talks(trial: ab.Trial) -> None:
+    """Says something in every way."""
+    print("printed", trial.id)
+    trial.log(f"logged {trial.id}")
+    print("printed", trial.id, "to stderr", file=sys.stderr)
+    trial.report(trial.params["x"])
+
+
+def dies_talking(trial: ab.Trial) -> None:
+    """Kills its own worker in the first attempt at trial 1, a while after it said something."""
+    if trial.id == 1:
+        print("last words")
+        if trial.attempt == 1:
+            time.sleep(2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        print("not yet")
+    trial.report(trial.params["x"])

@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = {
     "trial_timeout": None,
     "max_failures": None,
     "fail_fast": False,
+    "capture_output": False,
 }
 
 ENDLESS = Space(x=uniform(0, 1))

@@ -181,6 +181,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(max_failures=True), "max_failures must be a whole number .* got True"),
     (lambda: plan_for(fail_fast=1), "fail_fast must be True or False, got 1"),
     (lambda: plan_for(fail_fast="no"), "fail_fast must be True or False, got 'no'"),
+    (lambda: plan_for(capture_output=1), "capture_output must be True or False, got 1"),
     (lambda: plan_for(stop_at="low"), "stop_at must be a number, got 'low'"),
     (lambda: plan_for(stop_at=True), "stop_at must be a number, got True"),
     (lambda: plan_for(stop_at=math.nan), "stop_at must be finite, got nan"),
