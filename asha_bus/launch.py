@@ -50,6 +50,10 @@ def launch(
     journal: str | os.PathLike[str] | None = ...,
     resume: bool = ...,
     retry_failed: bool = ...,
+    trial_timeout: float | None = ...,
+    max_failures: int | None = ...,
+    fail_fast: bool = ...,
+    capture_output: bool = ...,
     block: Literal[True] = ...,
 ) -> Result: ...
 
@@ -75,6 +79,10 @@ def launch(
     journal: str | os.PathLike[str] | None = ...,
     resume: bool = ...,
     retry_failed: bool = ...,
+    trial_timeout: float | None = ...,
+    max_failures: int | None = ...,
+    fail_fast: bool = ...,
+    capture_output: bool = ...,
     block: Literal[False],
 ) -> Run: ...
 
@@ -99,6 +107,10 @@ def launch(
     journal: str | os.PathLike[str] | None = None,
     resume: bool = False,
     retry_failed: bool = False,
+    trial_timeout: float | None = None,
+    max_failures: int | None = None,
+    fail_fast: bool = False,
+    capture_output: bool = False,
     block: bool = True,
 ) -> Result | Run:
     """Tune ``objective`` over ``space`` and return a `Result`.
@@ -131,6 +143,16 @@ def launch(
     the total, and time between two launches does not count in ``max_time``. Where
     there is no such file yet, the run begins.
     ``retry_failed``: of a resumed run, run failed and lost trials again, too.
+    ``trial_timeout`` (seconds): a trial that runs longer in one attempt, clean-up
+    included, is interrupted and fails; 5 s later its worker's process is replaced. None
+    (default): a trial may take any time.
+    ``max_failures``: the run ends with reason ``failed`` when more trials than this
+    failed or were lost; None (default): never. Whatever it is, a run ends whose first
+    five trials all failed.
+    ``fail_fast``: True ends the run at the first such trial.
+    ``capture_output``: True keeps what the objective writes to sys.stdout and sys.stderr
+    in its trial's ``log``, beside what it logs; it is written as ever, too. What native
+    code and child processes write is not captured.
     ``block``: False returns a `Run` at once.
 
     Ctrl-C ends the workers and returns what there is; a second one kills them.
@@ -162,6 +184,10 @@ def launch(
         journal=journal,
         resume=resume,
         retry_failed=retry_failed,
+        trial_timeout=trial_timeout,
+        max_failures=max_failures,
+        fail_fast=fail_fast,
+        capture_output=capture_output,
     )
     run = _begin(plan, _make_engine(plan, spark))
     return _wait(run) if block else run
@@ -212,7 +238,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         monitor = Silent() if plan.monitor is None else Progress(plan.name, total)
         run.attach(address.endpoint, supervisor, engine, monitor)
         hooks = Hooks(run.seat_empty, run.fail, monitor.write)
-        engine.start(Job(address, plan.objective, plan.space), workers, hooks)
+        engine.start(Job(address, plan.objective, plan.space, plan.capture_output), workers, hooks)
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()
         raise

@@ -65,7 +65,7 @@ class Trial(ABC):
 
     @abstractmethod
     def log(self, text: str) -> None:
-        """Send a line to the driver, where it is logged under the run's name."""
+        """Send a line to the driver: to the run's logger, and to the trial's ``log``."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[int]:

@@ -68,6 +68,8 @@ class Plan:
         settings = replace(self.settings, run=old.run, seed=old.seed)
         return replace(self, name=header.name, settings=settings)
 
+    capture_output: bool
+
     def draw(self, first: int, count: int) -> list[tuple[float, ...]]:
         """The points of ``count`` trials from number ``first`` on."""
         seed = self.settings.seed
@@ -103,6 +105,10 @@ def make_plan(
     journal: str | os.PathLike[str] | None,
     resume: bool,
     retry_failed: bool,
+    trial_timeout: float | None,
+    max_failures: int | None,
+    fail_fast: bool,
+    capture_output: bool,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
@@ -126,6 +132,14 @@ def make_plan(
         raise InvalidArgument(
             f"max_time must be a number of seconds above 0 and at most 1e9, got {max_time!r}"
         )
+    if trial_timeout is not None and not is_seconds(trial_timeout):
+        raise InvalidArgument(
+            f"trial_timeout must be a number of seconds above 0 and at most 1e9, or None for no "
+            f"limit, got {trial_timeout!r}"
+        )
+    _whole("max_failures", max_failures, 0)
+    _switch("fail_fast", fail_fast)
+    _switch("capture_output", capture_output)
     if stop_at is not None:
         stop_at = _target(stop_at)
     if engine not in ("spark", "local"):
@@ -159,6 +173,9 @@ def make_plan(
         max_time_s=max_time,
         stop_at=stop_at,
         epoch=time.time(),
+        trial_timeout_s=trial_timeout,
+        max_failures=max_failures,
+        fail_fast=fail_fast,
     )
     return Plan(
         name=name or f"run-{run[:6]}",
@@ -174,6 +191,7 @@ def make_plan(
         resume=resume,
         retry_failed=retry_failed,
         seed_given=seed is not None,
+        capture_output=capture_output,
     )
 
 
@@ -201,6 +219,11 @@ def _whole(argument: str, value: object, least: int) -> None:
         raise InvalidArgument(
             f"{argument} must be a whole number of at least {least}, got {value!r}"
         )
+
+
+def _switch(argument: str, value: object) -> None:
+    if not isinstance(value, bool):
+        raise InvalidArgument(f"{argument} must be True or False, got {value!r}")
 
 
 def _target(value: object) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import math
 import os
@@ -51,10 +52,13 @@ class TrialRecord:
     bracket: int
     seed: int
     rungs: tuple[RungRecord, ...]
+    #: What it logged, warnings about it and, with ``capture_output``, what it printed:
+    #: 32,768 characters at most, of its beginning and its end.
+    log: str = dataclasses.field(default="", repr=False)
 
     @classmethod
-    def from_row(cls, row: Sequence[Any], space: Space) -> TrialRecord:
-        """The record of a trial as the bus sends it."""
+    def from_row(cls, row: Sequence[Any], space: Space, log: str = "") -> TrialRecord:
+        """The record of a trial as the bus sends it, with its ``log``."""
         (
             number,
             point,
@@ -88,6 +92,7 @@ class TrialRecord:
             bracket=bracket,
             seed=seed,
             rungs=tuple(RungRecord(*record) for record in rungs),
+            log=log,
         )
 
 
@@ -354,9 +359,10 @@ class Result:
 
     def __repr__(self) -> str:
         best = self.best
+        why = self.message.partition("\n")[0].rstrip(":")  # a traceback may follow
         lines = [
             f"Result of {self.name}: {len(self.trials)} trials in {self.elapsed_s:.1f} s, "
-            f"ended by {self.reason}{f' ({self.message})' if self.message else ''}",
+            f"ended by {self.reason}{f' ({why})' if why else ''}",
             "  " + ", ".join(f"{count} {state}" for state, count in self.counts.items() if count),
         ]
         if best is None:

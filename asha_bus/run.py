@@ -214,6 +214,9 @@ class Run:
         rows: list[Any] = []
         while len(rows) < status["trials"]:
             rows += self._supervisor.call("rows", len(rows))
+        logs: dict[int, str] = {}
+        while more := self._supervisor.call("logs", max(logs, default=-1) + 1):
+            logs.update(more)
         space = self._plan.space
         reason, message = self._ending
         result = Result(
@@ -221,7 +224,7 @@ class Run:
             mode=self._plan.settings.mode,
             seed=self.seed,
             space=space,
-            trials=[TrialRecord.from_row(row, space) for row in rows],
+            trials=[TrialRecord.from_row(row, space, logs.get(row[0], "")) for row in rows],
             reason=reason,
             message=message,
             elapsed_s=status["elapsed_s"],

@@ -153,7 +153,7 @@ def _one_of(*words: str) -> Check:
 _mode = _one_of("min", "max")
 _verdict = _one_of("stopped", "completed", "fenced", "ended")
 _outcome = _one_of("completed", "failed", "interrupted")
-_level = _one_of("info", "warning")
+_level = _one_of("info", "output", "warning")
 
 
 def _report(fields: tuple[Any, ...]) -> bool:
@@ -206,11 +206,12 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
         ),
     ),
     (5, m.Ping, (_seq,)),
+    (6, m.GiveUp, (_seq, _count, _seq, _text)),
     (16, m.Telemetry, (_count, _seq, _number_or_nil, _reports)),
     (17, m.Log, (_count, _seq, _level, _text)),
     (18, m.Beat, (_latency,)),
     (19, m.Leave, (_latency,)),
-    (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil)),
+    (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil, _resource_or_nil)),
     (66, m.Assign, (_seq, _assignment)),
     (67, m.Continue, (_seq, _resource_or_nil)),
     (68, m.Stop, (_seq, _verdict, _assignment_or_nil)),

@@ -21,6 +21,8 @@ logger = logging.getLogger("asha_bus")
 
 #: So many last lines of a worker's output are shown when it cannot start.
 _OUTPUT_LINES = 30
+#: A longer line is shown in pieces: it may never end.
+_LINE_BYTES = 1 << 16
 #: A worker that ignores the end of the run gets SIGTERM, and SIGKILL after this time.
 _TERMINATE_S = 1.0
 #: After a worker's end, its last output is waited for so long.
@@ -135,7 +137,7 @@ class LocalEngine(Engine):
 
     def _forward(self, stdout: IO[bytes], last: collections.deque[str]) -> None:
         with stdout:
-            for line in stdout:
+            for line in iter(lambda: stdout.readline(_LINE_BYTES), b""):
                 text = line.decode(errors="replace").rstrip("\n")
                 last.append(text)
                 self._hooks.write(text)

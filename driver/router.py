@@ -6,6 +6,7 @@ import logging
 import os
 import time
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 import zmq
@@ -37,8 +38,9 @@ logger = logging.getLogger("asha_bus.bus")
 _TURN_S = 1.0
 #: A turn that took this much longer means that the process did not run.
 _STALL_S = 0.5
-#: Trials per answer to ``rows``.
+#: Trials per answer to ``rows``, and to ``logs``.
 _ROWS = 500
+_LOGS = 50
 
 # plain numbers and single frames: zmq's flags and its multipart calls take several
 # times as long as the sockets themselves
@@ -260,3 +262,9 @@ class Router:
     def _obey_rows(self, first: int) -> list[tuple[Any, ...]]:
         """Some trials from number ``first`` on; fewer than all of them."""
         return [trial.to_row() for trial in self._experiment.table.trials[first : first + _ROWS]]
+
+    def _obey_logs(self, first: int) -> list[tuple[int, str]]:
+        """Some trials from number ``first`` on that said something, and what it was."""
+        trials = self._experiment.table.trials
+        said = ((trial.id, str(trial.log)) for trial in islice(trials, first, None) if trial.log)
+        return list(islice(said, _LOGS))

@@ -15,8 +15,10 @@ from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.errors import AshaBusError, BusError, RemoteProtocolError
 from asha_bus.core.latency import Latencies
-from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker
-from asha_bus.executor.interrupt import Interrupter
+from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker, cut
+from asha_bus.executor.interrupt import Interrupter, end_process
+from asha_bus.executor.limit import TimeLimit
+from asha_bus.executor.output import Outbox
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -25,6 +27,9 @@ _LINGER_MS = 200
 
 #: The heartbeat thread looks at the clock so often; what the bus sends wakes it at once.
 _WATCH_MS = 100
+
+#: A worker that ends says so, and waits at most so long for the bus to know.
+_LAST_WORD_S = 2.0
 
 #: What a worker does whose driver is gone: seconds to the interrupt and to its end.
 ORPHANED = m.Interrupt(0.0, 5.0)
@@ -69,7 +74,7 @@ def ping(address: BusAddress, identity: str, timeout_s: float) -> bool:
         return wire.decode_to_worker(socket.recv()) == m.Pong(1)
 
 
-def send_or_drop(socket: zmq.Socket[bytes], message: m.OneWay) -> None:
+def send_or_drop(socket: zmq.Socket[bytes], message: m.FromWorker) -> None:
     """Send a message that may be lost, without ever blocking."""
     try:
         socket.send(wire.encode(message), zmq.NOBLOCK)
@@ -96,6 +101,7 @@ class Client:
     def __init__(self, address: BusAddress, worker: Worker, name: str) -> None:
         self.worker = worker
         self.latencies = Latencies()
+        self.outbox = Outbox()
         self._address = address
         self._name = name
         self._pid = os.getpid()
@@ -185,9 +191,10 @@ class Client:
 class Heartbeat:
     """A thread that keeps the lease, and hears of the run's end at any time.
 
-    It drives ``interrupter``. ``is_orphan`` says whether whoever started this
-    worker is gone; then, and when the bus was silent for ``bus_timeout_s``, the
-    objective is interrupted as at the end of a run.
+    It drives ``interrupter``, and sends what waits in the outbox of ``client``.
+    ``is_orphan`` says whether whoever started this worker is gone; then, and when the
+    bus was silent for ``bus_timeout_s``, the objective is interrupted as at the end of
+    a run.
     """
 
     def __init__(
@@ -203,6 +210,7 @@ class Heartbeat:
         self._interrupter = interrupter
         self._name = name
         self._is_orphan = is_orphan
+        self._last_seq = 0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="asha-bus-heartbeat", daemon=True)
 
@@ -227,15 +235,44 @@ class Heartbeat:
                     due = now + self._client.worker.beat_s
                 if socket.poll(_WATCH_MS):
                     self._take(socket.recv())
+                for log in self._client.outbox.take(time.monotonic()):
+                    send_or_drop(socket, log)
                 self._watch()
+                limit = self._interrupter.limit
+                if limit is not None and limit.is_ignored(time.monotonic()):
+                    self._give_up(socket, limit)
 
-    def _take(self, body: bytes) -> None:
+    def _take(self, body: bytes) -> m.ToWorker | None:
         message = decode_or_drop(body)
         if message is not None:
             now = time.monotonic()
             self._client.heard(now)
             if isinstance(message, m.Interrupt):
                 self._end(message, now)
+        return message
+
+    def _give_up(self, socket: zmq.Socket[bytes], limit: TimeLimit) -> None:
+        """The objective does not end: have the trial failed, and end this process."""
+        for log in self._client.outbox.take():
+            send_or_drop(socket, log)
+        self._last_seq += 1
+        error = cut(limit.failure_of(self._interrupter.thread))
+        message = m.GiveUp(self._last_seq, limit.trial, limit.attempt, error)
+        deadline = time.monotonic() + _LAST_WORD_S
+        while time.monotonic() < deadline and not self._is_heard(socket, message):
+            pass  # again, since it may have been lost
+        if self._interrupter.limit is limit:  # else it has ended after all
+            end_process(f"trial {limit.trial} did not end at its trial_timeout")
+
+    def _is_heard(self, socket: zmq.Socket[bytes], message: m.GiveUp) -> bool:
+        """Send ``message``; whether it was answered before it is time to send it again."""
+        send_or_drop(socket, message)
+        again = time.monotonic() + RETRY_FIRST_S
+        while (left_s := again - time.monotonic()) > 0:
+            answered = socket.poll(int(left_s * 1000) + 1)
+            if answered and self._take(socket.recv()) == m.Pong(message.seq):
+                return True
+        return False
 
     def _watch(self) -> None:
         now = time.monotonic()

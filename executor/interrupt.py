@@ -2,7 +2,8 @@
 
 First the worker's next report becomes a question to the bus, whose answer is to
 stop. If none comes, the objective's thread gets an exception, so that its
-``finally`` runs; if that does not help, the process ends.
+``finally`` runs; if that does not help, the process ends. A trial that runs longer
+than its limit gets the exception at once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from asha_bus.core.messages import Interrupt
+from asha_bus.executor.limit import TimeLimit
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -24,11 +26,18 @@ EXIT_STATUS = 70
 
 
 class TrialInterrupted(BaseException):
-    """Raised inside an objective when the run has ended and it did not report.
+    """Raised inside an objective whose time is over, or when the run has ended.
 
     It is no `Exception`, so that an ``except Exception`` of the objective does not
     catch it.
     """
+
+
+def end_process(why: str) -> None:
+    """End this worker's process, now and without any clean-up."""
+    logger.warning("%s: this worker's process ends", why)
+    logging.shutdown()
+    os._exit(EXIT_STATUS)
 
 
 class Interrupter:
@@ -41,7 +50,11 @@ class Interrupter:
 
     def __init__(self) -> None:
         self.armed = False
-        self._thread = threading.get_ident()
+        #: That of the attempt that runs now; None: there is none, or it has no limit.
+        self.limit: TimeLimit | None = None
+        #: Whose interrupt is under way; None: that of the run's end.
+        self._aimed_at: TimeLimit | None = None
+        self.thread = threading.get_ident()
         self._by_signal = threading.current_thread() is threading.main_thread()
         self._previous: Any = None
         self._interrupt_at = self._exit_at = float("inf")
@@ -74,19 +87,34 @@ class Interrupter:
     def tick(self, now: float) -> None:
         """Do what is due; called by another thread every now and then."""
         if now >= self._exit_at:
-            logger.warning("the objective did not end in time: this worker's process ends")
-            logging.shutdown()
-            os._exit(EXIT_STATUS)
-        if now >= self._interrupt_at and self.armed:
-            if self._by_signal:
-                signal.pthread_kill(self._thread, signal.SIGINT)
-            else:
-                self.armed = False
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                    ctypes.c_ulong(self._thread), ctypes.py_object(TrialInterrupted)
-                )
+            end_process("the objective did not end in time")
+        limit = self.limit
+        if self.armed and now >= self._interrupt_at:
+            self._interrupt(None)
+        elif self.armed and limit is not None and limit.wants_interrupt(now):
+            self._interrupt(limit)
+
+    def _interrupt(self, limit: TimeLimit | None) -> None:
+        if self._by_signal:
+            self._aimed_at = limit
+            signal.pthread_kill(self.thread, signal.SIGINT)
+            return
+        self.armed = False
+        if limit is not None:
+            limit.is_over = True
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(
+            ctypes.c_ulong(self.thread), ctypes.py_object(TrialInterrupted)
+        )
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        limit, self._aimed_at = self._aimed_at, None
+        if limit is not None and limit is not self.limit:
+            return  # it was for the trial before
         if self.armed:
             self.armed = False
-            raise TrialInterrupted("the run has ended")
+            if limit is None:
+                raise TrialInterrupted("the run has ended")
+            limit.is_over = True
+            raise TrialInterrupted("trial_timeout is over")
+        if limit is not None:
+            limit.missed()

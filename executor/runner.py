@@ -17,6 +17,8 @@ from asha_bus.core.space import Space
 from asha_bus.core.worker import Attempt, Worker, cut
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
+from asha_bus.executor.limit import TimeLimit
+from asha_bus.executor.output import Recorder
 from asha_bus.objective import (
     INSIDE,
     Shape,
@@ -114,9 +116,20 @@ class RunningTrial(Trial):
         return self._attempt.stopped is None
 
     def log(self, text: str) -> None:
+        self._client.check_process()
         with self._lock:
             if not self._is_over:
-                self._client.tell(m.Log(self.id, self.attempt, "info", cut(str(text))))
+                outbox = self._client.outbox
+                outbox.put(m.Log(self.id, self.attempt, "info", cut(str(text))))
+                for log in outbox.take(_clock()):
+                    self._client.tell(log)
+
+    def warn(self, text: str) -> None:
+        """Tell what is wrong, and before it what is still to be told."""
+        outbox = self._client.outbox
+        outbox.put(m.Log(self.id, self.attempt, "warning", cut(text)))
+        for log in outbox.take():
+            self._client.tell(log)
 
     def __iter__(self) -> Iterator[int]:
         for step in count():
@@ -137,8 +150,7 @@ class RunningTrial(Trial):
     def _warn_repeat(self, resource: float) -> None:
         if not self._attempt.warned:
             self._attempt.warned = True
-            text = f"resource {resource!r} was reported again: the first report counts"
-            self._client.tell(m.Log(self.id, self.attempt, "warning", text))
+            self.warn(f"resource {resource!r} was reported again: the first report counts")
 
 
 class Runner:
@@ -150,8 +162,10 @@ class Runner:
         interrupter: Interrupter,
         objective: Callable[..., Any],
         space: Space,
+        recorder: Recorder | None = None,
     ) -> None:
         self._client = client
+        self._recorder = recorder
         self._worker: Worker = client.worker
         self._interrupter = interrupter
         self._objective = objective
@@ -174,10 +188,11 @@ class Runner:
         self._client.check_process()
         if trial.bus_error is not None:
             raise trial.bus_error
+        for log in self._client.outbox.take():
+            self._client.tell(log)
         if attempt.stopped is not None:
             if error is not None:  # its verdict stands; what went wrong since is said
-                text = f"an error while the stopped trial ended:\n{error}"
-                self._client.tell(m.Log(trial.id, trial.attempt, "warning", cut(text)))
+                trial.warn(f"an error while the stopped trial ended:\n{error}")
             self._worker.abandon()
             return
         if outcome == "completed" and attempt.metric is None:
@@ -186,21 +201,47 @@ class Runner:
 
     def _call(self, trial: RunningTrial) -> tuple[str, str | None]:
         """Run the user's code; its outcome and, where it failed, the traceback."""
+        limit = self._begin_limit(trial)
+        if limit is None:
+            return self._call_within(trial)
+        try:
+            outcome, error = self._call_within(trial)
+        finally:
+            self._interrupter.limit = None
+            limit.stop_watchdog()
+        return ("failed", limit.failure(error)) if limit.is_over else (outcome, error)
+
+    def _begin_limit(self, trial: RunningTrial) -> TimeLimit | None:
+        seconds = self._worker.trial_timeout_s
+        if seconds is None:
+            return None
+        limit = TimeLimit(trial.id, trial.attempt, seconds, _clock())
+        limit.start_watchdog()
+        self._interrupter.limit = limit
+        return limit
+
+    def _call_within(self, trial: RunningTrial) -> tuple[str, str | None]:
         INSIDE.set()
         self._worker.enter_objective(_clock())
         try:
             try:  # two levels: an interrupt between the last two lines is caught as well
+                if self._recorder is not None:
+                    self._recorder.begin(trial.id, trial.attempt)
                 self._interrupter.armed = True
                 self._run_shape(trial)
             finally:
                 trial.end()
-        except TrialInterrupted:
-            return "interrupted", None
+        except TrialInterrupted as error:
+            limit = self._interrupter.limit
+            by_limit = limit is not None and limit.is_over
+            return "interrupted", _traceback(error) if by_limit else None
         except BaseException as error:  # SystemExit, too, fails the trial and not the worker
             return "failed", _traceback(error)
         finally:
             self._worker.leave_objective(_clock())
             INSIDE.clear()
+            if self._recorder is not None:
+                self._recorder.end()
         return "completed", None
 
     def _run_shape(self, trial: RunningTrial) -> None:
@@ -238,4 +279,8 @@ def _traceback(error: BaseException) -> str:
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next
-    return "".join(traceback.format_exception(type(error), error, trace))
+    try:
+        return "".join(traceback.format_exception(type(error), error, trace))
+    except Exception as problem:  # parts of an exception are the user's code, too
+        name = type(problem).__name__
+        return f"{type(error).__name__} (no traceback, since showing it raised {name})"

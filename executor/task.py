@@ -13,6 +13,7 @@ from asha_bus.core.space import Space
 from asha_bus.core.worker import Worker
 from asha_bus.executor.client import BusAddress, Client, Heartbeat
 from asha_bus.executor.interrupt import Interrupter
+from asha_bus.executor.output import Recorder
 from asha_bus.executor.runner import Runner
 
 
@@ -23,11 +24,16 @@ class Job:
     address: BusAddress
     objective: Callable[..., Any]
     space: Space
+    #: What objectives print goes to the bus as well.
+    capture_output: bool = False
 
 
-def work(job: Job, *, seat: str, name: str, is_orphan: Callable[[], bool]) -> str:
+def work(
+    job: Job, *, seat: str, name: str, is_orphan: Callable[[], bool], tagged: bool = False
+) -> str:
     """Be a worker at ``seat`` under the unique ``name`` until the run is done.
 
+    ``tagged``: captured output is written with its trial in front of each line.
     Returns why it ended. Raises `BusError` where the bus cannot be reached.
     """
     host = socket.gethostname()
@@ -41,7 +47,10 @@ def work(job: Job, *, seat: str, name: str, is_orphan: Callable[[], bool]) -> st
             heartbeat.start()
             try:
                 client.join()
-                return Runner(client, interrupter, job.objective, job.space).run()
+                if not job.capture_output:
+                    return Runner(client, interrupter, job.objective, job.space).run()
+                with Recorder(client.outbox, tagged=tagged) as recorder:
+                    return Runner(client, interrupter, job.objective, job.space, recorder).run()
             finally:
                 heartbeat.stop()
         finally:
@@ -56,4 +65,6 @@ def spark_task(job: Job, seat: str) -> Iterator[str]:
     assert context is not None, "spark_task() runs inside a Spark task only"
     partition = context.partitionId()
     name = f"spark-{context.stageId()}.{partition}.{context.taskAttemptId()}"
-    yield work(job, seat=f"{seat}.{partition}", name=name, is_orphan=lambda: False)
+    seat = f"{seat}.{partition}"
+    # the executor's log holds the lines of all its tasks
+    yield work(job, seat=seat, name=name, is_orphan=lambda: False, tagged=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from asha_bus.core.events import StopRun
+from asha_bus.core.events import RunSettings, StopRun
 from asha_bus.core.messages import Interrupt
+from asha_bus.core.trial import TrialState
+from asha_bus.core.trials import TrialTable
 
 #: Seconds from the message to the interrupt, and to the end of the process: at the
 #: end of max_time, when a trial may still come to its next report, and at a stop.
@@ -40,3 +42,20 @@ class Ending:
         if self.give_up_at is None or give_up_at < self.give_up_at:
             self.give_up_at = give_up_at
         return True
+
+
+def too_many_failures(settings: RunSettings, table: TrialTable) -> StopRun | None:
+    """How ``fail_fast`` and ``max_failures`` end the run now; None: they do not."""
+    most = 0 if settings.fail_fast else settings.max_failures
+    if most is None or table.failed <= most:
+        return None
+    failures = [t for t in table.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
+    first = min(failures, key=lambda trial: trial.end_time or 0)
+    if settings.fail_fast:
+        head = f"trial {first.id} failed, which ends the run since fail_fast=True"
+    else:
+        head = (
+            f"{table.failed} trials failed or were lost, more than max_failures="
+            f"{settings.max_failures}; the first was trial {first.id}"
+        )
+    return StopRun("failed", f"{head}:\n{first.error}")

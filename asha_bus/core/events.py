@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from asha_bus.core.messages import FromWorker, Point, ToWorker
+from asha_bus.core.messages import FromWorker, Point, ToWorker, Welcome
 from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
 from asha_bus.core.trial import RungRecord
 
@@ -15,7 +15,9 @@ class RunSettings:
     """What a run is, in plain values: everything the decisions depend on.
 
     Times are in seconds. ``max_trials`` None: no limit but time. ``limit_reason``
-    is the reason given when ``max_trials`` are done.
+    is the reason given when ``max_trials`` are done. An attempt that runs for longer
+    than ``trial_timeout_s`` fails; more failures than ``max_failures`` end the run, and
+    with ``fail_fast`` the first one does.
     """
 
     run: str
@@ -31,6 +33,13 @@ class RunSettings:
     max_attempts: int = 3
     #: The time of day, in seconds since the epoch, at 0 on the clock of the run.
     epoch: float = 0.0
+    trial_timeout_s: float | None = None
+    max_failures: int | None = None
+    fail_fast: bool = False
+
+    def welcome(self, seq: int) -> Welcome:
+        """What a worker must know of it."""
+        return Welcome(seq, self.beat_s, self.mode, self.stop_at, self.trial_timeout_s)
 
     def to_plain(self) -> dict[str, Any]:
         """The same as plain data."""

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from asha_bus.core import messages as m
-from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending
+from asha_bus.core.assignments import Assignments
+from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending, too_many_failures
 from asha_bus.core.events import (
     Counters,
     Effect,
@@ -33,7 +34,6 @@ from asha_bus.core.messages import BEAT_SUFFIX
 from asha_bus.core.roster import Roster, WorkerRecord
 from asha_bus.core.trial import RungRecord, Trial, TrialState
 from asha_bus.core.trials import TrialTable, is_better
-from asha_bus.core.upcoming import Upcoming
 
 #: A run whose first so many trials all failed is ended: it would only go on so.
 FIRST_FAILURES = 5
@@ -60,15 +60,14 @@ class Experiment:
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.counters = Counters()
         self.logs: deque[tuple[int, str, str]] = deque(maxlen=MAX_LOG_LINES)
-        #: Idle and wall seconds of the workers up to the assignment of the last trial.
-        self.busy_window: tuple[float, float] | None = None
         self.started = now
         self.ended: Ended | None = None
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else now + limit_s)
         self._rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
-        self._upcoming = Upcoming(settings, self._rule)
-        self._epoch = settings.epoch
+        self._assignments = Assignments(
+            settings, self.table, self.roster, self._rule, self.counters
+        )
         self._waiting: deque[str] = deque()
         self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
             m.Report: lambda *_: None,  # see _receive
@@ -78,6 +77,9 @@ class Experiment:
             m.Log: self._on_log,
             m.Leave: self._on_leave,
         }
+        #: The same for what comes from their heartbeat sockets.
+        self._on_beside: dict[type, Callable[..., None]]
+        self._on_beside = {m.Beat: self._on_beat, m.Log: self._on_log, m.GiveUp: self._on_give_up}
 
     # --- what the caller drives ----------------------------------------------
 
@@ -96,7 +98,7 @@ class Experiment:
         for worker in self.roster.workers.values():
             if worker.active:
                 self.roster.hear(worker, now)
-        draw = self._upcoming.outstanding()
+        draw = self._assignments.outstanding()
         if draw is not None:
             self.emit(draw)
         if self.ended is not None:
@@ -107,7 +109,7 @@ class Experiment:
         if isinstance(event, Received):
             self._receive(event, now)
         elif isinstance(event, Suggested):
-            self._upcoming.deliver(event.first, event.points)
+            self._assignments.deliver(event.first, event.points)
             self._record(event, now)
         elif isinstance(event, SeatEmpty):
             worker = self.roster.at(event.seat)
@@ -130,7 +132,7 @@ class Experiment:
             self.roster.leases.stalled(event.seconds)
         if self._waiting:
             self._serve_waiting(now)
-        if self._upcoming.ready is None:
+        if not self._assignments.is_prepared:
             self._prepare()
 
     def tick(self, now: float) -> None:
@@ -150,6 +152,11 @@ class Experiment:
         if self.ended is None:
             deadlines.append(self._ending.give_up_at)
         return min((at for at in deadlines if at is not None), default=None)
+
+    @property
+    def busy_window(self) -> tuple[float, float] | None:
+        """Idle and wall seconds of the workers up to the assignment of the last trial."""
+        return self._assignments.busy_window
 
     def validate(self) -> None:
         """Check the invariants between the parts; AssertionError where one is broken."""
@@ -188,17 +195,17 @@ class Experiment:
         if kind is m.Report:
             self._on_report(worker, event, now)
             return
-        if kind is not m.Telemetry:
+        if kind is not m.Telemetry and kind is not m.Log:
             self._record(event, now)
         handler(worker, message, now)
 
     def _receive_outside(self, event: Received, now: float) -> None:
         """What needs no worker on the roster, or comes from none."""
         sender, message = event
-        if isinstance(message, m.Beat):
+        if (handler := self._on_beside.get(type(message))) is not None:
             worker = self.roster.get(sender.removesuffix(BEAT_SUFFIX))
             if worker is not None:
-                self._on_beat(worker, message, now)
+                handler(worker, message, now)
         elif isinstance(message, m.Hello):
             self._on_hello(event, message, now)
         elif isinstance(message, m.Ping):
@@ -240,8 +247,7 @@ class Experiment:
                 self.handle(WorkerGone(sibling.name), now)
             self._record(event, now)
             self.roster.join(sender, hello, now)
-        settings = self.settings
-        self._send(sender, m.Welcome(hello.seq, settings.beat_s, settings.mode, settings.stop_at))
+        self._send(sender, self.settings.welcome(hello.seq))
 
     def _on_next(self, worker: WorkerRecord, message: m.Next, now: float) -> None:
         worker.idle_s = message.idle_s
@@ -250,7 +256,7 @@ class Experiment:
     def _on_report(self, worker: WorkerRecord, event: Received, now: float) -> None:
         report: Any = event.message
         worker.idle_s = report.idle_s
-        trial = self._held(worker, report.trial, report.attempt)
+        trial = self._assignments.held(worker, report.trial, report.attempt)
         if trial is None:
             self._record(event, now)
             self.counters.fenced += 1
@@ -261,7 +267,7 @@ class Experiment:
         trial.extras = report.extras
         if self.settings.stop_at is not None and self._hits_target(report.metric):
             self._record(event, now)
-            self._finish(trial, TrialState.COMPLETED, now)
+            self._assignments.finish(trial, TrialState.COMPLETED, now)
             self._end(StopRun("stop_at"), AT_STOP, now)
             self._reply(worker, m.Stop(report.seq, "completed", None))
             self._settle(now)
@@ -286,12 +292,12 @@ class Experiment:
         """End a reporting trial; the same message carries the next one, if there is one."""
         worker.trial = None
         self._reply(worker, m.Stop(worker.seq, why, self._assign(worker, now)))
-        self.table.finish(trial, state, self._epoch + now)
+        self._assignments.close(trial, state, now)
         self._settle(now)
 
     def _on_end(self, worker: WorkerRecord, end: m.End, now: float) -> None:
         worker.idle_s = end.idle_s
-        trial = self._held(worker, end.trial, end.attempt)
+        trial = self._assignments.held(worker, end.trial, end.attempt)
         if trial is None:
             self.counters.fenced += 1
         else:
@@ -303,9 +309,9 @@ class Experiment:
                 self._lose(trial, now)
             elif end.outcome == "failed":
                 trial.error = end.error
-                self._finish(trial, TrialState.FAILED, now)
+                self._assignments.finish(trial, TrialState.FAILED, now)
             else:
-                self._finish(trial, TrialState.COMPLETED, now)
+                self._assignments.finish(trial, TrialState.COMPLETED, now)
                 if self._hits_target(end.metric):
                     self._end(StopRun("stop_at"), AT_STOP, now)
             self._settle(now)
@@ -319,8 +325,17 @@ class Experiment:
         ends = self._ending.stop is not None and worker.believes_in_trial
         self._send(worker.name + BEAT_SUFFIX, self._ending.interrupt if ends else m.Pong(0))
 
+    def _on_give_up(self, worker: WorkerRecord, message: m.GiveUp, now: float) -> None:
+        trial = self._assignments.held(worker, message.trial, message.attempt)
+        if trial is not None:  # else this is a repeat, or the trial ended meanwhile
+            self._record(Received(worker.name, message), now)
+            trial.error = message.error
+            self._assignments.finish(trial, TrialState.FAILED, now)
+            self._settle(now)
+        self._send(worker.name + BEAT_SUFFIX, m.Pong(message.seq))
+
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
-        trial = self._held(worker, telemetry.trial, telemetry.attempt)
+        trial = self._assignments.held(worker, telemetry.trial, telemetry.attempt)
         if trial is not None and telemetry.reports:
             self.counters.reports += len(telemetry.reports)
             resource, metric = telemetry.reports[-1]
@@ -328,7 +343,10 @@ class Experiment:
                 self.table.note(trial, resource, metric, telemetry.best_metric)
 
     def _on_log(self, worker: WorkerRecord, log: m.Log, now: float) -> None:
-        self.logs.append((log.trial, log.level, log.text))
+        if self.table.log(log):
+            self._record(Received(worker.name, log), now)
+        if log.level != "output":  # what it printed is seen where it was printed
+            self.logs.append((log.trial, log.level, log.text))
 
     def _on_leave(self, worker: WorkerRecord, leave: m.Leave, now: float) -> None:
         worker.latency = leave.latency
@@ -336,72 +354,24 @@ class Experiment:
 
     # --- trials --------------------------------------------------------------
 
-    def _held(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
-        """The trial that ``worker`` speaks of, if it is this attempt that it holds."""
-        if worker.trial != number:
-            return None
-        trial = self.table.trials[number]
-        return trial if trial.attempt == attempt else None
-
     def _hits_target(self, metric: float | None) -> bool:
         target = self.settings.stop_at
         return target is not None and (
             metric == target or is_better(metric, target, self.settings.mode)
         )
 
-    def _release(self, trial: Trial) -> None:
-        if trial.worker is not None:
-            self.roster.workers[trial.worker].trial = None
-
-    def _finish(self, trial: Trial, state: TrialState, now: float) -> None:
-        self._release(trial)
-        self.table.finish(trial, state, self._epoch + now)
-
     def _lose(self, trial: Trial, now: float) -> None:
-        """The attempt at ``trial`` is lost: queue it again, or give it up."""
-        if self._ending.stop is not None:
-            self._finish(trial, TrialState.CANCELLED, now)
-        elif trial.attempt - trial.forgiven >= self.settings.max_attempts:
-            trial.error = (
-                f"lost with its worker {trial.attempt} times, the last one being {trial.worker}; "
-                f"if the objective ends the process (memory, a crash in native code), see the "
-                f"worker's output"
-            )
-            self._finish(trial, TrialState.LOST, now)
-        else:
-            self._release(trial)
-            self.table.requeue(trial)
-            self.counters.requeued += 1
+        self._assignments.lose(trial, now, is_over=self._ending.stop is not None)
         self._settle(now)
 
     def _prepare(self) -> None:
         """Have the next new trial ready, and the points of those after it drawn."""
-        self._upcoming.prepare(len(self.table))
-        for draw in self._upcoming.wanted():
+        for draw in self._assignments.prepare():
             self.emit(draw)
 
     def _assign(self, worker: WorkerRecord, now: float) -> m.Assignment | None:
         """Give the next trial to ``worker``; None where there is none now."""
-        if self._ending.stop is not None or worker.trial is not None:
-            return None
-        if self.table.queue:
-            trial = self.table[self.table.queue.popleft()]
-        else:
-            new = self._upcoming.take(len(self.table))
-            if new is None:
-                return None
-            trial = new
-            self.table.add(trial, self._epoch + now)
-        self.table.run(trial, worker.name)
-        worker.trial = trial.id
-        self.counters.assigned += 1
-        if worker.first_assigned is None:
-            worker.first_assigned = now
-            worker.idle_before_s = worker.idle_s
-        if len(self.table) == self.settings.max_trials and self.busy_window is None:
-            self.busy_window = self.roster.busy(now)
-        next_resource = self._rule.next_resource(trial)
-        return m.Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
+        return None if self._ending.stop is not None else self._assignments.assign(worker, now)
 
     # --- workers -------------------------------------------------------------
 
@@ -425,12 +395,8 @@ class Experiment:
                 worker.waiting = True
                 self._waiting.append(worker.name)
 
-    @property
-    def _has_trial(self) -> bool:
-        return bool(self.table.queue) or self._upcoming.prepare(len(self.table)) is not None
-
     def _serve_waiting(self, now: float) -> None:
-        while self._waiting and (self._has_trial or self._ending.stop is not None):
+        while self._waiting and (self._assignments.has_next or self._ending.stop is not None):
             worker = self.roster.workers[self._waiting.popleft()]
             if worker.waiting:
                 worker.waiting = False
@@ -452,7 +418,7 @@ class Experiment:
         """
         if not self._ending.begin(stop, interrupt, now):
             return
-        self.table.cancel_queue(self._epoch + now)
+        self._assignments.cancel_queue(now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
                 self._send(worker.name + BEAT_SUFFIX, interrupt)
@@ -464,7 +430,9 @@ class Experiment:
         if stop is None:
             failed, finished = self.table.failed, self.table.finished
             limit = self.settings.max_trials
-            if limit is not None and finished >= limit:
+            if failed and (enough := too_many_failures(self.settings, self.table)) is not None:
+                self._end(enough, AT_STOP, now)
+            elif limit is not None and finished >= limit:
                 self._end(StopRun(self.settings.limit_reason), AT_STOP, now)
             elif finished == failed >= FIRST_FAILURES:
                 self._end(StopRun("failed", f"the first {failed} trials all failed"), AT_STOP, now)
@@ -476,21 +444,20 @@ class Experiment:
         """End the trials that ran on past the end of the run."""
         for worker in self.roster.workers.values():
             if worker.trial is not None:
-                self._finish(self.table[worker.trial], TrialState.CANCELLED, now)
+                self._assignments.finish(self.table[worker.trial], TrialState.CANCELLED, now)
         self._settle(now)
 
     def _resume(self, event: Resumed, now: float) -> None:
         """Begin anew with all trials and rungs, and none of the workers."""
         settings = self.settings = event.settings
-        self._epoch = settings.epoch
         self.roster = Roster(settings.lease_s, settings.beat_s)
+        self._assignments.resume(settings, self.roster)
         self._waiting.clear()
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else self.started + limit_s)
-        self.ended = self.busy_window = None
+        self.ended = None
         again = {TrialState.RUNNING, TrialState.CANCELLED}
         if event.retry_failed:
             again |= {TrialState.FAILED, TrialState.LOST}
         self.table.reopen(frozenset(again))
-        self._upcoming.resume(settings)
         self._settle(now)

@@ -96,6 +96,18 @@ class Ping(NamedTuple):
     seq: int
 
 
+class GiveUp(NamedTuple):
+    """The objective does not end after its time limit: the worker's process will.
+
+    From the heartbeat socket, with a ``seq`` of its own; answered by `Pong`.
+    """
+
+    seq: int
+    trial: int
+    attempt: int
+    error: str
+
+
 # --- from a worker: one way --------------------------------------------------
 
 
@@ -109,7 +121,10 @@ class Telemetry(NamedTuple):
 
 
 class Log(NamedTuple):
-    """A line that an objective logged (``info``), or a ``warning`` about it."""
+    """What an objective logged (``info``) or printed (``output``), or a ``warning`` about it.
+
+    From either socket.
+    """
 
     trial: int
     attempt: int
@@ -143,6 +158,8 @@ class Welcome(NamedTuple):
     beat_s: float
     mode: str
     stop_at: float | None
+    #: An attempt that runs for longer fails; None: it may take any time.
+    trial_timeout_s: float | None
 
 
 class Assign(NamedTuple):
@@ -185,7 +202,7 @@ class Done(NamedTuple):
 
 
 class Pong(NamedTuple):
-    """The answer to `Ping`, and with seq 0 to `Beat`: the bus is there."""
+    """The answer to `Ping` and `GiveUp`, and with seq 0 to `Beat`: the bus is there."""
 
     seq: int
 
@@ -211,7 +228,7 @@ class Interrupt(NamedTuple):
     exit_s: float
 
 
-Request = Hello | Next | Report | End | Ping
+Request = Hello | Next | Report | End | Ping | GiveUp
 OneWay = Telemetry | Log | Beat | Leave
 FromWorker = Request | OneWay
 Reply = Welcome | Assign | Continue | Stop | Wait | Done | Pong | Refused

@@ -7,6 +7,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from asha_bus.core.errors import LocalProtocolError
+from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Extras, Point
 
 
@@ -81,6 +82,8 @@ class Trial:
     end_time: float | None = None
     #: Attempts that do not count towards the most there may be: it was given up then.
     forgiven: int = 0
+    #: None: it said nothing.
+    log: TrialLog | None = field(default=None, repr=False, compare=False)
 
     def move(self, state: TrialState) -> None:
         """Go to ``state``; `LocalProtocolError` where the table has no such step."""

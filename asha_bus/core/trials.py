@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from asha_bus.core.log import TrialLog
+from asha_bus.core.messages import Log
 from asha_bus.core.trial import FINAL, Trial, TrialState
 
 
@@ -76,6 +78,14 @@ class TrialTable:
     def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
         """Write down what a running trial reported last."""
         trial.resource, trial.metric, trial.best_metric = resource, metric, best
+
+    def log(self, log: Log) -> bool:
+        """Write down what a trial said, whoever runs it by now; whether that is kept for good."""
+        if log.trial >= len(self.trials):
+            return False
+        trial = self.trials[log.trial]
+        trial.log = trial.log or TrialLog()
+        return trial.log.add(log.attempt, log.level, log.text)
 
     def requeue(self, trial: Trial) -> None:
         """The attempt is lost: another worker will take the trial."""

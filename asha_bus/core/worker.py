@@ -70,6 +70,7 @@ class Worker:
         self.mode = "min"
         self.stop_at: float | None = None
         self.beat_s = 5.0
+        self.trial_timeout_s: float | None = None
         self.attempt: Attempt | None = None
         #: The trial that came with the stop of the last one, not begun yet.
         self.upcoming: m.Assignment | None = None
@@ -201,6 +202,7 @@ class Worker:
         self._outstanding = None
         if isinstance(message, m.Welcome):
             self.mode, self.stop_at, self.beat_s = message.mode, message.stop_at, message.beat_s
+            self.trial_timeout_s = message.trial_timeout_s
         elif isinstance(message, m.Assign):
             self._take(message.assignment)
         elif isinstance(message, m.Continue):

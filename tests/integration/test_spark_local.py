@@ -53,6 +53,32 @@ def test_the_same_configurations_as_on_the_local_engine(spark) -> None:
     assert [t.params for t in on_spark.trials] == [t.params for t in locally.trials]
 
 
+def test_a_trial_beyond_its_limit_fails_alone(spark, tmp_path: Path) -> None:
+    space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
+    result = run(spark, objectives.hangs, space, max_trials=6, trial_timeout=1.0)
+    hung = result.trials[1]
+    assert (hung.state, hung.attempts) == (TrialState.FAILED, 1)
+    assert "ran longer than trial_timeout=1 s" in (hung.error or "").splitlines()[-1]
+    assert ["finally-1"] == [mark.name for mark in tmp_path.iterdir()]
+    assert result.counts[TrialState.COMPLETED] == 5
+
+
+def test_a_task_that_ignores_the_limit_is_replaced(spark) -> None:
+    result = run(spark, objectives.is_deaf_once, max_trials=6, trial_timeout=0.5)
+    deaf = result.trials[1]
+    assert (deaf.state, deaf.attempts) == (TrialState.FAILED, 1)
+    assert "did not end within 5 s" in (deaf.error or "")
+    assert result.counts[TrialState.COMPLETED] == 5
+    assert result.bus.requeued == 0
+
+
+def test_captured_output_comes_with_the_trials(spark) -> None:
+    result = run(spark, objectives.talks, max_trials=6, capture_output=True)
+    for trial in result.trials:
+        number = trial.id
+        assert f"printed {number}\nlogged {number}\nprinted {number} to stderr\n" == trial.log
+
+
 def test_without_a_session_the_active_one_is_taken(spark) -> None:
     result = ab.launch(objectives.square, SPACE, max_trials=2, monitor=None)
     assert result.counts[TrialState.COMPLETED] == 2

@@ -37,6 +37,7 @@ MESSAGES = st.one_of(
         m.End, SEQS, TRIALS, ATTEMPTS, RESOURCES, MAYBE, MAYBE, NOTHING, OUTCOMES, TEXTS, ZERO
     ),
     st.builds(m.Ping, SEQS),
+    st.builds(m.GiveUp, SEQS, TRIALS, ATTEMPTS, st.just("no end")),
     st.builds(m.Telemetry, TRIALS, ATTEMPTS, MAYBE, REPORTS),
     st.builds(m.Log, TRIALS, ATTEMPTS, st.just("info"), st.just("text")),
     st.builds(m.Beat, NOTHING),

@@ -14,6 +14,7 @@ from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.worker import Worker
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
+from asha_bus.executor.output import Outbox
 from asha_bus.executor.runner import Runner
 
 #: The points of `Bench` are the trials' numbers.
@@ -25,6 +26,7 @@ class Loopback:
 
     def __init__(self, bench: Bench, name: str = "w") -> None:
         self.worker = Worker(run=RUN, seat=f"seat of {name}", host="host", pid=1, now=0.0)
+        self.outbox = Outbox()
         self.is_cut = False
         self._bench = bench
         self._name = name

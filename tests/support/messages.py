@@ -54,6 +54,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         amounts,
     ),
     m.Ping: st.builds(m.Ping, seqs),
+    m.GiveUp: st.builds(m.GiveUp, seqs, counts, seqs, texts),
     m.Telemetry: st.builds(
         m.Telemetry,
         counts,
@@ -61,11 +62,16 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         numbers | st.none(),
         st.lists(st.tuples(resources, numbers), max_size=20).map(tuple),
     ),
-    m.Log: st.builds(m.Log, counts, seqs, st.sampled_from(["info", "warning"]), texts),
+    m.Log: st.builds(m.Log, counts, seqs, st.sampled_from(["info", "output", "warning"]), texts),
     m.Beat: st.builds(m.Beat, latencies),
     m.Leave: st.builds(m.Leave, latencies),
     m.Welcome: st.builds(
-        m.Welcome, seqs, resources, st.sampled_from(["min", "max"]), numbers | st.none()
+        m.Welcome,
+        seqs,
+        resources,
+        st.sampled_from(["min", "max"]),
+        numbers | st.none(),
+        resources | st.none(),
     ),
     m.Assign: st.builds(m.Assign, seqs, assignments),
     m.Continue: st.builds(m.Continue, seqs, resources | st.none()),
@@ -101,7 +107,7 @@ END = m.End(9, 12, 1, 27, 0.25, 0.125, {}, "failed", "ValueError", 2.5)
 HELLO = m.Hello(1, "run", "0.1", "host", 4711)
 TELEMETRY = m.Telemetry(12, 1, 0.25, ((1, 0.5), (2, 0.25)))
 LOG = m.Log(12, 1, "info", "text")
-WELCOME = m.Welcome(1, 5.0, "min", None)
+WELCOME = m.Welcome(1, 5.0, "min", None, None)
 ASSIGN = m.Assign(2, m.Assignment(12, 1, (0.5, 24), 77, 1))
 STOP = m.Stop(7, "stopped", m.Assignment(13, 1, (0.5, 8), 78, 1))
 INTERRUPT = m.Interrupt(2.0, 5.0)
@@ -113,6 +119,7 @@ SAMPLES: tuple[m.Message, ...] = (
     LOG,
     m.Next(2, 0.25),
     m.Ping(1),
+    m.GiveUp(1, 12, 1, "no end"),
     m.Beat({1: 2}),
     m.Leave({}),
     WELCOME,

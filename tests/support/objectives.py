@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import resource
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -160,3 +163,119 @@ def fails_once(trial: ab.Trial) -> None:
 def takes_anything(x: float, option: Any) -> float:
     """Takes an option of any type."""
     return x
+
+
+def crashes(trial: ab.Trial) -> None:
+    """Ends its process in native code in trial 1, always."""
+    if trial.id == 1:
+        ctypes.string_at(0)
+    trial.report(trial.params["x"])
+
+
+def is_short_of_memory(trial: ab.Trial) -> None:
+    """Asks in trial 1 for more memory than it may have."""
+    if trial.id == 1:
+        before = resource.getrlimit(resource.RLIMIT_AS)
+        resource.setrlimit(resource.RLIMIT_AS, (1 << 30, before[1]))
+        try:
+            trial.report(len(bytearray(1 << 40)))
+        finally:
+            resource.setrlimit(resource.RLIMIT_AS, before)
+    trial.report(trial.params["x"])
+
+
+class Unshowable(Exception):
+    """Can be neither pickled nor printed."""
+
+    def __reduce__(self) -> Any:
+        raise RuntimeError("not today")
+
+    def __str__(self) -> str:
+        raise RuntimeError("not today")
+
+    __repr__ = __str__
+
+
+class Lengthy(Exception):
+    """Says more than anybody wants to read."""
+
+    def __str__(self) -> str:
+        return "beginning" + "x" * 1_000_000 + "end"
+
+
+def raises_odd_errors(trial: ab.Trial) -> None:
+    """Fails in trials 1 and 2 with exceptions that are hard to show."""
+    if trial.id == 1:
+        raise Unshowable
+    if trial.id == 2:
+        raise Lengthy
+    trial.report(trial.params["x"])
+
+
+def hangs(trial: ab.Trial) -> None:
+    """Sleeps in trial 1; leaves a mark when it is interrupted."""
+    if trial.id == 1:
+        trial.report(0.5)
+        try:
+            time.sleep(600)
+        finally:
+            (Path(trial.params["folder"]) / f"finally-{trial.attempt}").touch()
+    trial.report(trial.params["x"])
+
+
+def is_deaf_once(trial: ab.Trial) -> None:
+    """Ignores being interrupted in trial 1."""
+    if trial.id == 1:
+        deaf(0.0)
+    trial.report(trial.params["x"])
+
+
+def holds_the_lock(trial: ab.Trial) -> None:
+    """Hangs in trial 1 in native code that holds the interpreter's lock."""
+    if trial.id == 1:
+        ctypes.PyDLL(None).sleep(600)
+    trial.report(trial.params["x"])
+
+
+def prints_without_end(x: float) -> float:
+    """Prints as much as it can: for a second whole lines, then one that never ends.
+
+    Its metric is the number of characters.
+    """
+    said = 0
+    ends = time.monotonic() + 1
+    while time.monotonic() < ends:
+        said += sys.stdout.write("a line of some length, as a loop may print it\n")
+    ends += 1
+    while time.monotonic() < ends:
+        said += sys.stderr.write("\rstep of some length, as a progress bar may print it" * 100)
+    return said
+
+
+def logs_without_end(trial: ab.Trial) -> None:
+    """Logs for two seconds as much as it can; its metric is the number of characters."""
+    said = 0
+    ends = time.monotonic() + 2
+    while time.monotonic() < ends:
+        trial.log("a line of some length, as a loop may log it")
+        said += 43
+    trial.report(said)
+
+
+def talks(trial: ab.Trial) -> None:
+    """Says something in every way."""
+    print("printed", trial.id)
+    trial.log(f"logged {trial.id}")
+    print("printed", trial.id, "to stderr", file=sys.stderr)
+    trial.report(trial.params["x"])
+
+
+def dies_talking(trial: ab.Trial) -> None:
+    """Kills its own worker in the first attempt at trial 1, a while after it said something."""
+    if trial.id == 1:
+        print("last words")
+        if trial.attempt == 1:
+            time.sleep(2)
+            os.kill(os.getpid(), signal.SIGKILL)
+        print("not yet")
+    trial.report(trial.params["x"])

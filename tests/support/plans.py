@@ -25,6 +25,10 @@ DEFAULTS: dict[str, Any] = {
     "journal": None,
     "resume": False,
     "retry_failed": False,
+    "trial_timeout": None,
+    "max_failures": None,
+    "fail_fast": False,
+    "capture_output": False,
 }
 
 ENDLESS = Space(x=uniform(0, 1))

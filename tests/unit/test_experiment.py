@@ -26,7 +26,7 @@ def assignment(answer: m.ToWorker | None) -> m.Assignment:
 
 def test_a_worker_is_welcomed_and_gets_the_first_trial() -> None:
     bench = Bench(mode="max", stop_at=0.9, beat_s=2.0)
-    assert m.Welcome(1, 2.0, "max", 0.9) == bench.hello("a")
+    assert m.Welcome(1, 2.0, "max", 0.9, None) == bench.hello("a")
     answer = bench.ask("a")
     seed = bench.trial(0).seed
     assert m.Assign(2, m.Assignment(0, 1, (0.0,), seed, 1)) == answer

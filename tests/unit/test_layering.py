@@ -21,12 +21,13 @@ FOLDERS = {"asha_bus": "asha_bus", "driver": "asha_bus.driver", "executor": "ash
 #: Imports run downwards only: from a floor to the ones above it in this list. A name
 #: ending in a dot is a package, whose modules may import each other.
 FLOORS = (
-    ("core.errors", "core.messages", "core.latency"),
+    ("core.errors", "core.messages", "core.latency", "core.log"),
     ("core.trial", "core.rung", "core.space"),
     ("core.description",),
     ("core.schedulers.", "core.searchers.", "core.lease", "core.trials", "core.supply"),
     ("core.events", "core.roster"),
     ("core.ending", "core.upcoming"),
+    ("core.assignments",),
     ("core.experiment", "core.worker"),
     ("wire",),
     ("journal",),

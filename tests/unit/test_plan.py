@@ -50,6 +50,9 @@ def test_a_plan_holds_what_was_given() -> None:
         name="my-run_1.a",
         monitor=None,
         bus=bus,
+        trial_timeout=30,
+        max_failures=0,
+        fail_fast=True,
     )
     assert ("my-run_1.a", "local", 2, None) == (plan.name, plan.engine, plan.workers, plan.monitor)
     assert (square, ENDLESS, searcher, bus) == (
@@ -72,6 +75,7 @@ def test_a_plan_holds_what_was_given() -> None:
         settings.beat_s,
         settings.max_attempts,
     )
+    assert (30, 0, True) == (settings.trial_timeout_s, settings.max_failures, settings.fail_fast)
 
 
 def test_what_was_not_given_is_filled_in() -> None:
@@ -168,6 +172,16 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(max_time="60"), "max_time must be a number of seconds .* got '60'"),
     (lambda: plan_for(max_time=True), "max_time must be a number of seconds .* got True"),
     (lambda: plan_for(max_time=10**400), "max_time must be a number of seconds .* got 1000"),
+    (lambda: plan_for(trial_timeout=0), "trial_timeout must be .* or None for no limit, got 0"),
+    (lambda: plan_for(trial_timeout="1h"), "trial_timeout must be a number of .* got '1h'"),
+    (lambda: plan_for(trial_timeout=True), "trial_timeout must be a number of .* got True"),
+    (lambda: plan_for(trial_timeout=math.nan), "trial_timeout must be .* at most 1e9.* got nan"),
+    (lambda: plan_for(max_failures=-1), "max_failures must be a whole number of at least 0, .*-1"),
+    (lambda: plan_for(max_failures=0.5), "max_failures must be a whole number .* got 0.5"),
+    (lambda: plan_for(max_failures=True), "max_failures must be a whole number .* got True"),
+    (lambda: plan_for(fail_fast=1), "fail_fast must be True or False, got 1"),
+    (lambda: plan_for(fail_fast="no"), "fail_fast must be True or False, got 'no'"),
+    (lambda: plan_for(capture_output=1), "capture_output must be True or False, got 1"),
     (lambda: plan_for(stop_at="low"), "stop_at must be a number, got 'low'"),
     (lambda: plan_for(stop_at=True), "stop_at must be a number, got True"),
     (lambda: plan_for(stop_at=math.nan), "stop_at must be finite, got nan"),

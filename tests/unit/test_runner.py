@@ -15,6 +15,7 @@ import asha_bus as ab
 from asha_bus.core.errors import BusError
 from asha_bus.core.events import StopRun
 from asha_bus.core.schedulers import NoStopping
+from asha_bus.core.worker import MAX_ERROR_CHARS
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.runner import MAX_IGNORED_STOPS, Runner
@@ -160,6 +161,36 @@ def test_an_error_that_is_hard_to_show_fails_that_trial_only(error: Exception, t
     bench = run_objective(fail_with(error), max_trials=3)
     assert [S.COMPLETED, S.FAILED, S.COMPLETED] == bench.states()
     assert text in (bench.trial(1).error or "")
+
+
+class Unshowable(Exception):
+    """Not even its traceback can be made."""
+
+    @property
+    def __notes__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("not today")
+
+
+class Endless(Exception):
+    """Says more than anybody wants to read."""
+
+    def __str__(self) -> str:
+        return "beginning " + "x" * 1_000_000 + " end"
+
+
+def test_an_error_whose_traceback_cannot_be_made_fails_that_trial_only() -> None:
+    bench = run_objective(fail_with(Unshowable()), max_trials=3)
+    assert [S.COMPLETED, S.FAILED, S.COMPLETED] == bench.states()
+    assert "Unshowable" in (bench.trial(1).error or "")
+
+
+def test_a_long_traceback_keeps_its_beginning_and_its_end() -> None:
+    bench = run_objective(fail_with(Endless()), max_trials=3)
+    error = bench.trial(1).error or ""
+    assert MAX_ERROR_CHARS <= len(error) < MAX_ERROR_CHARS + 100
+    assert error.startswith("Traceback (most recent call last):\n")
+    assert " characters left out ...\n" in error
+    assert error.rstrip().endswith("x end")
 
 
 def returns(value: Any) -> Callable[..., Any]:
@@ -345,6 +376,87 @@ def test_an_interrupted_trial_says_so() -> None:
     run_objective(objective, bench=bench)
     assert [S.CANCELLED] == bench.states()
     assert bench.ended is not None
+
+
+def by_limit(interrupter: Interrupter) -> None:
+    """What `Interrupter` does when the time of a trial is over."""
+    assert interrupter.limit is not None
+    interrupter.limit.is_over = True
+    interrupter.armed = False
+    raise TrialInterrupted("trial_timeout is over")
+
+
+def ends_quietly(interrupter: Interrupter) -> None:
+    try:
+        by_limit(interrupter)
+    except BaseException:
+        pass
+
+
+def ends_in_another_error(interrupter: Interrupter) -> None:
+    try:
+        by_limit(interrupter)
+    finally:
+        raise OSError("disk full")
+
+
+@pytest.mark.parametrize(
+    ("end", "also_said"),
+    [
+        (by_limit, "in by_limit"),
+        (ends_quietly, "TrialTimeout"),
+        (ends_in_another_error, "OSError: disk full"),
+    ],
+)
+def test_a_trial_beyond_its_limit_fails_however_it_ends(
+    end: Callable[[Interrupter], None], also_said: str
+) -> None:
+    bench = Bench(scheduler=NoStopping(), max_trials=3, trial_timeout_s=1e6)
+    interrupter = Interrupter()
+
+    def objective(x: float) -> float:
+        if x == 1:
+            end(interrupter)
+        return x
+
+    client = cast(Client, Loopback(bench))
+    Runner(client, interrupter, objective, SPACE).run()
+    assert [S.COMPLETED, S.FAILED, S.COMPLETED] == bench.states()
+    error = bench.trial(1).error or ""
+    assert "ran longer than trial_timeout=1e+06 s; raise trial_timeout" in error.splitlines()[-1]
+    assert also_said in error
+    assert interrupter.limit is None
+
+
+def test_the_verdict_stands_where_the_clean_up_runs_into_the_limit() -> None:
+    bench = Bench(max_trials=2, trial_timeout_s=1e6)
+    interrupter = Interrupter()
+
+    def objective(x: float) -> Iterator[float]:
+        try:
+            while True:
+                yield x
+        finally:
+            if x == 1:
+                by_limit(interrupter)
+
+    client = cast(Client, Loopback(bench))
+    Runner(client, interrupter, objective, SPACE).run()
+    assert [S.COMPLETED, S.STOPPED] == bench.states()
+    assert [1] == [trial for trial, text in warnings_of(bench) if "trial_timeout" in text]
+
+
+def test_without_a_limit_there_is_none() -> None:
+    interrupter = Interrupter()
+    limits = []
+
+    def objective(x: float) -> float:
+        limits.append(interrupter.limit)
+        return x
+
+    client = cast(Client, Loopback(Bench(max_trials=1)))
+    Runner(client, interrupter, objective, SPACE).run()
+    assert [None] == limits
 
 
 def test_reaching_the_target_stops_the_trial() -> None:

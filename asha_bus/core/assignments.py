@@ -1,0 +1,133 @@
+"""Who runs what: trials are given to workers, taken back, given to others, and ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from asha_bus.core.events import Counters, Draw, RunSettings
+from asha_bus.core.messages import Assignment, Point
+from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.schedulers import Rule
+from asha_bus.core.trial import Trial, TrialState
+from asha_bus.core.trials import TrialTable
+from asha_bus.core.upcoming import Upcoming
+
+
+class Assignments:
+    """The tie between the table of trials and the roster of workers.
+
+    A trial that runs has one worker, and that worker no other trial. Times are
+    seconds on the run's clock.
+    """
+
+    def __init__(
+        self,
+        settings: RunSettings,
+        table: TrialTable,
+        roster: Roster,
+        rule: Rule,
+        counters: Counters,
+    ) -> None:
+        self._settings = settings
+        self._table = table
+        self._roster = roster
+        self._rule = rule
+        self._counters = counters
+        self._upcoming = Upcoming(settings, rule)
+        #: Idle and wall seconds of the workers up to the assignment of the last trial.
+        self.busy_window: tuple[float, float] | None = None
+
+    def resume(self, settings: RunSettings, roster: Roster) -> None:
+        """Go on under other settings, with other workers."""
+        self._settings, self._roster = settings, roster
+        self._upcoming.resume(settings)
+        self.busy_window = None
+
+    # --- what comes ----------------------------------------------------------
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the next new trial is made already."""
+        return self._upcoming.ready is not None
+
+    def prepare(self) -> Iterator[Draw]:
+        """Have the next new trial ready; what to draw for those after it."""
+        self._upcoming.prepare(len(self._table))
+        return self._upcoming.wanted()
+
+    def deliver(self, first: int, points: tuple[Point, ...]) -> None:
+        """Take the points of the trials from ``first`` on."""
+        self._upcoming.deliver(first, points)
+
+    def outstanding(self) -> Draw | None:
+        """The points that were asked for and have not come."""
+        return self._upcoming.outstanding()
+
+    @property
+    def has_next(self) -> bool:
+        """Whether there is a trial to be given out now."""
+        return bool(self._table.queue) or self._upcoming.prepare(len(self._table)) is not None
+
+    # --- who runs what -------------------------------------------------------
+
+    def assign(self, worker: WorkerRecord, now: float) -> Assignment | None:
+        """Give ``worker`` the next trial; None where there is none now, or it has one."""
+        table = self._table
+        if worker.trial is not None:
+            return None
+        if table.queue:
+            trial = table[table.queue.popleft()]
+        else:
+            new = self._upcoming.take(len(table))
+            if new is None:
+                return None
+            trial = new
+            table.add(trial, self._settings.epoch + now)
+        table.run(trial, worker.name)
+        worker.trial = trial.id
+        self._counters.assigned += 1
+        if worker.first_assigned is None:
+            worker.first_assigned = now
+            worker.idle_before_s = worker.idle_s
+        if len(table) == self._settings.max_trials and self.busy_window is None:
+            self.busy_window = self._roster.busy(now)
+        next_resource = self._rule.next_resource(trial)
+        return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
+
+    def held(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
+        """The trial that ``worker`` speaks of, if it is this attempt that it holds."""
+        if worker.trial != number:
+            return None
+        trial = self._table.trials[number]
+        return trial if trial.attempt == attempt else None
+
+    def finish(self, trial: Trial, state: TrialState, now: float) -> None:
+        """Bring ``trial`` into a final state; its worker is free."""
+        if trial.worker is not None:
+            self._roster.workers[trial.worker].trial = None
+        self.close(trial, state, now)
+
+    def close(self, trial: Trial, state: TrialState, now: float) -> None:
+        """The same of a trial whose worker was freed before."""
+        self._table.finish(trial, state, self._settings.epoch + now)
+
+    def cancel_queue(self, now: float) -> None:
+        """Nothing will be run again: the waiting trials end."""
+        self._table.cancel_queue(self._settings.epoch + now)
+
+    def lose(self, trial: Trial, now: float, *, is_over: bool) -> None:
+        """The attempt at ``trial`` is lost: queue it again, or give it up."""
+        if is_over:
+            self.finish(trial, TrialState.CANCELLED, now)
+        elif trial.attempt - trial.forgiven >= self._settings.max_attempts:
+            trial.error = (
+                f"lost with its worker {trial.attempt} times, the last one being {trial.worker}; "
+                f"if the objective ends the process (memory, a crash in native code), see the "
+                f"worker's output"
+            )
+            self.finish(trial, TrialState.LOST, now)
+        else:
+            if trial.worker is not None:
+                self._roster.workers[trial.worker].trial = None
+            self._table.requeue(trial)
+            self._counters.requeued += 1

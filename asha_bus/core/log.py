@@ -1,0 +1,44 @@
+"""What a trial said, within bounds."""
+
+from __future__ import annotations
+
+#: So many characters are kept of a trial's log: one half from its beginning, the other
+#: from its end.
+MAX_LOG_CHARS = 32_768
+
+_HALF = MAX_LOG_CHARS // 2
+
+
+class TrialLog:
+    """The lines of all attempts at one trial, the middle left out where they are too many."""
+
+    __slots__ = ("_attempt", "_chars", "_head", "_tail")
+
+    def __init__(self) -> None:
+        self._attempt = 1
+        self._chars = 0
+        self._head = ""
+        self._tail = ""
+
+    def add(self, attempt: int, level: str, text: str) -> bool:
+        """Add one or more lines; whether they begin where nothing is left out yet."""
+        is_early = self._chars < MAX_LOG_CHARS
+        if attempt != self._attempt:
+            self._attempt = attempt
+            self._add(f"--- attempt {attempt} ---\n")
+        self._add(f"warning: {text}\n" if level == "warning" else f"{text}\n")
+        return is_early
+
+    def _add(self, text: str) -> None:
+        self._chars += len(text)
+        room = _HALF - len(self._head)
+        self._head += text[:room]
+        self._tail += text[room:]
+        if len(self._tail) > 2 * _HALF:  # not for each line
+            self._tail = self._tail[-_HALF:]
+
+    def __str__(self) -> str:
+        left_out = self._chars - MAX_LOG_CHARS
+        if left_out <= 0:
+            return self._head + self._tail
+        return f"{self._head}\n... {left_out} characters left out ...\n{self._tail[-_HALF:]}"

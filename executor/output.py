@@ -1,0 +1,198 @@
+"""What an objective logs and prints, on its way to the driver.
+
+It must cost no decision, fill no memory and keep nobody waiting, whatever the
+objective says: lines are gathered, leave now and then, and are left out where they are
+too many.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from types import TracebackType
+from typing import Any, TextIO, cast
+
+from asha_bus.core import messages as m
+from asha_bus.core.log import MAX_LOG_CHARS
+from asha_bus.core.worker import cut
+
+#: Lines leave at most so often.
+SEND_EVERY_S = 0.5
+
+#: So many characters wait at most; more would not be kept on the driver, either.
+MAX_WAITING_CHARS = MAX_LOG_CHARS
+
+#: A message on the bus weighs as much as so many characters of a line.
+_MESSAGE_CHARS = 160
+
+#: Of a printed line, so much is kept.
+MAX_LINE_CHARS = 4_096
+
+
+class Outbox:
+    """Lines that wait to be sent, the newest ones where there are too many.
+
+    The objective's threads put them in, and take them out, as the heartbeat thread does.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # a finalizer may print anywhere, in here as well
+        self._waiting: deque[m.Log] = deque()
+        self._chars = 0
+        self._left_out = 0
+        self._due = 0.0
+
+    def put(self, log: m.Log) -> None:
+        """Have ``log`` sent some time."""
+        with self._lock:
+            self._waiting.append(log)
+            self._chars += _weight(log)
+            while self._chars > MAX_WAITING_CHARS and len(self._waiting) > 1:
+                self._chars -= _weight(self._waiting.popleft())
+                self._left_out += 1
+
+    def take(self, now: float | None = None) -> list[m.Log]:
+        """What is to be sent; with ``now`` (seconds) only if it is time to."""
+        if not self._waiting or (now is not None and now < self._due):
+            return []
+        with self._lock:
+            logs = list(self._waiting)
+            left_out = self._left_out
+            self._waiting.clear()
+            self._chars = self._left_out = 0
+            if now is not None:
+                self._due = now + SEND_EVERY_S
+        if logs and left_out:
+            text = f"... {left_out} lines left out: too many at a time ..."
+            logs.insert(0, logs[0]._replace(level="output", text=text))
+        return _joined(logs)
+
+
+def _weight(log: m.Log) -> int:
+    return len(log.text) + (1 if log.level == "output" else _MESSAGE_CHARS)
+
+
+def _joined(logs: list[m.Log]) -> list[m.Log]:
+    """``logs`` in as few messages as they fit into: printed lines share one."""
+    joined: list[m.Log] = []
+    printed: list[str] = []
+    for number, log in enumerate(logs):
+        printed.append(log.text)
+        following = logs[number + 1] if number + 1 < len(logs) else None
+        if following is None or log.level != "output" or following[:3] != log[:3]:
+            joined.append(log._replace(text="\n".join(printed)))
+            printed = []
+    return joined
+
+
+class Recorder:
+    """Puts what an objective prints into ``outbox``; it is written as ever, too.
+
+    In force from ``with`` on for `sys.stdout` and `sys.stderr`, between `begin` and
+    `end` of an attempt. With ``tagged``, whole lines are written, each with its trial.
+    """
+
+    def __init__(self, outbox: Outbox, *, tagged: bool) -> None:
+        self._outbox = outbox
+        self._tagged = tagged
+        self._pid = os.getpid()
+        self._attempt: tuple[int, int] | None = None
+        self._before: tuple[TextIO, TextIO] | None = None
+        self._streams: tuple[RecordedStream, ...] = ()
+
+    def __enter__(self) -> Recorder:
+        self._before = sys.stdout, sys.stderr
+        self._streams = tuple(RecordedStream(stream, self) for stream in self._before)
+        sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in self._streams)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._attempt = None
+        if self._before is not None:
+            sys.stdout, sys.stderr = self._before
+
+    def begin(self, trial: int, attempt: int) -> None:
+        """What is printed from now on is that of this attempt."""
+        self._attempt = (trial, attempt)
+
+    def end(self) -> None:
+        """The attempt has ended: what is printed is nobody's."""
+        for stream in self._streams:
+            stream.end_line()
+        self._attempt = None
+
+    @property
+    def is_on(self) -> bool:
+        """Whether an attempt is on, in this process and not in a forked child."""
+        return self._attempt is not None and os.getpid() == self._pid
+
+    @property
+    def is_tagged(self) -> bool:
+        """Whether whole lines are written, each with its trial."""
+        return self._tagged
+
+    def keep(self, line: str) -> str:
+        """Have ``line`` sent; as it is to be written where that is tagged."""
+        if self._attempt is None:  # it ended in another thread just now
+            return f"{line}\n"
+        trial, attempt = self._attempt
+        self._outbox.put(m.Log(trial, attempt, "output", cut(line, MAX_LINE_CHARS)))
+        return f"trial {trial}: {line}\n"
+
+
+class RecordedStream:
+    """Stands for a stream of text; one for a whole worker, as a logging handler may keep it."""
+
+    def __init__(self, stream: TextIO, recorder: Recorder) -> None:
+        self._stream = stream
+        self._recorder = recorder
+        self._lock = threading.RLock()
+        self._line = ""
+
+    def write(self, text: str) -> int:
+        """Write ``text``, and have its lines kept."""
+        if not self._recorder.is_on:
+            return self._stream.write(text)
+        with self._lock:
+            if not self._recorder.is_tagged:
+                self._stream.write(text)
+            *whole, last = (self._line + text).split("\n")
+            self._line = ""
+            self._keep([_overwritten(line).rstrip("\r") for line in whole])
+            self._line = _overwritten(last)
+            if len(self._line) > MAX_LINE_CHARS:
+                self.end_line()
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Write each of ``lines``."""
+        for line in lines:
+            self.write(line)
+
+    def end_line(self) -> None:
+        """Take what was written since the last line's end for a line."""
+        with self._lock:
+            line, self._line = self._line, ""
+            if line:
+                self._keep([line])
+
+    def _keep(self, lines: list[str]) -> None:
+        tagged = [self._recorder.keep(line) for line in lines]
+        if self._recorder.is_tagged and tagged:
+            self._stream.write("".join(tagged))
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _overwritten(line: str) -> str:
+    """What a terminal shows of ``line`` in the end: a progress bar goes back to its start."""
+    return line[line.rstrip("\r").rfind("\r") + 1 :]

@@ -1,0 +1,143 @@
+"""The experiment: how many failures end a run, and workers that give up their trial."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from support.bench import Bench
+
+from asha_bus.core import messages as m
+from asha_bus.core.ending import AT_STOP
+from asha_bus.core.events import Ended, SeatEmpty
+from asha_bus.core.trial import TrialState
+
+S = TrialState
+BEATS_OF_A = "a" + m.BEAT_SUFFIX
+
+
+def fail(bench: Bench, trial: int, name: str = "a") -> m.ToWorker | None:
+    return bench.end(name, trial, "failed", metric=None, error=f"Traceback\nerror {trial}")
+
+
+def one_that_went_well(**settings: Any) -> Bench:
+    """A bench whose trial 0 is done, so that not all have failed."""
+    bench = Bench(max_trials=20, **settings)
+    bench.join("a")
+    bench.end("a", 0)
+    return bench
+
+
+def test_one_failure_more_than_max_failures_ends_the_run() -> None:
+    bench = one_that_went_well(max_failures=2)
+    bench.now = 1.0
+    fail(bench, 1)
+    fail(bench, 2)
+    assert None is bench.ended
+    assert m.Done(6, "failed") == fail(bench, 3)
+    message = (
+        "3 trials failed or were lost, more than max_failures=2; the first was trial 1:\n"
+        "Traceback\nerror 1"
+    )
+    assert Ended("failed", message) == bench.ended
+
+
+def test_max_failures_0_takes_none() -> None:
+    bench = one_that_went_well(max_failures=0)
+    fail(bench, 1)
+    assert bench.ended is not None
+    assert "1 trials failed or were lost, more than max_failures=0" in bench.ended.message
+
+
+def test_lost_trials_count_among_the_failures_and_lost_attempts_do_not() -> None:
+    bench = one_that_went_well(max_failures=0, max_attempts=2)
+    bench.handle(SeatEmpty("seat of a"))
+    bench.join("b")
+    assert (None, 2) == (bench.ended, bench.trial(1).attempt)
+    bench.handle(SeatEmpty("seat of b"))
+    assert bench.ended is not None
+    assert "failed" == bench.ended.reason
+    assert "lost with its worker 2 times" in bench.ended.message
+
+
+def test_fail_fast_ends_the_run_at_the_first_failure() -> None:
+    bench = one_that_went_well(fail_fast=True)
+    bench.join("b")
+    fail(bench, 1)
+    assert None is bench.ended  # another trial is running
+    assert [AT_STOP] == bench.take("b" + m.BEAT_SUFFIX)
+    bench.end("b", 2, "interrupted", metric=None)
+    message = "trial 1 failed, which ends the run since fail_fast=True:\nTraceback\nerror 1"
+    assert Ended("failed", message) == bench.ended
+    assert [S.COMPLETED, S.FAILED, S.CANCELLED] == bench.states()
+
+
+@pytest.mark.parametrize("limit", [{"fail_fast": True}, {"max_failures": 0}])
+def test_a_failure_in_the_last_trial_is_the_reason(limit: dict[str, Any]) -> None:
+    bench = Bench(max_trials=2, **limit)
+    bench.join("a")
+    bench.end("a", 0)
+    fail(bench, 1)
+    assert bench.ended is not None
+    assert "failed" == bench.ended.reason
+
+
+def test_max_failures_leaves_the_rule_of_the_first_trials_alone() -> None:
+    bench = Bench(max_trials=100, max_failures=50)
+    bench.join("a")
+    for number in range(5):
+        fail(bench, number)
+    assert Ended("failed", "the first 5 trials all failed") == bench.ended
+
+
+# --- a trial that its worker gives up ----------------------------------------
+
+
+def give_up(bench: Bench, trial: int, attempt: int = 1, seq: int = 1) -> list[m.ToWorker]:
+    """Worker ``a`` gives its trial up; what comes back on its heartbeat socket."""
+    answer = bench.send(BEATS_OF_A, m.GiveUp(seq, trial, attempt, "TrialTimeout"))
+    return [answer] if answer is not None else []
+
+
+def test_the_limit_travels_with_the_welcome() -> None:
+    welcome = Bench(trial_timeout_s=30.0).hello("a")
+    assert isinstance(welcome, m.Welcome)
+    assert 30.0 == welcome.trial_timeout_s
+
+
+def test_a_trial_given_up_has_failed_and_is_not_run_again() -> None:
+    bench = Bench(max_trials=2, trial_timeout_s=30.0)
+    bench.join("a")
+    assert [m.Pong(1)] == give_up(bench, 0)
+    assert [m.Pong(1)] == give_up(bench, 0)  # the answer was lost
+    assert (S.FAILED, "TrialTimeout") == (bench.trial(0).state, bench.trial(0).error)
+    bench.handle(SeatEmpty("seat of a"))
+    bench.join("b")
+    assert [S.FAILED, S.RUNNING] == bench.states()
+    assert 0 == bench.experiment.counters.requeued
+
+
+def test_what_ends_after_all_goes_on_with_the_next_trial() -> None:
+    bench = Bench(max_trials=2, trial_timeout_s=30.0)
+    bench.join("a")
+    give_up(bench, 0)
+    answer = bench.end("a", 0, "failed", metric=None, error="late")
+    assert isinstance(answer, m.Assign)
+    assert "TrialTimeout" == bench.trial(0).error
+    assert [S.FAILED, S.RUNNING] == bench.states()
+
+
+def test_what_is_not_held_any_more_cannot_be_given_up() -> None:
+    bench = Bench(trial_timeout_s=30.0)
+    bench.join("a")
+    assert [m.Pong(1)] == give_up(bench, 0, attempt=2)
+    assert [m.Pong(2)] == give_up(bench, 7, seq=2)
+    assert None is bench.send("stranger/b", m.GiveUp(3, 0, 1, "no"))
+    assert [S.RUNNING] == bench.states()
+
+
+def test_the_last_trial_given_up_ends_the_run() -> None:
+    bench = Bench(max_trials=1, trial_timeout_s=30.0)
+    bench.join("a")
+    give_up(bench, 0)
+    assert Ended("max_trials", "") == bench.ended
