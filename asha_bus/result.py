@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.latency import percentile
+from asha_bus.core.messages import REJECTED_KINDS
 from asha_bus.core.space import Space
 from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.core.trials import is_better
@@ -108,11 +109,16 @@ class BusReport:
     fenced: int
     retried: int
     rejected: int
+    #: Connections that ended before they had shown the run's key, and answers that
+    #: were dropped since the peer did not read or was gone.
+    unauthenticated: int
+    unsent: int
 
     @classmethod
     def from_status(cls, status: dict[str, Any]) -> BusReport:
         """The report of the bus's own last status."""
         counters = status["counters"]
+        rejected = status["rejected"]
         idle_s, wall_s = status["busy"]
         return cls(
             reports=counters["reports"],
@@ -126,7 +132,9 @@ class BusReport:
             requeued=counters["requeued"],
             fenced=counters["fenced"],
             retried=counters["retried"],
-            rejected=status["rejected"],
+            rejected=sum(rejected[kind] for kind in REJECTED_KINDS),
+            unauthenticated=rejected["unauthenticated"],
+            unsent=rejected["unsent"] + rejected["unreachable"],
         )
 
 

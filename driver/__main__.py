@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 
@@ -16,6 +17,9 @@ from asha_bus.driver.auth import Keys
 from asha_bus.driver.control import PipeEnd, read
 from asha_bus.driver.router import Router
 
+#: The bus allows itself so many open descriptors, where the system does.
+_DESCRIPTORS = 65_536
+
 
 def main() -> int:
     """Read the settings, serve, and end with the supervisor."""
@@ -23,6 +27,7 @@ def main() -> int:
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     # trials and rungs are no cyclic garbage, and looking through all of them takes long
     gc.disable()
+    _raise_descriptor_limit()
     # unbuffered: the frames after the first are read from the descriptor itself
     with open(0, "rb", buffering=0, closefd=False) as stream:
         setup = read(stream)
@@ -44,6 +49,14 @@ def main() -> int:
     pipe.send(("ready", router.port))
     router.run()
     return 0
+
+
+def _raise_descriptor_limit() -> None:
+    """A worker takes two descriptors, a stranger one: the usual 1,024 are soon gone."""
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
+    if limit != resource.RLIM_INFINITY and limit < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ from asha_bus.core.events import (
     Suggested,
 )
 from asha_bus.core.experiment import Experiment
-from asha_bus.core.latency import Latencies, merged
-from asha_bus.core.messages import Refused
+from asha_bus.core.latency import Latencies
+from asha_bus.core.messages import REJECTED_KINDS, Refused
 from asha_bus.core.trial import Trial
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.control import PipeEnd
@@ -37,6 +37,13 @@ logger = logging.getLogger("asha_bus.bus")
 _TURN_S = 1.0
 #: A turn that took this much longer means that the process did not run.
 _STALL_S = 0.5
+#: Who holds the run's key may send a lot and read nothing; a worker has one request
+#: under way. So many messages are kept per peer and direction.
+_HIGH_WATER = 200
+#: A handshake takes milliseconds; a connection that has not done it is closed.
+_HANDSHAKE_MS = 10_000
+#: Answers that were dropped: the peer does not read, or is gone.
+UNSENT_KINDS = ("unsent", "unreachable")
 #: Trials per answer to ``rows``.
 _ROWS = 500
 
@@ -56,18 +63,22 @@ class Router:
         self._pipe = pipe
         self._parent = os.getppid()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._gatekeeper = Gatekeeper(self._context, keys.client_public)
         self._socket = self._context.socket(zmq.ROUTER)
+        self._gatekeeper = Gatekeeper(self._context, self._socket, keys.client_public)
         self._socket.setsockopt(zmq.LINGER, 500)
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BODY_BYTES)
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else nobody hears of the unsent
+        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_FRAME_BYTES)
+        self._socket.setsockopt(zmq.RCVHWM, _HIGH_WATER)
+        self._socket.setsockopt(zmq.SNDHWM, _HIGH_WATER)
+        self._socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         self._socket.setsockopt(zmq.BACKLOG, 1_000)
         self._socket.curve_server = True
         self._socket.curve_publickey = keys.server_public
         self._socket.curve_secretkey = keys.server_secret
         self._socket.zap_domain = b"asha-bus"
         self.port = _bind(self._socket, host, port)
-        self._rejected = 0
+        self._rejected = dict.fromkeys(REJECTED_KINDS + UNSENT_KINDS, 0)
         self._latencies = Latencies()
         self._wall_offset = time.time() - time.monotonic()
         self._experiment = Experiment(settings, time.monotonic(), self._carry_out)
@@ -117,7 +128,7 @@ class Router:
             sender = name.decode()
             message = wire.decode_from_worker(body)
         except UnicodeDecodeError:
-            self._rejected += 1
+            self._rejected["bad_name"] += 1
         except RemoteProtocolError as error:
             self._reject(sender, error)
         else:
@@ -125,10 +136,10 @@ class Router:
             self._latencies.add(time.monotonic() - started)
         while socket.get(_MORE):
             socket.recv(_AT_ONCE)
-            self._rejected += 1
+            self._rejected["extra_frame"] += 1
 
     def _reject(self, sender: str, error: RemoteProtocolError) -> None:
-        self._rejected += 1
+        self._rejected[error.kind] += 1
         logger.debug("a message was dropped: %s", error)
         if error.seq:  # a request: who sent it waits for an answer
             self._carry_out(Send(sender, Refused(error.seq, str(error))))
@@ -140,7 +151,11 @@ class Router:
                 self._socket.send(effect.to.encode(), _AT_ONCE_AND_MORE)
                 self._socket.send(body, _AT_ONCE)
             except zmq.Again:  # the peer does not read: it will ask again
-                self._rejected += 1
+                self._rejected["unsent"] += 1
+            except zmq.ZMQError as error:
+                if error.errno != zmq.EHOSTUNREACH:
+                    raise
+                self._rejected["unreachable"] += 1
         elif isinstance(effect, Draw):
             self._pipe.send(("draw", effect.first, effect.number))
         else:
@@ -182,15 +197,14 @@ class Router:
             "counters": asdict(experiment.counters),
             "leader": None if leader is None else self._row(leader),
             "workers": roster.active,
-            "joined": len(roster.workers),
+            "joined": roster.joined,
             "logs": logs,
             "busy": experiment.busy_window or roster.busy(now),
-            "latency": merged([worker.latency for worker in roster.workers.values()]),
+            "latency": roster.latency(),
             "server_latency": self._latencies.to_counts(),
             "router_cpu_s": time.thread_time(),
             "process_cpu_s": time.process_time(),
-            "rejected": self._rejected,
-            "strangers": self._gatekeeper.refused,
+            "rejected": {"unauthenticated": self._gatekeeper.refused, **self._rejected},
         }
 
     def _obey_rows(self, first: int) -> list[tuple[Any, ...]]:

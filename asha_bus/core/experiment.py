@@ -28,7 +28,7 @@ from asha_bus.core.events import (
     Suggested,
 )
 from asha_bus.core.messages import BEAT_SUFFIX
-from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
 from asha_bus.core.rung import mix, mix_in
 from asha_bus.core.supply import Supply
 from asha_bus.core.trial import Trial, TrialState
@@ -141,6 +141,8 @@ class Experiment:
         assert holders == {trial.id: trial.worker for trial in running}
         waiting = {w.name for w in self.roster.workers.values() if w.waiting}
         assert waiting <= set(self._waiting)
+        queued = [w.name for w in self.roster.workers.values() if w.queued]
+        assert sorted(queued) == sorted(self._waiting)
         if self.ended is not None:
             assert self.table.finished == len(self.table)
 
@@ -202,6 +204,9 @@ class Experiment:
                     self._send(sender, m.Wait(hello.seq))
                     return
                 self._gone(sibling, now)
+            if not self.roster.make_room():
+                self._refuse(sender, hello.seq, f"this bus has {MAX_WORKERS} workers, and no more")
+                return
             self.roster.join(sender, hello, now)
         settings = self.settings
         self._send(sender, m.Welcome(hello.seq, settings.beat_s, settings.mode, settings.stop_at))
@@ -386,7 +391,9 @@ class Experiment:
             self._reply(worker, m.Wait(worker.seq))
             if not worker.waiting:
                 worker.waiting = True
-                self._waiting.append(worker.name)
+                if not worker.queued:  # else from before it left and came back
+                    worker.queued = True
+                    self._waiting.append(worker.name)
 
     @property
     def _has_trial(self) -> bool:
@@ -395,6 +402,7 @@ class Experiment:
     def _serve_waiting(self, now: float) -> None:
         while self._waiting and (self._has_trial or self._ending.stop is not None):
             worker = self.roster.workers[self._waiting.popleft()]
+            worker.queued = False
             if worker.waiting:
                 worker.waiting = False
                 self._answer_next(worker, now)
