@@ -17,6 +17,7 @@ from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import percentile
+from asha_bus.core.messages import REJECTED_KINDS
 from asha_bus.core.space import Space
 from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.core.trials import is_better
@@ -119,11 +120,16 @@ class BusReport:
     fenced: int
     retried: int
     rejected: int
+    #: Connections that ended before they had shown the run's key, and answers that
+    #: were dropped since the peer did not read or was gone.
+    unauthenticated: int
+    unsent: int
 
     @classmethod
     def from_status(cls, status: dict[str, Any]) -> BusReport:
         """The report of the bus's own last status."""
         counters = status["counters"]
+        rejected = status["rejected"]
         idle_s, wall_s = status["busy"]
         return cls(
             reports=counters["reports"],
@@ -137,13 +143,15 @@ class BusReport:
             requeued=counters["requeued"],
             fenced=counters["fenced"],
             retried=counters["retried"],
-            rejected=status["rejected"],
+            rejected=sum(rejected[kind] for kind in REJECTED_KINDS),
+            unauthenticated=rejected["unauthenticated"],
+            unsent=rejected["unsent"] + rejected["unreachable"],
         )
 
     @classmethod
     def from_journal(cls, experiment: Experiment) -> BusReport:
         """What a journal tells of it; the times that it does not hold are NaN."""
-        idle_s, wall_s = experiment.busy_window or (math.nan, math.nan)
+        idle_s, wall_s = experiment.assignments.busy_window or (math.nan, math.nan)
         counters = experiment.counters
         return cls(
             reports=counters.reports,
@@ -158,6 +166,8 @@ class BusReport:
             fenced=counters.fenced,
             retried=0,
             rejected=0,
+            unauthenticated=0,
+            unsent=0,
         )
 
 

@@ -22,6 +22,8 @@ from asha_bus.core.latency import BUCKETS
 #: Limits of one message; what is larger is refused on receipt. Each message that
 #: keeps the others fits into a body, so that only a bug can meet the first.
 MAX_BODY_BYTES = 1 << 20
+#: The same for ZeroMQ, which counts what CURVE adds to a body, too.
+MAX_FRAME_BYTES = MAX_BODY_BYTES + 64
 MAX_TEXT_CHARS = 65_536
 MAX_NAME_CHARS = 256
 MAX_EXTRAS = 64
@@ -221,8 +223,8 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (72, m.Refused, (_seq, _text)),
     (80, m.Interrupt, (_amount, _amount)),
 )
-_CODES: dict[type[Any], int] = {cls: code for code, cls, _ in TABLE}
-_REPORT = _CODES[m.Report]
+CODES: dict[type[Any], int] = {cls: code for code, cls, _ in TABLE}
+_REPORT = CODES[m.Report]
 _FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
 _TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRST_TO_WORKER}
 
@@ -232,7 +234,7 @@ def encode(message: m.Message) -> bytes:
 
     Lone surrogates, which UTF-8 does not know, become question marks.
     """
-    items = (m.PROTOCOL_VERSION, _CODES[type(message)], *message)
+    items = (m.PROTOCOL_VERSION, CODES[type(message)], *message)
     try:
         try:
             body = _packing.pack(items)
@@ -249,7 +251,9 @@ def encode(message: m.Message) -> bytes:
 
 def decode_from_worker(body: bytes) -> m.FromWorker:
     """The message of a worker in ``body``; RemoteProtocolError if there is none."""
-    items = _unpack(body)
+    # what a worker sends holds no long arrays: each that is claimed gets its room at once,
+    # a thousand of them nested in three bytes each
+    items = _unpack(body, MAX_REPORTS)
     if items[1] == _REPORT and type(items[1]) is int and _report(fields := items[2:]):
         report: m.Report = tuple.__new__(m.Report, fields)
         return report
@@ -258,13 +262,15 @@ def decode_from_worker(body: bytes) -> m.FromWorker:
 
 def decode_to_worker(body: bytes) -> m.ToWorker:
     """The message of the bus in ``body``; RemoteProtocolError if there is none."""
-    return cast(m.ToWorker, _check(_unpack(body), _TO_WORKER))
+    return cast(m.ToWorker, _check(_unpack(body, MAX_POINT), _TO_WORKER))
 
 
-def _unpack(body: bytes) -> tuple[Any, ...]:
+def _unpack(body: bytes, max_array: int) -> tuple[Any, ...]:
     """The items of ``body``, its version checked."""
     if len(body) > MAX_BODY_BYTES:
-        raise RemoteProtocolError(f"a body of {len(body)} bytes is more than {MAX_BODY_BYTES}")
+        raise RemoteProtocolError(
+            f"a body of {len(body)} bytes is more than {MAX_BODY_BYTES}", kind="undecodable"
+        )
     try:
         items = msgpack.unpackb(
             body,
@@ -272,21 +278,24 @@ def _unpack(body: bytes) -> tuple[Any, ...]:
             strict_map_key=False,
             max_str_len=_UTF8_BYTES * MAX_TEXT_CHARS,
             max_bin_len=0,
-            max_array_len=MAX_POINT,
+            max_array_len=max_array,
             max_map_len=BUCKETS,
             max_ext_len=0,
         )
     except Exception as error:  # whatever the unpacker raises, the bytes are at fault
         # not its repr, which holds all that was left over
         raise RemoteProtocolError(
-            f"no msgpack within the limits: {type(error).__name__} {error}"
+            f"no msgpack within the limits: {type(error).__name__} {error}", kind="undecodable"
         ) from error
     if type(items) is not tuple or len(items) < 2:
-        raise RemoteProtocolError("a body is an array of version, type and fields")
+        raise RemoteProtocolError(
+            "a body is an array of version, type and fields", kind="undecodable"
+        )
     if items[0] != m.PROTOCOL_VERSION or type(items[0]) is not int:
         raise RemoteProtocolError(
             f"protocol version {_shortened.repr(items[0])}, but this side speaks "
             f"{m.PROTOCOL_VERSION}; install the same asha-bus on driver and executors",
+            kind="foreign_version",
             seq=_request_seq(items),
         )
     return items

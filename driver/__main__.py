@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import signal
 import sys
 import time
@@ -21,6 +22,9 @@ from asha_bus.driver.journal import Writer
 from asha_bus.driver.router import Router
 from asha_bus.journal import replay
 
+#: The bus allows itself so many open descriptors, where the system does.
+_DESCRIPTORS = 65_536
+
 
 def main() -> int:
     """Read the settings, serve, and end with the supervisor."""
@@ -28,6 +32,7 @@ def main() -> int:
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     # trials and rungs are no cyclic garbage, and looking through all of them takes long
     gc.disable()
+    _raise_descriptor_limit()
     # unbuffered: the frames after the first are read from the descriptor itself
     with open(0, "rb", buffering=0, closefd=False) as stream:
         setup = read(stream)
@@ -68,8 +73,16 @@ def main() -> int:
         began=began,
     )
     pipe.send(("ready", began))
-    router.run(resumed, setup["counters"])
+    router.run(resumed, setup["counters"], setup["rejected"])
     return 0
+
+
+def _raise_descriptor_limit() -> None:
+    """A worker takes two descriptors, a stranger one: the usual 1,024 are soon gone."""
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
+    if limit != resource.RLIM_INFINITY and limit < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 if __name__ == "__main__":

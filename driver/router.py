@@ -25,8 +25,17 @@ from asha_bus.core.events import (
     StopRun,
     Suggested,
 )
-from asha_bus.core.latency import Latencies, merged
-from asha_bus.core.messages import Done, End, Interrupt, Next, Refused, Report, Stop
+from asha_bus.core.latency import Latencies
+from asha_bus.core.messages import (
+    REJECTED_KINDS,
+    Done,
+    End,
+    Interrupt,
+    Next,
+    Refused,
+    Report,
+    Stop,
+)
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.control import PipeEnd
 from asha_bus.driver.journal import Writer
@@ -38,6 +47,13 @@ logger = logging.getLogger("asha_bus.bus")
 _TURN_S = 1.0
 #: A turn that took this much longer means that the process did not run.
 _STALL_S = 0.5
+#: Who holds the run's key may send a lot and read nothing; a worker has one request
+#: under way. So many messages are kept per peer and direction.
+_HIGH_WATER = 200
+#: A handshake takes milliseconds; a connection that has not done it is closed.
+_HANDSHAKE_MS = 10_000
+#: Answers that were dropped: the peer does not read, or is gone.
+UNSENT_KINDS = ("unsent", "unreachable")
 #: Trials per answer to ``rows``, and to ``logs``.
 _ROWS = 500
 _LOGS = 50
@@ -71,11 +87,15 @@ class Router:
         self._pipe = pipe
         self._parent = os.getppid()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._gatekeeper = Gatekeeper(self._context, keys.client_public)
         self._socket = self._context.socket(zmq.ROUTER)
+        self._gatekeeper = Gatekeeper(self._context, self._socket, keys.client_public)
         self._socket.setsockopt(zmq.LINGER, 500)
         self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BODY_BYTES)
+        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else nobody hears of the unsent
+        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_FRAME_BYTES)
+        self._socket.setsockopt(zmq.RCVHWM, _HIGH_WATER)
+        self._socket.setsockopt(zmq.SNDHWM, _HIGH_WATER)
+        self._socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
         self._socket.setsockopt(zmq.BACKLOG, 1_000)
         self._socket.curve_server = True
         self._socket.curve_publickey = keys.server_public
@@ -83,7 +103,7 @@ class Router:
         self._socket.zap_domain = b"asha-bus"
         self._socket.setsockopt(zmq.USE_FD, listener)
         self._socket.bind(endpoint)
-        self._rejected = 0
+        self._rejected = dict.fromkeys(("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS), 0)
         self._latencies = Latencies()
         self._began = began
         self._writer = writer
@@ -100,8 +120,14 @@ class Router:
         """Seconds on the run's clock."""
         return time.monotonic() - self._began
 
-    def run(self, resumed: Resumed | None, counters: dict[str, int]) -> None:
-        """Serve until the supervisor closes the pipe or is gone."""
+    def run(
+        self, resumed: Resumed | None, counters: dict[str, int], rejected: dict[str, int]
+    ) -> None:
+        """Serve until the supervisor closes the pipe or is gone.
+
+        ``counters`` and ``rejected`` are what the bus before had counted.
+        """
+        self._rejected.update(rejected)
         if resumed is not None:
             self._experiment.handle(resumed, self._now())
         self._experiment.restart(self._now(), counters)
@@ -152,23 +178,23 @@ class Router:
             sender = name.decode()
             message = wire.decode_from_worker(body)
         except UnicodeDecodeError:
-            self._rejected += 1
+            self._rejected["bad_name"] += 1
         except RemoteProtocolError as error:
             self._reject(sender, error)
         else:
             if self._broken is not None and isinstance(message, Report | Next | End):
                 self._say_farewell(sender, message)
-                return
-            self._body = body
-            self._experiment.handle(Received(sender, message), started)
-            self._body = None
-            self._latencies.add(time.monotonic() - self._began - started)
+            else:
+                self._body = body
+                self._experiment.handle(Received(sender, message), started)
+                self._body = None
+                self._latencies.add(time.monotonic() - self._began - started)
         while socket.get(_MORE):
             socket.recv(_AT_ONCE)
-            self._rejected += 1
+            self._rejected["extra_frame"] += 1
 
     def _reject(self, sender: str, error: RemoteProtocolError) -> None:
-        self._rejected += 1
+        self._rejected[error.kind] += 1
         logger.debug("a message was dropped: %s", error)
         if error.seq:  # a request: who sent it waits for an answer
             self._send(Send(sender, Refused(error.seq, str(error))))
@@ -203,7 +229,11 @@ class Router:
             self._socket.send(effect.to.encode(), _AT_ONCE_AND_MORE)
             self._socket.send(body, _AT_ONCE)
         except zmq.Again:  # the peer does not read: it will ask again
-            self._rejected += 1
+            self._rejected["unsent"] += 1
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._rejected["unreachable"] += 1
 
     def _flush(self) -> None:
         if self._broken is None:
@@ -248,15 +278,17 @@ class Router:
             "counters": asdict(experiment.counters),
             "leader": None if leader is None else leader.to_row(),
             "workers": roster.active,
-            "joined": len(roster.workers),
+            "joined": roster.joined,
             "logs": logs,
-            "busy": experiment.busy_window or roster.busy(now),
-            "latency": merged([worker.latency for worker in roster.workers.values()]),
+            "busy": experiment.assignments.busy_window or roster.busy(now),
+            "latency": roster.latency(),
             "server_latency": self._latencies.to_counts(),
             "router_cpu_s": time.thread_time(),
             "process_cpu_s": time.process_time(),
-            "rejected": self._rejected,
-            "strangers": self._gatekeeper.refused,
+            "rejected": {
+                **self._rejected,
+                "unauthenticated": self._rejected["unauthenticated"] + self._gatekeeper.refused,
+            },
         }
 
     def _obey_rows(self, first: int) -> list[tuple[Any, ...]]:

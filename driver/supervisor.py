@@ -104,6 +104,7 @@ class Supervisor:
             "endpoint": f"tcp://{address}:{bound}",
             "began": None,
             "counters": {},
+            "rejected": {},
         }
         self._spawn()
         self._thread.start()
@@ -129,7 +130,7 @@ class Supervisor:
         if call.lost:
             raise BusError("the bus process has ended")
         if verb == "status":
-            self._setup["counters"] = call.value["counters"]
+            self._setup.update(counters=call.value["counters"], rejected=call.value["rejected"])
         return call.value
 
     def tell(self, verb: str, *arguments: Any) -> None:

@@ -57,7 +57,7 @@ def connect(
     socket.setsockopt(zmq.IMMEDIATE, 0)
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
-    socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_BODY_BYTES)
+    socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_FRAME_BYTES)
     socket.curve_serverkey = address.server_key
     socket.curve_publickey = address.client_key
     socket.curve_secretkey = address.client_secret

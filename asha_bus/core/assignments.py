@@ -43,6 +43,13 @@ class Assignments:
         self._upcoming.resume(settings)
         self.busy_window = None
 
+    def validate(self) -> None:
+        """Check that both sides agree; AssertionError where they do not."""
+        workers = self._roster.workers.values()
+        holders = {worker.trial: worker.name for worker in workers if worker.trial is not None}
+        running = [t for t in self._table.trials if t.state is TrialState.RUNNING]
+        assert holders == {trial.id: trial.worker for trial in running}
+
     # --- what comes ----------------------------------------------------------
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asha_bus.core.events import RunSettings, StopRun
 from asha_bus.core.messages import Interrupt
 from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import TrialTable
+from asha_bus.core.trials import TrialTable, is_better
 
 #: Seconds from the message to the interrupt, and to the end of the process: at the
 #: end of max_time, when a trial may still come to its next report, and at a stop.
@@ -13,6 +13,8 @@ AT_MAX_TIME = Interrupt(2.0, 5.0)
 AT_STOP = Interrupt(0.5, 1.5)
 #: After the end of its process, a worker's last word is waited for so long.
 LAST_WORD_S = 0.5
+#: A run whose first so many trials all failed is ended: it would only go on so.
+FIRST_FAILURES = 5
 
 
 class Ending:
@@ -44,11 +46,27 @@ class Ending:
         return True
 
 
-def too_many_failures(settings: RunSettings, table: TrialTable) -> StopRun | None:
-    """How ``fail_fast`` and ``max_failures`` end the run now; None: they do not."""
-    most = 0 if settings.fail_fast else settings.max_failures
-    if most is None or table.failed <= most:
-        return None
+def is_target(metric: float | None, settings: RunSettings) -> bool:
+    """Whether ``metric`` is as good as ``stop_at``."""
+    target = settings.stop_at
+    return target is not None and (metric == target or is_better(metric, target, settings.mode))
+
+
+def reason_to_end(settings: RunSettings, table: TrialTable) -> StopRun | None:
+    """How the trials that ended end the run now; None: they do not."""
+    failed = table.failed
+    if failed:
+        most = 0 if settings.fail_fast else settings.max_failures
+        if most is not None and failed > most:
+            return _too_many_failures(settings, table)
+    if settings.max_trials is not None and table.finished >= settings.max_trials:
+        return StopRun(settings.limit_reason)
+    if table.finished == failed >= FIRST_FAILURES:
+        return StopRun("failed", f"the first {failed} trials all failed")
+    return None
+
+
+def _too_many_failures(settings: RunSettings, table: TrialTable) -> StopRun:
     failures = [t for t in table.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
     first = min(failures, key=lambda trial: trial.end_time or 0)
     if settings.fail_fast:

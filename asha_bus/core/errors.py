@@ -59,10 +59,12 @@ class RemoteProtocolError(ProtocolError):
     """The peer sent bytes that are no message of the protocol.
 
     ``seq`` is that of the broken request, so that it can be answered; 0: none.
+    ``kind`` is one of `asha_bus.core.messages.REJECTED_KINDS`, for the counters.
     """
 
-    def __init__(self, message: str, *, seq: int = 0) -> None:
+    def __init__(self, message: str, *, kind: str = "malformed", seq: int = 0) -> None:
         super().__init__(message)
+        self.kind = kind
         self.seq = seq
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
-from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending, too_many_failures
+from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending, is_target, reason_to_end
 from asha_bus.core.events import (
     Counters,
     Effect,
@@ -31,12 +31,9 @@ from asha_bus.core.events import (
     WorkerGone,
 )
 from asha_bus.core.messages import BEAT_SUFFIX
-from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
 from asha_bus.core.trial import RungRecord, Trial, TrialState
-from asha_bus.core.trials import TrialTable, is_better
-
-#: A run whose first so many trials all failed is ended: it would only go on so.
-FIRST_FAILURES = 5
+from asha_bus.core.trials import TrialTable
 
 #: So many lines that objectives logged are held until they are collected.
 MAX_LOG_LINES = 1_000
@@ -65,9 +62,7 @@ class Experiment:
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else now + limit_s)
         self._rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
-        self._assignments = Assignments(
-            settings, self.table, self.roster, self._rule, self.counters
-        )
+        self.assignments = Assignments(settings, self.table, self.roster, self._rule, self.counters)
         self._waiting: deque[str] = deque()
         self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
             m.Report: lambda *_: None,  # see _receive
@@ -98,7 +93,7 @@ class Experiment:
         for worker in self.roster.workers.values():
             if worker.active:
                 self.roster.hear(worker, now)
-        draw = self._assignments.outstanding()
+        draw = self.assignments.outstanding()
         if draw is not None:
             self.emit(draw)
         if self.ended is not None:
@@ -109,7 +104,7 @@ class Experiment:
         if isinstance(event, Received):
             self._receive(event, now)
         elif isinstance(event, Suggested):
-            self._assignments.deliver(event.first, event.points)
+            self.assignments.deliver(event.first, event.points)
             self._record(event, now)
         elif isinstance(event, SeatEmpty):
             worker = self.roster.at(event.seat)
@@ -132,7 +127,7 @@ class Experiment:
             self.roster.leases.stalled(event.seconds)
         if self._waiting:
             self._serve_waiting(now)
-        if not self._assignments.is_prepared:
+        if not self.assignments.is_prepared:
             self._prepare()
 
     def tick(self, now: float) -> None:
@@ -153,20 +148,15 @@ class Experiment:
             deadlines.append(self._ending.give_up_at)
         return min((at for at in deadlines if at is not None), default=None)
 
-    @property
-    def busy_window(self) -> tuple[float, float] | None:
-        """Idle and wall seconds of the workers up to the assignment of the last trial."""
-        return self._assignments.busy_window
-
     def validate(self) -> None:
         """Check the invariants between the parts; AssertionError where one is broken."""
         self._rule.validate()
         self.table.validate()
-        holders = {w.trial: w.name for w in self.roster.workers.values() if w.trial is not None}
-        running = [t for t in self.table.trials if t.state is TrialState.RUNNING]
-        assert holders == {trial.id: trial.worker for trial in running}
+        self.assignments.validate()
         waiting = {w.name for w in self.roster.workers.values() if w.waiting}
         assert waiting <= set(self._waiting)
+        queued = [w.name for w in self.roster.workers.values() if w.queued]
+        assert sorted(queued) == sorted(self._waiting)
         if self.ended is not None:
             assert self.table.finished == len(self.table)
 
@@ -245,6 +235,9 @@ class Experiment:
                     self._send(sender, m.Wait(hello.seq))
                     return
                 self.handle(WorkerGone(sibling.name), now)
+            if not self.roster.make_room():
+                self._refuse(sender, hello.seq, f"this bus has {MAX_WORKERS} workers, and no more")
+                return
             self._record(event, now)
             self.roster.join(sender, hello, now)
         self._send(sender, self.settings.welcome(hello.seq))
@@ -256,7 +249,7 @@ class Experiment:
     def _on_report(self, worker: WorkerRecord, event: Received, now: float) -> None:
         report: Any = event.message
         worker.idle_s = report.idle_s
-        trial = self._assignments.held(worker, report.trial, report.attempt)
+        trial = self.assignments.held(worker, report.trial, report.attempt)
         if trial is None:
             self._record(event, now)
             self.counters.fenced += 1
@@ -265,9 +258,9 @@ class Experiment:
         self.counters.reports += 1
         self.table.note(trial, report.resource, report.metric, report.best_metric)
         trial.extras = report.extras
-        if self.settings.stop_at is not None and self._hits_target(report.metric):
+        if self.settings.stop_at is not None and is_target(report.metric, self.settings):
             self._record(event, now)
-            self._assignments.finish(trial, TrialState.COMPLETED, now)
+            self.assignments.finish(trial, TrialState.COMPLETED, now)
             self._end(StopRun("stop_at"), AT_STOP, now)
             self._reply(worker, m.Stop(report.seq, "completed", None))
             self._settle(now)
@@ -292,12 +285,12 @@ class Experiment:
         """End a reporting trial; the same message carries the next one, if there is one."""
         worker.trial = None
         self._reply(worker, m.Stop(worker.seq, why, self._assign(worker, now)))
-        self._assignments.close(trial, state, now)
+        self.assignments.close(trial, state, now)
         self._settle(now)
 
     def _on_end(self, worker: WorkerRecord, end: m.End, now: float) -> None:
         worker.idle_s = end.idle_s
-        trial = self._assignments.held(worker, end.trial, end.attempt)
+        trial = self.assignments.held(worker, end.trial, end.attempt)
         if trial is None:
             self.counters.fenced += 1
         else:
@@ -309,10 +302,10 @@ class Experiment:
                 self._lose(trial, now)
             elif end.outcome == "failed":
                 trial.error = end.error
-                self._assignments.finish(trial, TrialState.FAILED, now)
+                self.assignments.finish(trial, TrialState.FAILED, now)
             else:
-                self._assignments.finish(trial, TrialState.COMPLETED, now)
-                if self._hits_target(end.metric):
+                self.assignments.finish(trial, TrialState.COMPLETED, now)
+                if is_target(end.metric, self.settings):
                     self._end(StopRun("stop_at"), AT_STOP, now)
             self._settle(now)
         self._answer_next(worker, now)
@@ -326,16 +319,16 @@ class Experiment:
         self._send(worker.name + BEAT_SUFFIX, self._ending.interrupt if ends else m.Pong(0))
 
     def _on_give_up(self, worker: WorkerRecord, message: m.GiveUp, now: float) -> None:
-        trial = self._assignments.held(worker, message.trial, message.attempt)
+        trial = self.assignments.held(worker, message.trial, message.attempt)
         if trial is not None:  # else this is a repeat, or the trial ended meanwhile
             self._record(Received(worker.name, message), now)
             trial.error = message.error
-            self._assignments.finish(trial, TrialState.FAILED, now)
+            self.assignments.finish(trial, TrialState.FAILED, now)
             self._settle(now)
         self._send(worker.name + BEAT_SUFFIX, m.Pong(message.seq))
 
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
-        trial = self._assignments.held(worker, telemetry.trial, telemetry.attempt)
+        trial = self.assignments.held(worker, telemetry.trial, telemetry.attempt)
         if trial is not None and telemetry.reports:
             self.counters.reports += len(telemetry.reports)
             resource, metric = telemetry.reports[-1]
@@ -354,24 +347,18 @@ class Experiment:
 
     # --- trials --------------------------------------------------------------
 
-    def _hits_target(self, metric: float | None) -> bool:
-        target = self.settings.stop_at
-        return target is not None and (
-            metric == target or is_better(metric, target, self.settings.mode)
-        )
-
     def _lose(self, trial: Trial, now: float) -> None:
-        self._assignments.lose(trial, now, is_over=self._ending.stop is not None)
+        self.assignments.lose(trial, now, is_over=self._ending.stop is not None)
         self._settle(now)
 
     def _prepare(self) -> None:
         """Have the next new trial ready, and the points of those after it drawn."""
-        for draw in self._assignments.prepare():
+        for draw in self.assignments.prepare():
             self.emit(draw)
 
     def _assign(self, worker: WorkerRecord, now: float) -> m.Assignment | None:
         """Give the next trial to ``worker``; None where there is none now."""
-        return None if self._ending.stop is not None else self._assignments.assign(worker, now)
+        return None if self._ending.stop is not None else self.assignments.assign(worker, now)
 
     # --- workers -------------------------------------------------------------
 
@@ -393,11 +380,14 @@ class Experiment:
             self._reply(worker, m.Wait(worker.seq))
             if not worker.waiting:
                 worker.waiting = True
-                self._waiting.append(worker.name)
+                if not worker.queued:  # else from before it left and came back
+                    worker.queued = True
+                    self._waiting.append(worker.name)
 
     def _serve_waiting(self, now: float) -> None:
-        while self._waiting and (self._assignments.has_next or self._ending.stop is not None):
+        while self._waiting and (self.assignments.has_next or self._ending.stop is not None):
             worker = self.roster.workers[self._waiting.popleft()]
+            worker.queued = False
             if worker.waiting:
                 worker.waiting = False
                 self._answer_next(worker, now)
@@ -418,7 +408,7 @@ class Experiment:
         """
         if not self._ending.begin(stop, interrupt, now):
             return
-        self._assignments.cancel_queue(now)
+        self.assignments.cancel_queue(now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
                 self._send(worker.name + BEAT_SUFFIX, interrupt)
@@ -428,14 +418,9 @@ class Experiment:
         """See whether the run is to end, or has ended, with what just happened."""
         stop = self._ending.stop
         if stop is None:
-            failed, finished = self.table.failed, self.table.finished
-            limit = self.settings.max_trials
-            if failed and (enough := too_many_failures(self.settings, self.table)) is not None:
+            enough = reason_to_end(self.settings, self.table)
+            if enough is not None:
                 self._end(enough, AT_STOP, now)
-            elif limit is not None and finished >= limit:
-                self._end(StopRun(self.settings.limit_reason), AT_STOP, now)
-            elif finished == failed >= FIRST_FAILURES:
-                self._end(StopRun("failed", f"the first {failed} trials all failed"), AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)
@@ -444,14 +429,14 @@ class Experiment:
         """End the trials that ran on past the end of the run."""
         for worker in self.roster.workers.values():
             if worker.trial is not None:
-                self._assignments.finish(self.table[worker.trial], TrialState.CANCELLED, now)
+                self.assignments.finish(self.table[worker.trial], TrialState.CANCELLED, now)
         self._settle(now)
 
     def _resume(self, event: Resumed, now: float) -> None:
         """Begin anew with all trials and rungs, and none of the workers."""
         settings = self.settings = event.settings
         self.roster = Roster(settings.lease_s, settings.beat_s)
-        self._assignments.resume(settings, self.roster)
+        self.assignments.resume(settings, self.roster)
         self._waiting.clear()
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else self.started + limit_s)

@@ -13,6 +13,7 @@ _FIRST_S = 1e-6
 #: The upper end of each bucket in seconds, up to some 20 s; one more holds the rest.
 BOUNDS_S: tuple[float, ...] = tuple(_FIRST_S * _RATIO**k for k in range(345))
 BUCKETS = len(BOUNDS_S) + 1
+_MOST = (1 << 63) - 1
 
 
 class Latencies:
@@ -44,9 +45,9 @@ def percentile(counts: Mapping[int, int], share: float) -> float:
 
 
 def merged(parts: list[Mapping[int, int]]) -> dict[int, int]:
-    """The sum of several counts."""
+    """The sum of several counts, none beyond what 64 bits hold: workers tell what they like."""
     total: dict[int, int] = {}
     for part in parts:
         for bucket, count in part.items():
-            total[bucket] = total.get(bucket, 0) + count
+            total[bucket] = min(total.get(bucket, 0) + count, _MOST)
     return total

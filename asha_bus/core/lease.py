@@ -15,14 +15,17 @@ class Leases:
     def __init__(self, duration_s: float) -> None:
         self.duration_s = duration_s
         self._deadlines: dict[str, float] = {}
+        #: One entry per holder, dropped ones included until its time has come.
         self._heap: list[tuple[float, str]] = []
+        self._in_heap: set[str] = set()
         self._stalled_s = 0.0
 
     def renew(self, holder: str, now: float) -> None:
         """Start the lease of ``holder`` anew at ``now`` (seconds)."""
         deadline = now - self._stalled_s + self.duration_s
-        if holder not in self._deadlines:
+        if holder not in self._in_heap:
             heappush(self._heap, (deadline, holder))
+            self._in_heap.add(holder)
         self._deadlines[holder] = deadline
 
     def drop(self, holder: str) -> None:
@@ -40,13 +43,13 @@ class Leases:
         while self._heap and self._heap[0][0] <= now:
             _, holder = heappop(self._heap)
             deadline = self._deadlines.get(holder)
-            if deadline is None:
+            if deadline is not None and deadline > now:  # renewed since this entry was pushed
+                heappush(self._heap, (deadline, holder))
                 continue
-            if deadline <= now:
+            self._in_heap.remove(holder)
+            if deadline is not None:
                 del self._deadlines[holder]
                 found.append(holder)
-            else:  # renewed since this entry was pushed
-                heappush(self._heap, (deadline, holder))
         return found
 
     def next_deadline(self) -> float | None:

@@ -12,6 +12,11 @@ from typing import Any, NamedTuple
 
 PROTOCOL_VERSION = 1
 
+#: Why the bus drops a message, each counted by itself: its sender's name is no UTF-8,
+#: its bytes are no msgpack within the limits, it is of another version, its type or a
+#: field is wrong, it has frames beyond the body.
+REJECTED_KINDS = ("bad_name", "undecodable", "foreign_version", "malformed", "extra_frame")
+
 #: Appended to a worker's name, this is the identity of its heartbeat socket.
 BEAT_SUFFIX = "/b"
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from asha_bus.core.latency import merged
 from asha_bus.core.lease import Leases
 from asha_bus.core.messages import Assign, Continue, Hello, Reply, Stop
 
 #: A copy of a worker waits until its sibling missed so many heartbeats.
 MISSED_BEATS = 3
+
+#: So many workers are remembered; then those that have been gone for longest are
+#: forgotten, a share of all at a time since finding them means to look at everybody.
+MAX_WORKERS = 20_000
+_FORGOTTEN_SHARE = 0.1
 
 
 @dataclass(slots=True)
@@ -25,8 +32,12 @@ class WorkerRecord:
     reply: Reply | None = None
     trial: int | None = None
     active: bool = True
+    #: The number of its last departure in the order of all.
+    left: int = 0
     #: It was told to wait, and its answer is still to come.
     waiting: bool = False
+    #: Its name stands among those who wait, be that still so or not.
+    queued: bool = False
     first_assigned: float | None = None
     idle_s: float = 0.0
     #: idle_s when it got its first trial: waiting for that is no idling.
@@ -44,13 +55,18 @@ class WorkerRecord:
 
 
 class Roster:
-    """All workers that ever joined, by name; each seat has one live worker at most."""
+    """The workers that joined, by name; each seat has one live worker at most."""
 
     def __init__(self, lease_s: float, beat_s: float) -> None:
         self.workers: dict[str, WorkerRecord] = {}
         self.leases = Leases(lease_s)
         self._silence_s = MISSED_BEATS * beat_s
         self._seats: dict[str, str] = {}
+        #: How many workers ever joined, those that were forgotten included.
+        self.joined = 0
+        self._departures = 0
+        self._forgotten_latency: Mapping[int, int] = {}
+        self._forgotten_busy = (0.0, 0.0)
 
     def get(self, name: str) -> WorkerRecord | None:
         """The worker of that name, if it ever joined."""
@@ -64,10 +80,33 @@ class Roster:
         """Whether ``worker`` missed several heartbeats."""
         return now - worker.heard >= self._silence_s
 
+    def make_room(self) -> bool:
+        """Whether there is room for one more; workers that are long gone are forgotten.
+
+        Whoever has the run's key can join under ever new names.
+        """
+        if len(self.workers) < MAX_WORKERS:
+            return True
+        gone = [
+            worker
+            for worker in self.workers.values()
+            if not (worker.active or worker.queued) and worker.trial is None
+        ]
+        gone.sort(key=lambda worker: worker.left)
+        for worker in gone[: max(int(_FORGOTTEN_SHARE * MAX_WORKERS), 1)]:
+            self._forgotten_latency = merged([self._forgotten_latency, worker.latency])
+            (idle, wall), (its_idle, its_wall) = self._forgotten_busy, _busy(worker, worker.heard)
+            self._forgotten_busy = idle + its_idle, wall + its_wall
+            del self.workers[worker.name]
+            if self._seats[worker.seat] == worker.name:
+                del self._seats[worker.seat]
+        return bool(gone)
+
     def join(self, name: str, hello: Hello, now: float) -> WorkerRecord:
         """Write a new worker down."""
         worker = WorkerRecord(name, hello.seat, hello.host, hello.pid, now, hello.seq)
         self.workers[name] = worker
+        self.joined += 1
         self._seats[hello.seat] = name
         self.leases.renew(name, now)
         return worker
@@ -80,6 +119,8 @@ class Roster:
 
     def leave(self, worker: WorkerRecord) -> None:
         """``worker`` is gone; it may come back under the same name."""
+        self._departures += 1
+        worker.left = self._departures
         worker.active = False
         worker.waiting = False
         self.leases.drop(worker.name)
@@ -91,10 +132,20 @@ class Roster:
 
     def busy(self, now: float) -> tuple[float, float]:
         """Idle and wall seconds of all workers, each from its first trial on."""
-        idle = wall = 0.0
+        idle, wall = self._forgotten_busy
         for worker in self.workers.values():
-            if worker.first_assigned is not None:
-                end = now if worker.active else worker.heard
-                wall += end - worker.first_assigned
-                idle += worker.idle_s - worker.idle_before_s
+            its_idle, its_wall = _busy(worker, now if worker.active else worker.heard)
+            idle += its_idle
+            wall += its_wall
         return idle, wall
+
+    def latency(self) -> dict[int, int]:
+        """The round trips of all workers, by bucket."""
+        return merged([self._forgotten_latency, *(w.latency for w in self.workers.values())])
+
+
+def _busy(worker: WorkerRecord, end: float) -> tuple[float, float]:
+    """Idle and wall seconds of ``worker`` from its first trial until ``end``."""
+    if worker.first_assigned is None:
+        return 0.0, 0.0
+    return worker.idle_s - worker.idle_before_s, end - worker.first_assigned

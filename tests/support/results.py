@@ -23,6 +23,8 @@ QUIET_BUS = BusReport(
     fenced=0,
     retried=0,
     rejected=0,
+    unauthenticated=0,
+    unsent=0,
 )
 
 

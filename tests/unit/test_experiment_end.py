@@ -6,9 +6,8 @@ import pytest
 from support.bench import Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, LAST_WORD_S
+from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, FIRST_FAILURES, LAST_WORD_S
 from asha_bus.core.events import Ended, SeatEmpty, StopRun
-from asha_bus.core.experiment import FIRST_FAILURES
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.trial import TrialState
 
@@ -290,10 +289,10 @@ def test_the_busy_window_closes_when_the_last_trial_is_given_out() -> None:
     bench = Bench(max_trials=2)
     bench.join("a")
     bench.now = 30.0
-    assert None is bench.experiment.busy_window
+    assert None is bench.experiment.assignments.busy_window
     end = m.End(3, 0, 1, 1, 0.5, 0.5, {}, "completed", None, 2.5)
     bench.send("a", end)
-    assert (2.5, 30.0) == bench.experiment.busy_window
+    assert (2.5, 30.0) == bench.experiment.assignments.busy_window
     bench.now = 50.0
     bench.send("a", m.End(4, 1, 1, 1, 0.5, 0.5, {}, "completed", None, 9.0))
-    assert (2.5, 30.0) == bench.experiment.busy_window
+    assert (2.5, 30.0) == bench.experiment.assignments.busy_window

@@ -259,3 +259,40 @@ def test_the_latency_that_a_worker_tells_is_kept(bench: Bench) -> None:
     assert {3: 5} == worker.latency
     bench.send("a", m.Leave({3: 6}))
     assert {3: 6} == worker.latency
+
+
+def test_waiting_and_leaving_again_and_again_leaves_nothing_behind() -> None:
+    bench = Bench(supplied=False)
+    bench.hello("a")
+    for _ in range(50):
+        assert isinstance(bench.ask("a"), m.Wait)
+        bench.send("a", m.Leave({}))
+    assert isinstance(bench.ask("a"), m.Wait)
+    assert ["a"] == list(bench.experiment._waiting)
+    bench.supply()
+    [answer] = bench.take("a")
+    assert_given(answer, trial=0, attempt=1)
+
+
+def test_workers_under_ever_new_names_are_refused_or_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("roster", "experiment"):
+        monkeypatch.setattr(f"asha_bus.core.{module}.MAX_WORKERS", 20)
+    bench = Bench(lease_s=60.0, max_trials=1)
+    bench.join("busy")
+    for number in range(19):
+        assert isinstance(bench.hello(f"new {number}"), m.Welcome)
+    answer = bench.hello("one too many")
+    assert isinstance(answer, m.Refused) and "has 20 workers" in answer.text
+    bench.wait(50.0)
+    bench.beat("busy")
+    bench.wait(50.0)  # who fell silent makes room
+    for number in range(100):
+        assert isinstance(bench.hello(f"newer {number}"), m.Welcome)
+        bench.send(f"newer {number}", m.Leave({}))
+    assert (20, 120) == (len(bench.experiment.roster.workers), bench.experiment.roster.joined)
+    assert isinstance(bench.report("busy", 0, 1, 0.5), m.Continue)
+    # a forgotten one may join again, as any other
+    answer = bench.ask("new 0")
+    assert isinstance(answer, m.Refused) and "HELLO" in answer.text

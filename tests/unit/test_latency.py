@@ -51,3 +51,8 @@ def test_buckets_reach_from_a_microsecond_to_twenty_seconds() -> None:
     assert 1e-6 == BOUNDS_S[0]
     assert BOUNDS_S[-1] > 19
     assert list(BOUNDS_S) == sorted(BOUNDS_S)
+
+
+def test_a_sum_stays_within_64_bits() -> None:
+    most = 2**63 - 1
+    assert {0: most, 1: 2} == merged([{0: most, 1: 1}, {0: most}, {0: 1, 1: 1}])

@@ -66,3 +66,13 @@ def test_while_the_bus_stood_still_no_lease_runs() -> None:
     assert ["a"] == leases.expired(160.0)
     assert [] == leases.expired(179.9)
     assert ["b"] == leases.expired(180.0)
+
+
+def test_coming_and_going_leaves_nothing_behind() -> None:
+    leases = Leases(10.0)
+    for _ in range(100):
+        leases.renew("a", 0.0)
+        leases.drop("a")
+    assert 1 == len(leases._heap)
+    assert [] == leases.expired(10.0)
+    assert (0, set()) == (len(leases._heap), leases._in_heap)

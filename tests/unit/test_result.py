@@ -10,6 +10,7 @@ import pytest
 from support.results import SPACE, make_result, make_trial
 
 from asha_bus import InvalidArgument, RungRecord, TrialRecord, TrialState
+from asha_bus.core.messages import REJECTED_KINDS
 from asha_bus.result import BusReport
 
 S = TrialState
@@ -285,6 +286,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
 
 def test_the_bus_report_is_made_of_its_last_status() -> None:
     counters = {"reports": 9, "decisions": 4, "requeued": 1, "fenced": 2, "retried": 3}
+    others = {"unauthenticated": 7, "unsent": 10, "unreachable": 20}
     status: dict[str, Any] = {
         "counters": counters,
         "busy": (1.0, 50.0),
@@ -292,9 +294,14 @@ def test_the_bus_report_is_made_of_its_last_status() -> None:
         "router_cpu_s": 0.1,
         "process_cpu_s": 0.2,
         "joined": 2,
-        "rejected": 0,
+        "rejected": {**dict.fromkeys(REJECTED_KINDS, 1), **others},
     }
     report = BusReport.from_status(status)
+    assert (len(REJECTED_KINDS), 7, 30) == (
+        report.rejected,
+        report.unauthenticated,
+        report.unsent,
+    )
     assert (9, 4, 0.98, 2) == (report.reports, report.decisions, report.busy_share, report.workers)
     assert math.isnan(report.latency_p50_s)
     assert math.isnan(BusReport.from_status({**status, "busy": (0.0, 0.0)}).busy_share)

@@ -122,3 +122,56 @@ def test_time_ends_when_a_worker_that_left_was_last_heard(roster: Roster) -> Non
     roster.hear(worker, 40.0)
     roster.leave(worker)
     assert (0.0, 30.0) == roster.busy(100.0)
+
+
+@pytest.fixture
+def room_for_four(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asha_bus.core.roster.MAX_WORKERS", 4)
+
+
+@pytest.mark.usefixtures("room_for_four")
+def test_who_is_gone_for_longest_is_forgotten_for_a_newcomer(roster: Roster) -> None:
+    for number, name in enumerate("abcd"):
+        assert roster.make_room()
+        join(roster, name, f"0.{number}", now=float(number))
+    for name in "cb":
+        roster.leave(roster.workers[name])
+    assert roster.make_room()
+    join(roster, "e", "0.4", now=9.0)
+    assert (["a", "b", "d", "e"], 5) == (list(roster.workers), roster.joined)
+    assert (None, None) == (roster.get("c"), roster.at("0.2"))
+
+
+@pytest.mark.usefixtures("room_for_four")
+def test_who_is_there_or_stands_in_the_queue_is_never_forgotten(roster: Roster) -> None:
+    for name in "abcd":
+        join(roster, name, name)
+    roster.leave(roster.workers["a"])
+    roster.workers["a"].queued = True
+    assert not roster.make_room()
+    roster.workers["a"].queued = False
+    assert roster.make_room()
+
+
+@pytest.mark.usefixtures("room_for_four")
+def test_a_seat_that_was_taken_again_outlives_its_former_worker(roster: Roster) -> None:
+    for number, name in enumerate("abcd"):
+        join(roster, name, "0.1", now=float(number))
+    for name in "abc":
+        roster.leave(roster.workers[name])
+    assert roster.make_room()
+    assert (None, roster.workers["d"]) == (roster.get("a"), roster.at("0.1"))
+
+
+@pytest.mark.usefixtures("room_for_four")
+def test_what_the_forgotten_did_still_counts(roster: Roster) -> None:
+    for name in "abcd":
+        worker = join(roster, name, name)
+        worker.first_assigned, worker.idle_s, worker.latency = 10.0, 2.0, {3: 1}
+        roster.hear(worker, 30.0)
+    roster.leave(roster.workers["a"])
+    before = roster.busy(40.0), roster.latency()
+    assert roster.make_room()
+    assert None is roster.get("a")
+    assert before == (roster.busy(40.0), roster.latency())
+    assert ((8.0, 110.0), {3: 4}) == before
