@@ -171,7 +171,8 @@ class World:
         while not self.ended or any(actor.alive for actor in self.actors.values()):
             assert self.now < TOO_LONG_S, "the run, or one of its workers, never ends"
             deadline = self.experiment.next_deadline()
-            if deadline is not None and deadline <= self._agenda[0][0]:
+            assert self._agenda or deadline is not None, "nothing will ever happen again"
+            if deadline is not None and (not self._agenda or deadline <= self._agenda[0][0]):
                 self.now = max(self.now, deadline)
                 self.story.append((self.now, None))
                 self.experiment.tick(self.now)
