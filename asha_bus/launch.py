@@ -264,6 +264,7 @@ def _wait(run: Run) -> Result:
         return run.result()
     except KeyboardInterrupt:
         run.stop()
+        run.tell_how_to_resume()
     try:
         return run.result()
     except KeyboardInterrupt:

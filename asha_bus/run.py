@@ -112,6 +112,13 @@ class Run:
         if not self._finished.is_set():
             self._stop("stopped", "")
 
+    def tell_how_to_resume(self) -> None:
+        """Log how the run can be gone on with, where it has a journal of its own."""
+        if self._plan.journal is not None:
+            self._logger.warning(
+                "stopped; go on with launch(..., journal=%r, resume=True)", str(self._plan.journal)
+            )
+
     # --- for launch ----------------------------------------------------------
 
     def attach(

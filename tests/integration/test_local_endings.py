@@ -109,11 +109,12 @@ def test_workers_that_cannot_start_end_the_run(tmp_path: Path) -> None:
 
 
 SCRIPT = """
-    import sys
+    import signal
     import asha_bus as ab
     from support import objectives
 
     if __name__ == "__main__":
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background jobs
         result = ab.launch(
             objectives.slow_slope, {{"x": ab.uniform(0, 1)}}, engine="local", workers=2,
             max_time={max_time}, monitor="progress",

@@ -223,17 +223,22 @@ class World:
                 self.ledger.answer(effect.to, effect.message)
                 self._travel(wire.encode(effect.message), effect.to, self._arrive)
             elif isinstance(effect, Draw):
-                first, points = effect.first, tuple((0.5,) for _ in range(effect.number))
-                self.later(
-                    0.05,
-                    lambda first=first, points=points: self.happen(  # type: ignore[misc]
-                        Suggested(first, points)
-                    ),
-                )
+                self._draw(effect)
             elif isinstance(effect, Record):
                 self.journal += self._encoder.encode(effect)
             elif effect not in self.ended:  # told again after a crash
                 self.ended.append(effect)
+
+    def _draw(self, draw: Draw) -> None:
+        """Answer in a while, unless whoever asked is dead by then: the pipe dies with it."""
+        asked_by = self.crashes
+        points = tuple((0.5,) for _ in range(draw.number))
+
+        def answer() -> None:
+            if self.crashes == asked_by:
+                self.happen(Suggested(draw.first, points))
+
+        self.later(0.05, answer)
 
     # --- the network ---------------------------------------------------------
 
