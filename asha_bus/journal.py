@@ -45,6 +45,7 @@ _FRAME = struct.Struct("<II")  # length and CRC-32 of the payload
 _HEAD = struct.Struct("<Bd")  # kind, seconds on the run's clock
 _WORKER = struct.Struct("<I")
 _REPORT_HEAD = struct.Struct("<BdIB")  # and worker, number of decisions
+_REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with the usual one decision
 _DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _SEAT_EMPTY, _GONE, _STOP, _GAVE_UP, _RESUMED = range(1, 10)
@@ -113,12 +114,15 @@ class Encoder:
             if body is None:
                 body = wire.encode(message)
             if type(message) is m.Report:
-                records = record.decisions
-                worker = self._numbers[sender]
-                payload = _REPORT_HEAD.pack(_REPORT, record.now, worker, len(records))
-                for one in records:
-                    payload += _DECISION.pack(*_decision(one))
-                return framed(payload + body)
+                worker, decisions = self._numbers[sender], record.decisions
+                if len(decisions) == 1:
+                    head = _REPORT_HEAD_1.pack(
+                        _REPORT, record.now, worker, 1, *_decision(decisions[0])
+                    )
+                else:
+                    head = _REPORT_HEAD.pack(_REPORT, record.now, worker, len(decisions))
+                    head += b"".join(_DECISION.pack(*_decision(one)) for one in decisions)
+                return framed(head + body)
             if type(message) is m.Hello:
                 self.joined(sender)
                 name = sender.encode()

@@ -115,12 +115,13 @@ def _sync_folder(path: Path) -> None:
         os.close(folder)
 
 
-def _write(fd: int, data: bytes | bytearray, path: Path | str) -> None:
+def _write(fd: int, data: bytes, path: Path | str) -> None:
     """Append all of ``data`` or nothing; JournalError where that fails."""
     written = 0
     try:
+        written = os.write(fd, data)
         while written < len(data):
-            written += os.write(fd, memoryview(data)[written:])
+            written += os.write(fd, data[written:])
     except OSError as error:
         os.ftruncate(fd, os.fstat(fd).st_size - written)
         raise JournalError(
@@ -142,7 +143,7 @@ class Writer:
         self._path = path
         self._encoder = encoder
         self._waits = sync == "always"
-        self._pending = bytearray()
+        self._pending = b""
         self._is_dirty = False
         self._sync_error: OSError | None = None
         if sync == "interval":
@@ -156,7 +157,7 @@ class Writer:
         """Write what was added; JournalError where the file does not take it."""
         if not self._pending:
             return
-        data, self._pending = self._pending, bytearray()
+        data, self._pending = self._pending, b""
         _write(self._fd, data, self._path)
         self._is_dirty = True
         if self._waits:

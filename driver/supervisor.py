@@ -91,7 +91,11 @@ class Supervisor:
         The journal is closed with the bus.
         """
         self._journal_fd = start.journal.fd
-        self._listener = _listen_at(host, port)
+        try:
+            self._listener = _listen_at(host, port)
+        except BusError:
+            self._release()
+            raise
         address, bound = self._listener.getsockname()
         self._setup = {
             "keys": astuple(self.keys),
@@ -235,7 +239,6 @@ class Supervisor:
     def _end(self, status: int) -> None:
         """There will be no other bus."""
         output = self._output()
-        self._errors.close()
         if not self._was_up and self._failure is None:
             self._failure = f"its process ended with status {status}:\n{output}"
         self._ready.set()
@@ -255,6 +258,7 @@ class Supervisor:
             logger.warning("the bus said:\n%s", output)
 
     def _release(self) -> None:
+        self._errors.close()
         if self._listener is not None:
             self._listener.close()
             self._listener = None

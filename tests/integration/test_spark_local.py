@@ -53,6 +53,35 @@ def test_the_same_configurations_as_on_the_local_engine(spark) -> None:
     assert [t.params for t in on_spark.trials] == [t.params for t in locally.trials]
 
 
+def test_a_bus_killed_under_spark_comes_back(spark, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    handle = run(
+        spark,
+        objectives.slow_slope,
+        scheduler=ASHA,
+        max_trials=60,
+        journal=journal,
+        block=False,
+    )
+    for _ in range(2):
+        before = handle.bus_report().decisions
+        wait_until(lambda before=before: handle.bus_report().decisions > before)  # type: ignore[misc]
+        os.kill(handle.bus_pid, signal.SIGKILL)
+    result = handle.result(timeout=90)
+    assert len(result.trials) == 60
+    assert {trial.attempts for trial in result.trials} == {1}
+    assert ab.Result.from_journal(journal, result.space).trials == result.trials
+
+
+def test_a_run_begun_locally_goes_on_under_spark(spark, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    arguments = {"scheduler": ASHA, "journal": journal, "seed": 7, "monitor": None}
+    first = ab.launch(objectives.slope, SPACE, engine="local", max_trials=10, **arguments)
+    result = run(spark, objectives.slope, max_trials=20, resume=True, **arguments)
+    assert len(result.trials) == 20
+    assert [trial.rungs for trial in result.trials[:10]] == [trial.rungs for trial in first.trials]
+
+
 def test_a_trial_beyond_its_limit_fails_alone(spark, tmp_path: Path) -> None:
     space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
     result = run(spark, objectives.hangs, space, max_trials=6, trial_timeout=1.0)
