@@ -75,7 +75,7 @@ def test_a_bus_killed_under_spark_comes_back(spark, tmp_path: Path) -> None:
 
 def test_a_run_begun_locally_goes_on_under_spark(spark, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
-    arguments = {"scheduler": ASHA, "journal": journal, "seed": 7, "monitor": None}
+    arguments: Any = {"scheduler": ASHA, "journal": journal, "seed": 7, "monitor": None}
     first = ab.launch(objectives.slope, SPACE, engine="local", max_trials=10, **arguments)
     result = run(spark, objectives.slope, max_trials=20, resume=True, **arguments)
     assert len(result.trials) == 20
