@@ -29,7 +29,8 @@ from asha_bus.options import BusOptions
 if TYPE_CHECKING:
     from asha_bus.launch import launch
     from asha_bus.objective import Trial
-    from asha_bus.result import AllTrialsFailed, BusReport, Result, TrialRecord
+    from asha_bus.records import BusReport, TrialRecord
+    from asha_bus.result import AllTrialsFailed, Result
     from asha_bus.run import Run
 
 __version__ = "0.1.0"
@@ -68,11 +69,11 @@ __all__ = [
 
 _ON_USE = {
     "AllTrialsFailed": "asha_bus.result",
-    "BusReport": "asha_bus.result",
+    "BusReport": "asha_bus.records",
     "Result": "asha_bus.result",
     "Run": "asha_bus.run",
     "Trial": "asha_bus.objective",
-    "TrialRecord": "asha_bus.result",
+    "TrialRecord": "asha_bus.records",
     "launch": "asha_bus.launch",
 }
 

@@ -25,7 +25,8 @@ from asha_bus.core.schedulers import ASHA
 from asha_bus.core.space import Space, choice, loguniform, randint
 from asha_bus.launch import launch
 from asha_bus.objective import Trial
-from asha_bus.result import Result, TrialRecord
+from asha_bus.records import TrialRecord
+from asha_bus.result import Result
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

@@ -14,7 +14,8 @@ from asha_bus.core.errors import (
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors import REFRESH_S, Progress, Silent
 from asha_bus.plan import Plan
-from asha_bus.result import AllTrialsFailed, BusReport, Result, TrialRecord
+from asha_bus.records import BusReport, TrialRecord
+from asha_bus.result import AllTrialsFailed, Result
 
 if TYPE_CHECKING:
     from asha_bus.driver.engine import Engine

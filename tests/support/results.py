@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from asha_bus import Result, RungRecord, Space, TrialRecord, TrialState, uniform
-from asha_bus.result import BusReport
+from asha_bus.records import BusReport
 
 SPACE = Space(x=uniform(0, 1))
 

@@ -1,0 +1,155 @@
+"""What a result is made of: one record per trial, and a report on the bus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from asha_bus.core.experiment import Experiment
+from asha_bus.core.latency import percentile
+from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.space import Space
+from asha_bus.core.trial import RungRecord, TrialState
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial as it ended. Times are seconds since the epoch."""
+
+    id: int
+    params: dict[str, Any]
+    state: TrialState
+    #: The last metric reported, and the best; None where there was none.
+    metric: float | None
+    best_metric: float | None
+    resource: float
+    #: How many times it was begun; more than once where a worker was lost.
+    attempts: int
+    worker: str | None
+    start_time: float | None
+    end_time: float | None
+    #: The traceback of a failed trial.
+    error: str | None
+    #: The last extras that the objective sent along.
+    extras: dict[str, Any]
+    bracket: int
+    seed: int
+    rungs: tuple[RungRecord, ...]
+    #: What it logged, warnings about it and, with ``capture_output``, what it printed:
+    #: 32,768 characters at most, of its beginning and its end.
+    log: str = field(default="", repr=False)
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any], space: Space, log: str = "") -> TrialRecord:
+        """The record of a trial as the bus sends it, with its ``log``."""
+        (
+            number,
+            point,
+            seed,
+            bracket,
+            state,
+            attempts,
+            worker,
+            metric,
+            best_metric,
+            resource,
+            extras,
+            error,
+            rungs,
+            start_time,
+            end_time,
+        ) = row
+        return cls(
+            id=number,
+            params=space.resolve(point),
+            state=TrialState(state),
+            metric=metric,
+            best_metric=best_metric,
+            resource=resource,
+            attempts=attempts,
+            worker=worker,
+            start_time=start_time,
+            end_time=end_time,
+            error=error,
+            extras=extras,
+            bracket=bracket,
+            seed=seed,
+            rungs=tuple(RungRecord(*record) for record in rungs),
+            log=log,
+        )
+
+
+@dataclass(frozen=True)
+class BusReport:
+    """How the bus and the workers did, measured in this run. Times are in seconds."""
+
+    #: Reports taken, and those of them that were rung decisions.
+    reports: int
+    decisions: int
+    #: A decision's round trip as the workers saw it.
+    latency_p50_s: float
+    latency_p99_s: float
+    #: The share of the workers' time inside the objective, from a worker's first
+    #: trial until the last trial was given out; NaN where there was no trial.
+    busy_share: float
+    #: Processor time of the router's thread and of the whole bus process.
+    router_cpu_s: float
+    process_cpu_s: float
+    #: Workers that ever joined, trials begun again, late reports turned away,
+    #: repeated requests, and messages dropped as no message of the protocol.
+    workers: int
+    requeued: int
+    fenced: int
+    retried: int
+    rejected: int
+    #: Connections that ended before they had shown the run's key, and answers that
+    #: were dropped since the peer did not read or was gone.
+    unauthenticated: int
+    unsent: int
+
+    @classmethod
+    def from_status(cls, status: dict[str, Any]) -> BusReport:
+        """The report of the bus's own last status."""
+        counters = status["counters"]
+        rejected = status["rejected"]
+        idle_s, wall_s = status["busy"]
+        return cls(
+            reports=counters["reports"],
+            decisions=counters["decisions"],
+            latency_p50_s=percentile(status["latency"], 0.5),
+            latency_p99_s=percentile(status["latency"], 0.99),
+            busy_share=1 - idle_s / wall_s if wall_s > 0 else math.nan,
+            router_cpu_s=status["router_cpu_s"],
+            process_cpu_s=status["process_cpu_s"],
+            workers=status["joined"],
+            requeued=counters["requeued"],
+            fenced=counters["fenced"],
+            retried=counters["retried"],
+            rejected=sum(rejected[kind] for kind in REJECTED_KINDS),
+            unauthenticated=rejected["unauthenticated"],
+            unsent=rejected["unsent"] + rejected["unreachable"],
+        )
+
+    @classmethod
+    def from_journal(cls, experiment: Experiment) -> BusReport:
+        """What a journal tells of it; the times that it does not hold are NaN."""
+        idle_s, wall_s = experiment.assignments.busy_window or (math.nan, math.nan)
+        counters = experiment.counters
+        return cls(
+            reports=counters.reports,
+            decisions=counters.decisions,
+            latency_p50_s=math.nan,
+            latency_p99_s=math.nan,
+            busy_share=1 - idle_s / wall_s if wall_s > 0 else math.nan,
+            router_cpu_s=math.nan,
+            process_cpu_s=math.nan,
+            workers=len(experiment.roster.workers),
+            requeued=counters.requeued,
+            fenced=counters.fenced,
+            retried=0,
+            rejected=0,
+            unauthenticated=0,
+            unsent=0,
+        )
