@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -252,61 +251,86 @@ def read_header(data: bytes, path: str) -> tuple[Header, int]:
     return header, len(MAGIC) + _FRAME.size + len(payload)
 
 
-def replay(data: bytes, path: str) -> Replayed:
-    """Make the state of a run from its journal ``data``.
+class Replayer:
+    """Makes the state of a run from its journal, of which there may be more and more.
 
-    Raises `JournalError`, which names ``path`` and the offset, for damage in the
-    middle and for a decision that does not come out as it was written down. A last
-    record that was not written to its end is left out and counted as ``torn``.
+    ``data`` is its beginning, the whole header at least. Raises `JournalError`, which
+    names ``path`` and the offset, for a decision that does not come out as it was
+    written down, and for damage in the middle.
     """
-    header, at = read_header(data, path)
-    emitted: list[tuple[Decision, ...]] = []
 
-    def emit(effect: Effect) -> None:
+    def __init__(self, data: bytes, path: str) -> None:
+        self._path = path
+        self._header, self.end = read_header(data, path)
+        self._rest = b""
+        self._emitted: list[tuple[Decision, ...]] = []
+        self._experiment = Experiment(self._header.settings, 0.0, self._emit)
+        self._experiment.start()
+        self._encoder = Encoder()
+        self._records = 0
+        self._now = 0.0
+        self.feed(data[self.end :])
+
+    @property
+    def read(self) -> int:
+        """How many bytes of the journal were taken so far."""
+        return self.end + len(self._rest)
+
+    def feed(self, data: bytes) -> None:
+        """Take what follows, as far as its records are whole."""
+        data = self._rest + data
+        at = 0
+        while (payload := _payload(data, at)) is not None:
+            self._replay(payload)
+            length = _FRAME.size + len(payload)
+            at += length
+            self.end += length
+        self._rest = data[at:]
+
+    def result(self) -> Replayed:
+        """The state after the last whole record; what follows it is torn, or damage."""
+        later = _next_whole(self._rest, 1)
+        if later is not None:
+            raise JournalError(
+                f"{self._path}: record {self._records} at byte {self.end} is damaged, but there "
+                f"is a whole one at byte {self.end + later}; restore the file from a copy"
+            )
+        return Replayed(
+            self._header,
+            self._experiment,
+            self._encoder,
+            self._records,
+            self.end,
+            len(self._rest),
+            self._now,
+        )
+
+    def _emit(self, effect: Effect) -> None:
         if type(effect) is Record:
-            emitted.append(tuple(map(_decision, effect.decisions)))
+            self._emitted.append(tuple(map(_decision, effect.decisions)))
 
-    experiment = Experiment(header.settings, 0.0, emit)
-    experiment.start()
-    encoder = Encoder()
-    records, now = 0, 0.0
-    for offset, payload in _frames(data, at, path):
+    def _replay(self, payload: bytes) -> None:
+        where = f"{self._path}: record {self._records} at byte {self.end}"
         try:
-            record = encoder.decode(payload)
-            experiment.handle(record.event, record.now)
+            entry = self._encoder.decode(payload)
+            self._experiment.handle(entry.event, entry.now)
         except Exception as error:  # whatever is wrong with it, it cannot be replayed
+            raise JournalError(f"{where} cannot be replayed: {error!r}") from error
+        if self._emitted != [entry.decisions]:
+            found = [_shown(one) for one in self._emitted]
             raise JournalError(
-                f"{path}: record {records} at byte {offset} cannot be replayed: {error!r}"
-            ) from error
-        if emitted != [record.decisions]:
-            found = [_shown(one) for one in emitted]
-            raise JournalError(
-                f"{path}: record {records} at byte {offset} says {_shown(record.decisions)}, but "
-                f"handled again it gives {found[0] if found else 'no record'}; this asha-bus "
-                f"decides differently from the one that wrote it ({header.version})"
+                f"{where} says {_shown(entry.decisions)}, but handled again it gives "
+                f"{found[0] if found else 'no record'}; this asha-bus decides differently from "
+                f"the one that wrote it ({self._header.version})"
             )
-        emitted.clear()
-        records, now = records + 1, record.now
-        at = offset + _FRAME.size + len(payload)
-    return Replayed(header, experiment, encoder, records, at, len(data) - at, now)
+        self._emitted.clear()
+        self._records += 1
+        self._now = entry.now
 
 
-def _frames(data: bytes, at: int, path: str) -> Iterator[tuple[int, bytes]]:
-    """The payloads from ``at`` on with their offsets, without a torn last one."""
-    number = 0
-    while at < len(data):
-        payload = _payload(data, at)
-        if payload is None:
-            later = _next_whole(data, at + 1)
-            if later is None:
-                return
-            raise JournalError(
-                f"{path}: record {number} at byte {at} is damaged, but there is a whole one at "
-                f"byte {later}; restore the file from a copy"
-            )
-        yield at, payload
-        number += 1
-        at += _FRAME.size + len(payload)
+def replay(data: bytes, path: str) -> Replayed:
+    """The state of a run from its whole journal ``data``, see `Replayer`."""
+    return Replayer(data, path).result()
 
 
 def _payload(data: bytes, at: int) -> bytes | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import site
 import subprocess
@@ -11,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import asha_bus
+
+logger = logging.getLogger("asha_bus")
 
 #: What the option -P does, for Python 3.10.
 _SAFELY = (
@@ -58,3 +61,23 @@ def start(
         start_new_session=True,
         pass_fds=pass_fds,
     )
+
+
+def end(child: subprocess.Popen[bytes], timeout_s: float, *, reads_on: bool = False) -> None:
+    """Close the pipe to ``child``, which ends it, and wait; killed where it takes too long.
+
+    ``reads_on``: another thread reads what it says until its end, and closes that pipe.
+    """
+    assert child.stdin is not None and child.stdout is not None
+    try:
+        child.stdin.close()
+    except BrokenPipeError:
+        logger.debug("process %d was gone already", child.pid)
+    try:
+        child.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        logger.warning("process %d did not end by itself: killed", child.pid)
+        child.kill()
+        child.wait()
+    if not reads_on:
+        child.stdout.close()

@@ -20,6 +20,10 @@ from asha_bus.driver.journal import OpenJournal
 
 logger = logging.getLogger("asha_bus")
 
+#: From this length of the journal on, some 0.7 s to read, another bus follows it and
+#: stands by, so that the death of the first costs no more time in a long run.
+STANDBY_BYTES = 1 << 22
+
 #: So many deaths in a row, without one accepted message between them, are too many.
 MAX_RESTARTS = 5
 
@@ -66,6 +70,7 @@ class Supervisor:
         self._setup: dict[str, Any] = {}
         self._journal_fd = -1
         self._process: subprocess.Popen[bytes] | None = None
+        self._standby: subprocess.Popen[bytes] | None = None
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the bus
         self._lock = threading.Lock()
         self._calls: dict[int, _Call] = {}
@@ -135,6 +140,7 @@ class Supervisor:
             raise BusError("the bus process has ended")
         if verb == "status":
             self._setup.update(counters=call.value["counters"], rejected=call.value["rejected"])
+            self._see_to_standby()
         return call.value
 
     def tell(self, verb: str, *arguments: Any) -> None:
@@ -146,20 +152,13 @@ class Supervisor:
         with self._lock:
             self._closing = True
             current = self._process
+            standby, self._standby = self._standby, None
+        if standby is not None:
+            process.end(standby, _CLOSE_TIMEOUT_S)
         if current is None:
             self._release()
             return
-        assert current.stdin is not None
-        try:
-            current.stdin.close()
-        except BrokenPipeError:
-            logger.debug("the bus was gone already")
-        try:
-            current.wait(_CLOSE_TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            logger.warning("the bus process %d did not end by itself: killed", current.pid)
-            current.kill()
-            current.wait()
+        process.end(current, _CLOSE_TIMEOUT_S, reads_on=True)
         if self._thread.is_alive() and self._thread is not threading.current_thread():
             self._thread.join(_CLOSE_TIMEOUT_S)
 
@@ -172,12 +171,28 @@ class Supervisor:
         return self._process
 
     def _spawn(self) -> None:
-        self._process = process.start(
-            "asha_bus.driver",
-            stderr=self._errors,
-            pass_fds=(self._setup["listener"], self._journal_fd),
-        )
+        """Start a bus, or have the one take over that stands by."""
+        successor, self._standby = self._standby, None
+        if successor is not None and successor.poll() is not None:
+            process.end(successor, _CLOSE_TIMEOUT_S)
+            successor = None
+        self._process = successor or self._start_process()
         self._write(self._setup)
+
+    def _start_process(self) -> subprocess.Popen[bytes]:
+        fds = (self._setup["listener"], self._journal_fd)
+        return process.start("asha_bus.driver", stderr=self._errors, pass_fds=fds)
+
+    def _see_to_standby(self) -> None:
+        """Have another bus stand by, once the journal takes long to read."""
+        with self._lock:
+            if self._closing or self._is_over or self._standby is not None:
+                return
+            if os.fstat(self._journal_fd).st_size < STANDBY_BYTES:
+                return
+            self._standby = self._start_process()
+            setup = {"standby": True, "journal": self._setup["journal"]}
+            self._write_to(self._standby, setup)
 
     def _listen(self) -> None:
         """Follow one bus process after the other, until there is none any more."""
@@ -290,11 +305,13 @@ class Supervisor:
 
     def _write(self, frame: Any) -> None:
         """Write to the current bus; one that is gone is the listener's to replace."""
-        stdin = self._started.stdin
-        assert stdin is not None
+        self._write_to(self._started, frame)
+
+    def _write_to(self, bus: subprocess.Popen[bytes], frame: Any) -> None:
+        assert bus.stdin is not None
         try:
-            stdin.write(control.pack(frame))
-            stdin.flush()
+            bus.stdin.write(control.pack(frame))
+            bus.stdin.flush()
         except (BrokenPipeError, ValueError) as error:
             logger.debug("the bus does not read: %s", error)
 

@@ -13,6 +13,7 @@ from support import objectives
 from support.processes import children_of, wait_until
 
 import asha_bus as ab
+from asha_bus.driver import supervisor
 
 LEVELS = (1, 3)  # of ASHA(max_resource=9), below it
 
@@ -100,6 +101,39 @@ def test_a_bus_that_stands_still_for_a_while_loses_nothing(tmp_path: Path) -> No
     result = run.result(timeout=60)
     assert {trial.attempts for trial in result.trials} == {1}
     assert result.bus.requeued == 0
+
+
+def test_in_a_long_run_another_bus_stands_by(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisor, "STANDBY_BYTES", 3_000)
+    journal = tmp_path / "journal"
+    space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
+    run = start(
+        objectives.acknowledged,
+        space,
+        scheduler=ab.ASHA(max_resource=9),
+        max_trials=500,
+        journal=journal,
+    )
+    for _ in range(2):
+        wait_until(lambda: len(children_of(os.getpid(), "asha_bus.driver")) == 2)
+        time.sleep(0.6)  # it follows
+        first = run.bus_pid
+        (second,) = set(children_of(os.getpid(), "asha_bus.driver")) - {first}
+        os.kill(first, signal.SIGKILL)
+        wait_until(lambda first=first: run.bus_pid != first)  # type: ignore[misc]
+        assert run.bus_pid == second
+        before = decisions(run)
+        wait_until(lambda before=before: decisions(run) > before)  # type: ignore[misc]
+    standing_by = set(children_of(os.getpid(), "asha_bus.driver")) - {run.bus_pid}
+    for pid in standing_by:  # one that dies is not missed
+        os.kill(pid, signal.SIGKILL)
+    os.kill(run.bus_pid, signal.SIGKILL)
+    result = run.result(timeout=60)
+    assert {trial.attempts for trial in result.trials} == {1}
+    assert ab.Result.from_journal(journal, result.space).trials == result.trials
+    assert not children_of(os.getpid(), "asha_bus.")
 
 
 def test_a_temporary_journal_is_gone_with_the_run() -> None:
