@@ -27,6 +27,8 @@ STANDBY_BYTES = 1 << 22
 #: So many deaths in a row, without one accepted message between them, are too many.
 MAX_RESTARTS = 5
 
+#: A journal is read five times as fast on an idle machine.
+_READ_BYTES_PER_S = 1e6
 #: The bus answers the supervisor between two messages; this long only if it is stuck.
 _CALL_TIMEOUT_S = 30.0
 #: After the pipe was closed the bus ends by itself within this time.
@@ -115,6 +117,10 @@ class Supervisor:
             "counters": {},
             "rejected": {},
         }
+        length = os.fstat(self._journal_fd).st_size
+        timeout_s += length / _READ_BYTES_PER_S
+        if length > STANDBY_BYTES:
+            logger.warning("reading %.0f MB of journal, which takes a while", length / 1e6)
         self._spawn()
         self._thread.start()
         if not self._ready.wait(timeout_s):
