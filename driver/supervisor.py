@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket as sockets
@@ -221,7 +222,9 @@ class Supervisor:
                         f"; it had said:\n{output}" if output else "",
                     )
                     assert current.stdin is not None
-                    current.stdin.close()
+                    # it may still hold a frame that the dead bus did not read
+                    with contextlib.suppress(BrokenPipeError):
+                        current.stdin.close()
                     self._ready.clear()
                     self._spawn()
                     continue

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support import objectives
-from support.processes import children_of, wait_until
+from support.processes import children_of, is_alive, wait_until
 
 import asha_bus as ab
 from asha_bus.driver import supervisor
@@ -69,6 +69,25 @@ def test_a_bus_killed_again_and_again_loses_nothing(tmp_path: Path) -> None:
     assert told.trials == result.trials
     assert told.rung_table() == result.rung_table()
     assert not children_of(os.getpid(), "asha_bus.")
+
+
+def test_a_frame_that_a_dying_bus_did_not_read_does_not_hinder_the_next() -> None:
+    run = start(
+        objectives.slow_slope,
+        {"x": ab.uniform(0, 1)},
+        max_trials=30,
+        scheduler=ab.ASHA(max_resource=9),
+    )
+    wait_until(lambda: decisions(run) > 2)
+    supervisor = run._supervisor
+    with supervisor._lock:  # so that nobody else writes meanwhile
+        bus = supervisor._started
+        assert bus.stdin is not None
+        bus.stdin.write(b"a frame")
+        bus.kill()
+        wait_until(lambda: not is_alive(bus.pid))
+    assert run.result(timeout=60).reason == "max_trials"
+    assert supervisor.restarts == 1
 
 
 def test_a_bus_that_dies_without_any_progress_ends_the_run_with_its_error() -> None:

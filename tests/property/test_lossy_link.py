@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.oracle import Oracle
-from support.world import Conditions, World, lasting
+from support.verdicts import (
+    assert_every_answered_report_counted_once,
+    assert_rungs_like_the_oracle,
+    assert_the_journal_gives_the_state,
+)
+from support.world import Conditions, World
 
-from asha_bus.core import messages as m
 from asha_bus.core.events import Ended, RunSettings, StopRun
 from asha_bus.core.experiment import Experiment
-from asha_bus.core.rung import mix
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import FINAL, TrialState
-from asha_bus.journal import replay
 
 S = TrialState
 TRIALS = 16
@@ -57,35 +56,6 @@ def run(conditions: Conditions, scheduler: Any, **settings: Any) -> World:
     world = World(conditions, settings_of(scheduler, **settings))
     world.run()
     return world
-
-
-def assert_every_answered_report_counted_once(world: World) -> None:
-    """What a worker was told of a report, the experiment did, and did once."""
-    judged = Counter(world.ledger.judged)
-    for actor in world.actors.values():
-        for request, reply in actor.answered:
-            if isinstance(request, m.Report):
-                key = (request.trial, request.attempt, request.resource)
-                is_fenced = isinstance(reply, m.Stop) and reply.why == "fenced"
-                assert (0 if is_fenced else 1) == judged[key]
-    assert len(world.ledger.judged) == world.experiment.counters.decisions
-
-
-def assert_rungs_like_the_oracle(world: World) -> None:
-    """Each rung holds its entries once, and each was judged by the rule."""
-    scheduler = world.experiment.settings.scheduler
-    entries: dict[tuple[int, int], list[Any]] = {}
-    for trial in world.experiment.table.trials:
-        for record in trial.rungs:
-            entries.setdefault((trial.bracket, record.rung), []).append((record, trial.id))
-    for (_, rung), entered in entries.items():
-        assert isinstance(scheduler, ASHA)
-        oracle = Oracle(scheduler.reduction_factor, scheduler.quorum)
-        for record, trial_id in sorted(entered, key=lambda entry: entry[0].n):
-            key = record.metric if math.isfinite(record.metric) else math.inf
-            expected = oracle.enter(key, mix(7, rung, trial_id))
-            assert (expected.n, expected.keep) == (record.n, record.keep)
-            assert expected.goes_on is (record.verdict == "continue")
 
 
 @given(CONDITIONS, SCHEDULERS)
@@ -162,8 +132,7 @@ def test_a_bus_that_dies_loses_nothing(
 @given(CONDITIONS, SCHEDULERS)
 def test_the_journal_alone_gives_the_state(conditions: Conditions, scheduler: Any) -> None:
     world = run(conditions, scheduler)
-    again = replay(bytes(world.journal), "journal").experiment
-    assert lasting(world.experiment) == lasting(again)
+    assert_the_journal_gives_the_state(world)
 
 
 def test_trouble_does_happen_in_these_stories() -> None:

@@ -1,0 +1,1 @@
+"""What ``fault_test.py`` and ``soak.py`` are made of."""
