@@ -202,6 +202,18 @@ class Supervisor:
             self._write_to(self._standby, setup)
 
     def _listen(self) -> None:
+        """The supervisor's thread; whatever happens in it, nobody waits for it in vain."""
+        try:
+            self._follow()
+        except Exception as error:  # a bug of ours, or an error of a searcher
+            logger.exception("the supervisor's thread failed")
+            with self._lock:
+                self._failure = f"the supervisor's thread failed: {error!r}"
+                current = self._started
+            process.end(current, _CLOSE_TIMEOUT_S, reads_on=True)
+            self._end(current.returncode)
+
+    def _follow(self) -> None:
         """Follow one bus process after the other, until there is none any more."""
         while True:
             current = self._started

@@ -159,3 +159,16 @@ def test_a_temporary_journal_is_gone_with_the_run() -> None:
     before = set(Path("/tmp").glob("asha-bus-*"))
     ab.launch(objectives.square, {"x": ab.grid(1.0, 2.0)}, engine="local", workers=1, monitor=None)
     assert set(Path("/tmp").glob("asha-bus-*")) <= before
+
+
+def test_an_error_of_the_searcher_ends_the_run_with_it() -> None:
+    class Broken(ab.RandomSearch):
+        def suggest(self, space: ab.Space, number: int, seed: int) -> tuple[float, ...]:
+            if number >= 60:
+                raise RuntimeError("no more ideas")
+            return super().suggest(space, number, seed)
+
+    run = start(objectives.square, {"x": ab.uniform(0, 1)}, max_trials=200, searcher=Broken())
+    with pytest.raises(ab.BusError, match="the supervisor's thread failed.*no more ideas"):
+        run.result(timeout=30)
+    assert not children_of(os.getpid(), "asha_bus.")
