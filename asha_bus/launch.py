@@ -253,9 +253,10 @@ def _open(plan: Plan) -> OpenJournal:
             plan.journal, plan.header, resume=plan.resume, seed_given=plan.seed_given
         )
     with tempfile.TemporaryDirectory(prefix="asha-bus-") as folder:
-        return open_journal(
+        journal = open_journal(
             Path(folder) / "journal", plan.header, resume=False, seed_given=plan.seed_given
         )
+    return journal._replace(is_temporary=True)
 
 
 def _wait(run: Run) -> Result:

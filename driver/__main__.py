@@ -94,6 +94,7 @@ def main() -> int:
         listener=setup["listener"],
         endpoint=setup["endpoint"],
         began=began,
+        is_temporary=setup["temporary"],
     )
     pipe.send(("ready", began))
     router.run(resumed, setup["counters"], setup["rejected"])

@@ -33,6 +33,8 @@ class OpenJournal(NamedTuple):
     header: Header
     #: Whether there was a run in it to go on with.
     is_resumed: bool
+    #: Nobody can resume it: it is there for the bus's own death.
+    is_temporary: bool = False
 
 
 def open_journal(path: Path, header: Header, *, resume: bool, seed_given: bool) -> OpenJournal:

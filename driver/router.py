@@ -70,7 +70,8 @@ class Router:
 
     ``listener`` is the socket that listens at ``endpoint``; it is the supervisor's,
     so that the port is not lost when this process is. ``began`` is the monotonic
-    time at 0 on the run's clock.
+    time at 0 on the run's clock. ``is_temporary``: the journal has no name, and the
+    run goes on without it where it cannot be written.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Router:
         listener: int,
         endpoint: str,
         began: float,
+        is_temporary: bool,
     ) -> None:
         self._pipe = pipe
         self._parent = os.getppid()
@@ -106,7 +108,9 @@ class Router:
         self._rejected = dict.fromkeys(("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS), 0)
         self._latencies = Latencies()
         self._began = began
-        self._writer = writer
+        #: None: the file took no more of a journal that was only for this bus's own death.
+        self._writer: Writer | None = writer
+        self._is_temporary = is_temporary
         #: The message that is being handled, as it arrived.
         self._body: bytes | None = None
         self._has_progressed = False
@@ -210,7 +214,8 @@ class Router:
         if isinstance(effect, Record):
             if self._broken is None:
                 body = self._body if isinstance(effect.event, Received) else None
-                self._writer.add(effect, body)
+                if self._writer is not None:
+                    self._writer.add(effect, body)
                 if not self._has_progressed and body is not None:
                     self._has_progressed = True
                     self._pipe.send(("progress",))
@@ -236,12 +241,16 @@ class Router:
             self._rejected["unreachable"] += 1
 
     def _flush(self) -> None:
-        if self._broken is None:
+        if self._broken is None and self._writer is not None:
             try:
                 self._writer.flush()
             except JournalError as error:
-                self._broken = str(error)
-                logger.error("%s", error)
+                if self._is_temporary:  # nobody asked for it: the run is worth more
+                    self._writer = None
+                    self._pipe.send(("unjournaled", str(error)))
+                else:
+                    self._broken = str(error)
+                    logger.error("%s", error)
 
     # --- the supervisor's verbs ----------------------------------------------
 

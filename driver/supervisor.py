@@ -80,6 +80,7 @@ class Supervisor:
         self._last_call = 0
         self._ready = threading.Event()
         self._was_up = False
+        self._is_journaled = True
         self._failure: str | None = None
         self._deaths_in_a_row = 0
         self._is_over = False
@@ -109,6 +110,7 @@ class Supervisor:
             "keys": astuple(self.keys),
             "journal": (start.journal.fd, start.journal.path),
             "sync": start.sync,
+            "temporary": start.journal.is_temporary,
             "resumed": None
             if start.resumed is None
             else {"settings": start.resumed.to_plain(), "retry_failed": start.retry_failed},
@@ -195,6 +197,8 @@ class Supervisor:
         with self._lock:
             if self._closing or self._is_over or self._standby is not None:
                 return
+            if not self._is_journaled:
+                return
             if os.fstat(self._journal_fd).st_size < STANDBY_BYTES:
                 return
             self._standby = self._start_process()
@@ -224,6 +228,7 @@ class Supervisor:
             status = current.wait()
             with self._lock:
                 goes_on = self._was_up and not self._closing and self._failure is None
+                goes_on = goes_on and self._is_journaled
                 self._deaths_in_a_row += 1
                 if goes_on and self._deaths_in_a_row <= MAX_RESTARTS:
                     self.restarts += 1
@@ -260,6 +265,13 @@ class Supervisor:
             self._deaths_in_a_row = 0
         elif kind == "warning":
             logger.warning("%s", rest[0])
+        elif kind == "unjournaled":
+            self._is_journaled = False
+            logger.warning(
+                "%s. This run's journal is a temporary one: it goes on without, and would end with "
+                "its bus process",
+                rest[0].partition(". ")[0],
+            )
         elif kind == "ready":
             with self._lock:
                 # from now on the clock goes on while the bus does not, and nothing is resumed

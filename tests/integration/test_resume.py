@@ -258,24 +258,38 @@ FULL = """
         resource.setrlimit(resource.RLIMIT_FSIZE, (6_000, 6_000))
         result = ab.launch(
             objectives.slow_slope, {"x": ab.uniform(0, 1)}, engine="local", workers=2, seed=7,
-            max_trials=200, monitor=None, journal=sys.argv[1], scheduler=ab.ASHA(max_resource=9),
+            max_trials=int(sys.argv[1]), monitor=None, journal=sys.argv[2] or None,
+            scheduler=ab.ASHA(max_resource=9),
         )
         print(result.reason, result.message, len(result.trials))
 """
 
 
-def test_a_full_disk_ends_the_run_which_can_be_resumed(tmp_path: Path) -> None:
-    journal, program = tmp_path / "journal", tmp_path / "program.py"
+def run_full(folder: Path, max_trials: int, journal: Path | str) -> str:
+    """What the program says whose files can grow to 6,000 bytes only."""
+    program = folder / "program.py"
     program.write_text(textwrap.dedent(FULL))
     done = subprocess.run(
-        [sys.executable, str(program), str(journal)],
+        [sys.executable, str(program), str(max_trials), str(journal)],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         capture_output=True,
         text=True,
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith(f"failed the journal {journal} cannot be written: File too large")
+    return done.stdout + done.stderr
+
+
+def test_a_run_without_a_journal_of_its_own_goes_on_where_the_disk_is_full(tmp_path: Path) -> None:
+    said = run_full(tmp_path, 60, "")
+    assert "max_trials  60" in said
+    assert "File too large. This run's journal is a temporary one: it goes on without" in said
+
+
+def test_a_full_disk_ends_the_run_which_can_be_resumed(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    said = run_full(tmp_path, 200, journal)
+    assert f"failed the journal {journal} cannot be written: File too large" in said
     before = ab.Result.from_journal(journal)
     result = run(journal, objectives.slow_slope, max_trials=len(before.trials) + 5, resume=True)
     assert result.reason == "max_trials"
