@@ -103,8 +103,6 @@ def _report(given: argparse.Namespace) -> None:
 
     result = Result.from_journal(given.journal)
     print(result)
-    if result.message:
-        print(result.message)
     if result.best is not None:
         print(result.explain(result.best.id), flush=True)
 

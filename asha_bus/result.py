@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
+#: The reason of a result from a journal that tells of no end.
+UNFINISHED = "unfinished"
+
+
 class Result:
     """What `asha_bus.launch` returns.
 
@@ -79,9 +83,7 @@ class Result:
         experiment = replayed.experiment
         known = space_from(replayed.header.space) if space is None else space
         ended = experiment.ended or Ended(
-            "unfinished",
-            "the journal tells of no end: the run goes on, or was interrupted; go on with it by "
-            "launch(..., resume=True)",
+            UNFINISHED, "it is going on, or was interrupted: go on with it by resume=True"
         )
         return cls(
             name=replayed.header.name,
@@ -225,9 +227,10 @@ class Result:
     def __repr__(self) -> str:
         best = self.best
         why = self.message.partition("\n")[0].rstrip(":")  # a traceback may follow
+        ended_by = "" if self.reason == UNFINISHED else "ended by "
         lines = [
             f"Result of {self.name}: {len(self.trials)} trials in {self.elapsed_s:.1f} s, "
-            f"ended by {self.reason}{f' ({why})' if why else ''}",
+            f"{ended_by}{self.reason}{f' ({why})' if why else ''}",
             "  " + ", ".join(f"{count} {state}" for state, count in self.counts.items() if count),
         ]
         if best is None:
