@@ -154,9 +154,8 @@ def make_plan(
         raise InvalidArgument(f"bus must be BusOptions(...), got {bus!r}")
     if journal is not None and not isinstance(journal, (str, os.PathLike)):
         raise InvalidArgument(f"journal must be the path of a file, or None, got {journal!r}")
-    for argument, value in (("resume", resume), ("retry_failed", retry_failed)):
-        if not isinstance(value, bool):
-            raise InvalidArgument(f"{argument} must be True or False, got {value!r}")
+    _switch("resume", resume)
+    _switch("retry_failed", retry_failed)
     if resume and journal is None:
         raise InvalidArgument("resume=True needs the journal to go on with: give journal=PATH")
     if retry_failed and not resume:

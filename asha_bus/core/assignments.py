@@ -110,8 +110,7 @@ class Assignments:
 
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state; its worker is free."""
-        if trial.worker is not None:
-            self._roster.workers[trial.worker].trial = None
+        self._release(trial)
         self.close(trial, state, now)
 
     def close(self, trial: Trial, state: TrialState, now: float) -> None:
@@ -134,7 +133,10 @@ class Assignments:
             )
             self.finish(trial, TrialState.LOST, now)
         else:
-            if trial.worker is not None:
-                self._roster.workers[trial.worker].trial = None
+            self._release(trial)
             self._table.requeue(trial)
             self._counters.requeued += 1
+
+    def _release(self, trial: Trial) -> None:
+        if trial.worker is not None:
+            self._roster.workers[trial.worker].trial = None

@@ -32,7 +32,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.messages import BEAT_SUFFIX
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
-from asha_bus.core.trial import RungRecord, Trial, TrialState
+from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
 
 #: So many lines that objectives logged are held until they are collected.
@@ -162,8 +162,8 @@ class Experiment:
 
     # --- messages ------------------------------------------------------------
 
-    def _record(self, event: Lasting, now: float, decisions: tuple[RungRecord, ...] = ()) -> None:
-        self.emit(Record(now, event, decisions))
+    def _record(self, event: Lasting, now: float) -> None:
+        self.emit(Record(now, event))
 
     def _receive(self, event: Received, now: float) -> None:
         sender, message = event
