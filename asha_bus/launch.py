@@ -18,7 +18,7 @@ from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.supervisor import Start, Supervisor
 from asha_bus.executor.client import BusAddress, ping
 from asha_bus.executor.task import Job, spark_task
-from asha_bus.monitors import Progress, Silent
+from asha_bus.monitors.progress import Progress, Silent
 from asha_bus.objective import INSIDE
 from asha_bus.options import EVERY_ADDRESS, BusOptions
 from asha_bus.plan import Plan, make_plan

@@ -41,6 +41,17 @@ class TrialRecord:
     #: 32,768 characters at most, of its beginning and its end.
     log: str = field(default="", repr=False)
 
+    @property
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """Pairs of resource and metric, upwards: its reports, as far as they were kept.
+
+        Those at rungs and the last one always are.
+        """
+        points = {record.resource: record.metric for record in self.rungs}
+        if self.metric is not None:
+            points[self.resource] = self.metric
+        return tuple(sorted(points.items()))
+
     @classmethod
     def from_row(cls, row: Sequence[Any], space: Space, log: str = "") -> TrialRecord:
         """The record of a trial as the bus sends it, with its ``log``."""

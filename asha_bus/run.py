@@ -12,7 +12,8 @@ from asha_bus.core.errors import (
     WorkerError,
 )
 from asha_bus.core.trial import TrialState
-from asha_bus.monitors import REFRESH_S, Progress, Silent
+from asha_bus.monitors.base import REFRESH_S
+from asha_bus.monitors.progress import Progress, Silent
 from asha_bus.plan import Plan
 from asha_bus.records import BusReport, TrialRecord
 from asha_bus.result import AllTrialsFailed, Result

@@ -34,7 +34,7 @@ FLOORS = (
     ("objective", "options", "closure", "tables"),
     ("plan", "records"),
     ("result",),
-    ("monitors",),
+    ("monitors.",),
     ("run",),
     ("driver.", "executor."),
     ("launch",),
@@ -71,7 +71,7 @@ THIRD_PARTIES = {
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},
     "sklearn": {"demo"},
     "threadpoolctl": {"demo"},
-    "tqdm": {"monitors"},
+    "tqdm": {"monitors.progress"},
     "zmq": {"driver.router", "driver.auth", "executor.client", "load_test", "echo"},
 }
 

@@ -10,9 +10,6 @@ from tqdm import tqdm
 
 from asha_bus.result import Result
 
-#: Seconds between two looks at the run.
-REFRESH_S = 0.5
-
 
 class Progress:
     """One line: trials done, running, the best so far, trials per second, time left.

@@ -1,0 +1,129 @@
+"""What a monitor is, and what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from asha_bus.core.trial import RungRecord, TrialState
+from asha_bus.records import TrialRecord
+from asha_bus.result import Result
+
+#: Seconds between two looks at the run.
+REFRESH_S = 0.5
+
+
+@dataclass(frozen=True)
+class RunInfo:
+    """What is known of a run before its first trial."""
+
+    name: str
+    mode: str
+    seed: int
+    #: The space's parameters in order.
+    parameters: tuple[str, ...]
+    #: The scheduler in words.
+    scheduler: str
+    #: So many trials there are at most; None: only time ends the run.
+    max_trials: int | None
+    #: Seconds since the epoch.
+    start_time: float
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How a run stands at one moment. Times are in seconds."""
+
+    elapsed_s: float
+    #: The number of trials in each state, and of those in a final one.
+    states: Mapping[TrialState, int]
+    trials: int
+    finished: int
+    #: Workers that are there, reports taken, and rung decisions among them.
+    workers: int
+    reports: int
+    decisions: int
+    best: TrialRecord | None
+    #: The run so far as a `Result` with reason ``unfinished``; made when called.
+    result: Callable[[], Result]
+
+
+class Assigned(NamedTuple):
+    """A worker took an attempt at ``trial``."""
+
+    trial: TrialRecord
+
+
+class Reported(NamedTuple):
+    """``trial`` reported ``metric`` at ``resource``."""
+
+    trial: TrialRecord
+    resource: float
+    metric: float
+
+
+class Decided(NamedTuple):
+    """``trial`` entered a rung: ``record`` has the verdict."""
+
+    trial: TrialRecord
+    record: RungRecord
+
+
+class TrialEnded(NamedTuple):
+    """``trial`` came into a final state."""
+
+    trial: TrialRecord
+
+
+Happening = Assigned | Reported | Decided | TrialEnded
+
+
+class Monitor:
+    """Shows or keeps what happens in a run; every method does nothing by default.
+
+    The methods are called in a thread of the monitor's own, off the decision path, in
+    the order of events, some 0.5 s after they happened. An exception is logged, and
+    switches this monitor off; one that is slow holds up nobody but itself, and where
+    it falls far behind, events are left out, which is logged.
+    """
+
+    def on_start(self, run: RunInfo) -> None:
+        """The run begins."""
+
+    def on_assign(self, trial: TrialRecord) -> None:
+        """A worker took an attempt at ``trial``."""
+
+    def on_report(self, trial: TrialRecord, resource: float, metric: float) -> None:
+        """``trial`` reported; between rungs reports may be left out where there are many."""
+
+    def on_decision(self, trial: TrialRecord, record: RungRecord) -> None:
+        """``trial`` entered a rung."""
+
+    def on_end(self, trial: TrialRecord) -> None:
+        """``trial`` came into a final state."""
+
+    def on_refresh(self, snapshot: Snapshot) -> None:
+        """Every 0.5 s: how the run stands, after the events up to now."""
+
+    def on_finish(self, result: Result | None) -> None:
+        """The run is over; ``result`` is None where it ended with an error."""
+
+    def write(self, text: str) -> bool:
+        """Show a line that a worker printed; False: leave that to others.
+
+        Called at any time from other threads, so it has to be quick and thread-safe.
+        """
+        return False
+
+
+def tell(monitor: Monitor, happening: Happening) -> None:
+    """Call the method of ``monitor`` that ``happening`` is for."""
+    if isinstance(happening, Reported):
+        monitor.on_report(*happening)
+    elif isinstance(happening, Decided):
+        monitor.on_decision(*happening)
+    elif isinstance(happening, Assigned):
+        monitor.on_assign(happening.trial)
+    else:
+        monitor.on_end(happening.trial)
