@@ -66,6 +66,11 @@ class Assignments:
         """Take the points of the trials from ``first`` on."""
         self._upcoming.deliver(first, points)
 
+    @property
+    def depths(self) -> tuple[int, int]:
+        """How many points there are for trials to come, and how many were asked for."""
+        return self._upcoming.depths
+
     def outstanding(self) -> Draw | None:
         """The points that were asked for and have not come."""
         return self._upcoming.outstanding()
