@@ -67,6 +67,7 @@ CORE_MAY_USE = {
 THIRD_PARTIES = {
     "cloudpickle": {"driver.local"},
     "msgpack": {"wire", "journal", "driver.control"},
+    "prometheus_client": {"driver.metrics", "driver.exporter"},
     "numpy": {"demo"},
     "pandas": {"result"},
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},
