@@ -70,7 +70,7 @@ class Facts:
     taken_at: float = math.nan
     restarts: int = 0
     replay_s: float = 0.0
-    suggested: Suggested = Suggested()
+    suggested: Suggested = field(default_factory=Suggested)
     processes: dict[str, ProcessFigures] = field(default_factory=dict)
     #: The bus ended for good while the run went on.
     is_dead: bool = False

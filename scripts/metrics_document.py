@@ -15,6 +15,8 @@ from asha_bus.core.roster import WORKER_STATES
 from asha_bus.core.trial import TrialState
 from asha_bus.driver.metrics import BUCKETS, METRICS, PROCESSES, QUEUES, REASONS, REJECTED, VERDICTS
 
+_FIRST_S, _LAST_S = BOUNDS_S[BUCKETS[0]], BOUNDS_S[BUCKETS[-1]]
+
 DOCUMENT = Path(__file__).resolve().parent.parent / "docs" / "metrics.md"
 
 _HEAD = f"""\
@@ -27,8 +29,8 @@ name at the same time, a number is added to it. Values are those of the bus's la
 asked for every 0.5 s. Resource is in the unit of the objective's reports. No label's values grow
 with the number of trials or workers. Values of a label that are known stand there from the start.
 
-The buckets of histograms lie at powers of the square root of two, from {BOUNDS_S[BUCKETS[0]] * 1e6:.0f} us
-to {BOUNDS_S[BUCKETS[-1]]:.0f} s: they are among those of Prometheus's native histograms (schema 1).
+The buckets of histograms lie at powers of the square root of two, from {_FIRST_S * 1e6:.0f} us
+to {_LAST_S:.0f} s: they are among those of Prometheus's native histograms (schema 1).
 """
 
 _LABELS = {

@@ -113,6 +113,13 @@ class Assignments:
         trial = self._table.trials[number]
         return trial if trial.attempt == attempt else None
 
+    def run_by(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
+        """The same, if the attempt is or was the worker's and no other followed it."""
+        if number >= len(self._table):
+            return None
+        trial = self._table.trials[number]
+        return trial if trial.attempt == attempt and trial.worker == worker.name else None
+
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state; its worker is free."""
         self._release(trial)

@@ -327,12 +327,13 @@ class Experiment:
         self._send(worker.name + BEAT_SUFFIX, m.Pong(message.seq))
 
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
-        trial = self.assignments.held(worker, telemetry.trial, telemetry.attempt)
+        trial = self.assignments.run_by(worker, telemetry.trial, telemetry.attempt)
         if trial is not None and telemetry.reports:
             self.counters.reports += len(telemetry.reports)
             self.curves.add(trial, telemetry.reports)
             resource, metric = telemetry.reports[-1]
-            if resource > trial.resource:  # else a rung's report overtook these
+            # else a rung's report overtook these
+            if resource > trial.resource and trial.state is TrialState.RUNNING:
                 self.table.note(trial, resource, metric, telemetry.best_metric)
 
     def _on_log(self, worker: WorkerRecord, log: m.Log, now: float) -> None:
