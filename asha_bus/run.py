@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import (
@@ -12,11 +13,11 @@ from asha_bus.core.errors import (
     WorkerError,
 )
 from asha_bus.core.trial import TrialState
-from asha_bus.monitors.base import REFRESH_S
-from asha_bus.monitors.progress import Progress, Silent
+from asha_bus.monitors.base import REFRESH_S, Monitor, Snapshot
+from asha_bus.monitors.dispatch import Dispatcher
 from asha_bus.plan import Plan
 from asha_bus.records import BusReport, TrialRecord
-from asha_bus.result import AllTrialsFailed, Result
+from asha_bus.result import UNFINISHED, AllTrialsFailed, Result
 
 if TYPE_CHECKING:
     from asha_bus.driver.engine import Engine
@@ -128,16 +129,17 @@ class Run:
         endpoint: str,
         supervisor: Supervisor,
         engine: Engine,
-        monitor: Progress | Silent,
+        monitors: Sequence[Monitor],
     ) -> None:
         """The bus is up at ``endpoint``, and ``engine`` is about to start the workers."""
         self._supervisor = supervisor
         self._engine = engine
-        self._monitor = monitor
+        self._dispatcher = Dispatcher(monitors, self._logger)
         self.bus_address = endpoint
 
     def start(self) -> None:
         """Follow the run from now on."""
+        self._dispatcher.start(self._plan.info)
         self._thread.start()
 
     def seat_empty(self, seat: str) -> bool:
@@ -154,7 +156,7 @@ class Run:
 
     def write(self, text: str) -> None:
         """Show a line that a worker printed."""
-        self._monitor.write(text)
+        self._dispatcher.write(text)
 
     def on_end(self, reason: str, message: str) -> None:
         """The bus says that the run is over."""
@@ -181,7 +183,7 @@ class Run:
             while not self._ended.wait(REFRESH_S):
                 status = self._status()
                 if status is not None:
-                    self._monitor.update(status)
+                    self._dispatcher.update([], self._snapshot(status))
                     if not warned and not status["joined"] and status["elapsed_s"] > _NO_WORKER_S:
                         warned = True
                         self._logger.warning(
@@ -202,7 +204,7 @@ class Run:
             self._error = AshaBusError(f"the run's thread failed: {error!r}")
         finally:
             self._supervisor.close()
-            self._monitor.finish(self._result)
+            self._dispatcher.finish(self._result)
             self._finished.set()
 
     def _status(self) -> dict[str, Any] | None:
@@ -215,11 +217,33 @@ class Run:
             self._logger.log(_LEVELS[level], "trial %d: %s", trial, text)
         return status
 
+    def _snapshot(self, status: dict[str, Any]) -> Snapshot:
+        leader = status["leader"]
+        return Snapshot(
+            elapsed_s=status["elapsed_s"],
+            states={TrialState(state): count for state, count in status["states"].items()},
+            trials=status["trials"],
+            finished=status["finished"],
+            workers=status["workers"],
+            reports=status["counters"]["reports"],
+            decisions=status["counters"]["decisions"],
+            best=leader and TrialRecord.from_row(leader, self._plan.space),
+            result=lambda: self._fetch(status, UNFINISHED, ""),
+        )
+
     def _collect(self) -> None:
         """Fetch the trials and make the result of them."""
         status = self._status()
         if status is None:
             raise BusError("the bus ended before the result was fetched")
+        result = self._fetch(status, *self._ending)
+        if self._worker_failure is not None and not status["joined"]:
+            raise WorkerError(self._worker_failure)
+        self._check_failures(result)
+        self._result = result
+
+    def _fetch(self, status: dict[str, Any], reason: str, message: str) -> Result:
+        """The result with the trials that the bus has by now."""
         rows: list[Any] = []
         while len(rows) < status["trials"]:
             rows += self._supervisor.call("rows", len(rows))
@@ -227,8 +251,7 @@ class Run:
         while more := self._supervisor.call("logs", max(logs, default=-1) + 1):
             logs.update(more)
         space = self._plan.space
-        reason, message = self._ending
-        result = Result(
+        return Result(
             name=self.name,
             mode=self._plan.settings.mode,
             seed=self.seed,
@@ -239,10 +262,6 @@ class Run:
             elapsed_s=status["elapsed_s"],
             bus=BusReport.from_status(status),
         )
-        if self._worker_failure is not None and not status["joined"]:
-            raise WorkerError(self._worker_failure)
-        self._check_failures(result)
-        self._result = result
 
     def _check_failures(self, result: Result) -> None:
         failed = [t for t in result.trials if t.state in (TrialState.FAILED, TrialState.LOST)]

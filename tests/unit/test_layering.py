@@ -32,9 +32,11 @@ FLOORS = (
     ("wire",),
     ("journal",),
     ("objective", "options", "closure", "tables"),
-    ("plan", "records"),
+    ("records",),
     ("result",),
+    ("plots",),
     ("monitors.",),
+    ("plan",),
     ("run",),
     ("driver.", "executor."),
     ("launch",),
@@ -64,8 +66,10 @@ CORE_MAY_USE = {
 
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
+    "IPython": {"monitors.notebook"},
     "cloudpickle": {"driver.local"},
     "msgpack": {"wire", "journal", "driver.control"},
+    "matplotlib": {"monitors.notebook"},
     "numpy": {"demo"},
     "pandas": {"result"},
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},
@@ -221,6 +225,6 @@ def test_what_is_imported_is_required() -> None:
     project = PROJECT["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
     required = " ".join(requirement for listed in lists for requirement in listed)
-    names = {"sklearn": "scikit-learn", "zmq": "pyzmq"}
+    names = {"IPython": "ipykernel", "sklearn": "scikit-learn", "zmq": "pyzmq"}
     for package_of_others in THIRD_PARTIES:
         assert names.get(package_of_others, package_of_others) in required
