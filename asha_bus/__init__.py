@@ -28,6 +28,8 @@ from asha_bus.options import BusOptions
 
 if TYPE_CHECKING:
     from asha_bus.launch import launch
+    from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
+    from asha_bus.monitors.file import FileMonitor
     from asha_bus.objective import Trial
     from asha_bus.records import BusReport, TrialRecord
     from asha_bus.result import AllTrialsFailed, Result
@@ -42,9 +44,11 @@ __all__ = [
     "BusError",
     "BusOptions",
     "BusReport",
+    "FileMonitor",
     "InvalidArgument",
     "JournalError",
     "LocalProtocolError",
+    "Monitor",
     "NoStopping",
     "ObjectiveError",
     "ProtocolError",
@@ -52,7 +56,9 @@ __all__ = [
     "RemoteProtocolError",
     "Result",
     "Run",
+    "RunInfo",
     "RungRecord",
+    "Snapshot",
     "Space",
     "Trial",
     "TrialRecord",
@@ -70,8 +76,12 @@ __all__ = [
 _ON_USE = {
     "AllTrialsFailed": "asha_bus.result",
     "BusReport": "asha_bus.records",
+    "FileMonitor": "asha_bus.monitors.file",
+    "Monitor": "asha_bus.monitors.base",
     "Result": "asha_bus.result",
     "Run": "asha_bus.run",
+    "RunInfo": "asha_bus.monitors.base",
+    "Snapshot": "asha_bus.monitors.base",
     "Trial": "asha_bus.objective",
     "TrialRecord": "asha_bus.records",
     "launch": "asha_bus.launch",

@@ -20,7 +20,7 @@ from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.supervisor import Start, Supervisor
 from asha_bus.executor.client import BusAddress, ping
 from asha_bus.executor.task import Job, spark_task
-from asha_bus.monitors.progress import Progress, Silent
+from asha_bus.monitors.choice import MonitorChoice, open_monitors
 from asha_bus.objective import INSIDE, name_of
 from asha_bus.options import EVERY_ADDRESS, BusOptions
 from asha_bus.plan import Plan, make_plan
@@ -49,7 +49,7 @@ def launch(
     workers: int | None = ...,
     seed: int | None = ...,
     name: str | None = ...,
-    monitor: str | None = ...,
+    monitor: MonitorChoice = ...,
     bus: BusOptions | None = ...,
     journal: str | os.PathLike[str] | None = ...,
     resume: bool = ...,
@@ -79,7 +79,7 @@ def launch(
     workers: int | None = ...,
     seed: int | None = ...,
     name: str | None = ...,
-    monitor: str | None = ...,
+    monitor: MonitorChoice = ...,
     bus: BusOptions | None = ...,
     journal: str | os.PathLike[str] | None = ...,
     resume: bool = ...,
@@ -108,7 +108,7 @@ def launch(
     workers: int | None = None,
     seed: int | None = None,
     name: str | None = None,
-    monitor: str | None = "progress",
+    monitor: MonitorChoice = "progress",
     bus: BusOptions | None = None,
     journal: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -140,7 +140,9 @@ def launch(
     ``seed``: a whole number; the same seed tries the same configurations. None
     draws one, which ``Result.seed`` tells.
     ``name``: shown in Spark's UI and used for logging as ``asha_bus.<name>``.
-    ``monitor``: ``progress`` (default) for one line on a terminal, None for silence.
+    ``monitor``: what is shown meanwhile: ``progress`` (default) for one line, ``text`` for
+    a table, ``rungs`` or ``curves`` for a chart in a notebook, a `Monitor`, a list of
+    these, or None for silence.
     ``bus``: `BusOptions`; None takes Spark's configuration ``spark.ashaBus.<option>``.
     ``journal``: a file that keeps the run, so that it can be resumed; None (default)
     keeps it in a temporary place as long as the run lasts.
@@ -246,10 +248,8 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             bus_timeout_s=options.bus_timeout_s,
         )
         engine.preflight(address)
-        total = plan.settings.max_trials
-        monitor = Silent() if plan.monitor is None else Progress(plan.name, total)
-        run.attach(address.endpoint, supervisor, engine, monitor)
-        hooks = Hooks(run.seat_empty, run.fail, monitor.write)
+        run.attach(address.endpoint, supervisor, engine, open_monitors(plan.monitors, plan.info))
+        hooks = Hooks(run.seat_empty, run.fail, run.write)
         engine.start(Job(address, plan.objective, plan.space, plan.capture_output), workers, hooks)
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()

@@ -21,6 +21,8 @@ from asha_bus.core.schedulers import NoStopping, Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
 from asha_bus.journal import Header
+from asha_bus.monitors.base import Monitor, RunInfo
+from asha_bus.monitors.choice import MonitorChoice, as_monitors
 from asha_bus.objective import check_parameters, name_of, shape_of, to_metric
 from asha_bus.options import BusOptions, is_seconds
 
@@ -40,7 +42,8 @@ class Plan:
     options: BusOptions | None
     engine: str
     workers: int | None
-    monitor: str | None
+    #: Checked, but still by name where a name was given; none: silence.
+    monitors: tuple[str | Monitor, ...]
     #: Where the journal is to be; None: in a temporary place.
     journal: Path | None
     resume: bool
@@ -61,6 +64,19 @@ class Plan:
             "seed": self.settings.seed,
         }
         return Header(self.name, self.settings, space, identity, asha_bus.__version__)
+
+    @property
+    def info(self) -> RunInfo:
+        """What monitors are told at the start."""
+        return RunInfo(
+            name=self.name,
+            mode=self.settings.mode,
+            seed=self.settings.seed,
+            parameters=tuple(self.space.names),
+            scheduler=repr(self.settings.scheduler),
+            max_trials=self.settings.max_trials,
+            start_time=self.settings.epoch,
+        )
 
     def resumed(self, header: Header) -> Plan:
         """This plan for the run of ``header``: its name, its seed, its identity."""
@@ -103,7 +119,7 @@ def make_plan(
     workers: int | None,
     seed: int | None,
     name: str | None,
-    monitor: str | None,
+    monitor: MonitorChoice,
     bus: BusOptions | None,
     journal: str | os.PathLike[str] | None,
     resume: bool,
@@ -151,10 +167,6 @@ def make_plan(
             f"metrics_port must be a whole number from 0 (any free port) to 65535, or None, got "
             f"{metrics_port!r}"
         )
-    if bus is not None and bus.sd_file is not None and metrics_port is None:
-        raise InvalidArgument(
-            "BusOptions: sd_file names the endpoint of metrics_port: give metrics_port, too"
-        )
     if stop_at is not None:
         stop_at = _target(stop_at)
     if engine not in ("spark", "local"):
@@ -163,10 +175,13 @@ def make_plan(
         raise InvalidArgument(
             f"name must be letters, digits, '_', '.' and '-', 64 at most, got {name!r}"
         )
-    if monitor not in ("progress", None):
-        raise InvalidArgument(f"monitor must be 'progress' or None, got {monitor!r}")
+    monitors = as_monitors(monitor)
     if bus is not None and not isinstance(bus, BusOptions):
         raise InvalidArgument(f"bus must be BusOptions(...), got {bus!r}")
+    if bus is not None and bus.sd_file is not None and metrics_port is None:
+        raise InvalidArgument(
+            "BusOptions: sd_file names the endpoint of metrics_port: give metrics_port, too"
+        )
     if journal is not None and not isinstance(journal, (str, os.PathLike)):
         raise InvalidArgument(f"journal must be the path of a file, or None, got {journal!r}")
     _switch("resume", resume)
@@ -200,7 +215,7 @@ def make_plan(
         options=bus,
         engine=engine,
         workers=workers,
-        monitor=monitor,
+        monitors=monitors,
         journal=None if journal is None else Path(journal),
         resume=resume,
         retry_failed=retry_failed,

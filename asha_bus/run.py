@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import (
@@ -12,8 +13,9 @@ from asha_bus.core.errors import (
     WorkerError,
 )
 from asha_bus.core.trial import TrialState
-from asha_bus.monitors.base import REFRESH_S
-from asha_bus.monitors.progress import Progress, Silent
+from asha_bus.live import Changes, Live
+from asha_bus.monitors.base import REFRESH_S, Monitor
+from asha_bus.monitors.dispatch import Dispatcher
 from asha_bus.plan import Plan
 from asha_bus.records import BusReport, TrialRecord
 from asha_bus.result import AllTrialsFailed, Result
@@ -135,16 +137,20 @@ class Run:
         endpoint: str,
         supervisor: Supervisor,
         engine: Engine,
-        monitor: Progress | Silent,
+        monitors: Sequence[Monitor],
     ) -> None:
         """The bus is up at ``endpoint``, and ``engine`` is about to start the workers."""
         self._supervisor = supervisor
         self._engine = engine
-        self._monitor = monitor
+        self._dispatcher = Dispatcher(monitors, self._logger)
+        self._live = Live(
+            self._plan.info, self._plan.space, lambda: Changes(*supervisor.call("changes"))
+        )
         self.bus_address = endpoint
 
     def start(self) -> None:
         """Follow the run from now on."""
+        self._dispatcher.start(self._plan.info)
         self._thread.start()
 
     def seat_empty(self, seat: str) -> bool:
@@ -161,7 +167,7 @@ class Run:
 
     def write(self, text: str) -> None:
         """Show a line that a worker printed."""
-        self._monitor.write(text)
+        self._dispatcher.write(text)
 
     def on_end(self, reason: str, message: str) -> None:
         """The bus says that the run is over."""
@@ -184,11 +190,13 @@ class Run:
     def _watch(self) -> None:
         """Follow the run to its end; whatever happens, the result or an error is there."""
         try:
+            if self._dispatcher.follows_trials:
+                self._live.refresh()  # from now on, and so from the start, reports are kept
             warned = False
             while not self._ended.wait(REFRESH_S):
                 status = self._status()
                 if status is not None:
-                    self._monitor.update(status)
+                    self._tell_monitors(status)
                     if not warned and not status["joined"] and status["elapsed_s"] > _NO_WORKER_S:
                         warned = True
                         self._logger.warning(
@@ -212,7 +220,7 @@ class Run:
                 reason = "failed" if self._error is not None else self._ending[0]
                 self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
             self._supervisor.close()
-            self._monitor.finish(self._result)
+            self._dispatcher.finish(self._result)
             self._finished.set()
 
     def _status(self) -> dict[str, Any] | None:
@@ -227,11 +235,27 @@ class Run:
             self._logger.log(_LEVELS[level], "trial %d: %s", trial, text)
         return status
 
+    def _tell_monitors(self, status: dict[str, Any], *, to_the_end: bool = False) -> None:
+        live = self._live
+        happenings = []
+        if self._dispatcher.follows_trials:
+            happenings = live.refresh(to_the_end=to_the_end)
+        self._dispatcher.update(happenings, live.snapshot(status))
+
     def _collect(self) -> None:
         """Fetch the trials and make the result of them."""
         status = self._status()
         if status is None:
             raise BusError("the bus ended before the result was fetched")
+        self._tell_monitors(status, to_the_end=True)
+        result = self._fetch(status, *self._ending)
+        if self._worker_failure is not None and not status["joined"]:
+            raise WorkerError(self._worker_failure)
+        self._check_failures(result)
+        self._result = result
+
+    def _fetch(self, status: dict[str, Any], reason: str, message: str) -> Result:
+        """The result with the trials that the bus has by now."""
         rows: list[Any] = []
         while len(rows) < status["trials"]:
             rows += self._supervisor.call("rows", len(rows))
@@ -242,8 +266,7 @@ class Run:
         while more := self._supervisor.call("curves", max(curves, default=-1) + 1):
             curves.update(more)
         space = self._plan.space
-        reason, message = self._ending
-        result = Result(
+        return Result(
             name=self.name,
             mode=self._plan.settings.mode,
             seed=self.seed,
@@ -257,10 +280,6 @@ class Run:
             elapsed_s=status["elapsed_s"],
             bus=BusReport.from_status(status),
         )
-        if self._worker_failure is not None and not status["joined"]:
-            raise WorkerError(self._worker_failure)
-        self._check_failures(result)
-        self._result = result
 
     def _check_failures(self, result: Result) -> None:
         failed = [t for t in result.trials if t.state in (TrialState.FAILED, TrialState.LOST)]

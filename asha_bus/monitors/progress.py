@@ -1,21 +1,24 @@
-"""What is shown while a run is going on. Off the decision path."""
+"""One line that shows how far a run is, for a terminal."""
 
 from __future__ import annotations
 
 import math
 import sys
-from typing import Any
 
 from tqdm import tqdm
 
+from asha_bus.core.trial import TrialState
+from asha_bus.monitors.base import Monitor, Snapshot
 from asha_bus.result import Result
 
 
-class Progress:
+class Progress(Monitor):
     """One line: trials done, running, the best so far, trials per second, time left.
 
     Nothing is shown where stdout is no terminal.
     """
+
+    follows_trials = False
 
     def __init__(self, name: str, total: int | None) -> None:
         self._bar = tqdm(
@@ -27,23 +30,20 @@ class Progress:
             mininterval=0,
         )
 
-    def update(self, status: dict[str, Any]) -> None:
-        """Show the bus's status."""
-        leader = status["leader"]
-        metric = leader[7] if leader else math.nan
-        running = status["states"]["RUNNING"]
-        self._bar.set_postfix_str(f"{running} running, best {metric:g}", refresh=False)
-        self._bar.update(status["finished"] - self._bar.n)
+    def on_refresh(self, snapshot: Snapshot) -> None:
+        """Show how the run stands."""
+        self._bar.set_postfix_str(postfix(snapshot), refresh=False)
+        self._bar.update(snapshot.finished - self._bar.n)
         self._bar.refresh()
 
-    def write(self, text: str) -> None:
+    def write(self, text: str) -> bool:
         """Print a line of a worker's output above the progress line."""
         if self._bar.disable:
-            _print_line(text)
-        else:
-            self._bar.write(text, file=sys.stdout)
+            return False
+        self._bar.write(text, file=sys.stdout)
+        return True
 
-    def finish(self, result: Result | None) -> None:
+    def on_finish(self, result: Result | None) -> None:
         """Leave the last state of the line, and the best trial below it."""
         shown = not self._bar.disable
         if result is not None:
@@ -54,21 +54,9 @@ class Progress:
             print(f"best: trial {best.id}, metric {best.metric:g}, params {best.params!r}")
 
 
-class Silent:
-    """Shows nothing but what the workers print."""
-
-    def update(self, status: dict[str, Any]) -> None:
-        """Nothing to show."""
-
-    def write(self, text: str) -> None:
-        """Print a line of a worker's output."""
-        _print_line(text)
-
-    def finish(self, result: Result | None) -> None:
-        """Nothing to show."""
-
-
-def _print_line(text: str) -> None:
-    # in one piece: print() would let another worker's line come before the line's end
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
+def postfix(snapshot: Snapshot) -> str:
+    """What stands behind the bar."""
+    best = snapshot.best
+    metric = math.nan if best is None or best.metric is None else best.metric
+    running = snapshot.states[TrialState.RUNNING]
+    return f"{running} running, best {metric:g}"

@@ -33,9 +33,12 @@ FLOORS = (
     ("wire",),
     ("journal",),
     ("objective", "options", "closure", "tables"),
-    ("plan", "records"),
+    ("records",),
     ("result",),
+    ("plots",),
     ("monitors.",),
+    ("plan",),
+    ("live",),
     ("run",),
     ("driver.", "executor."),
     ("launch",),
@@ -65,8 +68,10 @@ CORE_MAY_USE = {
 
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
+    "IPython": {"monitors.notebook"},
     "cloudpickle": {"driver.local"},
     "msgpack": {"wire", "journal", "driver.control"},
+    "matplotlib": {"monitors.notebook"},
     "prometheus_client": {"driver.metrics", "driver.exporter"},
     "numpy": {"demo"},
     "pandas": {"result"},
@@ -223,6 +228,11 @@ def test_what_is_imported_is_required() -> None:
     project = PROJECT["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
     required = " ".join(requirement for listed in lists for requirement in listed)
-    names = {"sklearn": "scikit-learn", "zmq": "pyzmq"}
+    names = {
+        "IPython": "ipykernel",
+        "prometheus_client": "prometheus-client",
+        "sklearn": "scikit-learn",
+        "zmq": "pyzmq",
+    }
     for package_of_others in THIRD_PARTIES:
         assert names.get(package_of_others, package_of_others) in required

@@ -54,7 +54,7 @@ def test_a_plan_holds_what_was_given() -> None:
         max_failures=0,
         fail_fast=True,
     )
-    assert ("my-run_1.a", "local", 2, None) == (plan.name, plan.engine, plan.workers, plan.monitor)
+    assert ("my-run_1.a", "local", 2, ()) == (plan.name, plan.engine, plan.workers, plan.monitors)
     assert (square, ENDLESS, searcher, bus) == (
         plan.objective,
         plan.space,
@@ -191,7 +191,11 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(name="../up"), r"name must be letters, digits.* got '\.\./up'"),
     (lambda: plan_for(name="x" * 65), "name must be .* 64 at most, got 'xxx"),
     (lambda: plan_for(name=5), "name must be letters, digits.* got 5"),
-    (lambda: plan_for(monitor="rungs"), "monitor must be 'progress' or None, got 'rungs'"),
+    (
+        lambda: plan_for(monitor="plots"),
+        "monitor must be one of 'progress', 'text', 'rungs', 'curves', a Monitor, a list of "
+        "these, or None, got 'plots'",
+    ),
     (lambda: plan_for(bus={"port": 1}), r"bus must be BusOptions\(...\), got {'port': 1}"),
 ]
 

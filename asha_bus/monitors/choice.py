@@ -1,0 +1,92 @@
+"""The argument ``monitor`` of a launch: what it may be, and the monitors it stands for."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.monitors.base import Monitor, RunInfo
+
+NAMES = ("progress", "text", "rungs", "curves")
+
+#: What `asha_bus.launch` takes.
+MonitorChoice = str | Monitor | Sequence[str | Monitor] | None
+
+_CHARTS = ("rungs", "curves")
+
+
+def in_notebook() -> bool:
+    """Whether this is a Jupyter kernel; VS Code and Colab run such, too."""
+    ipython = sys.modules.get("IPython")  # where it is not loaded, nobody works in it
+    if ipython is None:
+        return False
+    shell = type(ipython.get_ipython())
+    return any(cls.__name__ == "ZMQInteractiveShell" for cls in shell.__mro__)
+
+
+def as_monitors(monitor: MonitorChoice) -> tuple[str | Monitor, ...]:
+    """What was given, checked: names are still names. InvalidArgument where it is wrong."""
+    if monitor is None:
+        return ()
+    given = tuple(monitor) if isinstance(monitor, (list, tuple)) else (monitor,)
+    for number, one in enumerate(given):
+        _check(one)
+        if one in given[:number]:
+            raise InvalidArgument(f"monitor has {one!r} twice; give each one once")
+    return given
+
+
+def _check(one: object) -> None:
+    if isinstance(one, type) and issubclass(one, Monitor):
+        raise InvalidArgument(
+            f"monitor must be an object, got the class {one.__name__}: give {one.__name__}(...)"
+        )
+    if not isinstance(one, Monitor) and not (isinstance(one, str) and one in NAMES):
+        names = ", ".join(repr(name) for name in NAMES)
+        raise InvalidArgument(
+            f"monitor must be one of {names}, a Monitor, a list of these, or None, got {one!r}"
+        )
+    if one in _CHARTS and in_notebook() and find_spec("matplotlib") is None:
+        raise InvalidArgument(
+            f"monitor={one!r} draws with matplotlib, which is not installed: "
+            f"pip install 'asha-bus[plots]', or take monitor='text'"
+        )
+
+
+def open_monitors(chosen: Sequence[str | Monitor], run: RunInfo) -> list[Monitor]:
+    """The monitors of what `as_monitors` returned, for one run; the user's own come first.
+
+    To be called in the thread of the launch: what they show in a notebook belongs to
+    the cell that runs there. Outside a notebook there is room for one name: of several
+    it is the table, which stands for a chart, too.
+    """
+    names = [one for one in chosen if isinstance(one, str)]
+    if in_notebook():
+        opened = [_in_notebook(name) for name in names]
+    else:
+        opened = [_in_terminal(names, run)] if names else []
+    return [one for one in chosen if not isinstance(one, str)] + opened
+
+
+def _in_notebook(name: str) -> Monitor:
+    from asha_bus.monitors.notebook import Charts, NotebookLine, NotebookTable
+
+    if name in _CHARTS:
+        return Charts(name)
+    return NotebookTable() if name == "text" else NotebookLine()
+
+
+def _in_terminal(names: Sequence[str], run: RunInfo) -> Monitor:
+    from asha_bus.monitors.line import PlainLines
+    from asha_bus.monitors.screen import is_terminal
+    from asha_bus.monitors.terminal import TerminalTable
+
+    if names == ["progress"]:
+        from asha_bus.monitors.progress import Progress
+
+        return Progress(run.name, run.max_trials)
+    if not is_terminal():
+        return PlainLines()
+    return TerminalTable(with_curves="curves" in names)

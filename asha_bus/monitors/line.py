@@ -1,0 +1,88 @@
+"""A run in one line of text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from asha_bus.core.trial import TrialState
+from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
+from asha_bus.monitors.screen import print_text
+from asha_bus.records import TrialRecord
+from asha_bus.result import Result
+
+
+class Line(Monitor):
+    """Shows a line every ``every_s`` seconds and at the end; a subclass says where."""
+
+    every_s = 1.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = clock()
+
+    def on_start(self, run: RunInfo) -> None:
+        """Remember what is known of the run."""
+        self._run = run
+
+    def on_refresh(self, snapshot: Snapshot) -> None:
+        """Show how the run stands, if it is time to."""
+        now = self._clock()
+        if now >= self._next:
+            self._next = now + self.every_s
+            self.show(running_line(self._run, snapshot))
+
+    def on_finish(self, result: Result | None) -> None:
+        """Show what it came to."""
+        if result is not None:
+            self.show(last_line(result))
+
+    def show(self, line: str) -> None:
+        """Show this line."""
+        raise NotImplementedError
+
+
+class PlainLines(Line):
+    """A line on stdout at the start, every 30 s, and at the end."""
+
+    every_s = 30.0
+
+    def show(self, line: str) -> None:
+        """Print it."""
+        print_text(f"{line}\n")
+
+
+def running_line(run: RunInfo, snapshot: Snapshot) -> str:
+    """How a run stands: trials done and running, the time, the rate, the best so far."""
+    total = f" of {run.max_trials}" if run.max_trials is not None else ""
+    rate = f", {snapshot.finished / snapshot.elapsed_s:.3g}/s" if snapshot.elapsed_s > 0 else ""
+    return (
+        f"{run.name}: {snapshot.finished}{total} trials done, "
+        f"{snapshot.states[TrialState.RUNNING]} running, {clock(snapshot.elapsed_s)}{rate}, "
+        f"best: {best_words(snapshot.best)}"
+    )
+
+
+def last_line(result: Result) -> str:
+    """What a run came to."""
+    return (
+        f"{result.name}: {len(result.trials)} trials, {clock(result.elapsed_s)}, "
+        f"ended by {result.reason}, best: {best_words(result.best)}"
+    )
+
+
+def best_words(best: TrialRecord | None) -> str:
+    """The best trial in a few words."""
+    if best is None or best.metric is None:
+        return "none yet"
+    return (
+        f"trial {best.id}, metric {best.metric:g} at resource {best.resource:g}, "
+        f"params {best.params!r}"
+    )
+
+
+def clock(seconds: float) -> str:
+    """A duration as ``4:05`` or ``1:04:05``."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,93 @@
+"""What is shown in a notebook: one output, drawn anew in its place."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+
+from asha_bus.monitors.base import RunInfo
+from asha_bus.monitors.line import Line
+from asha_bus.monitors.redrawn import Redrawn
+from asha_bus.monitors.table import run_table
+from asha_bus.result import Result
+
+#: A table's columns and lines; a notebook scrolls.
+_WIDTH, _HEIGHT = 110, 60
+
+#: A chart in inches, and its dots per inch: it is shown at half that size, for sharp letters.
+_INCHES = (8.0, 4.5)
+_DPI = 180
+
+
+class Output:
+    """One output of the cell that runs now, which any thread may replace later.
+
+    What replaced it last is what the saved notebook has.
+    """
+
+    def __init__(self) -> None:
+        from IPython.display import display
+
+        waiting = {"text/plain": "waiting for the first trial"}
+        self._handle = display(waiting, raw=True, display_id=True)
+
+    def show(self, data: dict[str, str], metadata: dict[str, object] | None = None) -> None:
+        """Replace what is shown: one thing in several formats, by MIME type."""
+        self._handle.update(data, raw=True, metadata=metadata)
+
+
+class NotebookLine(Line):
+    """The line of ``monitor="progress"``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._output = Output()
+
+    def show(self, line: str) -> None:
+        """Show it in the place of the last one."""
+        self._output.show({"text/plain": line})
+
+
+class NotebookTable(Redrawn):
+    """The table of ``monitor="text"``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._output = Output()
+
+    def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
+        """Draw in the place of the last time."""
+        text = "\n".join(run_table(run, result, workers, width=_WIDTH, height=_HEIGHT))
+        page = f'<pre style="line-height: 1.3">{html.escape(text)}</pre>'
+        self._output.show({"text/plain": text, "text/html": page})
+
+
+class Charts(Redrawn):
+    """The chart of ``monitor="rungs"`` or ``"curves"``."""
+
+    def __init__(self, kind: str) -> None:
+        from matplotlib.figure import Figure
+
+        from asha_bus.plots import plot_curves, plot_rungs
+
+        super().__init__()
+        self._figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+        self._plot = {"rungs": plot_rungs, "curves": plot_curves}[kind]
+        self._output = Output()
+
+    def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
+        """Draw in the place of the last time."""
+        # no pyplot: it belongs to the user, and to one thread
+        self._figure.clear()
+        self._plot(result, self._figure.subplots())
+        picture = io.BytesIO()
+        self._figure.savefig(picture, format="png")
+        width, height = (round(inches * _DPI / 2) for inches in _INCHES)
+        self._output.show(
+            {
+                "image/png": base64.b64encode(picture.getvalue()).decode(),
+                "text/plain": repr(result),
+            },
+            {"image/png": {"width": width, "height": height}},
+        )

@@ -1,0 +1,43 @@
+"""A monitor that draws the whole run, again and again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
+from asha_bus.result import Result
+
+
+class Redrawn(Monitor):
+    """Draws a run from its result so far: `draw` is what a subclass has to say.
+
+    It is drawn every ``every_s`` seconds, or less often where that takes long, so that
+    drawing takes a tenth of the time at most; and once more at the end.
+    """
+
+    every_s = 1.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next = clock()
+
+    def on_start(self, run: RunInfo) -> None:
+        """Remember what is known of the run."""
+        self._run = run
+
+    def on_refresh(self, snapshot: Snapshot) -> None:
+        """Draw, if it is time to."""
+        began = self._clock()
+        if began >= self._next:
+            self.draw(self._run, snapshot.result(), snapshot.workers)
+            self._next = began + max(self.every_s, 10 * (self._clock() - began))
+
+    def on_finish(self, result: Result | None) -> None:
+        """Draw the end; what was drawn last stays where there is no result."""
+        if result is not None:
+            self.draw(self._run, result, None)
+
+    def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
+        """Draw ``run`` at ``result``, with ``workers`` there; None: it is over."""
+        raise NotImplementedError

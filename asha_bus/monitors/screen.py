@@ -1,0 +1,40 @@
+"""What is written to stdout, and how much of it a line of a terminal holds."""
+
+from __future__ import annotations
+
+import os
+import sys
+import unicodedata
+
+
+def is_terminal() -> bool:
+    """Whether stdout is a terminal in which the cursor can be moved."""
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def print_text(text: str) -> None:
+    """Write to stdout in one piece, with ? for characters that it cannot encode.
+
+    Unlike print(), it lets nothing of another thread come before the line's end.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    sys.stdout.flush()
+
+
+def cut(text: str, width: int) -> str:
+    """The beginning of one line of text that takes at most ``width`` columns."""
+    if text.isascii() and len(text) <= width:
+        return text
+    columns = 0
+    for place, character in enumerate(text):
+        columns += _columns(character)
+        if columns > width:
+            return text[:place]
+    return text
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,146 @@
+"""A run as a few lines of text: what a terminal and a notebook show of it."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+from asha_bus.core.trial import FINAL, RungRecord, TrialState
+from asha_bus.monitors.base import RunInfo
+from asha_bus.monitors.line import best_words, clock
+from asha_bus.monitors.screen import cut
+from asha_bus.records import TrialRecord
+from asha_bus.result import Result
+from asha_bus.tables import table
+
+#: So many running trials, and so many curves, are shown at most.
+_MOST_TRIALS = 8
+_MOST_CURVES = 5
+
+_CURVE_COLUMNS = 24
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def run_table(
+    run: RunInfo,
+    result: Result,
+    workers: int | None,
+    *,
+    width: int,
+    height: int,
+    with_curves: bool = False,
+) -> list[str]:
+    """The run at ``result`` in at most ``height`` lines of at most ``width`` columns.
+
+    Trials by state, the best one, the rungs and the running trials; ``with_curves``
+    the curves of the leading trials, too. ``workers``: how many there are; None: the
+    run is over. Where room is short, the last lines of a part are left out.
+    """
+    lines = [*_head(run, result, workers), f"best: {best_words(result.best)}"]
+    parts = [_rungs(result)]
+    if with_curves:
+        parts.append(_curves(result))
+    parts.append(_running(result))
+    for number, part in enumerate(parts):
+        room = height - len(lines) - 1
+        if number < len(parts) - 1:  # something is left for the next one
+            room = max(room * 2 // 3, room - len(parts[-1]) - 1)
+        if len(part) > 1 and room > 1:
+            lines += ["", *_fit(part, room)]
+    return [cut(line, width) for line in lines[: max(height, 1)]]
+
+
+def sparkline(values: Sequence[float], columns: int = _CURVE_COLUMNS) -> str:
+    """Finite values as blocks of different heights, a column each or, of many, every n-th."""
+    shown = [value for value in values if math.isfinite(value)]
+    if len(shown) > columns:
+        step = (len(shown) - 1) / (columns - 1)
+        shown = [shown[round(number * step)] for number in range(columns)]
+    if not shown:
+        return ""
+    low, high = min(shown), max(shown)
+    span = high - low
+    if span == 0 or not math.isfinite(span):
+        return _BLOCKS[0] * len(shown)
+    top = len(_BLOCKS) - 1
+    return "".join(_BLOCKS[round((value - low) / span * top)] for value in shown)
+
+
+def _head(run: RunInfo, result: Result, workers: int | None) -> list[str]:
+    counts = result.counts
+    finished = sum(counts[state] for state in FINAL)
+    total = f" of {run.max_trials}" if run.max_trials is not None else ""
+    elapsed_s = result.elapsed_s
+    pace = f"{clock(elapsed_s)} elapsed"
+    if elapsed_s > 0:
+        pace += (
+            f", {finished / elapsed_s:.3g} trials/s, {result.bus.reports / elapsed_s:.3g} reports/s"
+        )
+    if workers is None:
+        pace += f", ended by {result.reason}"
+    else:
+        pace += f", {workers} workers"
+    states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    return [
+        f"{run.name}: {run.mode} by {run.scheduler}",
+        f"{finished}{total} trials done{f': {states}' if states else ''}",
+        pace,
+    ]
+
+
+def _rungs(result: Result) -> list[str]:
+    """Each rung: who entered, who went on, and what the worst of those has now."""
+    last: dict[tuple[int, int], RungRecord] = {}
+    passed: Counter[tuple[int, int]] = Counter()
+    for trial in result.trials:
+        for record in trial.rungs:
+            key = trial.bracket, record.rung
+            passed[key] += record.verdict == "continue"
+            if key not in last or record.n > last[key].n:
+                last[key] = record
+    has_brackets = len({bracket for bracket, _ in last}) > 1
+    rows = [("rung", "resource", "entries", "went on", "cutoff")]
+    for (bracket, rung), record in sorted(last.items()):
+        cutoff = "-" if record.cutoff is None else f"{record.cutoff:g}"
+        name = f"{bracket}/{rung}" if has_brackets else f"{rung}"
+        rows.append(
+            (name, f"{record.resource:g}", f"{record.n}", f"{passed[bracket, rung]}", cutoff)
+        )
+    return table(rows).splitlines()
+
+
+def _running(result: Result) -> list[str]:
+    running = [trial for trial in result.trials if trial.state is TrialState.RUNNING]
+    return _with_ends("running", running, [f"{trial.params!r}" for trial in running])
+
+
+def _curves(result: Result) -> list[str]:
+    """The curves of those that got furthest, the better ones first."""
+    sign = 1 if result.mode == "min" else -1
+    usable = [
+        (-trial.resource, sign * trial.metric, trial)
+        for trial in result.trials
+        if trial.metric is not None and math.isfinite(trial.metric)
+    ]
+    leading = [trial for _, _, trial in sorted(usable, key=lambda entry: entry[:2])]
+    curves = [sparkline([metric for _, metric in t.curve]) for t in leading[:_MOST_CURVES]]
+    return _with_ends("leading", leading[:_MOST_CURVES], curves)
+
+
+def _with_ends(head: str, trials: Sequence[TrialRecord], ends: Sequence[str]) -> list[str]:
+    """Trials with what they reported last, and something more at the end of each line."""
+    rows = [(head, "resource", "metric")]
+    for trial in trials:
+        metric = "-" if trial.metric is None else f"{trial.metric:g}"
+        rows.append((f"trial {trial.id}", f"{trial.resource:g}", metric))
+    first, *others = table(rows).splitlines()
+    lines = [f"{line}  {end}" for line, end in zip(others, ends, strict=True)]
+    return _fit([first, *lines], _MOST_TRIALS + 1)
+
+
+def _fit(lines: list[str], room: int) -> list[str]:
+    """The first ``room`` lines, the last of them saying how many more there are."""
+    if len(lines) <= room:
+        return lines
+    return [*lines[: room - 1], f"... and {len(lines) - room + 1} more"]

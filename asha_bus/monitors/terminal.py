@@ -1,0 +1,70 @@
+"""The table of a run in a terminal."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable
+
+from asha_bus.monitors.base import RunInfo
+from asha_bus.monitors.redrawn import Redrawn
+from asha_bus.monitors.screen import print_text
+from asha_bus.monitors.table import run_table
+from asha_bus.result import Result
+
+#: Erases from the cursor to the end of the screen.
+_ERASE = "\x1b[J"
+
+
+class TerminalTable(Redrawn):
+    """A table that is drawn anew in its place; what the workers print goes above it.
+
+    Between two drawings the cursor stands on an empty line above the table. So what
+    others write meanwhile, a log for instance, stays where it is, and the table moves
+    down; and the terminal may change its size.
+    """
+
+    def __init__(
+        self, *, with_curves: bool = False, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(clock)
+        self._with_curves = with_curves
+        self._lock = threading.Lock()
+        #: What is drawn; nothing before the first time and after the end.
+        self._lines: list[str] = []
+
+    def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
+        """Draw in the place of the last time, as large as the terminal allows."""
+        columns, rows = shutil.get_terminal_size()
+        # a line of full width would wrap in some terminals; one row is the empty line
+        lines = run_table(
+            run,
+            result,
+            workers,
+            width=columns - 1,
+            height=rows - 1,
+            with_curves=self._with_curves,
+        )
+        with self._lock:
+            self._lines = lines
+            self._show()
+
+    def write(self, text: str) -> bool:
+        """Print a line of a worker's output above the table."""
+        with self._lock:
+            if not self._lines:
+                return False
+            self._show(f"{text}\n")
+        return True
+
+    def on_finish(self, result: Result | None) -> None:
+        """Leave the last state, with the cursor below it."""
+        super().on_finish(result)
+        with self._lock:
+            print_text("".join([_ERASE, *(f"{line}\n" for line in self._lines)]))
+            self._lines = []
+
+    def _show(self, above: str = "") -> None:
+        shown = "".join(f"\n{line}" for line in self._lines)
+        print_text(f"{_ERASE}{above}{shown}\x1b[{len(self._lines)}A\r")
