@@ -1,4 +1,4 @@
-"""The command line: ``asha-bus demo``, ``load-test``, ``report JOURNAL``, ``--version``."""
+"""The command line: ``asha-bus demo``, ``load-test``, ``report``, ``dashboard``, ``--version``."""
 
 from __future__ import annotations
 
@@ -60,6 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="show the run in a journal, going on or not")
     report.add_argument("journal", metavar="JOURNAL")
     report.set_defaults(command=_report)
+    dashboard = commands.add_parser(
+        "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
+    )
+    dashboard.add_argument("folder", metavar="DIR")
+    dashboard.add_argument("--force", action="store_true", help="overwrite files that differ")
+    dashboard.set_defaults(command=_dashboard)
     return parser
 
 
@@ -105,6 +111,13 @@ def _report(given: argparse.Namespace) -> None:
     print(result)
     if result.best is not None:
         print(result.explain(result.best.id), flush=True)
+
+
+def _dashboard(given: argparse.Namespace) -> None:
+    from asha_bus import dashboard
+
+    written = dashboard.write(given.folder, force=given.force)
+    print(dashboard.describe(given.folder, written), flush=True)
 
 
 def _count(text: str) -> int:
