@@ -77,8 +77,20 @@ def best_words(best: TrialRecord | None) -> str:
         return "none yet"
     return (
         f"trial {best.id}, metric {best.metric:g} at resource {best.resource:g}, "
-        f"params {best.params!r}"
+        f"{params_words(best)}"
     )
+
+
+def params_words(trial: TrialRecord) -> str:
+    """The parameters of a trial in one line, with four digits of each float."""
+    return ", ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={_one_line(value)}"
+        for name, value in trial.params.items()
+    )
+
+
+def _one_line(value: object) -> str:
+    return " ".join(repr(value).split())
 
 
 def clock(seconds: float) -> str:

@@ -23,9 +23,12 @@ def print_text(text: str) -> None:
 
 
 def cut(text: str, width: int) -> str:
-    """The beginning of one line of text that takes at most ``width`` columns."""
-    if text.isascii() and len(text) <= width:
-        return text
+    """The beginning of a text that takes at most ``width`` columns of one line.
+
+    Characters that a terminal would obey instead of showing them become ?.
+    """
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else "?" for one in text)
     columns = 0
     for place, character in enumerate(text):
         columns += _columns(character)
