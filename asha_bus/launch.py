@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import asha_bus
 from asha_bus.closure import check_space_travels, check_travels
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
@@ -19,7 +21,7 @@ from asha_bus.driver.supervisor import Start, Supervisor
 from asha_bus.executor.client import BusAddress, ping
 from asha_bus.executor.task import Job, spark_task
 from asha_bus.monitors.choice import MonitorChoice, open_monitors
-from asha_bus.objective import INSIDE
+from asha_bus.objective import INSIDE, name_of
 from asha_bus.options import EVERY_ADDRESS, BusOptions
 from asha_bus.plan import Plan, make_plan
 from asha_bus.result import Result
@@ -27,6 +29,8 @@ from asha_bus.run import Run
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from asha_bus.driver.exporter import Exporter
 
 
 @overload
@@ -54,6 +58,7 @@ def launch(
     max_failures: int | None = ...,
     fail_fast: bool = ...,
     capture_output: bool = ...,
+    metrics_port: int | None = ...,
     block: Literal[True] = ...,
 ) -> Result: ...
 
@@ -83,6 +88,7 @@ def launch(
     max_failures: int | None = ...,
     fail_fast: bool = ...,
     capture_output: bool = ...,
+    metrics_port: int | None = ...,
     block: Literal[False],
 ) -> Run: ...
 
@@ -111,6 +117,7 @@ def launch(
     max_failures: int | None = None,
     fail_fast: bool = False,
     capture_output: bool = False,
+    metrics_port: int | None = None,
     block: bool = True,
 ) -> Result | Run:
     """Tune ``objective`` over ``space`` and return a `Result`.
@@ -155,6 +162,9 @@ def launch(
     ``capture_output``: True keeps what the objective writes to sys.stdout and sys.stderr
     in its trial's ``log``, beside what it logs; it is written as ever, too. What native
     code and child processes write is not captured.
+    ``metrics_port``: serve the run's metrics to Prometheus at this port, until 15 s after
+    the result was returned, at ``BusOptions.metrics_host``; 0 takes a free one and
+    prints it. Runs of one process may share a port. None (default): nowhere.
     ``block``: False returns a `Run` at once.
 
     Ctrl-C ends the workers and returns what there is; a second one kills them.
@@ -190,6 +200,7 @@ def launch(
         max_failures=max_failures,
         fail_fast=fail_fast,
         capture_output=capture_output,
+        metrics_port=metrics_port,
     )
     run = _begin(plan, _make_engine(plan, spark))
     return _wait(run) if block else run
@@ -216,16 +227,17 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     journal = _open(plan)
     if journal.is_resumed:
         plan = plan.resumed(journal.header)
-    run = Run(plan)
+    exporter = _open_endpoint(plan, options, engine)
+    run = Run(plan, exporter)
     supervisor = Supervisor(on_draw=plan.draw, on_end=run.on_end, on_death=run.on_death)
     resumed = plan.settings if journal.is_resumed else None
-    port = supervisor.start(
-        Start(journal, options.sync, resumed, plan.retry_failed),
-        options.host or engine.host,
-        options.port,
-        options.start_timeout_s,
-    )
     try:
+        port = supervisor.start(
+            Start(journal, options.sync, resumed, plan.retry_failed),
+            options.host or engine.host,
+            options.port,
+            options.start_timeout_s,
+        )
         host = engine.host if options.host in (None, EVERY_ADDRESS) else options.host
         address = BusAddress(
             run=plan.settings.run,
@@ -241,9 +253,41 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         engine.start(Job(address, plan.objective, plan.space, plan.capture_output), workers, hooks)
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()
+        if exporter is not None:
+            exporter.close(0.0)
         raise
     run.start()
     return run
+
+
+def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter | None:
+    """Where the run's metrics are served, if anywhere."""
+    if plan.metrics_port is None:
+        return None
+    from asha_bus.driver.exporter import Exporter
+    from asha_bus.driver.metrics import Facts
+
+    settings = plan.settings
+    host = options.metrics_host
+    exporter = Exporter(
+        plan.name,
+        Facts(
+            mode=settings.mode,
+            scheduler=repr(settings.scheduler),
+            objective=name_of(plan.objective),
+            engine=plan.engine,
+            version=asha_bus.__version__,
+            max_trials=settings.max_trials,
+            start_time=time.time(),
+        ),
+        host=host,
+        port=plan.metrics_port,
+        public_host=engine.host if host == EVERY_ADDRESS else host,
+        sd_file=options.sd_file,
+    )
+    if plan.metrics_port == 0:
+        print(f"metrics of {plan.name}: {exporter.url}", flush=True)
+    return exporter
 
 
 def _open(plan: Plan) -> OpenJournal:

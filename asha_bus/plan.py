@@ -85,6 +85,8 @@ class Plan:
         return replace(self, name=header.name, settings=settings)
 
     capture_output: bool
+    #: None: metrics are served nowhere; 0: at any free port.
+    metrics_port: int | None
 
     def draw(self, first: int, count: int) -> list[tuple[float, ...]]:
         """The points of ``count`` trials from number ``first`` on."""
@@ -98,6 +100,7 @@ class Plan:
             lease_s=options.lease_s,
             beat_s=options.beat_s,
             max_attempts=options.max_attempts,
+            curves=options.curves,
         )
         return replace(self, settings=settings)
 
@@ -125,6 +128,7 @@ def make_plan(
     max_failures: int | None,
     fail_fast: bool,
     capture_output: bool,
+    metrics_port: int | None,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
@@ -156,6 +160,17 @@ def make_plan(
     _whole("max_failures", max_failures, 0)
     _switch("fail_fast", fail_fast)
     _switch("capture_output", capture_output)
+    if metrics_port is not None and not (
+        isinstance(metrics_port, int) and metrics_port is not True and 0 <= metrics_port <= 65_535
+    ):
+        raise InvalidArgument(
+            f"metrics_port must be a whole number from 0 (any free port) to 65535, or None, got "
+            f"{metrics_port!r}"
+        )
+    if isinstance(bus, BusOptions) and bus.sd_file is not None and metrics_port is None:
+        raise InvalidArgument(
+            "BusOptions: sd_file names the endpoint of metrics_port: give metrics_port, too"
+        )
     if stop_at is not None:
         stop_at = _target(stop_at)
     if engine not in ("spark", "local"):
@@ -206,6 +221,7 @@ def make_plan(
         retry_failed=retry_failed,
         seed_given=seed is not None,
         capture_output=capture_output,
+        metrics_port=metrics_port,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,9 @@ class TrialRecord:
     #: What it logged, warnings about it and, with ``capture_output``, what it printed:
     #: 32,768 characters at most, of its beginning and its end.
     log: str = field(default="", repr=False)
+    #: Its reports between rungs, pairs of resource and metric, as far as they were kept:
+    #: with ``BusOptions(curves=True)``, and where it is seen while it runs.
+    reports: tuple[tuple[float, float], ...] = field(default=(), repr=False)
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
@@ -47,14 +50,21 @@ class TrialRecord:
 
         Those at rungs and the last one always are.
         """
-        points = {record.resource: record.metric for record in self.rungs}
+        points = dict(self.reports)
+        points.update((record.resource, record.metric) for record in self.rungs)
         if self.metric is not None:
             points[self.resource] = self.metric
         return tuple(sorted(points.items()))
 
     @classmethod
-    def from_row(cls, row: Sequence[Any], space: Space, log: str = "") -> TrialRecord:
-        """The record of a trial as the bus sends it, with its ``log``."""
+    def from_row(
+        cls,
+        row: Sequence[Any],
+        space: Space,
+        log: str = "",
+        reports: Iterable[tuple[float, float]] = (),
+    ) -> TrialRecord:
+        """The record of a trial as the bus sends it, with its ``log`` and kept ``reports``."""
         (
             number,
             point,
@@ -89,6 +99,7 @@ class TrialRecord:
             seed=seed,
             rungs=tuple(RungRecord(*record) for record in rungs),
             log=log,
+            reports=tuple(reports),
         )
 
 

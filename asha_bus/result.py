@@ -91,7 +91,8 @@ class Result:
             seed=experiment.settings.seed,
             space=known,
             trials=[
-                TrialRecord.from_row(trial.to_row(), known) for trial in experiment.table.trials
+                TrialRecord.from_row(trial.to_row(), known, reports=trial.curve)
+                for trial in experiment.table.trials
             ],
             reason=ended.reason,
             message=ended.message,

@@ -21,6 +21,7 @@ from asha_bus.result import UNFINISHED, AllTrialsFailed, Result
 
 if TYPE_CHECKING:
     from asha_bus.driver.engine import Engine
+    from asha_bus.driver.exporter import Exporter
     from asha_bus.driver.supervisor import Supervisor
 
 #: Workers end by themselves within this time once there is nothing left to do.
@@ -37,13 +38,17 @@ class Run:
 
     ``bus_address``: where the bus listens, as ``tcp://host:port``.
     ``bus_pid``: the process id of the bus.
+    ``metrics_url``: where Prometheus finds the run's metrics; None without ``metrics_port``.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, exporter: Exporter | None = None) -> None:
         self.name = plan.name
         self.seed = plan.settings.seed
         self.bus_address = ""
+        #: Where Prometheus finds the metrics; None without ``metrics_port``.
+        self.metrics_url = None if exporter is None else exporter.url
         self._plan = plan
+        self._exporter = exporter
         self._logger = logging.getLogger(f"asha_bus.{plan.name}")
         self._ended = threading.Event()
         self._ending: tuple[str, str] = ("failed", "")
@@ -66,6 +71,8 @@ class Run:
         """
         if not self._finished.wait(timeout):
             raise TimeoutError(f"run {self.name} is still going on after {timeout:g} s")
+        if self._exporter is not None:
+            self._exporter.close()
         if self._error is not None:
             raise self._error
         assert self._result is not None
@@ -203,6 +210,9 @@ class Run:
             self._logger.exception("the run's thread failed")
             self._error = AshaBusError(f"the run's thread failed: {error!r}")
         finally:
+            if self._exporter is not None:
+                reason = "failed" if self._error is not None else self._ending[0]
+                self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
             self._supervisor.close()
             self._dispatcher.finish(self._result)
             self._finished.set()
@@ -213,6 +223,8 @@ class Run:
         except BusError as error:
             self._logger.debug("no status: %s", error)  # on_death tells the reason
             return None
+        if self._exporter is not None:
+            self._exporter.update(status, self._supervisor)
         for trial, level, text in status["logs"]:
             self._logger.log(_LEVELS[level], "trial %d: %s", trial, text)
         return status
@@ -250,13 +262,19 @@ class Run:
         logs: dict[int, str] = {}
         while more := self._supervisor.call("logs", max(logs, default=-1) + 1):
             logs.update(more)
+        curves: dict[int, Any] = {}
+        while more := self._supervisor.call("curves", max(curves, default=-1) + 1):
+            curves.update(more)
         space = self._plan.space
         return Result(
             name=self.name,
             mode=self._plan.settings.mode,
             seed=self.seed,
             space=space,
-            trials=[TrialRecord.from_row(row, space, logs.get(row[0], "")) for row in rows],
+            trials=[
+                TrialRecord.from_row(row, space, logs.get(row[0], ""), curves.get(row[0], ()))
+                for row in rows
+            ],
             reason=reason,
             message=message,
             elapsed_s=status["elapsed_s"],

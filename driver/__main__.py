@@ -49,7 +49,9 @@ def main() -> int:
         if setup is None:
             return 0
         fd, path = setup["journal"]
+        reading_since = time.monotonic()
         failure = replayed = None
+        replay_s = 0.0
         try:
             size = os.fstat(fd).st_size
             stands_by = bool(setup.get("standby"))
@@ -60,8 +62,10 @@ def main() -> int:
                 setup = _stand_by(replayer, fd, stream)
                 if setup is None:
                     return 0
+                reading_since = time.monotonic()  # what it had read before held up nobody
             replayer.feed(_read(fd, replayer.read, os.fstat(fd).st_size))
             replayed = replayer.result()
+            replay_s = time.monotonic() - reading_since
         except JournalError as error:
             failure = str(error)
     pipe = PipeEnd(0, os.dup(1))
@@ -96,8 +100,8 @@ def main() -> int:
         began=began,
         is_temporary=setup["temporary"],
     )
-    pipe.send(("ready", began))
-    router.run(resumed, setup["counters"], setup["rejected"])
+    pipe.send(("ready", began, replay_s))
+    router.run(resumed, setup["before"])
     return 0
 
 

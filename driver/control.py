@@ -2,7 +2,7 @@
 
 A frame is its length in four bytes, the highest first, and one msgpack array. The
 supervisor sends ``[id, verb, argument, ...]``, the bus ``["reply", id, value]`` and
-unasked ``["ready", port]``, ``["failed", text]``, ``["draw", first, count]``,
+unasked ``["ready", began, replay_s]``, ``["failed", text]``, ``["draw", first, count]``,
 ``["ended", reason, message]``. Both ends are processes of one user, so the frames
 are not checked any further.
 """

@@ -132,6 +132,16 @@ def _write(fd: int, data: bytes, path: Path | str) -> None:
         ) from error
 
 
+class WriterFigures(NamedTuple):
+    """What the journal has taken so far, and how long that took (seconds)."""
+
+    size_bytes: int = 0
+    writes: int = 0
+    write_s: float = 0.0
+    syncs: int = 0
+    sync_s: float = 0.0
+
+
 class Writer:
     """Appends records; `flush` before the answers that depend on them leave.
 
@@ -148,6 +158,9 @@ class Writer:
         self._pending = b""
         self._is_dirty = False
         self._sync_error: OSError | None = None
+        self._size_bytes = os.fstat(fd).st_size
+        self._writes = self._syncs = 0
+        self._write_s = self._sync_s = 0.0
         if sync == "interval":
             threading.Thread(target=self._keep_synced, name="asha-bus-sync", daemon=True).start()
 
@@ -160,7 +173,11 @@ class Writer:
         if not self._pending:
             return
         data, self._pending = self._pending, b""
+        began = time.monotonic()
         _write(self._fd, data, self._path)
+        self._write_s += time.monotonic() - began
+        self._writes += 1
+        self._size_bytes += len(data)
         self._is_dirty = True
         if self._waits:
             self._sync()
@@ -170,12 +187,26 @@ class Writer:
                 f"Go on with resume=True on a disk that works"
             ) from self._sync_error
 
+    @property
+    def figures(self) -> WriterFigures:
+        """What was written so far."""
+        return WriterFigures(
+            self._size_bytes, self._writes, self._write_s, self._syncs, self._sync_s
+        )
+
+    def go_on(self, before: WriterFigures) -> None:
+        """Count on from what another writer to the same file had counted."""
+        _, self._writes, self._write_s, self._syncs, self._sync_s = before
+
     def _sync(self) -> None:
         self._is_dirty = False
+        began = time.monotonic()
         try:
             os.fdatasync(self._fd)
         except OSError as error:
             self._sync_error = error
+        self._sync_s += time.monotonic() - began
+        self._syncs += 1
 
     def _keep_synced(self) -> None:
         while self._sync_error is None:

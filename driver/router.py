@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import time
-from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -36,9 +35,10 @@ from asha_bus.core.messages import (
     Report,
     Stop,
 )
+from asha_bus.core.status import status
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.control import PipeEnd
-from asha_bus.driver.journal import Writer
+from asha_bus.driver.journal import Writer, WriterFigures
 from asha_bus.journal import Replayed
 
 logger = logging.getLogger("asha_bus.bus")
@@ -54,9 +54,14 @@ _HIGH_WATER = 200
 _HANDSHAKE_MS = 10_000
 #: Answers that were dropped: the peer does not read, or is gone.
 UNSENT_KINDS = ("unsent", "unreachable")
-#: Trials per answer to ``rows``, and to ``logs``.
+#: Trials per answer to ``rows``, to ``logs``, and to ``curves``.
 _ROWS = 500
 _LOGS = 50
+_CURVES = 10
+#: Changed trials and reports per answer to ``changes``: it comes in the middle of a
+#: run, and decisions wait for it some 0.1 ms.
+_CHANGED = 25
+_POINTS = 200
 
 # plain numbers and single frames: zmq's flags and its multipart calls take several
 # times as long as the sockets themselves
@@ -107,6 +112,8 @@ class Router:
         self._socket.bind(endpoint)
         self._rejected = dict.fromkeys(("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS), 0)
         self._latencies = Latencies()
+        #: Seconds outside of the poll, and processor seconds of the buses before.
+        self._busy_s = self._cpu_before_s = self._process_cpu_before_s = 0.0
         self._began = began
         #: None: the file took no more of a journal that was only for this bus's own death.
         self._writer: Writer | None = writer
@@ -124,17 +131,22 @@ class Router:
         """Seconds on the run's clock."""
         return time.monotonic() - self._began
 
-    def run(
-        self, resumed: Resumed | None, counters: dict[str, int], rejected: dict[str, int]
-    ) -> None:
+    def run(self, resumed: Resumed | None, before: dict[str, Any]) -> None:
         """Serve until the supervisor closes the pipe or is gone.
 
-        ``counters`` and ``rejected`` are what the bus before had counted.
+        ``before`` is the last status of the bus before: what it had counted goes on.
         """
-        self._rejected.update(rejected)
+        if before:
+            self._rejected.update(before["rejected"])
+            self._latencies = Latencies(before["server_latency"])
+            self._busy_s = before["busy_s"]
+            self._cpu_before_s = before["router_cpu_s"]
+            self._process_cpu_before_s = before["process_cpu_s"]
+            if self._writer is not None and before["journal"] is not None:
+                self._writer.go_on(WriterFigures(*before["journal"]))
         if resumed is not None:
             self._experiment.handle(resumed, self._now())
-        self._experiment.restart(self._now(), counters)
+        self._experiment.restart(self._now(), before.get("counters", {}))
         self._flush()
         arrivals: list[tuple[Any, int]] = [
             (self._socket, zmq.POLLIN),
@@ -146,6 +158,7 @@ class Router:
             deadline = self._experiment.next_deadline()
             patience = _TURN_S if deadline is None else min(max(deadline - turned, 0), _TURN_S)
             waiting = arrivals + departures if self._pipe.wants_write else arrivals
+            self._busy_s += self._now() - turned
             ready = zmq.zmq_poll(waiting, int(patience * 1000) + 1)
             now = self._now()
             if now - turned > _TURN_S + _STALL_S:
@@ -192,7 +205,8 @@ class Router:
                 self._body = body
                 self._experiment.handle(Received(sender, message), started)
                 self._body = None
-                self._latencies.add(time.monotonic() - self._began - started)
+                if type(message) is Report:
+                    self._latencies.add(time.monotonic() - self._began - started)
         while socket.get(_MORE):
             socket.recv(_AT_ONCE)
             self._rejected["extra_frame"] += 1
@@ -272,33 +286,27 @@ class Router:
         return joined
 
     def _obey_status(self) -> dict[str, Any]:
-        """What a monitor shows, in a few plain numbers."""
-        experiment = self._experiment
-        table, roster = experiment.table, experiment.roster
-        now = self._now()
-        leader = table.leader
-        logs = list(experiment.logs)
-        experiment.logs.clear()
+        """What monitors and metrics show, in plain numbers."""
         return {
-            "elapsed_s": now - experiment.started,
-            "states": {state.value: count for state, count in table.states.items()},
-            "finished": table.finished,
-            "trials": len(table),
-            "counters": asdict(experiment.counters),
-            "leader": None if leader is None else leader.to_row(),
-            "workers": roster.active,
-            "joined": roster.joined,
-            "logs": logs,
-            "busy": experiment.assignments.busy_window or roster.busy(now),
-            "latency": roster.latency(),
+            **status(self._experiment, self._now()),
             "server_latency": self._latencies.to_counts(),
-            "router_cpu_s": time.thread_time(),
-            "process_cpu_s": time.process_time(),
+            "busy_s": self._busy_s,
+            "router_cpu_s": self._cpu_before_s + time.thread_time(),
+            "process_cpu_s": self._process_cpu_before_s + time.process_time(),
+            "journal": tuple(self._writer.figures) if self._writer is not None else None,
             "rejected": {
                 **self._rejected,
                 "unauthenticated": self._rejected["unauthenticated"] + self._gatekeeper.refused,
             },
         }
+
+    def _obey_changes(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], bool]:
+        """Some trials that changed, some reports between rungs, and whether there are more."""
+        table = self._experiment.table
+        changed = table.watch()
+        rows = [table[changed.pop()].to_row() for _ in range(min(_CHANGED, len(changed)))]
+        points = self._experiment.curves.take(_POINTS)
+        return rows, points, bool(changed) or len(points) == _POINTS
 
     def _obey_rows(self, first: int) -> list[tuple[Any, ...]]:
         """Some trials from number ``first`` on; fewer than all of them."""
@@ -309,3 +317,9 @@ class Router:
         trials = self._experiment.table.trials
         said = ((trial.id, str(trial.log)) for trial in islice(trials, first, None) if trial.log)
         return list(islice(said, _LOGS))
+
+    def _obey_curves(self, first: int) -> list[tuple[int, list[tuple[float, float]]]]:
+        """Some trials from number ``first`` on whose reports between rungs were kept."""
+        trials = self._experiment.table.trials
+        kept = ((trial.id, trial.curve) for trial in islice(trials, first, None) if trial.curve)
+        return list(islice(kept, _CURVES))

@@ -9,6 +9,7 @@ import socket as sockets
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import astuple
 from typing import Any, NamedTuple
@@ -34,6 +35,11 @@ _READ_BYTES_PER_S = 1e6
 _CALL_TIMEOUT_S = 30.0
 #: After the pipe was closed the bus ends by itself within this time.
 _CLOSE_TIMEOUT_S = 5.0
+#: Of the bus's status: what another bus in its place counts on from.
+_COUNTED = (
+    *("counters", "rejected", "server_latency", "journal"),
+    *("busy_s", "router_cpu_s", "process_cpu_s"),
+)
 #: So many bytes of what a dead bus had said are shown, the last ones.
 _OUTPUT_BYTES = 20_000
 
@@ -69,6 +75,11 @@ class Supervisor:
         self.keys = Keys.generate()
         #: How many times the bus was started again.
         self.restarts = 0
+        #: How long the bus that is there had to read the journal, in seconds.
+        self.replay_s = 0.0
+        #: Batches of points that were drawn, the points in them, and the seconds that took.
+        self.draws = self.drawn = 0
+        self.draw_s = 0.0
         self._listener: sockets.socket | None = None
         self._setup: dict[str, Any] = {}
         self._journal_fd = -1
@@ -117,8 +128,7 @@ class Supervisor:
             "listener": self._listener.fileno(),
             "endpoint": f"tcp://{address}:{bound}",
             "began": None,
-            "counters": {},
-            "rejected": {},
+            "before": {},
         }
         length = os.fstat(self._journal_fd).st_size
         timeout_s += length / _READ_BYTES_PER_S
@@ -148,7 +158,7 @@ class Supervisor:
         if call.lost:
             raise BusError("the bus process has ended")
         if verb == "status":
-            self._setup.update(counters=call.value["counters"], rejected=call.value["rejected"])
+            self._setup.update(before={name: call.value[name] for name in _COUNTED})
             self._see_to_standby()
         return call.value
 
@@ -256,7 +266,11 @@ class Supervisor:
                 call.finish(rest[1])
         elif kind == "draw":
             first, count = rest
+            began = time.monotonic()
             points = self._on_draw(first, count)
+            self.draw_s += time.monotonic() - began
+            self.draws += 1
+            self.drawn += count
             with self._lock:
                 self._write((0, "points", first, points))
         elif kind == "ended":
@@ -276,6 +290,7 @@ class Supervisor:
             with self._lock:
                 # from now on the clock goes on while the bus does not, and nothing is resumed
                 self._setup.update(began=rest[0], resumed=None)
+                self.replay_s = rest[1]
                 self._was_up = True
                 self._ready.set()
                 for number, unanswered in self._calls.items():

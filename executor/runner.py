@@ -190,6 +190,8 @@ class Runner:
             raise trial.bus_error
         for log in self._client.outbox.take():
             self._client.tell(log)
+        if (telemetry := self._worker.last_telemetry(_clock())) is not None:
+            self._client.tell(telemetry)
         if attempt.stopped is not None:
             if error is not None:  # its verdict stands; what went wrong since is said
                 trial.warn(f"an error while the stopped trial ended:\n{error}")

@@ -126,7 +126,7 @@ class Maker:
         resource, idle_s = choose((1, 3, 9, 0.5, 1e300, 2**64 - 1)), choose((0, 0.5, 2**64 - 1))
         extra = {choose(TEXTS[1:]): choose((1.5, "x", None, True, MOST))}
         extras = extra if self.happens(0.2) else {}
-        latency = {choose((0, 1, 95, 345)): choose(COUNTS) for _ in range(pick.randrange(4))}
+        latency = {choose((0, 1, 95, 385)): choose(COUNTS) for _ in range(pick.randrange(4))}
         kind = pick.randrange(9)
         if kind == 0:
             run = self._run if self.happens(0.5) else choose(TEXTS[1:])

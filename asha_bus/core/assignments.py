@@ -66,6 +66,11 @@ class Assignments:
         """Take the points of the trials from ``first`` on."""
         self._upcoming.deliver(first, points)
 
+    @property
+    def depths(self) -> tuple[int, int]:
+        """How many points there are for trials to come, and how many were asked for."""
+        return self._upcoming.depths
+
     def outstanding(self) -> Draw | None:
         """The points that were asked for and have not come."""
         return self._upcoming.outstanding()
@@ -107,6 +112,13 @@ class Assignments:
             return None
         trial = self._table.trials[number]
         return trial if trial.attempt == attempt else None
+
+    def run_by(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
+        """The same, if the attempt is or was the worker's and no other followed it."""
+        if number >= len(self._table):
+            return None
+        trial = self._table.trials[number]
+        return trial if trial.attempt == attempt and trial.worker == worker.name else None
 
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state; its worker is free."""

@@ -36,6 +36,8 @@ class RunSettings:
     trial_timeout_s: float | None = None
     max_failures: int | None = None
     fail_fast: bool = False
+    #: Keep the reports between rungs, too.
+    curves: bool = False
 
     def welcome(self, seq: int) -> Welcome:
         """What a worker must know of it."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
+from asha_bus.core.curves import Curves
 from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending, is_target, reason_to_end
 from asha_bus.core.events import (
     Counters,
@@ -53,16 +54,17 @@ class Experiment:
     def __init__(self, settings: RunSettings, now: float, emit: Callable[[Effect], None]) -> None:
         self.settings = settings
         self.emit = emit
-        self.table = TrialTable(settings.mode)
+        self.table = TrialTable(settings.mode, settings.scheduler.full_resource)
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.counters = Counters()
+        self.curves = Curves(settings.curves)
         self.logs: deque[tuple[int, str, str]] = deque(maxlen=MAX_LOG_LINES)
         self.started = now
         self.ended: Ended | None = None
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else now + limit_s)
-        self._rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
-        self.assignments = Assignments(settings, self.table, self.roster, self._rule, self.counters)
+        self.rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
+        self.assignments = Assignments(settings, self.table, self.roster, self.rule, self.counters)
         self._waiting: deque[str] = deque()
         self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
             m.Report: lambda *_: None,  # see _receive
@@ -150,13 +152,10 @@ class Experiment:
 
     def validate(self) -> None:
         """Check the invariants between the parts; AssertionError where one is broken."""
-        self._rule.validate()
+        self.rule.validate()
         self.table.validate()
         self.assignments.validate()
-        waiting = {w.name for w in self.roster.workers.values() if w.waiting}
-        assert waiting <= set(self._waiting)
-        queued = [w.name for w in self.roster.workers.values() if w.queued]
-        assert sorted(queued) == sorted(self._waiting)
+        self.roster.validate(list(self._waiting))
         if self.ended is not None:
             assert self.table.finished == len(self.table)
 
@@ -185,7 +184,7 @@ class Experiment:
         if kind is m.Report:
             self._on_report(worker, event, now)
             return
-        if kind is not m.Telemetry and kind is not m.Log:
+        if kind is not m.Log and (kind is not m.Telemetry or self.curves.kept):
             self._record(event, now)
         handler(worker, message, now)
 
@@ -265,7 +264,7 @@ class Experiment:
             self._reply(worker, m.Stop(report.seq, "completed", None))
             self._settle(now)
             return
-        judgement = self._rule.report(trial, report.resource, report.metric)
+        judgement = self.rule.report(trial, report.resource, report.metric)
         self.emit(Record(now, event, judgement.records))
         self.counters.decisions += 1
         trial.rungs.extend(judgement.records)
@@ -328,11 +327,13 @@ class Experiment:
         self._send(worker.name + BEAT_SUFFIX, m.Pong(message.seq))
 
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
-        trial = self.assignments.held(worker, telemetry.trial, telemetry.attempt)
+        trial = self.assignments.run_by(worker, telemetry.trial, telemetry.attempt)
         if trial is not None and telemetry.reports:
             self.counters.reports += len(telemetry.reports)
+            self.curves.add(trial, telemetry.reports)
             resource, metric = telemetry.reports[-1]
-            if resource > trial.resource:  # else a rung's report overtook these
+            # else a rung's report overtook these
+            if resource > trial.resource and trial.state is TrialState.RUNNING:
                 self.table.note(trial, resource, metric, telemetry.best_metric)
 
     def _on_log(self, worker: WorkerRecord, log: m.Log, now: float) -> None:
@@ -435,6 +436,7 @@ class Experiment:
     def _resume(self, event: Resumed, now: float) -> None:
         """Begin anew with all trials and rungs, and none of the workers."""
         settings = self.settings = event.settings
+        self.curves.kept = settings.curves
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.assignments.resume(settings, self.roster)
         self._waiting.clear()

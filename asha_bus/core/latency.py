@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-#: Each bucket is 5 % wider than the one below; the first ends at 1 us.
-_RATIO = 1.05
-_FIRST_S = 1e-6
+#: 16 buckets for each doubling, powers of two among their ends: those of Prometheus's
+#: native histograms with schema 4.
+_PER_DOUBLING = 16
+_RATIO = 2 ** (1 / _PER_DOUBLING)
 
-#: The upper end of each bucket in seconds, up to some 20 s; one more holds the rest.
-BOUNDS_S: tuple[float, ...] = tuple(_FIRST_S * _RATIO**k for k in range(345))
+#: The upper end of each bucket in seconds, from 1 us (2**-20 s) to 16 s; one more holds the rest.
+BOUNDS_S: tuple[float, ...] = tuple(
+    2.0 ** (k / _PER_DOUBLING - 20) for k in range(24 * _PER_DOUBLING + 1)
+)
 BUCKETS = len(BOUNDS_S) + 1
 _MOST = (1 << 63) - 1
 
 
 class Latencies:
-    """Counts of durations by bucket."""
+    """Counts of durations by bucket; ``counts`` are those to begin with."""
 
-    def __init__(self) -> None:
+    def __init__(self, counts: Mapping[int, int] | None = None) -> None:
         self._counts = [0] * BUCKETS
+        for bucket, count in (counts or {}).items():
+            self._counts[bucket] = count
 
     def add(self, seconds: float) -> None:
         """Count one duration."""
@@ -34,14 +39,29 @@ class Latencies:
 def percentile(counts: Mapping[int, int], share: float) -> float:
     """The duration in seconds below which ``share`` (0 to 1) of the counts lie.
 
-    It is the geometric middle of a bucket, so right within 2.5 %; NaN without counts.
+    It is the geometric middle of a bucket, so right within 2.2 %; NaN without counts.
     """
     left = math.ceil(share * sum(counts.values()))
     for bucket in sorted(counts):
         left -= counts[bucket]
         if left <= 0:
-            return BOUNDS_S[min(bucket, BUCKETS - 2)] / math.sqrt(_RATIO)
+            return _middle(bucket)
     return math.nan
+
+
+def total_s(counts: Mapping[int, int]) -> float:
+    """The sum of the durations in seconds, right within 2.2 %."""
+    return sum(_middle(bucket) * count for bucket, count in counts.items())
+
+
+def cumulative(counts: Mapping[int, int], bounds: Sequence[int]) -> list[int]:
+    """How many durations are at most as long as each of ``bounds``, indexes of `BOUNDS_S`."""
+    return [sum(n for bucket, n in counts.items() if bucket <= bound) for bound in bounds]
+
+
+def _middle(bucket: int) -> float:
+    """The geometric middle of a bucket in seconds."""
+    return BOUNDS_S[min(bucket, BUCKETS - 2)] / math.sqrt(_RATIO)
 
 
 def merged(parts: list[Mapping[int, int]]) -> dict[int, int]:

@@ -12,6 +12,9 @@ from asha_bus.core.messages import Assign, Continue, Hello, Reply, Stop
 #: A copy of a worker waits until its sibling missed so many heartbeats.
 MISSED_BEATS = 3
 
+#: What a worker that is there may be doing.
+WORKER_STATES = ("running", "waiting", "idle", "silent")
+
 #: So many workers are remembered; then those that have been gone for longest are
 #: forgotten, a share of all at a time since finding them means to look at everybody.
 MAX_WORKERS = 20_000
@@ -126,9 +129,43 @@ class Roster:
         self.leases.drop(worker.name)
 
     @property
+    def left(self) -> int:
+        """How many times a worker left or was found gone."""
+        return self._departures
+
+    def standing(self, now: float) -> dict[str, int]:
+        """How many workers that are there run a trial, wait for one, are silent, or neither."""
+        counted = dict.fromkeys(WORKER_STATES, 0)
+        for worker in self.workers.values():
+            if worker.active:
+                counted[self._state(worker, now)] += 1
+        return counted
+
+    def _state(self, worker: WorkerRecord, now: float) -> str:
+        if self.is_silent(worker, now):
+            return "silent"
+        if worker.trial is not None:
+            return "running"
+        return "waiting" if worker.waiting else "idle"
+
+    @property
+    def waiting(self) -> int:
+        """How many workers were told to wait for a trial."""
+        return sum(worker.waiting for worker in self.workers.values())
+
+    def silence_s(self, now: float) -> float:
+        """For how long the most silent worker that is there was not heard of, in seconds."""
+        return max((now - w.heard for w in self.workers.values() if w.active), default=0.0)
+
+    @property
     def active(self) -> int:
         """How many workers are there."""
         return sum(worker.active for worker in self.workers.values())
+
+    def validate(self, queue: list[str]) -> None:
+        """Check that whoever waits stands in ``queue``; AssertionError where that is not so."""
+        assert {w.name for w in self.workers.values() if w.waiting} <= set(queue)
+        assert sorted(w.name for w in self.workers.values() if w.queued) == sorted(queue)
 
     def busy(self, now: float) -> tuple[float, float]:
         """Idle and wall seconds of all workers, each from its first trial on."""

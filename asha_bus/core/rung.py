@@ -49,13 +49,15 @@ class Rung:
     to win, nobody after the first would pass.
     """
 
-    __slots__ = ("_kept", "_rest", "entries", "eta", "quorum", "resource")
+    __slots__ = ("_kept", "_rest", "entries", "eta", "passed", "quorum", "resource")
 
     def __init__(self, resource: float, eta: int, quorum: int = 0) -> None:
         self.resource = resource
         self.eta = eta
         self.quorum = quorum
         self.entries = 0
+        #: How many of them went on.
+        self.passed = 0
         self._kept: list[tuple[float, int]] = []  # negated keys: the worst is on top
         self._rest: list[tuple[float, int]] = []
 
@@ -85,10 +87,17 @@ class Rung:
             heappush(self._rest, key)
             is_kept = False
         goes_on = metric != inf and (is_kept or n <= self.quorum)
+        self.passed += goes_on
         return Entry(n, keep, -kept[0][0], goes_on)
+
+    @property
+    def cutoff(self) -> float | None:
+        """The worst metric among the kept, smaller being better; None where that is no number."""
+        return -self._kept[0][0] if self._kept and self._kept[0][0] != -inf else None
 
     def validate(self) -> None:
         """Check the invariants; AssertionError where one is broken."""
+        assert 0 <= self.passed <= self.entries
         assert len(self._kept) + len(self._rest) == self.entries
         if self.entries:
             assert len(self._kept) == max(self.entries // self.eta, 1)

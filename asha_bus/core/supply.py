@@ -24,6 +24,11 @@ class Supply:
         self._taken = 0
         self._points: deque[Point] = deque()
 
+    @property
+    def undrawn(self) -> int:
+        """How many points were asked for and have not come."""
+        return self._asked - self._taken - len(self._points)
+
     def __len__(self) -> int:
         return len(self._points)
 

@@ -61,6 +61,18 @@ class RungRecord(NamedTuple):
     verdict: str
 
 
+class RungStanding(NamedTuple):
+    """How a rung stands: its entries so far, how many went on, and the cutoff now."""
+
+    bracket: int
+    rung: int
+    resource: float
+    entries: int
+    passed: int
+    #: The worst metric among those that would go on; None where that is no number.
+    cutoff: float | None
+
+
 @dataclass(slots=True)
 class Trial:
     """One configuration being tried. Times are seconds since the epoch."""
@@ -84,6 +96,8 @@ class Trial:
     forgiven: int = 0
     #: None: it said nothing.
     log: TrialLog | None = field(default=None, repr=False, compare=False)
+    #: Its reports between rungs, pairs of resource and metric, where they are kept.
+    curve: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
 
     def move(self, state: TrialState) -> None:
         """Go to ``state``; `LocalProtocolError` where the table has no such step."""

@@ -41,10 +41,14 @@ def leads(trial: Trial, leader: Trial | None, mode: str) -> bool:
 
 
 class TrialTable:
-    """All trials that were begun, in order; the only place where their states change."""
+    """All trials that were begun, in order; the only place where their states change.
 
-    def __init__(self, mode: str) -> None:
+    ``full_resource``: what a trial gets that is never stopped, if that is known.
+    """
+
+    def __init__(self, mode: str, full_resource: float | None = None) -> None:
         self._mode = mode
+        self._full_resource = full_resource
         self.trials: list[Trial] = []
         self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
         #: Trials that lost their worker and wait for another, oldest first.
@@ -52,6 +56,11 @@ class TrialTable:
         #: How many trials are in a final state.
         self.finished = 0
         self.leader: Trial | None = None
+        #: The resource of all attempts, and what stopped trials did not get of theirs.
+        self.spent = 0.0
+        self.saved = 0.0
+        #: Trials that differ from when they were last taken out; None: nobody looks.
+        self.changed: set[int] | None = None
 
     def __getitem__(self, number: int) -> Trial:
         return self.trials[number]
@@ -66,10 +75,17 @@ class TrialTable:
         self.trials.append(trial)
         self.states[trial.state] += 1
 
+    def watch(self) -> set[int]:
+        """The numbers of trials that changed, to be taken out; at first all there are."""
+        if self.changed is None:
+            self.changed = set(range(len(self.trials)))
+        return self.changed
+
     def run(self, trial: Trial, worker: str) -> None:
         """A worker takes the next attempt at ``trial``, from the start."""
         self._move(trial, TrialState.RUNNING)
         trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
+        trial.curve.clear()
         trial.attempt += 1
         trial.worker = worker
         if trial is self.leader:
@@ -77,6 +93,9 @@ class TrialTable:
 
     def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
         """Write down what a running trial reported last."""
+        self.spent += resource - trial.resource
+        if self.changed is not None:
+            self.changed.add(trial.id)
         trial.resource, trial.metric, trial.best_metric = resource, metric, best
 
     def log(self, log: Log) -> bool:
@@ -96,6 +115,8 @@ class TrialTable:
         """Bring ``trial`` into a final state."""
         self._move(trial, state)
         trial.end_time = now
+        if state is TrialState.STOPPED and self._full_resource is not None:
+            self.saved += self._full_resource - trial.resource
         if trial is self.leader and state in (TrialState.FAILED, TrialState.LOST):
             self._lead_anew()
         else:
@@ -113,6 +134,8 @@ class TrialTable:
                 self.states[trial.state] -= 1
                 self.finished -= trial.state in FINAL
                 trial.reopen()
+                if self.changed is not None:
+                    self.changed.add(trial.id)
                 self.states[TrialState.PENDING] += 1
         self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
         self._lead_anew()
@@ -152,5 +175,7 @@ class TrialTable:
         self.states[trial.state] -= 1
         trial.move(state)
         self.states[state] += 1
+        if self.changed is not None:
+            self.changed.add(trial.id)
         if state in FINAL:
             self.finished += 1

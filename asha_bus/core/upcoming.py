@@ -61,6 +61,11 @@ class Upcoming:
         while (batch := self._supply.wanted()) is not None:
             yield Draw(*batch)
 
+    @property
+    def depths(self) -> tuple[int, int]:
+        """How many points there are for trials to come, and how many were asked for."""
+        return len(self._supply) + (self.ready is not None), self._supply.undrawn
+
     def outstanding(self) -> Draw | None:
         """The points that were asked for and have not come."""
         missing = self._supply.outstanding()

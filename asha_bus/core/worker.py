@@ -47,6 +47,8 @@ class Attempt:
         #: Why it was told to stop; None: it goes on.
         self.stopped: str | None = None
         self.warned = False
+        #: When its objective began; None: it has not.
+        self.began: float | None = None
 
 
 class Worker:
@@ -178,12 +180,25 @@ class Worker:
         """The trial that the bus stopped has ended here, too."""
         if self._attempt().stopped is None:
             raise LocalProtocolError("the trial was not stopped: its end must be told")
+        self._telemetry.clear()
         self.attempt = None
 
     def telemetry(self, now: float) -> m.Telemetry | None:
         """The reports to send one way now, if it is time and there are any."""
-        if not self._telemetry or now < self._telemetry_due:
+        return self._batch(now) if self._telemetry and now >= self._telemetry_due else None
+
+    def last_telemetry(self, now: float) -> m.Telemetry | None:
+        """The reports still to be sent one way of the current trial, which has ended here.
+
+        Those of a trial that took less time than there is between two batches are left
+        out: ever so many short trials must not keep the bus from deciding.
+        """
+        began = self._attempt().began
+        if not self._telemetry or began is None or now - began < TELEMETRY_EVERY_S:
             return None
+        return self._batch(now)
+
+    def _batch(self, now: float) -> m.Telemetry:
         attempt = self._attempt()
         reports, self._telemetry = tuple(self._telemetry), []
         self._telemetry_due = now + TELEMETRY_EVERY_S
@@ -216,8 +231,8 @@ class Worker:
         return message
 
     def _take(self, assignment: m.Assignment | None) -> None:
-        self._telemetry.clear()
         if self.attempt is not None and self.attempt.stopped is None:
+            self._telemetry.clear()
             self.attempt = None  # its end was told and is answered
         self.upcoming = assignment
 
@@ -225,6 +240,8 @@ class Worker:
 
     def enter_objective(self, now: float) -> None:
         """The user's code runs from now on."""
+        if self.attempt is not None and self.attempt.began is None:
+            self.attempt.began = now
         if self._idle_since is not None:
             self._idle_s += now - self._idle_since
             self._idle_since = None

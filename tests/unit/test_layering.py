@@ -25,10 +25,11 @@ FLOORS = (
     ("core.trial", "core.rung", "core.space"),
     ("core.description",),
     ("core.schedulers.", "core.searchers.", "core.lease", "core.trials", "core.supply"),
-    ("core.events", "core.roster"),
+    ("core.events", "core.roster", "core.curves"),
     ("core.ending", "core.upcoming"),
     ("core.assignments",),
     ("core.experiment", "core.worker"),
+    ("core.status",),
     ("wire",),
     ("journal",),
     ("objective", "options", "closure", "tables"),
@@ -36,6 +37,7 @@ FLOORS = (
     ("result",),
     ("plots",),
     ("monitors.",),
+    ("live",),
     ("plan",),
     ("run",),
     ("driver.", "executor."),
@@ -72,6 +74,7 @@ THIRD_PARTIES = {
     "matplotlib": {"monitors.notebook"},
     "numpy": {"demo"},
     "pandas": {"result"},
+    "prometheus_client": {"driver.metrics", "driver.exporter"},
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},
     "sklearn": {"demo"},
     "threadpoolctl": {"demo"},
@@ -225,6 +228,11 @@ def test_what_is_imported_is_required() -> None:
     project = PROJECT["project"]
     lists = [project["dependencies"], *project["optional-dependencies"].values()]
     required = " ".join(requirement for listed in lists for requirement in listed)
-    names = {"IPython": "ipykernel", "sklearn": "scikit-learn", "zmq": "pyzmq"}
+    names = {
+        "IPython": "ipykernel",
+        "prometheus_client": "prometheus-client",
+        "sklearn": "scikit-learn",
+        "zmq": "pyzmq",
+    }
     for package_of_others in THIRD_PARTIES:
         assert names.get(package_of_others, package_of_others) in required

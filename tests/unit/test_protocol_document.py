@@ -107,7 +107,7 @@ def test_limits_are_those_of_the_code() -> None:
 
 
 def test_the_buckets_are_as_described() -> None:
-    assert BOUNDS_S[95] == pytest.approx(1e-6 * 1.05**95)
+    assert BOUNDS_S[95] == pytest.approx(2 ** (95 / 16 - 20))
 
 
 def test_the_data_for_other_languages_is_up_to_date() -> None:

@@ -16,7 +16,7 @@ from random import Random
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.rung import Rung, mix, mix_in
 from asha_bus.core.schedulers.base import Judgement, Rule, Scheduler, positive, reached, whole
-from asha_bus.core.trial import RungRecord, Trial
+from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
 
 @dataclass(frozen=True)
@@ -148,6 +148,21 @@ class _ASHARule(Rule):
         if reached(resource, self._max_resource):
             return Judgement("complete", records, None)
         return Judgement("continue", records, self._max_resource)
+
+    def rungs(self) -> list[RungStanding]:
+        sign = self._sign
+        return [
+            RungStanding(
+                s,
+                position + s,
+                rung.resource,
+                rung.entries,
+                rung.passed,
+                None if rung.cutoff is None else rung.cutoff * sign,
+            )
+            for s, rungs in enumerate(self._brackets)
+            for position, rung in enumerate(rungs)
+        ]
 
     def validate(self) -> None:
         for rungs in self._brackets:

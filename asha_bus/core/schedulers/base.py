@@ -10,7 +10,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.trial import RungRecord, Trial
+from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
 #: Resources summed up from floats may miss a level by their last digits.
 _TOLERANCE = 1e-12
@@ -51,6 +51,10 @@ class Rule(ABC):
     @abstractmethod
     def report(self, trial: Trial, resource: float, metric: float) -> Judgement:
         """Judge ``metric``, in the user's sign, at ``resource``."""
+
+    def rungs(self) -> list[RungStanding]:
+        """How each rung stands, by bracket, upwards; none where there are no rungs."""
+        return []
 
     def validate(self) -> None:  # noqa: B027 - a rule without state has nothing to check
         """Check the invariants; AssertionError where one is broken."""

@@ -1,0 +1,44 @@
+"""How a run stands, in plain values: what monitors and metrics are made of."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from asha_bus.core.experiment import Experiment
+
+
+def status(experiment: Experiment, now: float) -> dict[str, Any]:
+    """The numbers of ``experiment`` at ``now``; takes the lines that objectives logged."""
+    table, roster, assignments = experiment.table, experiment.roster, experiment.assignments
+    leader = table.leader
+    logs = list(experiment.logs)
+    experiment.logs.clear()
+    ready, undrawn = assignments.depths
+    return {
+        "elapsed_s": now - experiment.started,
+        "states": {state.value: count for state, count in table.states.items()},
+        "finished": table.finished,
+        "trials": len(table),
+        "counters": asdict(experiment.counters),
+        "leader": None if leader is None else leader.to_row(),
+        "spent": table.spent,
+        "saved": table.saved,
+        "rungs": [tuple(standing) for standing in experiment.rule.rungs()],
+        "workers": roster.active,
+        "joined": roster.joined,
+        "left": roster.left,
+        "workers_by_state": roster.standing(now),
+        "silence_s": roster.silence_s(now),
+        "worker_s": roster.busy(now),
+        "busy": assignments.busy_window or roster.busy(now),
+        "latency": roster.latency(),
+        "queues": {
+            "requeued": len(table.queue),
+            "suggestions": ready,
+            "undrawn": undrawn,
+            "waiting_workers": roster.waiting,
+        },
+        "dropped": experiment.curves.dropped,
+        "logs": logs,
+    }

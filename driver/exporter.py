@@ -1,0 +1,185 @@
+"""The endpoint that Prometheus scrapes: one per address, shared by the runs of a process."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from prometheus_client import start_http_server
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.driver.figures import process_figures
+from asha_bus.driver.metrics import Facts, RunMetrics, Suggested, collect
+
+if TYPE_CHECKING:
+    from asha_bus.driver.supervisor import Supervisor
+
+logger = logging.getLogger("asha_bus")
+
+#: The last figures of a run can be scraped for so long after its result was returned.
+LINGER_S = 15.0
+
+_lock = threading.Lock()
+#: The endpoints of this process, by host and port.
+_endpoints: dict[tuple[str, int], Endpoint] = {}
+
+
+class Endpoint(Collector):
+    """Serves the metrics of some runs over HTTP, at any path, until the last one is gone."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._runs: dict[str, RunMetrics] = {}
+        registry = CollectorRegistry()
+        registry.register(self)
+        try:
+            self._server, self._thread = start_http_server(port, addr=host, registry=registry)
+        except OSError as error:
+            raise InvalidArgument(
+                f"metrics_port={port}: cannot listen at {host}:{port}: {error.strerror}. Give a "
+                f"free port, 0 for any, or another address: BusOptions(metrics_host=...)"
+            ) from error
+        self.host, self.port = host, int(self._server.server_port)
+        #: Files that name this endpoint to Prometheus.
+        self._files: dict[Path, set[str]] = {}
+
+    def describe(self) -> list[Metric]:
+        """Nothing is asked for when this is registered."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, read now."""
+        with _lock:
+            runs = list(self._runs.values())
+        return collect(runs)
+
+    def add(self, name: str, facts: Facts) -> RunMetrics:
+        """Serve a run, too; where another goes on under its name, a number is added to that."""
+        label, number = name, 1
+        while (other := self._runs.get(label)) is not None and other.facts.reason is None:
+            number += 1
+            label = f"{name}-{number}"
+        self._runs[label] = run = RunMetrics(label, facts)
+        return run
+
+    def remove(self, run: RunMetrics) -> bool:
+        """Serve ``run`` no longer; whether none is left."""
+        if self._runs.get(run.label) is run:
+            del self._runs[run.label]
+        for path, labels in list(self._files.items()):
+            labels.discard(run.label)
+            if not labels:
+                del self._files[path]
+                path.unlink(missing_ok=True)
+        return not self._runs
+
+    def announce(self, path: Path, host: str, run: RunMetrics) -> None:
+        """Write a file for Prometheus's file-based service discovery; see `Exporter`."""
+        _write_targets(path, f"{host}:{self.port}")
+        self._files.setdefault(path, set()).add(run.label)
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Exporter:
+    """One run's place at an endpoint.
+
+    ``host``, ``port``: where to listen; port 0 takes a free one. Runs of one process
+    that name the same port share it. ``sd_file``: the file to write for Prometheus's
+    file-based service discovery, with ``public_host`` as the address; it is removed
+    with the run. Raises `InvalidArgument` where the port is taken or the file cannot
+    be written.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        facts: Facts,
+        *,
+        host: str,
+        port: int,
+        public_host: str,
+        sd_file: str | None,
+    ) -> None:
+        with _lock:
+            endpoint = _endpoints.get((host, port)) if port else None
+            if endpoint is None:
+                endpoint = Endpoint(host, port)
+                _endpoints[host, endpoint.port] = endpoint
+            self._endpoint = endpoint
+            self._run = endpoint.add(name, facts)
+            self._is_gone = False
+            try:
+                if sd_file is not None:
+                    endpoint.announce(Path(sd_file), public_host, self._run)
+            except InvalidArgument:
+                self._leave()
+                raise
+        self.url = f"http://{public_host}:{endpoint.port}/metrics"
+
+    def update(self, status: dict[str, Any], supervisor: Supervisor) -> None:
+        """Serve this ``status`` of the bus from now on."""
+        facts = self._run.facts
+        facts.restarts, facts.replay_s = supervisor.restarts, supervisor.replay_s
+        facts.suggested = Suggested(supervisor.draws, supervisor.drawn, supervisor.draw_s)
+        for process, pid in (("bus", supervisor.pid), ("driver", os.getpid())):
+            figures = process_figures(pid)
+            if figures is not None:
+                facts.processes[process] = figures
+        facts.taken_at = time.monotonic()
+        facts.status = status
+
+    def end(self, reason: str, *, is_dead: bool) -> None:
+        """The run is over; ``is_dead``: since its bus ended for good."""
+        facts = self._run.facts
+        facts.is_dead, facts.end_time = is_dead, time.time()
+        facts.reason = reason
+
+    def close(self, linger_s: float = LINGER_S) -> None:
+        """Serve no longer than ``linger_s`` seconds from now on, in the background."""
+        if linger_s <= 0:
+            self._close()
+            return
+        timer = threading.Timer(linger_s, self._close)
+        timer.daemon = True
+        timer.start()
+
+    def _close(self) -> None:
+        with _lock:
+            self._leave()
+
+    def _leave(self) -> None:
+        if self._is_gone:
+            return
+        self._is_gone = True
+        if self._endpoint.remove(self._run):
+            del _endpoints[self._endpoint.host, self._endpoint.port]
+            self._endpoint.close()
+
+
+def _write_targets(path: Path, target: str) -> None:
+    """Name ``target`` in the file at ``path``, which is there whole or not at all."""
+    targets: list[dict[str, Any]] = [{"targets": [target], "labels": {"job": "asha_bus"}}]
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        with os.fdopen(handle, "w") as file:
+            json.dump(targets, file)
+        os.chmod(temporary, 0o644)  # Prometheus is another user
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InvalidArgument(
+            f"BusOptions: sd_file {os.fspath(path)!r} cannot be written: {error.strerror}. Give a "
+            f"file in a folder that there is, and that this user may write to"
+        ) from error
