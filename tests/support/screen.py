@@ -11,8 +11,9 @@ class Screen:
     """Takes what is written to a terminal; ``lines`` is what a user can scroll through.
 
     The cursor goes where line feeds, carriage returns and ``ESC [ n A`` send it;
-    ``ESC [ J`` erases from it on. A line feed goes to the left margin, too. Anything
-    else that begins with ESC is an error.
+    ``ESC [ K`` erases the rest of its line, ``ESC [ J`` all that follows it, too, and
+    from the first column of the first row on it keeps a copy, as tmux does. A line feed
+    goes to the left margin, too. Anything else that begins with ESC is an error.
     """
 
     def __init__(self, rows: int, columns: int) -> None:
@@ -37,10 +38,14 @@ class Screen:
         elif piece[0] == "\n":
             self._column = 0
             self._down()
-        elif piece[2] == "J":
+        elif piece[2] in ("J", "K"):
             assert not piece[1]
+            if piece[2] == "J" and (self._row, self._column) == (self.top, 0):
+                self._row = self.top = len(self.lines)
+                self.lines.append("")
             self.lines[self._row] = self.lines[self._row][: self._column]
-            del self.lines[self._row + 1 :]
+            if piece[2] == "J":
+                del self.lines[self._row + 1 :]
         elif piece[2] == "A":
             self._row = max(self._row - int(piece[1] or 1), self.top)
         else:

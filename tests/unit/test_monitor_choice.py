@@ -12,7 +12,8 @@ from support.monitors import INFO, Recorder
 from asha_bus import Monitor
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.monitors import choice
-from asha_bus.monitors.choice import as_monitors, in_notebook, open_monitors
+from asha_bus.monitors.choice import as_monitors, open_monitors
+from asha_bus.monitors.screen import in_notebook
 
 RECORDER = Recorder()
 
@@ -126,7 +127,7 @@ def test_outside_a_notebook_one_of_several_names_is_shown(
     is_terminal: bool,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("asha_bus.monitors.screen.is_terminal", lambda: is_terminal)
+    monkeypatch.setattr(choice, "is_terminal", lambda: is_terminal)
     opened = open_monitors([*names, RECORDER], INFO)
     expected = in_terminal if is_terminal else elsewhere
     assert ["Recorder", *expected] == [type(monitor).__name__ for monitor in opened]

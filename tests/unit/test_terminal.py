@@ -113,6 +113,18 @@ def test_the_table_keeps_to_the_terminal_s_size(screen: Screen, rows: int, colum
     table.on_finish(result_of(5, 0))
 
 
+def test_a_print_after_the_terminal_became_smaller_finds_the_table_fitting(
+    screen: Screen,
+) -> None:
+    table = begun()
+    table.on_refresh(snapshot_of(result_of(1, running=5)))
+    screen.rows, screen.columns = 5, 20
+    for number in range(20):
+        assert table.write(f"line {number}")
+    assert [f"line {number}" for number in range(20)] == screen.lines[-25:-5]
+    assert [len(screen.lines) - 4] == heads(screen)
+
+
 def test_nothing_is_shown_for_others_before_the_first_drawing_and_after_the_last(
     screen: Screen,
 ) -> None:
