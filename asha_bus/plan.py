@@ -167,10 +167,6 @@ def make_plan(
             f"metrics_port must be a whole number from 0 (any free port) to 65535, or None, got "
             f"{metrics_port!r}"
         )
-    if isinstance(bus, BusOptions) and bus.sd_file is not None and metrics_port is None:
-        raise InvalidArgument(
-            "BusOptions: sd_file names the endpoint of metrics_port: give metrics_port, too"
-        )
     if stop_at is not None:
         stop_at = _target(stop_at)
     if engine not in ("spark", "local"):
@@ -182,6 +178,10 @@ def make_plan(
     monitors = as_monitors(monitor)
     if bus is not None and not isinstance(bus, BusOptions):
         raise InvalidArgument(f"bus must be BusOptions(...), got {bus!r}")
+    if bus is not None and bus.sd_file is not None and metrics_port is None:
+        raise InvalidArgument(
+            "BusOptions: sd_file names the endpoint of metrics_port: give metrics_port, too"
+        )
     if journal is not None and not isinstance(journal, (str, os.PathLike)):
         raise InvalidArgument(f"journal must be the path of a file, or None, got {journal!r}")
     _switch("resume", resume)

@@ -13,11 +13,12 @@ from asha_bus.core.errors import (
     WorkerError,
 )
 from asha_bus.core.trial import TrialState
-from asha_bus.monitors.base import REFRESH_S, Monitor, Snapshot
+from asha_bus.live import Changes, Live
+from asha_bus.monitors.base import REFRESH_S, Monitor
 from asha_bus.monitors.dispatch import Dispatcher
 from asha_bus.plan import Plan
 from asha_bus.records import BusReport, TrialRecord
-from asha_bus.result import UNFINISHED, AllTrialsFailed, Result
+from asha_bus.result import AllTrialsFailed, Result
 
 if TYPE_CHECKING:
     from asha_bus.driver.engine import Engine
@@ -142,6 +143,9 @@ class Run:
         self._supervisor = supervisor
         self._engine = engine
         self._dispatcher = Dispatcher(monitors, self._logger)
+        self._live = Live(
+            self._plan.info, self._plan.space, lambda: Changes(*supervisor.call("changes"))
+        )
         self.bus_address = endpoint
 
     def start(self) -> None:
@@ -186,11 +190,13 @@ class Run:
     def _watch(self) -> None:
         """Follow the run to its end; whatever happens, the result or an error is there."""
         try:
+            if self._dispatcher.follows_trials:
+                self._live.refresh()  # from now on, and so from the start, reports are kept
             warned = False
             while not self._ended.wait(REFRESH_S):
                 status = self._status()
                 if status is not None:
-                    self._dispatcher.update([], self._snapshot(status))
+                    self._tell_monitors(status)
                     if not warned and not status["joined"] and status["elapsed_s"] > _NO_WORKER_S:
                         warned = True
                         self._logger.warning(
@@ -229,25 +235,19 @@ class Run:
             self._logger.log(_LEVELS[level], "trial %d: %s", trial, text)
         return status
 
-    def _snapshot(self, status: dict[str, Any]) -> Snapshot:
-        leader = status["leader"]
-        return Snapshot(
-            elapsed_s=status["elapsed_s"],
-            states={TrialState(state): count for state, count in status["states"].items()},
-            trials=status["trials"],
-            finished=status["finished"],
-            workers=status["workers"],
-            reports=status["counters"]["reports"],
-            decisions=status["counters"]["decisions"],
-            best=leader and TrialRecord.from_row(leader, self._plan.space),
-            result=lambda: self._fetch(status, UNFINISHED, ""),
-        )
+    def _tell_monitors(self, status: dict[str, Any], *, to_the_end: bool = False) -> None:
+        live = self._live
+        happenings = []
+        if self._dispatcher.follows_trials:
+            happenings = live.refresh(to_the_end=to_the_end)
+        self._dispatcher.update(happenings, live.snapshot(status))
 
     def _collect(self) -> None:
         """Fetch the trials and make the result of them."""
         status = self._status()
         if status is None:
             raise BusError("the bus ended before the result was fetched")
+        self._tell_monitors(status, to_the_end=True)
         result = self._fetch(status, *self._ending)
         if self._worker_failure is not None and not status["joined"]:
             raise WorkerError(self._worker_failure)

@@ -88,6 +88,10 @@ class Monitor:
     it falls far behind, events are left out, which is logged.
     """
 
+    #: False where only `on_refresh` matters, and of a snapshot not its `Snapshot.result`:
+    #: the bus is then not asked for the trials, if that goes for all monitors of a run.
+    follows_trials = True
+
     def on_start(self, run: RunInfo) -> None:
         """The run begins."""
 

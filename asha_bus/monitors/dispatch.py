@@ -30,6 +30,8 @@ class Dispatcher:
     def __init__(self, monitors: Sequence[Monitor], logger: logging.Logger) -> None:
         self._posts = [_Post(monitor, logger) for monitor in monitors]
         self._logger = logger
+        #: Whether any of them looks at the trials.
+        self.follows_trials = any(monitor.follows_trials for monitor in monitors)
 
     def start(self, run: RunInfo) -> None:
         """The run begins; to be called once, before `update` and `finish`."""

@@ -15,6 +15,7 @@ from asha_bus.result import Result
 class Line(Monitor):
     """Shows a line every ``every_s`` seconds and at the end; a subclass says where."""
 
+    follows_trials = False
     every_s = 1.0
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

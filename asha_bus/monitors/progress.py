@@ -18,6 +18,8 @@ class Progress(Monitor):
     Nothing is shown where stdout is no terminal.
     """
 
+    follows_trials = False
+
     def __init__(self, name: str, total: int | None) -> None:
         self._bar = tqdm(
             total=total,
