@@ -238,6 +238,7 @@ class Run:
             message=message,
             elapsed_s=status["elapsed_s"],
             bus=BusReport.from_status(status),
+            settings=self._plan.settings,
         )
         if self._worker_failure is not None and not status["joined"]:
             raise WorkerError(self._worker_failure)
