@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     load.set_defaults(command=load_test)
     report = commands.add_parser("report", help="show the run in a journal, going on or not")
     report.add_argument("journal", metavar="JOURNAL")
+    report.add_argument("--html", metavar="PATH", help="write it as one self-contained HTML file")
     report.set_defaults(command=_report)
     dashboard = commands.add_parser(
         "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
@@ -111,6 +112,8 @@ def _report(given: argparse.Namespace) -> None:
     print(result)
     if result.best is not None:
         print(result.explain(result.best.id), flush=True)
+    if given.html is not None:
+        print(f"written: {result.report(given.html)}", flush=True)
 
 
 def _dashboard(given: argparse.Namespace) -> None:

@@ -12,15 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.description import space_from
 from asha_bus.core.errors import AshaBusError, InvalidArgument
-from asha_bus.core.events import Ended
+from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.space import Space
-from asha_bus.core.trial import RungRecord, TrialState
+from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import is_better
+from asha_bus.explain import explain, has_brackets, ranks
 from asha_bus.journal import replay
 from asha_bus.records import BusReport, TrialRecord
 
 if TYPE_CHECKING:
     import pandas
+    from matplotlib.axes import Axes
 
 #: So many trials are shown by repr and in a notebook.
 _SHOWN = 10
@@ -53,6 +55,7 @@ class Result:
         message: str,
         elapsed_s: float,
         bus: BusReport,
+        settings: RunSettings | None = None,
     ) -> None:
         self.name = name
         self.mode = mode
@@ -64,6 +67,8 @@ class Result:
         #: Seconds from the start of the bus to the end of the run.
         self.elapsed_s = elapsed_s
         self.bus = bus
+        #: What the run was launched with: its scheduler and its limits.
+        self.settings = settings
 
     @classmethod
     def from_journal(cls, path: str | os.PathLike[str], space: Space | None = None) -> Result:
@@ -98,6 +103,7 @@ class Result:
             message=ended.message,
             elapsed_s=replayed.now,
             bus=BusReport.from_journal(experiment),
+            settings=experiment.settings,
         )
 
     @property
@@ -150,47 +156,11 @@ class Result:
             raise InvalidArgument(
                 f"there is no trial {trial_id!r}; this run has {len(self.trials)}, counted from 0"
             )
-        trial = self.trials[trial_id]
-        lines = [self._explain_decision(trial, record) for record in trial.rungs]
-        ending = f"trial {trial.id} ended {trial.state} at resource {trial.resource:g}"
-        if trial.metric is not None:
-            ending += f" with metric {trial.metric:g}"
-        if trial.attempts > 1:
-            ending += f", in attempt {trial.attempts}"
-        if trial.error:
-            ending += f": {trial.error.strip().splitlines()[-1]}"
-        return "\n".join([*lines, ending])
-
-    def _explain_decision(self, trial: TrialRecord, record: RungRecord) -> str:
-        where = f"rung {record.rung} at resource {record.resource:g}"
-        if len({other.bracket for other in self.trials}) > 1:
-            where = f"bracket {trial.bracket}, {where}"
-        verdict = "goes on" if record.verdict == "continue" else "stopped"
-        head = f"{where}: metric {record.metric:g}"
-        if not math.isfinite(record.metric):
-            return f"{head} is no number and ranks worst: {verdict}"
-        if record.n == 1:
-            return f"{head}, the first here: {verdict}"
-        text = (
-            f"{head}, rank {self._rank(trial, record)} of {record.n} here, "
-            f"the best {record.keep} go on"
-        )
-        if record.cutoff is not None:
-            text += f", the {_ordinal(record.keep)} has {record.cutoff:g}"
-        if record.verdict == "continue" and is_better(record.cutoff, record.metric, self.mode):
-            text += ", but the rung is within its quorum"
-        elif record.metric == record.cutoff and record.verdict == "stop":
-            text += " (equal metrics are ordered by lot)"
-        return f"{text}: {verdict}"
-
-    def _rank(self, trial: TrialRecord, record: RungRecord) -> int:
-        """The rank at the moment of the decision; equals share the better one."""
-        return 1 + sum(
-            is_better(entry.metric, record.metric, self.mode)
-            for other in self.trials
-            if other.bracket == trial.bracket
-            for entry in other.rungs
-            if entry.rung == record.rung and entry.n < record.n
+        return explain(
+            self.trials[trial_id],
+            ranks(self.trials, self.mode),
+            mode=self.mode,
+            brackets=has_brackets(self.trials),
         )
 
     def rung_table(self) -> list[tuple[int, float, int, int]]:
@@ -224,6 +194,42 @@ class Result:
             row.update({f"extras.{name}": value for name, value in trial.extras.items()})
             rows.append(row)
         return pandas.DataFrame(rows)
+
+    def plot_rungs(self, ax: Axes | None = None) -> Axes:
+        """How many trials entered each rung and went on; see `asha_bus.plots`."""
+        from asha_bus import plots
+
+        return plots.plot_rungs(self, ax)
+
+    def plot_curves(self, ax: Axes | None = None) -> Axes:
+        """The metric of each trial by resource; see `asha_bus.plots`."""
+        from asha_bus import plots
+
+        return plots.plot_curves(self, ax)
+
+    def plot_history(self, ax: Axes | None = None) -> Axes:
+        """The metric of each trial by the time it ended; see `asha_bus.plots`."""
+        from asha_bus import plots
+
+        return plots.plot_history(self, ax)
+
+    def plot_params(self, axs: Sequence[Axes] | None = None) -> Sequence[Axes]:
+        """The metric of each trial by each parameter; see `asha_bus.plots`."""
+        from asha_bus import plots
+
+        return plots.plot_params(self, axs)
+
+    def report(self, path: str | os.PathLike[str]) -> Path:
+        """Write the run as one self-contained HTML file and return its path.
+
+        The file needs no network; it has the charts, a table of all trials, and each
+        decision in words. The importance of parameters needs the extra ``report``, and
+        without it the file says so. Raises `InvalidArgument` where ``path`` cannot be
+        written.
+        """
+        from asha_bus.page.report import write_report
+
+        return write_report(self, path)
 
     def __repr__(self) -> str:
         best = self.best
@@ -294,10 +300,3 @@ class AllTrialsFailed(AshaBusError):
 def _reached(trial: TrialRecord) -> float:
     """The resource of the highest rung entered; 0 where none was."""
     return trial.rungs[-1].resource if trial.rungs else 0
-
-
-def _ordinal(number: int) -> str:
-    suffix = (
-        "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-    )
-    return f"{number}{suffix}"

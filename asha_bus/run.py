@@ -279,6 +279,7 @@ class Run:
             message=message,
             elapsed_s=status["elapsed_s"],
             bus=BusReport.from_status(status),
+            settings=self._plan.settings,
         )
 
     def _check_failures(self, result: Result) -> None:

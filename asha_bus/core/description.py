@@ -87,13 +87,14 @@ def _describe(node: Any, axes: dict[int, int]) -> Any:
     if callable(node) and isinstance(name, str):
         return ("callable", f"{getattr(node, '__module__', '?')}.{name}")
     cls = type(node)
-    return ("object", (f"{cls.__module__}.{cls.__qualname__}", _shortened(node)))
+    return ("object", (f"{cls.__module__}.{cls.__qualname__}", shortened(node)))
 
 
 _PLAIN = (type(None), bool, int, float, str, bytes)
 
 
-def _shortened(node: Any) -> str:
+def shortened(node: Any) -> str:
+    """The repr of ``node``, 200 characters at most; where it raises, that it does."""
     try:
         text = repr(node)
     except Exception as error:  # a repr is user code, which may raise anything

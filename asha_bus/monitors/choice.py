@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.monitors.base import Monitor, RunInfo
+from asha_bus.monitors.screen import in_notebook, is_terminal
 
 NAMES = ("progress", "text", "rungs", "curves")
 
@@ -15,15 +15,6 @@ NAMES = ("progress", "text", "rungs", "curves")
 MonitorChoice = str | Monitor | Sequence[str | Monitor] | None
 
 _CHARTS = ("rungs", "curves")
-
-
-def in_notebook() -> bool:
-    """Whether this is a Jupyter kernel; VS Code and Colab run such, too."""
-    ipython = sys.modules.get("IPython")  # where it is not loaded, nobody works in it
-    if ipython is None:
-        return False
-    shell = type(ipython.get_ipython())
-    return any(cls.__name__ == "ZMQInteractiveShell" for cls in shell.__mro__)
 
 
 def as_monitors(monitor: MonitorChoice) -> tuple[str | Monitor, ...]:
@@ -80,7 +71,6 @@ def _in_notebook(name: str) -> Monitor:
 
 def _in_terminal(names: Sequence[str], run: RunInfo) -> Monitor:
     from asha_bus.monitors.line import PlainLines
-    from asha_bus.monitors.screen import is_terminal
     from asha_bus.monitors.terminal import TerminalTable
 
     if names == ["progress"]:

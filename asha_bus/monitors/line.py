@@ -15,6 +15,7 @@ from asha_bus.result import Result
 class Line(Monitor):
     """Shows a line every ``every_s`` seconds and at the end; a subclass says where."""
 
+    follows_trials = False
     every_s = 1.0
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -77,8 +78,20 @@ def best_words(best: TrialRecord | None) -> str:
         return "none yet"
     return (
         f"trial {best.id}, metric {best.metric:g} at resource {best.resource:g}, "
-        f"params {best.params!r}"
+        f"{params_words(best)}"
     )
+
+
+def params_words(trial: TrialRecord) -> str:
+    """The parameters of a trial in one line, with four digits of each float."""
+    return ", ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={_one_line(value)}"
+        for name, value in trial.params.items()
+    )
+
+
+def _one_line(value: object) -> str:
+    return " ".join(repr(value).split())
 
 
 def clock(seconds: float) -> str:

@@ -7,6 +7,15 @@ import sys
 import unicodedata
 
 
+def in_notebook() -> bool:
+    """Whether this is a Jupyter kernel; VS Code and Colab run such, too."""
+    ipython = sys.modules.get("IPython")  # where it is not loaded, nobody works in it
+    if ipython is None:
+        return False
+    shell = type(ipython.get_ipython())
+    return any(cls.__name__ == "ZMQInteractiveShell" for cls in shell.__mro__)
+
+
 def is_terminal() -> bool:
     """Whether stdout is a terminal in which the cursor can be moved."""
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
@@ -19,13 +28,17 @@ def print_text(text: str) -> None:
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    sys.stdout.flush()
+    if not in_notebook():  # a kernel's stdout flushes itself, many lines at a time
+        sys.stdout.flush()
 
 
 def cut(text: str, width: int) -> str:
-    """The beginning of one line of text that takes at most ``width`` columns."""
-    if text.isascii() and len(text) <= width:
-        return text
+    """The beginning of a text that takes at most ``width`` columns of one line.
+
+    Characters that a terminal would obey instead of showing them become ?.
+    """
+    if not text.isprintable():
+        text = "".join(one if one.isprintable() else "?" for one in text)
     columns = 0
     for place, character in enumerate(text):
         columns += _columns(character)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.monitors.base import RunInfo
-from asha_bus.monitors.line import best_words, clock
+from asha_bus.monitors.line import best_words, clock, params_words
 from asha_bus.monitors.screen import cut
 from asha_bus.records import TrialRecord
 from asha_bus.result import Result
@@ -72,15 +72,11 @@ def _head(run: RunInfo, result: Result, workers: int | None) -> list[str]:
     finished = sum(counts[state] for state in FINAL)
     total = f" of {run.max_trials}" if run.max_trials is not None else ""
     elapsed_s = result.elapsed_s
-    pace = f"{clock(elapsed_s)} elapsed"
+    there = f"ended by {result.reason}" if workers is None else f"{workers} workers"
+    pace = f"{clock(elapsed_s)} elapsed, {there}"
     if elapsed_s > 0:
-        pace += (
-            f", {finished / elapsed_s:.3g} trials/s, {result.bus.reports / elapsed_s:.3g} reports/s"
-        )
-    if workers is None:
-        pace += f", ended by {result.reason}"
-    else:
-        pace += f", {workers} workers"
+        trials, reports = finished / elapsed_s, result.bus.reports / elapsed_s
+        pace += f", {trials:.3g} trials/s, {reports:.3g} reports/s"
     states = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
     return [
         f"{run.name}: {run.mode} by {run.scheduler}",
@@ -112,7 +108,7 @@ def _rungs(result: Result) -> list[str]:
 
 def _running(result: Result) -> list[str]:
     running = [trial for trial in result.trials if trial.state is TrialState.RUNNING]
-    return _with_ends("running", running, [f"{trial.params!r}" for trial in running])
+    return _with_ends("running", running, [params_words(trial) for trial in running])
 
 
 def _curves(result: Result) -> list[str]:

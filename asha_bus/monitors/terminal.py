@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.redrawn import Redrawn
-from asha_bus.monitors.screen import print_text
+from asha_bus.monitors.screen import cut, print_text
 from asha_bus.monitors.table import run_table
 from asha_bus.result import Result
 
-#: Erases from the cursor to the end of the screen.
-_ERASE = "\x1b[J"
+#: Erases from the cursor to the end of the screen, in two steps: where the cursor stands in
+#: the first row, some terminals keep a copy of a screen that is erased in one.
+_ERASE = "\x1b[K\n\x1b[J\x1b[A"
 
 
 class TerminalTable(Redrawn):
@@ -36,15 +37,9 @@ class TerminalTable(Redrawn):
 
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
         """Draw in the place of the last time, as large as the terminal allows."""
-        columns, rows = shutil.get_terminal_size()
-        # a line of full width would wrap in some terminals; one row is the empty line
+        width, height = _room()
         lines = run_table(
-            run,
-            result,
-            workers,
-            width=columns - 1,
-            height=rows - 1,
-            with_curves=self._with_curves,
+            run, result, workers, width=width, height=height, with_curves=self._with_curves
         )
         with self._lock:
             self._lines = lines
@@ -66,5 +61,14 @@ class TerminalTable(Redrawn):
             self._lines = []
 
     def _show(self, above: str = "") -> None:
-        shown = "".join(f"\n{line}" for line in self._lines)
-        print_text(f"{_ERASE}{above}{shown}\x1b[{len(self._lines)}A\r")
+        width, height = _room()  # it may have changed since the lines were made
+        lines = [cut(line, width) for line in self._lines[:height]]
+        shown = "".join(f"\n{line}" for line in lines)
+        print_text(f"{_ERASE}{above}{shown}\x1b[{len(lines)}A\r")
+
+
+def _room() -> tuple[int, int]:
+    """The columns and lines that a table may have now."""
+    columns, rows = shutil.get_terminal_size()
+    # a line of full width would wrap in some terminals; one row is the empty line
+    return columns - 1, max(rows - 1, 1)

@@ -1,0 +1,229 @@
+"""A run as plain data for the page: strict JSON, and compact.
+
+Numbers that JSON has not stand as the texts ``NaN``, ``Infinity`` and ``-Infinity``.
+Of parameters and extras that are no plain data the repr is shown.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+from dataclasses import asdict
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+import asha_bus
+from asha_bus.core.description import shortened
+from asha_bus.core.space import Parameter, Space
+from asha_bus.parameters import as_number, constants, leaf_values
+from asha_bus.records import TrialRecord
+
+if TYPE_CHECKING:
+    from asha_bus.result import Result
+
+#: The form of the documents below; the page refuses another.
+FORMAT = 1
+
+#: What a trial's document has, in this order.
+TRIAL_FIELDS = (
+    "id",
+    "state",
+    "params",
+    "metric",
+    "best_metric",
+    "resource",
+    "attempts",
+    "worker",
+    "start",
+    "end",
+    "bracket",
+    "rungs",
+    "curve",
+    "error",
+    "extras",
+)
+
+#: So many points between rungs are shown of one curve, and of all curves of a run.
+_CURVE_POINTS = 100
+_ALL_POINTS = 20_000
+
+#: Longer errors are cut in the middle; longer texts among parameters at their end.
+_ERROR_CHARS = 2_000
+_TEXT_CHARS = 200
+
+#: Whole numbers beyond this are not exact in a browser.
+_MOST_EXACT = 2**53
+
+_PACKAGES = ("pyzmq", "msgpack", "pyspark", "scikit-learn")
+
+
+def run_document(result: Result) -> dict[str, Any]:
+    """Everything the page shows of ``result``, but for what is worked out when asked."""
+    trials = result.trials
+    points = min(_CURVE_POINTS, max(_ALL_POINTS // max(len(trials), 1), 4))
+    return {
+        "format": FORMAT,
+        "name": result.name,
+        "mode": result.mode,
+        "seed": str(result.seed),  # it may be too large for a number of a browser
+        "parameters": [
+            {"name": name, **_parameter(parameter)}
+            for name, parameter in result.space.parameters.items()
+        ],
+        "constants": {name: plain(value) for name, value in constants(result.space).items()},
+        "configuration": _configuration(result),
+        "versions": _versions(),
+        "summary": summary_document(result),
+        "fields": list(TRIAL_FIELDS),
+        "trials": [trial_document(trial, result.space, points) for trial in trials],
+    }
+
+
+def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS) -> list[Any]:
+    """One trial, as `TRIAL_FIELDS` tells; ``points``: so many of its curve at most."""
+    return [
+        trial.id,
+        str(trial.state),
+        [plain(value) for value in leaf_values(space, trial.params)],
+        number(trial.metric),
+        number(trial.best_metric),
+        number(trial.resource),
+        trial.attempts,
+        trial.worker,
+        _time(trial.start_time),
+        _time(trial.end_time),
+        trial.bracket,
+        [
+            [r.rung, r.resource, number(r.metric), r.n, r.keep, number(r.cutoff), r.verdict]
+            for r in trial.rungs
+        ],
+        _between_rungs(trial, points),
+        None if trial.error is None else _cut(trial.error),
+        {name: plain(value) for name, value in trial.extras.items()},
+    ]
+
+
+def summary_document(
+    result: Result, *, workers: int | None = None, now: float | None = None
+) -> dict[str, Any]:
+    """How a run stands: what changes with any of its trials.
+
+    ``workers``: how many are there; None: as many as ever joined. ``now``: the time of
+    day in seconds since the epoch, to which running trials are shown; None: the latest
+    time known of a trial.
+    """
+    best = result.best
+    times = [t for trial in result.trials for t in (trial.start_time, trial.end_time) if t]
+    return {
+        "reason": result.reason,
+        "message": _cut(result.message),
+        "elapsed_s": number(round(result.elapsed_s, 3)),
+        "start": _time(min(times, default=None)),
+        "now": _time(max(times, default=None) if now is None else now),
+        "trials": len(result.trials),
+        "states": {str(state): count for state, count in result.counts.items()},
+        "best": None if best is None else best.id,
+        "best_reason": result.best_reason,
+        "workers": result.bus.workers if workers is None else workers,
+        "rungs": _rungs(result),
+        "bus": {name: number(value) for name, value in asdict(result.bus).items()},
+    }
+
+
+def _rungs(result: Result) -> list[list[Any]]:
+    """Per rung: number, resource, entries, how many went on, latest cutoff by bracket."""
+    latest: dict[int, dict[int, tuple[int, float | None]]] = {}
+    for trial in result.trials:
+        for record in trial.rungs:
+            cutoffs = latest.setdefault(record.rung, {})
+            if record.n > cutoffs.get(trial.bracket, (0, None))[0]:
+                cutoffs[trial.bracket] = record.n, record.cutoff
+    return [
+        [
+            *(rung, resource, entered, went_on),
+            [[bracket, number(cutoff)] for bracket, (_, cutoff) in sorted(latest[rung].items())],
+        ]
+        for rung, resource, entered, went_on in result.rung_table()
+    ]
+
+
+def _between_rungs(trial: TrialRecord, points: int) -> list[Any] | None:
+    """Resources and metrics in turn of reports that are neither at a rung nor the last."""
+    known = {record.resource for record in trial.rungs} | {trial.resource}
+    between = [(resource, metric) for resource, metric in trial.curve if resource not in known]
+    if not between:
+        return None
+    step = -(-len(between) // points)
+    return [
+        value
+        for resource, metric in between[::step]
+        for value in (resource, number(float(f"{metric:.6g}")))
+    ]
+
+
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    plain_kind = str(getattr(parameter, "kind", type(parameter).__name__))
+    if hasattr(parameter, "options"):
+        return {"kind": plain_kind, "options": [plain(option) for option in parameter.options]}
+    bounds = (getattr(parameter, name, None) for name in ("low", "high"))
+    return {"kind": plain_kind, "range": [plain(bound) for bound in bounds]}
+
+
+def _configuration(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = {"mode": result.mode, "seed": str(result.seed)}
+    settings = result.settings
+    if settings is not None:
+        found["scheduler"] = repr(settings.scheduler)
+        for name in (
+            *("max_trials", "max_time_s", "stop_at", "trial_timeout_s", "max_failures"),
+            *("fail_fast", "max_attempts", "lease_s"),
+        ):
+            found[name] = plain(getattr(settings, name))
+    return found
+
+
+def _versions() -> dict[str, str]:
+    """The versions where this is written, which is not where the trials ran."""
+    found = {"asha-bus": asha_bus.__version__, "Python": platform.python_version()}
+    for name in _PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def plain(value: Any, depth: int = 4) -> Any:
+    """``value`` as plain data of strict JSON, its repr where it is none; long ones are cut."""
+    if value is None or isinstance(value, bool):
+        return value
+    found = as_number(value)
+    if found is not None:
+        is_exact = isinstance(found, float) or abs(found) <= _MOST_EXACT
+        return number(found) if is_exact else shortened(value)
+    if type(value) is str:
+        return value if len(value) <= _TEXT_CHARS else value[:_TEXT_CHARS] + "..."
+    if depth > 0 and type(value) in (list, tuple, dict) and len(value) <= _TEXT_CHARS:
+        if type(value) is not dict:
+            return [plain(part, depth - 1) for part in value]
+        if all(type(key) is str for key in value):
+            return {key: plain(part, depth - 1) for key, part in value.items()}
+    return shortened(value)
+
+
+def number(value: float | None) -> float | str | None:
+    """``value``, or the text that stands for a number that JSON has not."""
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _time(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _ERROR_CHARS:
+        return text
+    half = _ERROR_CHARS // 2
+    return f"{text[:half]}\n... {len(text) - 2 * half:,} characters left out ...\n{text[-half:]}"

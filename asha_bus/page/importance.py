@@ -1,0 +1,112 @@
+"""Which parameters the metric depends on, by a random forest."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.core.trial import TrialState
+from asha_bus.parameters import Axis, axes
+from asha_bus.records import TrialRecord
+
+if TYPE_CHECKING:
+    from asha_bus.result import Result
+
+#: A forest of fewer trials says nothing.
+MIN_TRIALS = 30
+
+#: So many trials per parameter are enough to prefer a higher rung.
+_PER_PARAMETER = 20
+
+_TREES = 50
+_REPEATS = 5
+
+
+def importance_document(result: Result) -> dict[str, Any]:
+    """The importance of each parameter that varies: ``note`` and ``rows``.
+
+    A row is a parameter's name and by how much R² falls when its values are shuffled:
+    the mean, and the standard deviation over shuffles. The forest learns the rank of
+    the metric on one half of the trials and is tried on the other, and the other way
+    round. Where there is nothing to tell, ``rows`` is empty and ``note`` says why.
+    """
+    trials, metrics, where = _comparable(result)
+    if len(trials) < MIN_TRIALS:
+        return _nothing(
+            f"Not computed: {len(trials)} trials have a metric {where}, and at least "
+            f"{MIN_TRIALS} are needed."
+        )
+    varied = [axis for axis in axes(result.space, trials) if len(set(axis.numbers)) > 1]
+    if not varied:
+        return _nothing("Not computed: no parameter has more than one value.")
+    try:
+        score, rows = _compute(varied, metrics)
+    except ImportError:
+        return _nothing("Not computed: it needs scikit-learn: pip install 'asha-bus[report]'.")
+    note = (
+        f"Computed on {len(trials)} trials by the metric {where}: by how much a random "
+        f"forest's R\u00b2 on trials it has not seen (now {score:.2f}) falls when a "
+        f"parameter's values are shuffled. It learns ranks, so outliers do not count more."
+    )
+    if score <= 0:
+        note += " At such an R\u00b2 the parameters tell nothing of the metric."
+    return {"note": note, "rows": rows}
+
+
+def _nothing(why: str) -> dict[str, Any]:
+    return {"note": why, "rows": []}
+
+
+def _comparable(result: Result) -> tuple[list[TrialRecord], list[float], str]:
+    """Trials with metrics that can be compared, since they were measured at one resource.
+
+    That is the highest rung that enough trials entered, else the one that most did; in
+    a run without rungs the end of the completed trials.
+    """
+    at_rung: dict[tuple[int, float], list[tuple[TrialRecord, float]]] = {}
+    for trial in result.trials:
+        for record in trial.rungs:
+            if math.isfinite(record.metric):
+                found = at_rung.setdefault((record.rung, record.resource), [])
+                found.append((trial, record.metric))
+    if at_rung:
+        enough = max(MIN_TRIALS, _PER_PARAMETER * len(result.space.parameters))
+        rung = max(at_rung, key=lambda rung: (min(len(at_rung[rung]), enough), rung))
+        where, found = f"at rung {rung[0]} (resource {rung[1]:g})", at_rung[rung]
+    else:
+        where = "at their end"
+        found = [
+            (trial, trial.metric)
+            for trial in result.trials
+            if trial.state is TrialState.COMPLETED
+            and trial.metric is not None
+            and math.isfinite(trial.metric)
+        ]
+    return [trial for trial, _ in found], [metric for _, metric in found], where
+
+
+def _compute(varied: list[Axis], metrics: list[float]) -> tuple[float, list[list[Any]]]:
+    """R² on trials not seen, and the rows, the most important first."""
+    import numpy as np
+    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.inspection import permutation_importance
+
+    inputs = np.array([axis.numbers for axis in varied]).T
+    target = np.argsort(np.argsort(metrics, kind="stable"), kind="stable") / (len(metrics) - 1)
+    order = np.random.default_rng(0).permutation(len(metrics))
+    halves = order[::2], order[1::2]
+    scores, falls = [], []
+    for learned, unseen in (halves, halves[::-1]):
+        forest = RandomForestRegressor(_TREES, min_samples_leaf=2, random_state=0)
+        forest.fit(inputs[learned], target[learned])
+        scores.append(forest.score(inputs[unseen], target[unseen]))
+        found = permutation_importance(
+            forest, inputs[unseen], target[unseen], n_repeats=_REPEATS, random_state=0
+        )
+        falls.append(found.importances)
+    by_parameter = np.hstack(falls)
+    rows = [
+        [axis.name, round(float(fall.mean()), 4), round(float(fall.std()), 4)]
+        for axis, fall in zip(varied, by_parameter, strict=True)
+    ]
+    return float(np.mean(scores)), sorted(rows, key=lambda row: -row[1])

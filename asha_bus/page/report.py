@@ -1,0 +1,48 @@
+"""The report: a run as one static HTML file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.explain import explain, has_brackets, ranks
+from asha_bus.page.document import run_document
+from asha_bus.page.html import page_html
+from asha_bus.page.importance import importance_document
+
+if TYPE_CHECKING:
+    from asha_bus.result import Result
+
+
+def report_document(result: Result) -> dict[str, Any]:
+    """What the report shows: the run's document, each decision in words, the importance."""
+    known, brackets = ranks(result.trials, result.mode), has_brackets(result.trials)
+    return {
+        **run_document(result),
+        "explain": [
+            explain(trial, known, mode=result.mode, brackets=brackets) for trial in result.trials
+        ],
+        "importance": importance_document(result),
+    }
+
+
+def write_report(result: Result, path: str | os.PathLike[str]) -> Path:
+    """Write the report of ``result`` to ``path`` and return that path.
+
+    Raises `InvalidArgument` where ``path`` cannot be written.
+    """
+    if not isinstance(path, (str, os.PathLike)):
+        raise InvalidArgument(f"path must be where the report is to be written, got {path!r}")
+    written = Path(path)
+    page = page_html(f"{result.name} \u00b7 asha-bus", report_document(result))
+    try:
+        written.write_text(page, encoding="utf-8")
+    except (OSError, ValueError) as error:  # the latter of a path with a null byte
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidArgument(
+            f"path: the report cannot be written to {os.fspath(path)!r}: {reason}; "
+            f"give the path of a file in a folder that is there"
+        ) from error
+    return written

@@ -1,0 +1,243 @@
+// The charts: rungs, learning curves, metric over time, workers over time.
+
+// In the order in which they are drawn, the most important last.
+const DRAWN = ["PENDING", "STOPPED", "CANCELLED", "LOST", "FAILED", "RUNNING", "COMPLETED"];
+const MOST_ROWS = 400; // workers of the timeline
+
+function metricLabel(run, what = "metric") {
+  return `${what} (${run.document.mode === "min" ? "lower" : "higher"} is better)`;
+}
+
+function stateKeys(run, trials) {
+  const counts = new Map();
+  for (const trial of trials) counts.set(trial.state, (counts.get(trial.state) || 0) + 1);
+  return STATES.filter((state) => counts.has(state))
+    .map((state) => [state, `${state} ${showCount(counts.get(state))}`]);
+}
+
+class RungsView {
+  draw(run) {
+    const rungs = run.summary.rungs;
+    legend(byId("rungs-note"), [["bar", "entered"], ["bar-in", "went on"]],
+      rungs.length ? "The cutoff is the metric of the worst that would go on now." : "No trial has entered a rung.");
+    const most = Math.max(...rungs.map((rung) => rung[2]), 1);
+    byId("rungs-rows").replaceChildren(...rungs.map(([number, resource, entered, went, cutoffs]) => {
+      const track = el("div", { className: "track" }, el("span"), el("span"));
+      track.children[0].style.width = `${(100 * entered) / most}%`;
+      track.children[1].style.width = `${(100 * went) / most}%`;
+      const words = cutoffs.map(([bracket, cutoff]) =>
+        (cutoffs.length > 1 ? `${show(toNumber(cutoff))} (bracket ${bracket})` : show(toNumber(cutoff))));
+      return el("tr", {},
+        el("th", { scope: "row" }, String(number)),
+        el("td", {}, show(resource)),
+        el("td", { className: "bar" }, track),
+        el("td", {}, showCount(entered)),
+        el("td", {}, `${showCount(went)} (${Math.round((100 * went) / entered)} %)`),
+        el("td", {}, words.join(", ")));
+    }));
+  }
+}
+
+class CurvesView {
+  constructor(choose) {
+    this.chart = new Chart(byId("curves-chart"), {
+      label: "Learning curves: metric of each trial by resource; the table of trials has the numbers",
+      paint: (context, chart) => this.paint(context, chart),
+      pick: (x, y) => nearest(this.places, x, y),
+      choose,
+    });
+    this.places = [];
+  }
+
+  draw(run) {
+    this.run = run;
+    const xs = extent(every(run.trials, 0));
+    const ys = extent(every(run.trials, 1));
+    const rungs = run.summary.rungs.map((rung) => rung[1]);
+    const best = run.best;
+    legend(byId("curves-note"), stateKeys(run, run.trials),
+      ...(best ? [el("span", { className: "key" }, dot("best"), `best: trial ${best.id}`)] : []));
+    const logX = xs !== null && needsLog(xs, 10);
+    const splits = logX && rungs.length
+      ? [...rungs, ...(xs[1] > rungs[rungs.length - 1] ? [xs[1]] : [])] : null;
+    this.chart.update(
+      { range: xs, log: logX, label: "resource (units of a report)", splits },
+      { range: ys, log: ys !== null && needsLog(ys, LOG_RATIO), label: metricLabel(run) }, 320);
+  }
+
+  paint(context, chart) {
+    const ratio = devicePixelRatio;
+    const { left, width } = chart.plot.bbox;
+    const strokes = new Map(DRAWN.map((state) => [state, [new Strokes(), new Strokes()]]));
+    const size = Math.round(3 * ratio);
+    const places = [];
+    for (const trial of this.run.trials) {
+      const [lines, dots] = strokes.get(trial.state);
+      const shown = trial.points;
+      let x0 = 0;
+      let y0 = 0;
+      for (let i = 0; i < shown.length; i += 2) {
+        const x = Math.round(chart.px(shown[i]));
+        const y = Math.round(chart.py(shown[i + 1]));
+        const isSeen = Math.max(x, i ? x0 : x) >= left && Math.min(x, i ? x0 : x) <= left + width;
+        if (i > 0 && isSeen && (x !== x0 || y !== y0)) lines.line(x0, y0, x, y);
+        if (isSeen) places.push(x, y, trial);
+        x0 = x;
+        y0 = y;
+      }
+      if (shown.length && x0 >= left && x0 <= left + width) dots.dot(x0, y0, size);
+    }
+    this.places = places;
+    for (const state of DRAWN) {
+      const [lines, dots] = strokes.get(state);
+      context.strokeStyle = colours.get(state);
+      context.fillStyle = colours.get(state);
+      context.lineWidth = ratio;
+      context.globalAlpha = state === "STOPPED" ? 0.6 : 0.9;
+      lines.stroke(context);
+      context.globalAlpha = 1;
+      dots.fill(context);
+    }
+    const best = this.run.best;
+    if (best) {
+      const path = new Path2D();
+      for (let i = 0; i < best.points.length; i += 2) path.lineTo(chart.px(best.points[i]), chart.py(best.points[i + 1]));
+      context.strokeStyle = colours.get("best");
+      context.lineWidth = 2.5 * ratio;
+      context.stroke(path);
+    }
+  }
+}
+
+function* every(trials, offset) {
+  for (const trial of trials) {
+    for (let i = offset; i < trial.points.length; i += 2) yield trial.points[i];
+  }
+}
+
+class HistoryView {
+  constructor(choose) {
+    this.chart = new Chart(byId("history-chart"), {
+      label: "Last metric of each trial by the time it ended, and the best so far",
+      paint: (context, chart) => this.paint(context, chart),
+      pick: (x, y) => nearest(this.places, x, y),
+      choose,
+    });
+    this.places = [];
+  }
+
+  draw(run) {
+    this.run = run;
+    this.shown = run.trials.filter((trial) => isNumber(trial.metric));
+    const [unit, seconds] = timeUnit(run.since(run.summary.now));
+    this.seconds = seconds;
+    const ys = extent(this.shown.map((trial) => trial.metric));
+    const end = run.since(run.summary.now) / seconds;
+    legend(byId("history-note"), stateKeys(run, this.shown),
+      el("span", { className: "key" }, dot("best"), "best so far"));
+    this.chart.update(
+      { range: ys && [0, Math.max(end, 1e-3)], label: `time since the start (${unit})` },
+      { range: ys, log: ys !== null && needsLog(ys, LOG_RATIO), label: metricLabel(run, "last metric") }, 320);
+  }
+
+  paint(context, chart) {
+    const size = Math.round(4 * devicePixelRatio);
+    const { left, width } = chart.plot.bbox;
+    const dots = new Map(DRAWN.map((state) => [state, new Strokes()]));
+    const places = [];
+    for (const trial of this.shown) {
+      const x = Math.round(chart.px(this.run.endOf(trial) / this.seconds));
+      if (x < left || x > left + width) continue;
+      const y = Math.round(chart.py(trial.metric));
+      dots.get(trial.state).dot(x, y, size);
+      places.push(x, y, trial);
+    }
+    this.places = places;
+    for (const state of DRAWN) {
+      context.fillStyle = colours.get(state);
+      dots.get(state).fill(context);
+    }
+    const steps = this.run.bestSoFar();
+    if (steps.length === 0) return;
+    const path = new Path2D();
+    let y = null;
+    for (const [time, metric] of steps) {
+      const x = chart.px(time / this.seconds);
+      if (y === null) path.moveTo(x, chart.py(metric));
+      else path.lineTo(x, y);
+      y = chart.py(metric);
+      path.lineTo(x, y);
+    }
+    path.lineTo(chart.px(this.run.since(this.run.summary.now) / this.seconds), y);
+    context.strokeStyle = colours.get("best");
+    context.lineWidth = 2 * devicePixelRatio;
+    context.stroke(path);
+  }
+}
+
+class TimelineView {
+  constructor(choose) {
+    this.chart = new Chart(byId("timeline-chart"), {
+      label: "Trials as bars by worker over time",
+      paint: (context, chart) => this.paint(context, chart),
+      pick: (x, y) => this.at(x, y),
+      choose,
+    });
+    this.bars = [];
+  }
+
+  draw(run) {
+    this.run = run;
+    const rows = new Map();
+    for (const trial of run.trials) {
+      if (trial.worker !== null && !rows.has(trial.worker)) rows.set(trial.worker, rows.size);
+    }
+    this.rows = rows;
+    const [unit, seconds] = timeUnit(run.since(run.summary.now));
+    this.seconds = seconds;
+    const shown = Math.min(rows.size, MOST_ROWS);
+    const again = run.trials.some((trial) => trial.attempts > 1);
+    legend(byId("timeline-note"), stateKeys(run, run.trials.filter((trial) => trial.worker !== null)),
+      `${showCount(rows.size)} worker${rows.size === 1 ? "" : "s"}.`,
+      shown < rows.size ? ` The first ${MOST_ROWS} are shown.` : "",
+      again ? " A trial that was run again stands at its last worker, from its first start on." : "");
+    const names = [...rows.keys()].map((name) => (name.length > 16 ? `…${name.slice(-15)}` : name));
+    const longest = Math.max(...names.map((name) => name.length), 4);
+    const height = Math.min(Math.max(shown * 22 + 70, 160), 420);
+    const each = Math.ceil(14 / ((height - 60) / Math.max(shown, 1))); // names that do not overlap
+    const splits = names.map((name, row) => row + 0.5).filter((place, row) => row < shown && row % each === 0);
+    this.chart.update(
+      { range: shown ? [0, Math.max(run.since(run.summary.now) / seconds, 1e-3)] : null, label: `time since the start (${unit})` },
+      {
+        range: shown ? [0, shown] : null, tight: true, reversed: true, label: "worker", splits,
+        values: (found) => found.map((place) => names[Math.floor(place)]), size: longest * 7 + 18,
+      }, height);
+  }
+
+  paint(context, chart) {
+    const { left, width } = chart.plot.bbox;
+    const ratio = devicePixelRatio;
+    const thick = chart.py(1) - chart.py(0);
+    const inside = Math.max(thick * 0.76, 1);
+    this.bars = [];
+    for (const trial of this.run.trials) {
+      const row = this.rows.get(trial.worker);
+      if (row === undefined || row >= MOST_ROWS || trial.start === null) continue;
+      const x0 = chart.px(this.run.since(trial.start) / this.seconds);
+      const x1 = chart.px(this.run.endOf(trial) / this.seconds);
+      if (x1 < left || x0 > left + width) continue;
+      const gap = x1 - x0 > 4 * ratio ? ratio : 0;
+      const top = chart.py(row) + (thick - inside) / 2;
+      context.fillStyle = colours.get(trial.state);
+      context.fillRect(x0, top, Math.max(x1 - x0 - gap, ratio), inside);
+      this.bars.push([x0, Math.max(x1, x0 + 2), row, trial]);
+    }
+  }
+
+  at(x, y) {
+    const row = Math.floor(this.chart.plot.posToVal(
+      (y - this.chart.plot.bbox.top) / devicePixelRatio, "y"));
+    const found = this.bars.find((bar) => bar[2] === row && x >= bar[0] && x <= bar[1]);
+    return found ? found[3] : null;
+  }
+}

@@ -1,0 +1,179 @@
+"use strict";
+// A run as the page holds it, made of the documents of asha_bus/page/document.py.
+
+const FORMAT = 1;
+const STATES = ["COMPLETED", "RUNNING", "STOPPED", "PENDING", "CANCELLED", "FAILED", "LOST"];
+const DECADES = 1000; // parameters over so many times their smallest get a logarithmic axis
+const LOG_RATIO = 30; // and metrics
+
+// Numbers that JSON has not come as texts that Number() reads; null stays null.
+function toNumber(value) {
+  return value === null || value === undefined ? null : Number(value);
+}
+
+function isNumber(value) {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+class Run {
+  constructor(document) {
+    if (document.format !== FORMAT) {
+      throw new Error(`this page reads documents of format ${FORMAT}, got ${document.format}`);
+    }
+    this.document = document;
+    this.names = document.parameters.map((parameter) => parameter.name);
+    this.trials = [];
+    this.byId = new Map();
+    this.version = 0; // grows with each change
+    this.put(document.trials);
+    this.summary = document.summary;
+  }
+
+  get sign() {
+    return this.document.mode === "min" ? 1 : -1;
+  }
+
+  get best() {
+    return this.summary.best === null ? null : this.byId.get(this.summary.best) || null;
+  }
+
+  /** Take the documents of trials, new or changed. */
+  put(rows) {
+    const fields = this.document.fields;
+    for (const row of rows) {
+      const trial = {};
+      for (let i = 0; i < fields.length; i++) trial[fields[i]] = row[i];
+      trial.metric = toNumber(trial.metric);
+      trial.best_metric = toNumber(trial.best_metric);
+      trial.resource = toNumber(trial.resource);
+      trial.points = points(trial);
+      trial.text = null;
+      const known = this.byId.get(trial.id);
+      if (known) Object.assign(known, trial);
+      else {
+        this.byId.set(trial.id, trial);
+        this.trials.push(trial);
+      }
+    }
+    this.version += 1;
+  }
+
+  summarize(summary) {
+    this.summary = summary;
+    this.version += 1;
+  }
+
+  /** The trials in the order of how well they stand, as `Result.best` chooses. */
+  standing() {
+    if (this.standingVersion !== this.version) {
+      const sign = this.sign;
+      const usable = this.trials.filter(
+        (t) => isNumber(t.metric) && t.state !== "FAILED" && t.state !== "LOST");
+      // further ones first; a completed one is furthest
+      for (const t of usable) t.reached = t.state === "COMPLETED" ? Infinity : reached(t);
+      usable.sort((a, b) => (a.reached === b.reached
+        ? sign * (a.metric - b.metric) || a.id - b.id : b.reached - a.reached));
+      for (const t of this.trials) t.place = null;
+      usable.forEach((t, i) => { t.place = i + 1; });
+      this.standingTrials = usable;
+      this.standingVersion = this.version;
+    }
+    return this.standingTrials;
+  }
+
+  /** Seconds since the run's start. */
+  since(time) {
+    return time === null ? null : time - this.summary.start;
+  }
+
+  /** When a trial ended; of one that runs, now. */
+  endOf(trial) {
+    return this.since(trial.end === null ? this.summary.now : trial.end);
+  }
+
+  /** Steps [time, metric, trial] of the best so far, among those that `Result.best` is of. */
+  bestSoFar() {
+    const best = this.best;
+    if (!best) return [];
+    const completed = best.state === "COMPLETED";
+    const rivals = this.standing().filter((t) => (completed
+      ? t.state === "COMPLETED" : reached(t) === reached(best)));
+    rivals.sort((a, b) => this.endOf(a) - this.endOf(b));
+    const steps = [];
+    for (const t of rivals) {
+      const last = steps[steps.length - 1];
+      if (!last || this.sign * (t.metric - last[1]) < 0) steps.push([this.endOf(t), t.metric, t]);
+    }
+    return steps;
+  }
+}
+
+function reached(trial) {
+  return trial.rungs.length ? trial.rungs[trial.rungs.length - 1][1] : 0;
+}
+
+/** The curve of a trial as resources and metrics in turn: what is no number is left out. */
+function points(trial) {
+  const byResource = new Map();
+  const between = trial.curve || [];
+  for (let i = 0; i < between.length; i += 2) byResource.set(between[i], toNumber(between[i + 1]));
+  for (const rung of trial.rungs) byResource.set(rung[1], toNumber(rung[2]));
+  if (trial.metric !== null) byResource.set(trial.resource, trial.metric);
+  const found = [];
+  for (const [resource, metric] of [...byResource].sort((a, b) => a[0] - b[0])) {
+    if (isNumber(metric)) found.push(resource, metric);
+  }
+  return found;
+}
+
+/** The smallest and the largest of numbers; null where there is none. */
+function extent(numbers) {
+  let low = Infinity;
+  let high = -Infinity;
+  for (const value of numbers) {
+    if (!isNumber(value)) continue;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  return low <= high ? [low, high] : null;
+}
+
+function needsLog([low, high], ratio) {
+  return low > 0 && high / low >= ratio;
+}
+
+// --- words -------------------------------------------------------------------
+
+/** A number with six digits at most. */
+function show(value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value !== "number") return String(value);
+  if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
+  return String(Number(value.toPrecision(6)));
+}
+
+function showCount(value) {
+  return value.toLocaleString("en");
+}
+
+/** A parameter's value. */
+function showValue(value) {
+  if (value === null) return "None";
+  if (typeof value === "number") return show(value);
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+function showSeconds(seconds) {
+  if (!isNumber(seconds)) return "–";
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  const whole = Math.round(seconds);
+  const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return parts[0] ? `${parts[0]} h ${parts[1]} min` : `${parts[1]} min ${parts[2]} s`;
+}
+
+/** Which unit a span of time is shown in, with its seconds. */
+function timeUnit(span) {
+  if (span >= 7200) return ["hours", 3600];
+  return span >= 120 ? ["minutes", 60] : ["seconds", 1];
+}

@@ -1,0 +1,154 @@
+// What stands in words and figures: the head, the chosen trial, importance, bus, configuration.
+
+function drawHead(run, isLive, choose) {
+  const { summary, document: held } = run;
+  byId("name").textContent = held.name;
+  const message = summary.message.trim().split("\n")[0].replace(/:$/, "");
+  const ended = summary.reason === "unfinished" ? "unfinished" : `ended by ${summary.reason}`;
+  byId("status").textContent = isLive ? "going on" : ended + (message ? ` (${message})` : "");
+  byId("states").replaceChildren(...STATES.filter((state) => summary.states[state]).map((state) =>
+    el("li", {}, dot(state), `${state} ${showCount(summary.states[state])}`)));
+  const best = run.best;
+  const figures = [];
+  if (best) {
+    const link = el("button", { type: "button", title: summary.best_reason }, `trial ${best.id}`);
+    link.addEventListener("click", () => choose(best));
+    figures.push(["best metric", show(best.metric)], ["best trial", link], ["at resource", show(best.resource)]);
+  } else figures.push(["best", summary.best_reason]);
+  figures.push(
+    ["trials", showCount(summary.trials)], ["elapsed", showSeconds(toNumber(summary.elapsed_s))],
+    ["workers", showCount(summary.workers)], ["decisions", showCount(summary.bus.decisions)]);
+  byId("figures").replaceChildren(...figures.map(([name, value]) =>
+    el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+
+class DetailView {
+  constructor(choose) {
+    this.choose = choose;
+    this.holder = byId("detail");
+    this.trial = null;
+    this.asked = 0;
+  }
+
+  show(run, trial) {
+    this.trial = trial;
+    byId("trials").querySelector(".split").classList.toggle("open", trial !== null);
+    if (trial === null) {
+      this.holder.replaceChildren();
+      return;
+    }
+    this.known = this.mark(trial);
+    const close = el("button", { type: "button" }, "Close");
+    close.addEventListener("click", () => this.choose(null));
+    const explained = el("ol", { className: "explain" });
+    const parameters = run.names.map((name, i) => [name, showValue(trial.params[i])]);
+    const parts = [
+      el("div", { className: "top" }, el("h3", {}, `Trial ${trial.id}`), close),
+      explained,
+      el("h3", {}, "Parameters"), pairs([...parameters, ...Object.entries(run.document.constants)
+        .map(([name, value]) => [name, showValue(value)])]),
+    ];
+    if (Object.keys(trial.extras).length) {
+      parts.push(el("h3", {}, "Last extras"), pairs(Object.entries(trial.extras)
+        .map(([name, value]) => [name, showValue(value)])));
+    }
+    if (trial.error !== null) parts.push(el("h3", {}, "Error"), el("pre", { tabIndex: 0 }, trial.error));
+    parts.push(el("h3", {}, "Run"), pairs([
+      ["state", trial.state], ["metric, last", show(trial.metric)], ["metric, best", show(trial.best_metric)],
+      ["resource", show(trial.resource)], ["bracket", String(trial.bracket)],
+      ["attempts", String(trial.attempts)], ["worker", trial.worker || "–"],
+      ["began after", showSeconds(run.since(trial.start))],
+      ["took", showSeconds(seconds(run, trial))],
+    ]));
+    this.holder.replaceChildren(...parts);
+    this.explain(run, trial, explained);
+  }
+
+  /** Tell it anew where the chosen trial has changed. */
+  refresh(run) {
+    if (this.trial !== null && this.mark(this.trial) !== this.known) this.show(run, this.trial);
+  }
+
+  mark(trial) {
+    return `${trial.state} ${trial.attempts} ${trial.rungs.length}`;
+  }
+
+  /** The decisions in words: of a report they are there, of a live run they are fetched. */
+  async explain(run, trial, holder) {
+    const tell = (text) => holder.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
+    if (run.document.explain) {
+      tell(run.document.explain[trial.id]);
+      return;
+    }
+    const asked = ++this.asked;
+    tell("…");
+    try {
+      const answer = await fetch(`explain/${trial.id}`);
+      const text = answer.ok ? await answer.text() : `not known: the server answered ${answer.status}`;
+      if (asked === this.asked) tell(text);
+    } catch (error) {
+      if (asked === this.asked) tell(`not known: ${error.message}`);
+    }
+  }
+}
+
+function pairs(rows) {
+  return el("dl", { className: "pairs" }, ...pairRows(rows));
+}
+
+function pairRows(rows) {
+  return rows.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value)));
+}
+
+class ImportanceView {
+  draw(run) {
+    const found = run.document.importance
+      || { note: "Not computed while a run is going on; Result.report() has it.", rows: [] };
+    byId("importance-note").textContent = found.note;
+    const most = Math.max(...found.rows.map((row) => row[1]), 1e-9);
+    byId("importance-rows").replaceChildren(...found.rows.map(([name, mean, deviation]) => {
+      const track = el("div", { className: "track" }, el("span"), el("span"));
+      track.children[1].style.width = `${Math.max((100 * mean) / most, 0)}%`;
+      return el("tr", {}, el("th", { scope: "row" }, name), el("td", { className: "bar" }, track),
+        el("td", {}, `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`));
+    }));
+  }
+}
+
+class BusView {
+  draw(run) {
+    const bus = Object.fromEntries(Object.entries(run.summary.bus).map(([name, value]) => [name, toNumber(value)]));
+    const known = (value, text) => (isNumber(value) ? text(value) : "not known");
+    const milliseconds = (value) => known(value, (found) => `${(found * 1000).toFixed(2)} ms`);
+    const cpu = (value) => known(value, (found) => `${found.toFixed(2)} s`);
+    byId("bus-rows").replaceChildren(...pairRows([
+      ["a decision's round trip, p50", milliseconds(bus.latency_p50_s)],
+      ["a decision's round trip, p99", milliseconds(bus.latency_p99_s)],
+      ["reports", showCount(bus.reports)],
+      ["rung decisions among them", showCount(bus.decisions)],
+      ["workers' time in the objective", known(bus.busy_share, (share) => `${(100 * share).toFixed(1)} %`)],
+      ["processor time of the router", cpu(bus.router_cpu_s)],
+      ["processor time of the bus process", cpu(bus.process_cpu_s)],
+      ["workers that ever joined", showCount(bus.workers)],
+      ["trials begun again", showCount(bus.requeued)],
+      ["late reports turned away", showCount(bus.fenced)],
+      ["repeated requests", showCount(bus.retried)],
+      ["messages rejected", showCount(bus.rejected)],
+      ["peers without the run's key", showCount(bus.unauthenticated)],
+      ["answers not sent", showCount(bus.unsent)],
+    ]));
+  }
+}
+
+class ConfigurationView {
+  draw(run) {
+    const { configuration, parameters, constants, versions } = run.document;
+    byId("configuration-rows").replaceChildren(...pairRows([
+      ...Object.entries(configuration).map(([name, value]) => [name, showValue(value)]),
+      ...parameters.map(({ name, kind, options, range }) =>
+        [`parameter ${name}`, `${kind}(${(options || range).map(showValue).join(", ")})`]),
+      ...Object.entries(constants).map(([name, value]) => [`constant ${name}`, showValue(value)]),
+      ...Object.entries(versions).map(([name, value]) => [`version of ${name}`, value]),
+    ]));
+  }
+}

@@ -1,0 +1,116 @@
+// Parallel coordinates: one line per trial through its parameters, its resource and its metric.
+
+const MOST_LINES = 2000; // of all trials so many are drawn, evenly by how well they stand
+const GROUPS = [[0.05, "best 5 %"], [0.25, "best 25 %"], [0.5, "best 50 %"], [1, "the others"]];
+
+class ParallelView {
+  constructor() {
+    this.canvas = byId("parallel-chart");
+    new ResizeObserver(() => { if (this.run) this.paint(); }).observe(this.canvas.parentElement);
+  }
+
+  draw(run) {
+    this.run = run;
+    const standing = run.standing();
+    const step = Math.max(standing.length / MOST_LINES, 1);
+    this.shown = [];
+    for (let i = 0; Math.floor(i) < standing.length; i += step) this.shown.push(standing[Math.floor(i)]);
+    legend(byId("parallel-note"), GROUPS.map(([, text], i) => [`place-${i}`, text]),
+      "By how far a trial came, then by metric.",
+      step > 1 ? ` ${showCount(this.shown.length)} of ${showCount(standing.length)} lines are drawn, evenly chosen.` : "");
+    this.axes = [
+      ...run.document.parameters.map((parameter, i) => this.axis(
+        parameter.name, this.shown.map((t) => t.params[i]), parameter.kind)),
+      this.axis("resource", this.shown.map((t) => t.resource), "randint"),
+      this.axis("metric", this.shown.map((t) => t.metric), "metric"),
+    ];
+    this.canvas.setAttribute("aria-label",
+      `Parallel coordinates of ${this.shown.length} trials over ${this.axes.map((axis) => axis.name).join(", ")}`);
+    this.paint();
+  }
+
+  /** Where each value lies between 0 and 1, and what stands at the axis' ticks. */
+  axis(name, values, kind) {
+    if (values.length > 0 && values.every(isNumber)) {
+      const [low, high] = extent(values);
+      const ratio = kind === "metric" ? LOG_RATIO : DECADES;
+      const isLog = kind === "loguniform" || (kind !== "uniform" && needsLog([low, high], kind === "randint" ? 10 : ratio));
+      const scale = isLog && low > 0 ? Math.log : (value) => value;
+      const span = scale(high) - scale(low);
+      const places = values.map((value) => (span === 0 ? 0.5 : (scale(value) - scale(low)) / span));
+      const middle = scale === Math.log ? Math.sqrt(low * high) : (low + high) / 2;
+      const ticks = span === 0 ? [[0.5, tick(low)]] : [[0, tick(low)], [0.5, tick(middle)], [1, tick(high)]];
+      return { name, places, ticks };
+    }
+    const options = [...new Set(values.map(showValue))].sort();
+    const index = new Map(options.map((option, i) => [option, options.length > 1 ? i / (options.length - 1) : 0.5]));
+    const each = Math.ceil(options.length / 12);
+    const ticks = options.filter((option, i) => i % each === 0).map((option) => [index.get(option), option]);
+    return { name, places: values.map((value) => index.get(showValue(value))), ticks };
+  }
+
+  paint() {
+    const ratio = devicePixelRatio;
+    const width = Math.max(this.canvas.parentElement.clientWidth, this.axes.length * 84);
+    const height = 300;
+    this.canvas.width = Math.round(width * ratio);
+    this.canvas.height = Math.round(height * ratio);
+    this.canvas.style.width = `${width}px`;
+    this.canvas.style.height = `${height}px`;
+    const context = this.canvas.getContext("2d");
+    context.scale(ratio, ratio);
+    const gap = (width - 90) / Math.max(this.axes.length - 1, 1);
+    const xs = this.axes.map((axis, i) => 20 + i * gap);
+    const [top, bottom] = [34, height - 12];
+    this.lines(context, xs, top, bottom);
+    context.font = "12px system-ui, sans-serif";
+    this.axes.forEach((axis, i) => {
+      context.fillStyle = colours.get("muted");
+      context.fillRect(xs[i], top, 1, bottom - top);
+      context.textAlign = i === 0 ? "left" : "center";
+      context.font = "600 12px system-ui, sans-serif";
+      context.fillStyle = colours.get("text");
+      context.fillText(fitted(context, axis.name, gap - 8), i === 0 ? 4 : xs[i], 16);
+      context.font = "11px system-ui, sans-serif";
+      context.textAlign = "left";
+      for (const [place, text] of axis.ticks) {
+        const y = bottom - place * (bottom - top);
+        const shown = fitted(context, text, Math.min(gap, 90) - 12);
+        context.fillStyle = colours.get("card");
+        context.globalAlpha = 0.8;
+        context.fillRect(xs[i] + 4, y - 7, context.measureText(shown).width + 4, 14);
+        context.globalAlpha = 1;
+        context.fillStyle = colours.get("text");
+        context.fillText(shown, xs[i] + 6, y + 4);
+      }
+    });
+  }
+
+  lines(context, xs, top, bottom) {
+    let from = this.shown.length;
+    for (let group = GROUPS.length - 1; group >= 0; group--) {
+      const until = group === 0 ? 0 : Math.max(Math.ceil(this.shown.length * GROUPS[group - 1][0]), 1);
+      context.strokeStyle = colours.get(`place-${group}`);
+      context.globalAlpha = group === 0 ? 0.95 : 0.6;
+      context.lineWidth = group === 0 ? 1.6 : 1;
+      for (let row = from - 1; row >= until; row--) {
+        context.beginPath();
+        this.axes.forEach((axis, i) => context.lineTo(xs[i], bottom - axis.places[row] * (bottom - top)));
+        context.stroke();
+      }
+      from = until;
+    }
+    context.globalAlpha = 1;
+  }
+}
+
+function tick(value) {
+  return tickText(Number(value.toPrecision(3)));
+}
+
+function fitted(context, text, width) {
+  if (context.measureText(text).width <= width) return text;
+  let length = text.length;
+  while (length > 1 && context.measureText(`${text.slice(0, length)}…`).width > width) length -= 1;
+  return `${text.slice(0, length)}…`;
+}
