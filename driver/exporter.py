@@ -155,6 +155,9 @@ class Exporter:
             figures = process_figures(pid)
             if figures is not None:
                 facts.processes[process] = figures
+        if "bus" in facts.processes:  # the status counts on where the bus before had stopped
+            bus = facts.processes["bus"]
+            facts.processes["bus"] = bus._replace(cpu_s=status["process_cpu_s"])
         facts.taken_at = time.monotonic()
         facts.status = status
 

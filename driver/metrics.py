@@ -472,7 +472,7 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_process_cpu_seconds_total",
         "counter",
-        "Processor time of the bus process that is there, and of the user's process",
+        "Processor time of all bus processes of the run, and of the user's process",
         _process("cpu_s"),
         ("process",),
     ),

@@ -129,9 +129,26 @@ def _load() -> list[AnyPanel]:
         ),
         lines(
             "Queues",
-            "requeued: trials to be run again; suggestions: configurations ready; undrawn: asked "
-            "for and not drawn yet; waiting_workers: workers that wait for a trial.",
-            query(now("asha_bus_queue_depth", "queue"), "{{queue}} · {{run}}"),
+            "requeued: trials to be run again; waiting_workers: workers that wait for a trial.",
+            query(
+                now("asha_bus_queue_depth", "queue", queue="requeued|waiting_workers"),
+                "{{queue}} · {{run}}",
+            ),
+            unit="short",
+            stepped=True,
+            width=8,
+        ),
+        lines(
+            "Configurations",
+            "suggestions: ready to be given out; undrawn: asked for and not drawn yet; given out: "
+            "attempts at trials that workers got since the start; drawn: what the searcher gave, "
+            "in batches and ahead of need.",
+            query(
+                now("asha_bus_queue_depth", "queue", queue="suggestions|undrawn"),
+                "{{queue}} · {{run}}",
+            ),
+            query(now("asha_bus_attempts_total"), "given out · {{run}}"),
+            query(now("asha_bus_suggestions_total"), "drawn · {{run}}"),
             unit="short",
             stepped=True,
             width=8,
@@ -145,16 +162,6 @@ def _load() -> list[AnyPanel]:
                 "per batch · {{run}}",
             ),
             unit="s",
-            width=8,
-        ),
-        lines(
-            "Configurations drawn",
-            "Since the start: what the searcher gave, in batches and ahead of need, and the "
-            "attempts at trials that workers were given.",
-            query(now("asha_bus_suggestions_total"), "drawn · {{run}}"),
-            query(now("asha_bus_attempts_total"), "given out · {{run}}"),
-            unit="short",
-            stepped=True,
             width=8,
         ),
         lines(

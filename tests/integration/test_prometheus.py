@@ -57,6 +57,9 @@ NEEDS_FAULT = {
     "AshaBusTrialsFail",  # one that fails from some trial on
 }
 
+#: Those that may fire without any fault where the machine is very busy.
+ON_A_BUSY_MACHINE = {"AshaBusSlow", "AshaBusStalled"}
+
 #: A driver that is killed in the middle of its run.
 PROGRAM = """
     import sys
@@ -189,8 +192,9 @@ def goes_well(scene: Scene) -> None:
     time.sleep(3)  # for rates
     scrape = urlopen(scene.run.metrics_url or "", timeout=10).read().decode()
     assert "" == promtool("check", "metrics", text=scrape)
-    assert NEEDS_END | NEEDS_FAULT == scene.unanswered()
-    assert [] == scene.server.get("alerts")["alerts"]
+    assert NEEDS_END | NEEDS_FAULT == scene.unanswered() | ON_A_BUSY_MACHINE
+    alerts = {alert["labels"]["alertname"] for alert in scene.server.get("alerts")["alerts"]}
+    assert alerts <= ON_A_BUSY_MACHINE
 
 
 def suffers(scene: Scene, driver: subprocess.Popen[bytes]) -> None:
@@ -261,6 +265,8 @@ def ends(scene: Scene) -> None:
         "up": 1,
     }.items():
         assert {(): expected} == figures(metric), metric
+    processor = figures("process_cpu_seconds_total", "process")
+    assert result.bus.process_cpu_s == pytest.approx(processor["bus",], abs=0.1)
     spent = sum(trial.resource for trial in result.trials)
     assert figures("resource_spent_total")[()] >= spent  # attempts that were lost spent, too
     firing = {alert["labels"]["alertname"]: alert for alert in scene.server.get("alerts")["alerts"]}
