@@ -40,7 +40,7 @@ FLOORS = (
     ("monitors.",),
     ("plan",),
     ("live",),
-    ("run",),
+    ("run", "watch"),
     ("driver.", "executor."),
     ("launch",),
     ("echo",),
@@ -79,6 +79,7 @@ THIRD_PARTIES = {
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},
     "sklearn": {"demo", "page.importance"},
     "threadpoolctl": {"demo"},
+    "tornado": {"page.server"},
     "tqdm": {"monitors.progress"},
     "zmq": {"driver.router", "driver.auth", "executor.client", "load_test", "echo"},
 }
