@@ -59,7 +59,7 @@ class NotebookTable(Redrawn):
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
         """Draw in the place of the last time."""
         text = "\n".join(run_table(run, result, workers, width=_WIDTH, height=_HEIGHT))
-        page = f'<pre style="line-height: 1.3">{html.escape(text)}</pre>'
+        page = f'<pre style="font-family: monospace; line-height: 1.3">{html.escape(text)}</pre>'
         self._output.show({"text/plain": text, "text/html": page})
 
 
