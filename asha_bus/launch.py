@@ -254,7 +254,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()
         if exporter is not None:
-            exporter.close(0.0)
+            exporter.close(at_once=True)
         raise
     run.start()
     return run

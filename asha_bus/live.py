@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from asha_bus.core.space import Space
-from asha_bus.core.trial import FINAL, TrialState
+from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.monitors.base import (
     Assigned,
     Decided,
@@ -53,6 +53,8 @@ class Live:
         self._changes = changes
         #: By number; one is missing where its turn has not come yet.
         self._trials: dict[int, TrialRecord] = {}
+        #: The highest resource of its attempt that was told of each.
+        self._told: dict[int, float] = {}
 
     def refresh(self, *, to_the_end: bool = False) -> list[Happening]:
         """What happened since the last call: of each trial in order.
@@ -119,36 +121,37 @@ class Live:
         reports = () if old is None or is_new_attempt else old.reports
         new = replace(new, reports=_thinned((*reports, *fresh)))
         self._trials[number] = new
+        if old is not None and old.state in FINAL and not is_new_attempt:
+            return []  # reports that came after its end
         happenings: list[Happening] = []
         if is_new_attempt and new.attempts:
+            self._told[number] = 0.0
             happenings.append(Assigned(new))
-        happenings += self._reported(new, None if is_new_attempt else old, fresh, old)
-        if new.state in FINAL and (old is None or old.state not in FINAL):
+        happenings += self._reported(new, fresh, new.rungs[0 if old is None else len(old.rungs) :])
+        if new.state in FINAL:
             happenings.append(TrialEnded(new))
         return happenings
 
     def _reported(
-        self,
-        new: TrialRecord,
-        same_attempt: TrialRecord | None,
-        fresh: list[Report],
-        old: TrialRecord | None,
+        self, new: TrialRecord, fresh: Sequence[Report], entered: Sequence[RungRecord]
     ) -> list[Happening]:
         """The reports between rungs, those at rungs with their verdicts, and the last one."""
-        entered = new.rungs[len(old.rungs) if old is not None else 0 :]
-        told: list[tuple[float, Happening]] = [
-            (report[0], Reported(new, *report)) for report in fresh
-        ]
+        told: dict[float, list[Happening]] = {}
+        last = self._told.get(new.id, 0.0)
+        for resource, metric in fresh:
+            if resource > last:  # else it was late
+                told[resource] = [Reported(new, resource, metric)]
         for record in entered:
-            told.append((record.resource, Reported(new, record.resource, record.metric)))
-            told.append((record.resource, Decided(new, record)))
-        told.sort(key=lambda one: one[0])
-        last = max((resource for resource, _ in told), default=0.0)
-        if same_attempt is not None:
-            last = max(last, same_attempt.resource)
-        if new.metric is not None and new.resource > last and new.state in FINAL:
-            told.append((new.resource, Reported(new, new.resource, new.metric)))
-        return [happening for _, happening in told]
+            told[record.resource] = [
+                Reported(new, record.resource, record.metric),
+                Decided(new, record),
+            ]
+        last = max((last, *told))
+        if new.metric is not None and new.resource > last:
+            last = new.resource
+            told[last] = [Reported(new, last, new.metric)]
+        self._told[new.id] = last
+        return [happening for resource in sorted(told) for happening in told[resource]]
 
 
 def _thinned(reports: tuple[Report, ...]) -> tuple[Report, ...]:

@@ -147,12 +147,12 @@ class Exporter:
         facts.is_dead, facts.end_time = is_dead, time.time()
         facts.reason = reason
 
-    def close(self, linger_s: float = LINGER_S) -> None:
-        """Serve no longer than ``linger_s`` seconds from now on, in the background."""
-        if linger_s <= 0:
+    def close(self, *, at_once: bool = False) -> None:
+        """Serve no longer than 15 s from now on, which does not block."""
+        if at_once:
             self._close()
             return
-        timer = threading.Timer(linger_s, self._close)
+        timer = threading.Timer(LINGER_S, self._close)
         timer.daemon = True
         timer.start()
 

@@ -35,7 +35,7 @@ from asha_bus.core.messages import (
     Report,
     Stop,
 )
-from asha_bus.core.status import status
+from asha_bus.core.status import changes, status
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.control import PipeEnd
 from asha_bus.driver.journal import Writer, WriterFigures
@@ -302,11 +302,7 @@ class Router:
 
     def _obey_changes(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], bool]:
         """Some trials that changed, some reports between rungs, and whether there are more."""
-        table = self._experiment.table
-        changed = table.watch()
-        rows = [table[changed.pop()].to_row() for _ in range(min(_CHANGED, len(changed)))]
-        points = self._experiment.curves.take(_POINTS)
-        return rows, points, bool(changed) or len(points) == _POINTS
+        return changes(self._experiment, _CHANGED, _POINTS)
 
     def _obey_rows(self, first: int) -> list[tuple[Any, ...]]:
         """Some trials from number ``first`` on; fewer than all of them."""

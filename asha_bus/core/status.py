@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from asha_bus.core.curves import Point
 from asha_bus.core.experiment import Experiment
 
 
@@ -42,3 +43,17 @@ def status(experiment: Experiment, now: float) -> dict[str, Any]:
         "dropped": experiment.curves.dropped,
         "logs": logs,
     }
+
+
+def changes(
+    experiment: Experiment, most_trials: int, most_points: int
+) -> tuple[list[tuple[Any, ...]], list[Point], bool]:
+    """What is new since the last call: trials as rows, reports, and whether there is more.
+
+    From the first call on it is kept what is new; that one gives all trials there are.
+    """
+    table = experiment.table
+    changed = table.watch()
+    rows = [table[changed.pop()].to_row() for _ in range(min(most_trials, len(changed)))]
+    points = experiment.curves.take(most_points)
+    return rows, points, bool(changed) or len(points) == most_points

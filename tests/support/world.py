@@ -36,6 +36,9 @@ from asha_bus.journal import Encoder, Header, replay
 #: A run that is not over by then never will be.
 TOO_LONG_S = 2_000.0
 
+#: In so many moments of all somebody looks at the run.
+_LOOKS = 0.02
+
 #: Trouble happens within this time; the run goes on after it in peace.
 TROUBLED_S = 40.0
 
@@ -67,6 +70,7 @@ def lasting(experiment: Experiment) -> list[Any]:
     """All of an experiment's state that a crash must not change."""
     known: list[Any] = [experiment.table.states, experiment.table.queue, experiment.ended]
     known += map(lasting_of, experiment.table.trials)
+    known += [repr(trial.curve) for trial in experiment.table.trials]  # NaN is not NaN
     for worker in experiment.roster.workers.values():
         known.append((worker.name, worker.seat, worker.seq, repr(worker.reply)))
         known.append((worker.trial, worker.active, worker.waiting, worker.idle_s))
@@ -136,6 +140,8 @@ class World:
         self.journal = bytearray(header.encode())
         self._dies_next = False
         self.crashes = 0
+        #: Called at random moments, by nobody where nobody looks on.
+        self.look: Callable[[], object] = lambda: None
         #: All that the experiment was told, for a replay; None: a tick.
         self.story: list[tuple[float, Event | None]] = []
         self.actors: dict[str, Actor] = {}
@@ -180,6 +186,8 @@ class World:
             else:
                 self.now, _, action = heapq.heappop(self._agenda)
                 action()
+            if self.random.random() < _LOOKS:
+                self.look()
 
     # --- the bus -------------------------------------------------------------
 
@@ -372,6 +380,9 @@ class Actor:
     def _go_on(self) -> None:
         worker = self.worker
         if worker.attempt is not None and worker.attempt.stopped is not None:
+            telemetry = worker.last_telemetry(self._world.now)
+            if telemetry is not None:
+                self._world.send(self.name, telemetry)
             worker.abandon()
         if worker.done is not None:
             self.leave()
@@ -379,6 +390,7 @@ class Actor:
             self._step_later()
         elif worker.upcoming is not None:
             worker.begin()
+            worker.enter_objective(self._world.now)
             self._step_later()
         else:
             self._ask(worker.next(self._world.now))

@@ -1,0 +1,69 @@
+"""Whoever looks at a run now and then hears of everything that happened to its trials."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from property.test_lossy_link import CONDITIONS, SCHEDULERS, settings_of
+from support.world import Conditions, World
+
+from asha_bus import Space, TrialRecord, uniform
+from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.schedulers import Scheduler
+from asha_bus.core.status import changes, status
+from asha_bus.core.trial import FINAL
+from asha_bus.driver.router import UNSENT_KINDS
+from asha_bus.live import Changes, Live
+from asha_bus.monitors.base import Assigned, Decided, Happening, Reported, RunInfo, TrialEnded
+
+SPACE = Space(x=uniform(0, 1))
+#: What the bus adds to a status.
+ROUTERS = {
+    "rejected": dict.fromkeys(("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS), 0),
+    "router_cpu_s": 0.0,
+    "process_cpu_s": 0.0,
+}
+INFO = RunInfo("run", "min", 7, ("x",), "ASHA", 16, 0.0)
+
+
+@given(CONDITIONS, SCHEDULERS, st.integers(0, 3), st.integers(1, 30))
+def test_every_trial_is_told_from_its_start_to_its_end(
+    conditions: Conditions, scheduler: Scheduler, crashes: int, at_a_time: int
+) -> None:
+    world = World(replace(conditions, crashes=crashes), settings_of(scheduler))
+    told: list[Happening] = []
+    live = Live(INFO, SPACE, lambda: Changes(*changes(world.experiment, at_a_time, at_a_time)))
+    world.look = lambda: told.extend(live.refresh())
+    world.look()
+    world.run()
+    told += live.refresh(to_the_end=True)
+    assert [] == live.refresh()
+
+    expected = [TrialRecord.from_row(t.to_row(), SPACE) for t in world.experiment.table.trials]
+    seen = live.snapshot({**status(world.experiment, world.now), **ROUTERS}).result().trials
+    assert repr(expected) == repr(list(seen))
+    stories: dict[int, list[Happening]] = defaultdict(list)
+    for happening in told:
+        stories[happening.trial.id].append(happening)
+    assert {trial.id for trial in expected} == set(stories)
+    for trial in expected:
+        assert_is_told(trial, stories[trial.id])
+
+
+def assert_is_told(trial: TrialRecord, story: list[Happening]) -> None:
+    began = [h for h in story if isinstance(h, Assigned)]
+    assert bool(trial.attempts) == bool(began)
+    assert sorted({h.trial.attempts for h in began}) == [h.trial.attempts for h in began]
+    decided = [h.record for h in story if isinstance(h, Decided)]
+    assert repr(list(trial.rungs)) == repr(decided)
+    ended = [h for h in story if isinstance(h, TrialEnded)]
+    assert 1 == len(ended)
+    assert ended[0] is story[-1]
+    assert trial.state == ended[0].trial.state in FINAL
+    reported = {(h.resource, repr(h.metric)) for h in story if isinstance(h, Reported)}
+    assert {(record.resource, repr(record.metric)) for record in trial.rungs} <= reported
+    if trial.metric is not None:
+        assert repr(trial.metric) in {metric for _, metric in reported}

@@ -1,0 +1,94 @@
+"""How a run stands: its rungs, its workers, its queues, and what changed."""
+
+from __future__ import annotations
+
+import pytest
+from support.bench import Bench
+
+from asha_bus.core.roster import MISSED_BEATS
+from asha_bus.core.schedulers import ASHA, NoStopping
+from asha_bus.core.status import changes, status
+
+
+def numbers(bench: Bench) -> list[int]:
+    """The trials that changed since the last call."""
+    rows, _, has_more = changes(bench.experiment, 100, 100)
+    assert not has_more
+    return sorted(row[0] for row in rows)  # type: ignore[type-var]
+
+
+def test_rungs_stand_there_from_the_start() -> None:
+    bench = Bench(scheduler=ASHA(max_resource=9, brackets=2))
+    expected = [(0, 0, 1, 0, 0, None), (0, 1, 3, 0, 0, None), (1, 1, 3, 0, 0, None)]
+    assert expected == status(bench.experiment, 0.0)["rungs"]
+
+
+def test_a_rung_tells_its_entries_who_went_on_and_the_cutoff_in_the_users_sign() -> None:
+    bench = Bench(mode="max")
+    bench.join("a", "b", "c")
+    for name, number, metric in (("a", 0, 5.0), ("b", 1, 7.0), ("c", 2, 6.0)):
+        bench.report(name, number, 1, metric)
+    assert (0, 0, 1, 3, 2, 7.0) == status(bench.experiment, 0.0)["rungs"][0]
+
+
+def test_a_rung_of_numbers_that_are_none_has_no_cutoff() -> None:
+    bench = Bench()
+    bench.join("a")
+    bench.report("a", 0, 1, float("nan"))
+    assert (0, 0, 1, 1, 0, None) == status(bench.experiment, 0.0)["rungs"][0]
+
+
+def test_no_rungs_are_no_error() -> None:
+    assert [] == status(Bench(scheduler=NoStopping()).experiment, 0.0)["rungs"]
+
+
+def test_workers_are_counted_by_what_they_do() -> None:
+    bench = Bench(supplied=False, lease_s=1_000.0, beat_s=1.0)
+    bench.hello("idle")
+    bench.hello("waiting")
+    bench.ask("waiting")
+    now = status(bench.experiment, bench.now)
+    assert {"running": 0, "waiting": 1, "idle": 1, "silent": 0} == now["workers_by_state"]
+    assert {"requeued": 0, "suggestions": 0, "undrawn": 50 + 500, "waiting_workers": 1} == (
+        now["queues"]
+    )
+    bench.supply()
+    bench.wait(MISSED_BEATS * 1.0)
+    bench.beat("waiting")
+    later = status(bench.experiment, bench.now)
+    assert {"running": 1, "waiting": 0, "idle": 0, "silent": 1} == later["workers_by_state"]
+    assert pytest.approx(MISSED_BEATS * 1.0) == later["silence_s"]
+    assert (2, 0) == (later["joined"], later["left"])
+
+
+def test_resource_is_spent_by_all_attempts_and_saved_by_those_stopped() -> None:
+    bench = Bench(scheduler=ASHA(max_resource=9))
+    bench.join("a", "b")
+    bench.report("b", 1, 1, 0.1)
+    bench.report("a", 0, 1, 0.9)
+    now = status(bench.experiment, 0.0)
+    assert (2.0, 8.0) == (now["spent"], now["saved"])
+    bench.report("b", 1, 3, 0.1)
+    assert 4.0 == status(bench.experiment, 0.0)["spent"]
+
+
+def test_whoever_looks_first_gets_all_trials_and_then_those_that_changed() -> None:
+    bench = Bench()
+    bench.join("a", "b")
+    assert [0, 1] == numbers(bench)
+    assert [] == numbers(bench)
+    bench.report("b", 1, 1, 0.1)
+    assert [1] == numbers(bench)
+    bench.report("a", 0, 1, 0.9)  # is stopped, and the next one begins
+    assert [0, 2] == numbers(bench)
+
+
+def test_many_changes_are_told_in_parts() -> None:
+    bench = Bench()
+    bench.join("a", "b", "c")
+    told: list[int] = []
+    for left in (True, True, False):
+        rows, _, has_more = changes(bench.experiment, 1, 1)
+        assert left == has_more
+        told += [row[0] for row in rows]  # type: ignore[misc]
+    assert [0, 1, 2] == sorted(told)
