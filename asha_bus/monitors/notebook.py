@@ -13,7 +13,8 @@ from asha_bus.monitors.table import run_table
 from asha_bus.result import Result
 
 #: A table's columns and lines; a notebook scrolls.
-_WIDTH, _HEIGHT = 110, 60
+_WIDTH, _HEIGHT = 100, 60
+_STYLE = "font-family: monospace; line-height: 1.3; white-space: pre; overflow-x: auto"
 
 #: A chart in inches, and its dots per inch: it is shown at half that size, for sharp letters.
 _INCHES = (8.0, 4.5)
@@ -59,7 +60,7 @@ class NotebookTable(Redrawn):
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
         """Draw in the place of the last time."""
         text = "\n".join(run_table(run, result, workers, width=_WIDTH, height=_HEIGHT))
-        page = f'<pre style="font-family: monospace; line-height: 1.3">{html.escape(text)}</pre>'
+        page = f'<pre style="{_STYLE}">{html.escape(text)}</pre>'
         self._output.show({"text/plain": text, "text/html": page})
 
 
