@@ -15,7 +15,7 @@ function columnsOf(run) {
     ["rungs", 70, (t) => t.rungs.length, (t) => String(t.rungs.length)],
   ];
   const parameters = run.names.map((name, i) => [
-    name, 104, (t) => t.params[i], (t) => showValue(t.params[i])]);
+    name, 112, (t) => t.params[i], (t) => showValue(t.params[i])]);
   const last = [
     ["seconds", 92, (t) => seconds(run, t), (t) => show(round(seconds(run, t)))],
     ["attempts", 90, (t) => t.attempts, (t) => String(t.attempts)],
