@@ -1,4 +1,4 @@
-"""The command line: ``asha-bus demo``, ``load-test``, ``report``, ``watch``, ``--version``."""
+"""The command line, ``asha-bus``: see ``--help``."""
 
 from __future__ import annotations
 
@@ -73,6 +73,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("journal", metavar="JOURNAL")
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained HTML file")
     report.set_defaults(command=_report)
+    dashboard = commands.add_parser(
+        "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
+    )
+    dashboard.add_argument("folder", metavar="DIR")
+    dashboard.add_argument("--force", action="store_true", help="overwrite files that differ")
+    dashboard.set_defaults(command=_dashboard)
     return parser
 
 
@@ -127,6 +133,13 @@ def _report(given: argparse.Namespace) -> None:
         print(result.explain(result.best.id), flush=True)
     if given.html is not None:
         print(f"written: {result.report(given.html)}", flush=True)
+
+
+def _dashboard(given: argparse.Namespace) -> None:
+    from asha_bus import dashboard
+
+    written = dashboard.write(given.folder, force=given.force)
+    print(dashboard.describe(given.folder, written), flush=True)
 
 
 def _count(text: str) -> int:

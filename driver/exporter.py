@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import os
@@ -50,6 +51,8 @@ class Endpoint(Collector):
         self.host, self.port = host, int(self._server.server_port)
         #: Files that name this endpoint to Prometheus.
         self._files: dict[Path, set[str]] = {}
+        #: Whose endpoint it is; a fork of this process has none.
+        self.pid = os.getpid()
 
     def describe(self) -> list[Metric]:
         """Nothing is asked for when this is registered."""
@@ -86,11 +89,25 @@ class Endpoint(Collector):
         _write_targets(path, f"{host}:{self.port}")
         self._files.setdefault(path, set()).add(run.label)
 
+    def withdraw(self) -> None:
+        """Remove the files that name this endpoint."""
+        for path in self._files:
+            path.unlink(missing_ok=True)
+        self._files.clear()
+
     def close(self) -> None:
         """Stop serving."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+@atexit.register
+def _withdraw() -> None:
+    """A file that is left over tells Prometheus, and an alert rule, that a driver died."""
+    for endpoint in _endpoints.values():
+        if endpoint.pid == os.getpid():
+            endpoint.withdraw()
 
 
 class Exporter:

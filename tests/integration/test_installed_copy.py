@@ -43,7 +43,7 @@ def site(tmp_path: Path) -> Path:
     folder = tmp_path / "site"
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "asha_bus", folder / "asha_bus", ignore=ignore)
-    for name in ("driver", "executor"):
+    for name in ("driver", "executor", "grafana"):
         shutil.copytree(ROOT / name, folder / "asha_bus" / name, ignore=ignore)
     return folder
 
@@ -70,3 +70,28 @@ def test_an_installed_copy_is_used_throughout(engine: str, site: Path, tmp_path:
     lines = done.stdout.split()
     assert len(lines) == 4
     assert all(line.startswith(str(site)) for line in lines), lines
+
+
+def test_a_wheel_has_the_dashboards(tmp_path: Path) -> None:
+    # built from a copy, so that nothing is left beside the sources
+    source, wheels = tmp_path / "source", tmp_path / "wheels"
+    ignore = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests", "docs")
+    shutil.copytree(ROOT, source, ignore=ignore)
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels)]
+    subprocess.run([*build, str(source)], check=True, timeout=100)
+    (wheel,) = wheels.glob("*.whl")
+    site = tmp_path / "site"
+    shutil.unpack_archive(wheel, site, "zip")
+    folder = tmp_path / "monitoring"
+    done = subprocess.run(
+        [sys.executable, "-m", "asha_bus.cli", "dashboard", str(folder)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(site)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (0, "") == (done.returncode, done.stderr)
+    kept = {path.relative_to(ROOT / "grafana") for path in (ROOT / "grafana").rglob("*.[jy]*")}
+    assert kept == {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}

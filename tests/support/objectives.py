@@ -279,3 +279,27 @@ def dies_talking(trial: ab.Trial) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
         print("not yet")
     trial.report(trial.params["x"])
+
+
+def quiet_at_times(trial: ab.Trial) -> None:
+    """Reports every 20 ms, but not while there is a file ``quiet`` in its folder."""
+    quiet = Path(trial.params["folder"]) / "quiet"
+    for step in range(1, 10):
+        time.sleep(0.02)
+        while quiet.exists():
+            time.sleep(0.05)
+        if not trial.report(trial.params["x"] + 1 / step):
+            return
+
+
+def fails_later(trial: ab.Trial) -> None:
+    """Goes well in the first two trials, and fails in all others after a while."""
+    if trial.id >= 2:
+        time.sleep(0.4)
+        raise ValueError("the disk is full")
+    trial.report(trial.params["x"])
+
+
+def fails(x: float) -> float:
+    """Always fails."""
+    raise ValueError(f"no luck with {x:.2f}")

@@ -16,7 +16,12 @@ else:
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-FOLDERS = {"asha_bus": "asha_bus", "driver": "asha_bus.driver", "executor": "asha_bus.executor"}
+FOLDERS = {
+    "asha_bus": "asha_bus",
+    "driver": "asha_bus.driver",
+    "executor": "asha_bus.executor",
+    "grafana": "asha_bus.grafana",
+}
 
 #: Imports run downwards only: from a floor to the ones above it in this list. A name
 #: ending in a dot is a package, whose modules may import each other.
@@ -44,7 +49,8 @@ FLOORS = (
     ("driver.", "executor."),
     ("launch",),
     ("echo",),
-    ("demo", "load_test"),
+    ("demo", "load_test", "grafana"),
+    ("dashboard",),
     ("cli",),
 )
 

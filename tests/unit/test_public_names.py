@@ -78,7 +78,7 @@ def test_the_local_engine_needs_no_spark(tmp_path: Path) -> None:
     assert 0 == done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("folder", ["driver", "executor"])
+@pytest.mark.parametrize("folder", ["driver", "executor", "grafana"])
 def test_a_folder_is_not_imported_by_its_own_name(folder: str) -> None:
     done = python(f"import {folder}", ROOT)
     assert 1 == done.returncode

@@ -1,0 +1,73 @@
+"""Writes what Prometheus and Grafana need to show runs, for ``asha-bus dashboard``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from asha_bus import grafana
+from asha_bus.core.errors import InvalidArgument
+
+_SUFFIXES = (".json", ".yml", ".yaml")
+
+
+def write(folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
+    """Write dashboards, alert rules, provisioning, prometheus.yml and compose files.
+
+    ``folder`` is made where there is none. Returns the files, those that were the same
+    before included. Raises `InvalidArgument` where a file is there that differs, unless
+    ``force``, or where one cannot be written; in the first case nothing is written.
+    """
+    (root,) = map(Path, grafana.__path__)
+    wanted = {
+        Path(folder) / source.relative_to(root): source.read_bytes()
+        for source in sorted(root.rglob("*"))
+        if source.suffix in _SUFFIXES
+    }
+    try:
+        differ = [
+            str(path)
+            for path, content in wanted.items()
+            if path.exists() and path.read_bytes() != content
+        ]
+        if differ and not force:
+            raise InvalidArgument(
+                f"{', '.join(differ)}: there is another file of this name. Give an empty folder, "
+                f"or --force to overwrite what differs"
+            )
+        for path, content in wanted.items():
+            _make_folder(path.parent)
+            path.write_bytes(content)
+            path.chmod(0o644)
+    except OSError as error:
+        raise InvalidArgument(
+            f"{error.filename}: cannot be written: {error.strerror}. Give a folder that this user "
+            f"may write to"
+        ) from error
+    return list(wanted)
+
+
+def describe(folder: str | os.PathLike[str], written: list[Path]) -> str:
+    """What was written, and what to do with it."""
+    place = Path(folder).absolute()
+    shown = "\n".join(f"  {path}" for path in written)
+    return f"""\
+wrote {len(written)} files:
+{shown}
+
+With Docker, on any system:
+  cd {place} && docker compose up
+  launch(..., metrics_port=9464, bus=BusOptions(metrics_host="0.0.0.0"))
+With Docker on Linux, the run listening at 127.0.0.1 only, at any port:
+  cd {place} && docker compose -f compose.host.yaml up
+  launch(..., metrics_port=0, bus=BusOptions(sd_file="{place / "targets.json"}"))
+Then open http://127.0.0.1:3000. With a Prometheus and a Grafana of your own: take rules/ and
+the scrape job of prometheus.yml into the one, and import dashboards/*.json into the other."""
+
+
+def _make_folder(folder: Path) -> None:
+    """Make ``folder`` and those above it; Grafana and Prometheus are other users."""
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir()
+        folder.chmod(0o755)

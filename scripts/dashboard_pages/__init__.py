@@ -1,0 +1,1 @@
+"""What ``dashboards.py`` makes the dashboards of."""
