@@ -285,7 +285,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
     if plan.metrics_port is None:
         return None
     from asha_bus.driver.exporter import Exporter
-    from asha_bus.driver.metrics import Facts
+    from asha_bus.driver.readings import Facts
 
     settings = plan.settings
     host = options.metrics_host

@@ -24,7 +24,7 @@ from asha_bus.core.events import RunSettings
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.status import status
 from asha_bus.driver.exporter import Endpoint
-from asha_bus.driver.metrics import Facts
+from asha_bus.driver.readings import Facts
 from asha_bus.load_test import measure
 from asha_bus.tables import table
 

@@ -35,14 +35,15 @@ class Page(Monitor):
 
     def __init__(self, name: str, port: int = 0) -> None:
         with _lock:  # a port that a run before has left open is free for this one
-            for other in [page for page in _ended if port and page._server.port == port]:
+            for other in [page for page in _ended if port and page.port == port]:
                 other.close()
         self._result: Result | None = None
         self._changed: dict[int, TrialRecord] = {}
         self._workers: int | None = None
         self._due = 0.0
         self._server = PageServer(name, self._document, self._explain, port=port)
-        self.url = self._server.url
+        self.port: int = self._server.port
+        self.url: str = self._server.url
 
     def close(self) -> None:
         """Serve no longer."""

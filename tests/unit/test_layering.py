@@ -81,7 +81,7 @@ THIRD_PARTIES = {
     "matplotlib": {"plots", "monitors.notebook"},
     "numpy": {"demo", "page.importance"},
     "pandas": {"result"},
-    "prometheus_client": {"driver.metrics", "driver.exporter"},
+    "prometheus_client": {"driver.collector", "driver.exporter"},
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},
     "sklearn": {"demo", "page.importance"},
     "threadpoolctl": {"demo"},
