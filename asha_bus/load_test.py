@@ -34,13 +34,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
-from asha_bus import wire
+from asha_bus import launch, wire  # the function, whose name its module would take
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.space import Space, choice, loguniform, randint
 from asha_bus.echo import Cost, Echo, EchoAddress
-from asha_bus.launch import launch
 from asha_bus.tables import table
 
 if TYPE_CHECKING:
