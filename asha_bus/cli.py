@@ -1,8 +1,9 @@
-"""The command line: ``asha-bus demo``, ``load-test``, ``report``, ``dashboard``, ``--version``."""
+"""The command line, ``asha-bus``: see ``--help``."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -29,19 +30,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"asha-bus: {error}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
-        if error.name is None or error.name.partition(".")[0] not in _EXTRAS:
+        name = (error.name or "").partition(".")[0]
+        if name not in _EXTRAS:
             raise
         print(
-            f"asha-bus: {error.name} is not installed; the demo needs its extra: "
-            f"pip install 'asha-bus[demo]'",
+            f"asha-bus: {name} is not installed; this command needs an extra: "
+            f"pip install 'asha-bus[{_EXTRAS[name]}]'",
             file=sys.stderr,
         )
         return 1
     return 0
 
 
-#: What the demo needs beyond the package's own requirements.
-_EXTRAS = frozenset({"numpy", "pyspark", "sklearn", "threadpoolctl"})
+#: What some commands need beyond the package's own requirements, with its extra.
+_EXTRAS = {
+    "numpy": "demo",
+    "pyspark": "demo",
+    "sklearn": "demo",
+    "threadpoolctl": "demo",
+    "tornado": "page",
+}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -57,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     load = commands.add_parser("load-test", help="measure a decision's round trip beside an echo")
     add_load_test_arguments(load)
     load.set_defaults(command=load_test)
+    watch = commands.add_parser("watch", help="serve the live page of the run in a journal")
+    watch.add_argument("journal", metavar="JOURNAL")
+    watch.add_argument("--port", type=int, default=0, help="default: any free port")
+    watch.set_defaults(command=_watch)
     report = commands.add_parser("report", help="show the run in a journal, going on or not")
     report.add_argument("journal", metavar="JOURNAL")
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained HTML file")
@@ -103,6 +115,13 @@ def _demo(given: argparse.Namespace) -> None:
         engine=given.engine, workers=given.workers, trials=given.trials, seed=given.seed
     )
     print(text, flush=True)
+
+
+def _watch(given: argparse.Namespace) -> None:
+    from asha_bus.watch import watch
+
+    with contextlib.suppress(KeyboardInterrupt):
+        watch(given.journal, given.port)
 
 
 def _report(given: argparse.Namespace) -> None:

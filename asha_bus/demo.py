@@ -21,9 +21,9 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
+from asha_bus import launch  # the function, whose name its module would take
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.space import Space, choice, loguniform, randint
-from asha_bus.launch import launch
 from asha_bus.objective import Trial
 from asha_bus.records import TrialRecord
 from asha_bus.result import Result

@@ -272,9 +272,32 @@ class Replayer:
         self.feed(data[self.end :])
 
     @property
+    def experiment(self) -> Experiment:
+        """The state after the last whole record."""
+        return self._experiment
+
+    @property
+    def header(self) -> Header:
+        """What the journal begins with."""
+        return self._header
+
+    @property
+    def now(self) -> float:
+        """Seconds on the run's clock at the last record."""
+        return self._now
+
+    @property
     def read(self) -> int:
         """How many bytes of the journal were taken so far."""
         return self.end + len(self._rest)
+
+    def forget(self) -> None:
+        """What is not a whole record yet will be given again, from `end` on.
+
+        A bus that takes over a journal cuts off a record that was not written to its
+        end, so whoever reads along must not build on one.
+        """
+        self._rest = b""
 
     def feed(self, data: bytes) -> None:
         """Take what follows, as far as its records are whole."""

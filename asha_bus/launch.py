@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
     from asha_bus.driver.exporter import Exporter
+    from asha_bus.monitors.page import Page
 
 
 @overload
@@ -59,6 +61,7 @@ def launch(
     fail_fast: bool = ...,
     capture_output: bool = ...,
     metrics_port: int | None = ...,
+    page: bool | int = ...,
     block: Literal[True] = ...,
 ) -> Result: ...
 
@@ -89,6 +92,7 @@ def launch(
     fail_fast: bool = ...,
     capture_output: bool = ...,
     metrics_port: int | None = ...,
+    page: bool | int = ...,
     block: Literal[False],
 ) -> Run: ...
 
@@ -118,6 +122,7 @@ def launch(
     fail_fast: bool = False,
     capture_output: bool = False,
     metrics_port: int | None = None,
+    page: bool | int = False,
     block: bool = True,
 ) -> Result | Run:
     """Tune ``objective`` over ``space`` and return a `Result`.
@@ -165,6 +170,9 @@ def launch(
     ``metrics_port``: serve the run's metrics to Prometheus at this port, until 15 s after
     the result was returned, at ``BusOptions.metrics_host``; 0 takes a free one and
     prints it. Runs of one process may share a port. None (default): nowhere.
+    ``page``: True serves a live page of the run at a free port of this machine, and
+    prints its address; a number is the port. It stays open after the end of the run,
+    until another run with a page ends. Needs ``pip install 'asha-bus[page]'``.
     ``block``: False returns a `Run` at once.
 
     Ctrl-C ends the workers and returns what there is; a second one kills them.
@@ -201,6 +209,7 @@ def launch(
         fail_fast=fail_fast,
         capture_output=capture_output,
         metrics_port=metrics_port,
+        page=page,
     )
     run = _begin(plan, _make_engine(plan, spark))
     return _wait(run) if block else run
@@ -227,8 +236,19 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     journal = _open(plan)
     if journal.is_resumed:
         plan = plan.resumed(journal.header)
-    exporter = _open_endpoint(plan, options, engine)
-    run = Run(plan, exporter)
+    try:
+        with ExitStack() as opened:
+            exporter = _open_endpoint(plan, options, engine)
+            if exporter is not None:
+                opened.callback(exporter.close, at_once=True)
+            page = _open_page(plan)
+            if page is not None:
+                opened.callback(page.close)
+            views = opened.pop_all()
+    except BaseException:
+        os.close(journal.fd)
+        raise
+    run = Run(plan, exporter, None if page is None else page.url)
     supervisor = Supervisor(on_draw=plan.draw, on_end=run.on_end, on_death=run.on_death)
     resumed = plan.settings if journal.is_resumed else None
     try:
@@ -248,13 +268,13 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             bus_timeout_s=options.bus_timeout_s,
         )
         engine.preflight(address)
-        run.attach(address.endpoint, supervisor, engine, open_monitors(plan.monitors, plan.info))
+        monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
+        run.attach(address.endpoint, supervisor, engine, monitors)
         hooks = Hooks(run.seat_empty, run.fail, run.write)
         engine.start(Job(address, plan.objective, plan.space, plan.capture_output), workers, hooks)
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()
-        if exporter is not None:
-            exporter.close(at_once=True)
+        views.close()
         raise
     run.start()
     return run
@@ -265,7 +285,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
     if plan.metrics_port is None:
         return None
     from asha_bus.driver.exporter import Exporter
-    from asha_bus.driver.metrics import Facts
+    from asha_bus.driver.readings import Facts
 
     settings = plan.settings
     host = options.metrics_host
@@ -288,6 +308,17 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
     if plan.metrics_port == 0:
         print(f"metrics of {plan.name}: {exporter.url}", flush=True)
     return exporter
+
+
+def _open_page(plan: Plan) -> Page | None:
+    """The live page of the run, if there is to be one."""
+    if plan.page is None:
+        return None
+    from asha_bus.monitors.page import Page
+
+    page = Page(plan.name, plan.page)
+    print(f"page of {plan.name}: {page.url}", flush=True)
+    return page
 
 
 def _open(plan: Plan) -> OpenJournal:

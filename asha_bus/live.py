@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any, NamedTuple
 
+from asha_bus.core.events import RunSettings
 from asha_bus.core.space import Space
 from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.monitors.base import (
@@ -47,8 +48,15 @@ class Live:
     told once, with everything, so nothing is missing after a pause.
     """
 
-    def __init__(self, info: RunInfo, space: Space, changes: Callable[[], Changes]) -> None:
+    def __init__(
+        self,
+        info: RunInfo,
+        space: Space,
+        changes: Callable[[], Changes],
+        settings: RunSettings | None = None,
+    ) -> None:
         self.info = info
+        self._settings = settings
         self._space = space
         self._changes = changes
         #: By number; one is missing where its turn has not come yet.
@@ -107,6 +115,7 @@ class Live:
             message="it is going on",
             elapsed_s=status["elapsed_s"],
             bus=BusReport.from_status(status),
+            settings=self._settings,
         )
 
     def _update(

@@ -25,7 +25,8 @@ import struct
 import tempfile
 import time
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
@@ -33,13 +34,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
-from asha_bus import wire
+from asha_bus import launch, wire  # the function, whose name its module would take
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.space import Space, choice, loguniform, randint
 from asha_bus.echo import Cost, Echo, EchoAddress
-from asha_bus.launch import launch
 from asha_bus.tables import table
 
 if TYPE_CHECKING:
@@ -250,8 +250,18 @@ class LoadReport:
         }
 
 
-def measure(*, workers: int = 1, seconds: float = 20.0, busy_driver: bool = False) -> LoadReport:
-    """Run the load test for about ``seconds``; see the module."""
+def measure(
+    *,
+    workers: int = 1,
+    seconds: float = 20.0,
+    busy_driver: bool = False,
+    look_on: Callable[[Run], AbstractContextManager[object]] = nullcontext,
+    **arguments: Any,
+) -> LoadReport:
+    """Run the load test for about ``seconds``; see the module.
+
+    ``look_on``: entered while it is measured. ``arguments``: more for `launch`.
+    """
     rounds = max(round(seconds / _ROUND_S), _LEAST_ROUNDS)
     with (
         tempfile.TemporaryDirectory(prefix="asha-bus-") as folder,
@@ -265,17 +275,20 @@ def measure(*, workers: int = 1, seconds: float = 20.0, busy_driver: bool = Fals
             workers=workers,
             scheduler=ASHA(max_resource=_MAX_RESOURCE, reduction_factor=_FACTOR),
             max_time=seconds + _START_TIMEOUT_S,
-            monitor=None,
             name="load-test",
             block=False,
+            **{"monitor": None, **arguments},
         )
         try:
             _wait_for_all(run, folder, workers)
             time.sleep(_WARM_UP_S)
-            measured = [
-                _measure_round(run, bare, curve, seconds / rounds, busy_driver and index % 2 == 1)
-                for index in range(rounds)
-            ]
+            with look_on(run):
+                measured = [
+                    _measure_round(
+                        run, bare, curve, seconds / rounds, busy_driver and index % 2 == 1
+                    )
+                    for index in range(rounds)
+                ]
         finally:
             run.stop()
             run.result()

@@ -87,6 +87,8 @@ class Plan:
     capture_output: bool
     #: None: metrics are served nowhere; 0: at any free port.
     metrics_port: int | None
+    #: The port of the live page, 0 for any; None: there is none.
+    page: int | None
 
     def draw(self, first: int, count: int) -> list[tuple[float, ...]]:
         """The points of ``count`` trials from number ``first`` on."""
@@ -129,6 +131,7 @@ def make_plan(
     fail_fast: bool,
     capture_output: bool,
     metrics_port: int | None,
+    page: bool | int,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
@@ -222,7 +225,17 @@ def make_plan(
         seed_given=seed is not None,
         capture_output=capture_output,
         metrics_port=metrics_port,
+        page=_page_port(page),
     )
+
+
+def _page_port(page: object) -> int | None:
+    """Where the live page is to be: a port, 0 for any, or None for no page."""
+    if isinstance(page, bool):
+        return 0 if page else None
+    if isinstance(page, int) and 0 < page <= 65_535:
+        return page
+    raise InvalidArgument(f"page must be True, False or a port from 1 to 65535, got {page!r}")
 
 
 def _form(plain: Any) -> str:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import is_better
 from asha_bus.parameters import Axis, axes
@@ -155,13 +156,18 @@ def plot_history(result: Result, ax: Axes | None = None) -> Axes:
 def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[Axes]:
     """The last metric of each trial by each parameter of the space, one chart for each.
 
-    ``axs``: at least as many axes as there are parameters. Trials were stopped at
-    different resources, so compare those of one colour.
+    ``axs``: at least as many axes as there are parameters, else `InvalidArgument` is
+    raised. Trials were stopped at different resources, so compare those of one colour.
     """
     trials = [t for t in result.trials if t.metric is not None and math.isfinite(t.metric)]
     names = list(result.space.parameters)
     if axs is None:
         axs = _grid_of_axes(max(len(names), 1))
+    if len(axs) < len(names):
+        raise InvalidArgument(
+            f"axs: {len(names)} parameters need as many axes, got {len(axs)}; "
+            f"make them by plt.subplots(1, {len(names)})[1]"
+        )
     for ax, axis in zip(axs, axes(result.space, trials), strict=False):
         numbers = dict(zip((trial.id for trial in trials), axis.numbers, strict=True))
         for state, some in _by_state(trials):

@@ -14,7 +14,7 @@ from asha_bus.core.errors import (
 )
 from asha_bus.core.trial import TrialState
 from asha_bus.live import Changes, Live
-from asha_bus.monitors.base import REFRESH_S, Monitor
+from asha_bus.monitors.base import REFRESH_S, Happening, Monitor
 from asha_bus.monitors.dispatch import Dispatcher
 from asha_bus.plan import Plan
 from asha_bus.records import BusReport, TrialRecord
@@ -40,14 +40,17 @@ class Run:
     ``bus_address``: where the bus listens, as ``tcp://host:port``.
     ``bus_pid``: the process id of the bus.
     ``metrics_url``: where Prometheus finds the run's metrics; None without ``metrics_port``.
+    ``page_url``: where the live page is; None without ``page``.
     """
 
-    def __init__(self, plan: Plan, exporter: Exporter | None = None) -> None:
+    def __init__(
+        self, plan: Plan, exporter: Exporter | None = None, page_url: str | None = None
+    ) -> None:
         self.name = plan.name
         self.seed = plan.settings.seed
         self.bus_address = ""
-        #: Where Prometheus finds the metrics; None without ``metrics_port``.
         self.metrics_url = None if exporter is None else exporter.url
+        self.page_url = page_url
         self._plan = plan
         self._exporter = exporter
         self._logger = logging.getLogger(f"asha_bus.{plan.name}")
@@ -144,7 +147,10 @@ class Run:
         self._engine = engine
         self._dispatcher = Dispatcher(monitors, self._logger)
         self._live = Live(
-            self._plan.info, self._plan.space, lambda: Changes(*supervisor.call("changes"))
+            self._plan.info,
+            self._plan.space,
+            lambda: Changes(*supervisor.call("changes")),
+            self._plan.settings,
         )
         self.bus_address = endpoint
 
@@ -190,8 +196,7 @@ class Run:
     def _watch(self) -> None:
         """Follow the run to its end; whatever happens, the result or an error is there."""
         try:
-            if self._dispatcher.follows_trials:
-                self._live.refresh()  # from now on, and so from the start, reports are kept
+            self._happenings()  # reports between rungs are kept for monitors from now on
             warned = False
             while not self._ended.wait(REFRESH_S):
                 status = self._status()
@@ -236,11 +241,18 @@ class Run:
         return status
 
     def _tell_monitors(self, status: dict[str, Any], *, to_the_end: bool = False) -> None:
-        live = self._live
-        happenings = []
-        if self._dispatcher.follows_trials:
-            happenings = live.refresh(to_the_end=to_the_end)
-        self._dispatcher.update(happenings, live.snapshot(status))
+        happenings = self._happenings(to_the_end=to_the_end)
+        self._dispatcher.update(happenings, self._live.snapshot(status))
+
+    def _happenings(self, *, to_the_end: bool = False) -> list[Happening]:
+        """What is new of the trials, where a monitor wants to know."""
+        if not self._dispatcher.follows_trials:
+            return []
+        try:
+            return self._live.refresh(to_the_end=to_the_end)
+        except BusError as error:
+            self._logger.debug("no trials: %s", error)  # on_death tells the reason
+            return []
 
     def _collect(self) -> None:
         """Fetch the trials and make the result of them."""

@@ -18,8 +18,9 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.driver.collector import RunMetrics, collect
 from asha_bus.driver.figures import process_figures
-from asha_bus.driver.metrics import Facts, RunMetrics, Suggested, collect
+from asha_bus.driver.readings import Facts, Suggested
 
 if TYPE_CHECKING:
     from asha_bus.driver.supervisor import Supervisor

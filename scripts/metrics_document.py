@@ -13,7 +13,8 @@ from pathlib import Path
 from asha_bus.core.latency import BOUNDS_S
 from asha_bus.core.roster import WORKER_STATES
 from asha_bus.core.trial import TrialState
-from asha_bus.driver.metrics import BUCKETS, METRICS, PROCESSES, QUEUES, REASONS, REJECTED, VERDICTS
+from asha_bus.driver.metrics import METRICS, QUEUES, REASONS, REJECTED
+from asha_bus.driver.readings import BUCKETS, PROCESSES, VERDICTS
 
 _FIRST_S, _LAST_S = BOUNDS_S[BUCKETS[0]], BOUNDS_S[BUCKETS[-1]]
 

@@ -13,7 +13,8 @@ from asha_bus.monitors.table import run_table
 from asha_bus.result import Result
 
 #: A table's columns and lines; a notebook scrolls.
-_WIDTH, _HEIGHT = 110, 60
+_WIDTH, _HEIGHT = 100, 60
+_STYLE = "font-family: monospace; line-height: 1.3; white-space: pre; overflow-x: auto"
 
 #: A chart in inches, and its dots per inch: it is shown at half that size, for sharp letters.
 _INCHES = (8.0, 4.5)
@@ -59,7 +60,7 @@ class NotebookTable(Redrawn):
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
         """Draw in the place of the last time."""
         text = "\n".join(run_table(run, result, workers, width=_WIDTH, height=_HEIGHT))
-        page = f'<pre style="line-height: 1.3">{html.escape(text)}</pre>'
+        page = f'<pre style="{_STYLE}">{html.escape(text)}</pre>'
         self._output.show({"text/plain": text, "text/html": page})
 
 
@@ -67,27 +68,29 @@ class Charts(Redrawn):
     """The chart of ``monitor="rungs"`` or ``"curves"``."""
 
     def __init__(self, kind: str) -> None:
-        from matplotlib.figure import Figure
-
-        from asha_bus.plots import plot_curves, plot_rungs
-
         super().__init__()
-        self._figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
-        self._plot = {"rungs": plot_rungs, "curves": plot_curves}[kind]
+        self._kind = kind
         self._output = Output()
 
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
         """Draw in the place of the last time."""
-        # no pyplot: it belongs to the user, and to one thread
-        self._figure.clear()
-        self._plot(result, self._figure.subplots())
-        picture = io.BytesIO()
-        self._figure.savefig(picture, format="png")
+        picture = base64.b64encode(make_picture(self._kind, result)).decode()
         width, height = (round(inches * _DPI / 2) for inches in _INCHES)
         self._output.show(
-            {
-                "image/png": base64.b64encode(picture.getvalue()).decode(),
-                "text/plain": repr(result),
-            },
+            {"image/png": picture, "text/plain": repr(result)},
             {"image/png": {"width": width, "height": height}},
         )
+
+
+def make_picture(kind: str, result: Result) -> bytes:
+    """The chart ``rungs`` or ``curves`` of a result as a PNG."""
+    from matplotlib.figure import Figure
+
+    from asha_bus.plots import plot_curves, plot_rungs
+
+    # no pyplot: it belongs to the user, and to one thread
+    figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
+    {"rungs": plot_rungs, "curves": plot_curves}[kind](result, figure.subplots())
+    picture = io.BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()

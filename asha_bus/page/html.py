@@ -30,7 +30,8 @@ def page_html(title: str, document: Mapping[str, Any] | None = None) -> str:
     from the server that it came from, by server-sent events at ``events`` beside it.
     """
     parts = {
-        "title": html.escape(title),
+        # in ASCII: a file cannot hold all that a str can
+        "title": html.escape(title).encode("ascii", "xmlcharrefreplace").decode(),
         "style": _asset("uplot/uPlot.min.css") + _asset("style.css"),
         "script": "\n".join(map(_asset, _SCRIPTS)),
         # the licence asks to go with every copy

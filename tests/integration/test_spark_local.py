@@ -108,6 +108,26 @@ def test_captured_output_comes_with_the_trials(spark) -> None:
         assert f"printed {number}\nlogged {number}\nprinted {number} to stderr\n" == trial.log
 
 
+def test_a_run_on_spark_is_looked_at_as_any_other(spark, tmp_path: Path) -> None:
+    seen = tmp_path / "events.jsonl"
+    result = run(
+        spark,
+        objectives.slow_slope,
+        scheduler=ab.ASHA(max_resource=27),
+        max_trials=12,
+        monitor=ab.FileMonitor(seen),
+        metrics_port=0,
+        page=True,
+        bus=ab.BusOptions(curves=True),
+    )
+    told = [json.loads(line) for line in seen.read_text().splitlines()]
+    assert ("start", "finish") == (told[0]["event"], told[-1]["event"])
+    ended = {line["trial"] for line in told if line["event"] == "end"}
+    assert {trial.id for trial in result.trials} == ended
+    assert result.best is not None
+    assert [float(step) for step in range(1, 28)] == [r for r, _ in result.best.curve]
+
+
 def test_without_a_session_the_active_one_is_taken(spark) -> None:
     result = ab.launch(objectives.square, SPACE, max_trials=2, monitor=None)
     assert result.counts[TrialState.COMPLETED] == 2
@@ -240,6 +260,10 @@ def test_options_of_the_bus_come_from_sparks_configuration() -> None:
         ab.BusOptions.from_conf({"spark.ashaBus.prot": "7001"})
     with pytest.raises(ab.InvalidArgument, match=r"spark\.ashaBus\.lease_s must be a number"):
         ab.BusOptions.from_conf({"spark.ashaBus.lease_s": "long"})
+    given = {"spark.ashaBus.curves": "true", "spark.ashaBus.metrics_host": "0.0.0.0"}
+    assert ab.BusOptions(curves=True, metrics_host="0.0.0.0") == ab.BusOptions.from_conf(given)
+    with pytest.raises(ab.InvalidArgument, match=r"spark.ashaBus.curves must be true or false"):
+        ab.BusOptions.from_conf({"spark.ashaBus.curves": "yes"})
 
 
 def test_a_session_stopped_in_the_middle_ends_the_run(spark) -> None:

@@ -30,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "fail_fast": False,
     "capture_output": False,
     "metrics_port": None,
+    "page": False,
 }
 
 ENDLESS = Space(x=uniform(0, 1))

@@ -59,7 +59,7 @@ class Conditions:
     false_alarms: int = 0
     #: The bus dies, and comes up again from its journal.
     crashes: int = 0
-    #: Of so many trials one fails, another one ends by itself; None: no one does.
+    #: Of so many trials one fails, another one ends by itself.
     fails_every: int | None = None
     ends_every: int | None = None
     #: Reports advance the resource by up to so much.
@@ -380,8 +380,7 @@ class Actor:
     def _go_on(self) -> None:
         worker = self.worker
         if worker.attempt is not None and worker.attempt.stopped is not None:
-            telemetry = worker.last_telemetry(self._world.now)
-            if telemetry is not None:
+            if (telemetry := worker.last_telemetry(self._world.now)) is not None:
                 self._world.send(self.name, telemetry)
             worker.abandon()
         if worker.done is not None:

@@ -101,6 +101,13 @@ def test_the_function_wins_over_the_module_of_its_name() -> None:
     assert inspect.isfunction(asha_bus.launch)
 
 
+@pytest.mark.parametrize("module", ["demo", "load_test"])
+def test_it_stays_the_function_whatever_was_imported_before(module: str, tmp_path: Path) -> None:
+    code = f"import asha_bus.{module}, inspect; assert inspect.isfunction(asha_bus.launch)"
+    done = python(code, tmp_path)
+    assert 0 == done.returncode, done.stderr
+
+
 def test_errors_are_all_public() -> None:
     errors = import_module("asha_bus.core.errors")
     assert set(errors.__all__) <= set(asha_bus.__all__)

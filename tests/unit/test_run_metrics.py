@@ -17,8 +17,10 @@ from support.bench import Bench
 from asha_bus.core.latency import BOUNDS_S, Latencies
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.status import status
+from asha_bus.driver.collector import RunMetrics, collect
 from asha_bus.driver.figures import process_figures
-from asha_bus.driver.metrics import BUCKETS, METRICS, Facts, RunMetrics, collect
+from asha_bus.driver.metrics import METRICS
+from asha_bus.driver.readings import BUCKETS, Facts
 
 Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -14,7 +14,7 @@ def numbers(bench: Bench) -> list[int]:
     """The trials that changed since the last call."""
     rows, _, has_more = changes(bench.experiment, 100, 100)
     assert not has_more
-    return sorted(row[0] for row in rows)  # type: ignore[type-var]
+    return sorted(row[0] for row in rows)
 
 
 def test_rungs_stand_there_from_the_start() -> None:
@@ -90,5 +90,5 @@ def test_many_changes_are_told_in_parts() -> None:
     for left in (True, True, False):
         rows, _, has_more = changes(bench.experiment, 1, 1)
         assert left == has_more
-        told += [row[0] for row in rows]  # type: ignore[misc]
+        told += [row[0] for row in rows]
     assert [0, 1, 2] == sorted(told)

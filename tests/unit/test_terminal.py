@@ -160,3 +160,16 @@ def test_drawing_takes_a_tenth_of_the_time_at_most(
         now = max(now, tick / 2)
         table.on_refresh(snapshot)
     assert expected == drawn
+
+
+def test_curves_that_were_seen_are_there_at_the_end(screen: Screen) -> None:
+    table = TerminalTable(with_curves=True)
+    table.on_start(INFO)
+    reports = ((1.0, 0.5), (2.0, 0.25), (3.0, 1.0))
+    live = make_result(make_trial(0, TrialState.RUNNING, 0.0, resource=4, reports=reports))
+    table.on_refresh(snapshot_of(live))
+    table.on_finish(make_result(make_trial(0, metric=0.0, resource=5), make_trial(1, metric=0.5)))
+    leading = screen.lines.index("leading  resource  metric")
+    assert ["trial 0         5       0  ▅▃█▁", "trial 1         1     0.5  ▁"] == (
+        screen.lines[leading + 1 : leading + 3]
+    )

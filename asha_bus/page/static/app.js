@@ -28,21 +28,26 @@ function choose(trial) {
   }
 }
 
+// What a server sends at one time, in several events, is drawn at once.
+const TOGETHER_MS = 50;
+
 function changed() {
   if (isAwaited || run === null) return;
   isAwaited = true;
-  requestAnimationFrame(() => {
-    isAwaited = false;
-    performance.mark("draw-begin");
-    drawHead(run, isLive, choose);
-    detail.refresh(run);
-    for (const [name, view] of views) {
-      if (!inSight.has(name) || drawn.get(name) === run.version) continue;
-      drawn.set(name, run.version);
-      view.draw(run);
-    }
-    performance.measure("draw", "draw-begin");
-  });
+  setTimeout(() => requestAnimationFrame(draw), isLive ? TOGETHER_MS : 0);
+}
+
+function draw() {
+  isAwaited = false;
+  performance.mark("draw-begin");
+  drawHead(run, isLive, choose);
+  detail.refresh(run);
+  for (const [name, view] of views) {
+    if (!inSight.has(name) || drawn.get(name) === run.version) continue;
+    drawn.set(name, run.version);
+    view.draw(run);
+  }
+  performance.measure("draw", "draw-begin");
 }
 
 const sight = new IntersectionObserver((entries) => {

@@ -23,6 +23,7 @@ class Run {
     this.document = document;
     this.names = document.parameters.map((parameter) => parameter.name);
     this.trials = [];
+    this.ordered = []; // by how well they stand
     this.byId = new Map();
     this.version = 0; // grows with each change
     this.put(document.trials);
@@ -67,15 +68,16 @@ class Run {
   standing() {
     if (this.standingVersion !== this.version) {
       const sign = this.sign;
-      const usable = this.trials.filter(
-        (t) => isNumber(t.metric) && t.state !== "FAILED" && t.state !== "LOST");
-      // further ones first; a completed one is furthest
-      for (const t of usable) t.reached = t.state === "COMPLETED" ? Infinity : reached(t);
-      usable.sort((a, b) => (a.reached === b.reached
-        ? sign * (a.metric - b.metric) || a.id - b.id : b.reached - a.reached));
-      for (const t of this.trials) t.place = null;
-      usable.forEach((t, i) => { t.place = i + 1; });
-      this.standingTrials = usable;
+      // further ones first, a completed one is furthest, and one without a usable metric last
+      for (const t of this.trials) {
+        const isUsable = isNumber(t.metric) && t.state !== "FAILED" && t.state !== "LOST";
+        t.reached = !isUsable ? -1 : t.state === "COMPLETED" ? Infinity : reached(t);
+      }
+      catchUp(this.ordered, this.trials);
+      this.ordered.sort((a, b) => (a.reached === b.reached
+        ? (a.reached < 0 ? 0 : sign * (a.metric - b.metric)) || a.id - b.id : b.reached - a.reached));
+      this.ordered.forEach((t, i) => { t.place = t.reached < 0 ? null : i + 1; });
+      this.standingTrials = this.ordered.filter((t) => t.place !== null);
       this.standingVersion = this.version;
     }
     return this.standingTrials;
@@ -106,6 +108,11 @@ class Run {
     }
     return steps;
   }
+}
+
+/** Add to `some` what `all` has grown by; what is in order already is sorted again in no time. */
+function catchUp(some, all) {
+  for (let i = some.length; i < all.length; i++) some.push(all[i]);
 }
 
 function reached(trial) {
@@ -146,11 +153,12 @@ function needsLog([low, high], ratio) {
 
 /** A number with six digits at most. */
 function show(value) {
-  if (value === null || value === undefined) return "–";
+  if (value === null || value === undefined) return "-";
   if (typeof value !== "number") return String(value);
   if (!Number.isFinite(value)) return Number.isNaN(value) ? "NaN" : value > 0 ? "inf" : "-inf";
   if (Number.isInteger(value) && Math.abs(value) < 1e9) return String(value);
-  return String(Number(value.toPrecision(6)));
+  const rounded = Number(value.toPrecision(6));
+  return Math.abs(rounded) >= 1e-3 ? String(rounded) : rounded.toExponential();
 }
 
 function showCount(value) {
@@ -165,7 +173,7 @@ function showValue(value) {
 }
 
 function showSeconds(seconds) {
-  if (!isNumber(seconds)) return "–";
+  if (!isNumber(seconds)) return "-";
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   const whole = Math.round(seconds);
   const parts = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];

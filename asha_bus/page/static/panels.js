@@ -56,7 +56,7 @@ class DetailView {
     parts.push(el("h3", {}, "Run"), pairs([
       ["state", trial.state], ["metric, last", show(trial.metric)], ["metric, best", show(trial.best_metric)],
       ["resource", show(trial.resource)], ["bracket", String(trial.bracket)],
-      ["attempts", String(trial.attempts)], ["worker", trial.worker || "–"],
+      ["attempts", String(trial.attempts)], ["worker", trial.worker || "-"],
       ["began after", showSeconds(run.since(trial.start))],
       ["took", showSeconds(seconds(run, trial))],
     ]));

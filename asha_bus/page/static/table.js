@@ -15,11 +15,11 @@ function columnsOf(run) {
     ["rungs", 70, (t) => t.rungs.length, (t) => String(t.rungs.length)],
   ];
   const parameters = run.names.map((name, i) => [
-    name, 104, (t) => t.params[i], (t) => showValue(t.params[i])]);
+    name, 112, (t) => t.params[i], (t) => showValue(t.params[i])]);
   const last = [
     ["seconds", 92, (t) => seconds(run, t), (t) => show(round(seconds(run, t)))],
     ["attempts", 90, (t) => t.attempts, (t) => String(t.attempts)],
-    ["worker", 130, (t) => t.worker, (t) => t.worker || "–"],
+    ["worker", 130, (t) => t.worker, (t) => t.worker || "-"],
   ];
   return [...fixed, ...parameters, ...last].map(([name, width, key, text]) => ({ name, width, key, text }));
 }
@@ -55,6 +55,7 @@ class TableView {
   draw(run) {
     if (this.run !== run) {
       this.run = run;
+      this.sorted = [];
       this.columns = columnsOf(run);
       this.heads();
     }
@@ -98,14 +99,14 @@ class TableView {
   /** Which trials are shown, in which order. */
   changed() {
     this.run.standing();
-    const wanted = conditions(byId("filter").value, this.columns);
-    const found = this.run.trials.filter((trial) =>
-      (this.states.size === 0 || this.states.has(trial.state)) && wanted.every((is) => is(trial, this)));
     const column = this.columns.find(({ name }) => name === this.sort.name);
     const sign = this.sort.falling ? -1 : 1;
-    const keyed = found.map((trial) => [column.key(trial), trial]);
-    keyed.sort((a, b) => compare(a[0], b[0], sign) || a[1].id - b[1].id);
-    this.order = keyed.map((pair) => pair[1]);
+    catchUp(this.sorted, this.run.trials);
+    for (const trial of this.sorted) trial.key = column.key(trial);
+    this.sorted.sort((a, b) => compare(a.key, b.key, sign) || a.id - b.id);
+    const wanted = conditions(byId("filter").value, this.columns);
+    this.order = this.sorted.filter((trial) =>
+      (this.states.size === 0 || this.states.has(trial.state)) && wanted.every((is) => is(trial, this)));
     this.columns.forEach(({ name }, i) => {
       const isSorted = name === this.sort.name;
       const head = byId("heads").children[i];
@@ -194,13 +195,15 @@ function isLeft(column) {
   return column.name === "state" || column.name === "worker";
 }
 
-/** What is no number comes last, whichever way it is sorted. */
+/** Numbers first, then texts, and last what is not there, whichever way it is sorted. */
 function compare(a, b, sign) {
-  const [aIs, bIs] = [isNumber(a), isNumber(b)];
-  if (aIs && bIs) return sign * (a - b);
-  if (aIs !== bIs) return aIs ? -1 : 1;
-  if (a === null || b === null) return (a === null) - (b === null);
-  return sign * String(a).localeCompare(String(b), "en");
+  if (isNumber(a) && isNumber(b)) return sign * (a - b);
+  const order = classOf(a) - classOf(b);
+  return order !== 0 || a === null ? order : sign * String(a).localeCompare(String(b), "en");
+}
+
+function classOf(key) {
+  return isNumber(key) ? 0 : key === null ? 2 : 1;
 }
 
 /** The tests that a filter's words are: each takes a trial. */

@@ -1,0 +1,133 @@
+"""The live page as a monitor: passes on which trials changed."""
+
+from __future__ import annotations
+
+import copy
+import threading
+import time
+from dataclasses import replace
+from typing import Any
+
+from asha_bus.core.trial import RungRecord
+from asha_bus.explain import explain, has_brackets, ranks
+from asha_bus.monitors.base import REFRESH_S, Monitor, Snapshot
+from asha_bus.page.document import run_document, summary_document, trial_document
+from asha_bus.page.server import PageServer
+from asha_bus.records import TrialRecord
+from asha_bus.result import Result
+
+#: A refresh takes at most such a share of the time: of a long run the page hears less often.
+_SHARE = 0.05
+
+#: The page of the last run that ended in this process, which can still be looked at.
+_ended: list[Page] = []
+_lock = threading.Lock()
+
+
+class Page(Monitor):
+    """Shows a run in a browser of this machine, at ``url``.
+
+    ``port``: 0 (default) takes a free one. After the end of the run the page stays
+    open until another run of this process ends that has one, or the process does.
+    Needs tornado: ``pip install 'asha-bus[page]'``. Raises `InvalidArgument` where the
+    port is taken.
+    """
+
+    def __init__(self, name: str, port: int = 0) -> None:
+        with _lock:  # a port that a run before has left open is free for this one
+            for other in [page for page in _ended if port and page.port == port]:
+                other.close()
+        self._result: Result | None = None
+        self._changed: dict[int, TrialRecord] = {}
+        self._workers: int | None = None
+        self._due = 0.0
+        self._server = PageServer(name, self._document, self._explain, port=port)
+        self.port: int = self._server.port
+        self.url: str = self._server.url
+
+    def close(self) -> None:
+        """Serve no longer."""
+        self._server.close()
+        if self in _ended:
+            _ended.remove(self)
+
+    # --- what the run tells --------------------------------------------------
+
+    def on_assign(self, trial: TrialRecord) -> None:
+        self._changed[trial.id] = trial
+
+    def on_report(self, trial: TrialRecord, resource: float, metric: float) -> None:
+        self._changed[trial.id] = trial
+
+    def on_decision(self, trial: TrialRecord, record: RungRecord) -> None:
+        self._changed[trial.id] = trial
+
+    def on_end(self, trial: TrialRecord) -> None:
+        self._changed[trial.id] = trial
+
+    def on_refresh(self, snapshot: Snapshot) -> None:
+        began = time.monotonic()
+        if began < self._due:
+            return
+        self._workers = snapshot.workers
+        self._result = snapshot.result()
+        if self._server.has_browsers:
+            self._server.publish(self._take(), self._summary())
+        else:
+            self._changed.clear()
+        took = time.monotonic() - began
+        self._due = began + max(2 * REFRESH_S, took / _SHARE)
+
+    def on_finish(self, result: Result | None) -> None:
+        if result is not None:
+            self._result = self._with_curves(result)
+        self._workers = None
+        if self._result is not None:
+            self._server.end(self._take(), self._summary())
+        with _lock:
+            for other in list(_ended):
+                other.close()
+            _ended.append(self)
+
+    def _with_curves(self, result: Result) -> Result:
+        """``result`` with the reports between rungs that were seen, where it has none itself."""
+        seen = {} if self._result is None else {t.id: t.reports for t in self._result.trials}
+        seen.update((trial.id, trial.reports) for trial in self._changed.values())
+        trials = [
+            trial if trial.reports else replace(trial, reports=seen.get(trial.id, ()))
+            for trial in result.trials
+        ]
+        self._changed = {trial.id: trial for trial in trials if trial.id in self._changed}
+        again = copy.copy(result)
+        again.trials = tuple(trials)
+        return again
+
+    # --- for the server ------------------------------------------------------
+
+    def _take(self) -> dict[int, list[Any]]:
+        assert self._result is not None
+        changed, self._changed = self._changed, {}
+        space = self._result.space
+        return {number: trial_document(trial, space) for number, trial in changed.items()}
+
+    def _summary(self) -> dict[str, Any]:
+        assert self._result is not None
+        return summary_document(self._result, workers=self._workers, now=self._now())
+
+    def _now(self) -> float | None:
+        """The time up to which running trials are shown; None: nothing runs any more."""
+        return None if self._workers is None else time.time()
+
+    def _document(self) -> dict[str, Any] | None:
+        result = self._result
+        if result is None:
+            return None
+        return {**run_document(result), "summary": self._summary()}
+
+    def _explain(self, number: int) -> str | None:
+        result = self._result
+        if result is None or number >= len(result.trials):
+            return None
+        known = ranks(result.trials, result.mode)
+        brackets = has_brackets(result.trials)
+        return explain(result.trials[number], known, mode=result.mode, brackets=brackets)

@@ -1,0 +1,214 @@
+"""The live page's server: the page itself, and what changes as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.page.html import page_html, to_json
+
+try:
+    from tornado.httpserver import HTTPServer
+    from tornado.iostream import StreamClosedError
+    from tornado.web import Application, HTTPError, RequestHandler
+except ImportError as error:
+    raise ModuleNotFoundError(
+        "the live page needs tornado, which is not installed: pip install 'asha-bus[page]'",
+        name="tornado",
+    ) from error
+
+logger = logging.getLogger("asha_bus")
+
+#: The page is for this machine's own browser: another name for it may be a trick of a
+#: page from elsewhere (DNS rebinding).
+HOST = "127.0.0.1"
+_NAMES = frozenset({HOST, "localhost", "[::1]"})
+
+#: A browser that takes nothing for so long is gone; and so often the others hear that
+#: the server is there.
+_SILENCE_S = 15.0
+_NOT_YET_S = 0.2
+_CLOSE_TIMEOUT_S = 5.0
+
+
+class PageServer:
+    """Serves the page of one run on loopback, in a thread of its own.
+
+    ``document``: makes the run's document, as it is now; None: it has not begun.
+    ``explain``: a trial's decisions in words; None where there is no such trial. Both
+    are called in the server's thread. ``port``: 0 takes a free one. Raises
+    `InvalidArgument` where it is taken.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        document: Callable[[], dict[str, Any] | None],
+        explain: Callable[[int], str | None],
+        *,
+        port: int = 0,
+    ) -> None:
+        try:
+            listener = socket.create_server((HOST, port), backlog=100)
+        except OSError as error:
+            raise InvalidArgument(
+                f"page={port}: cannot listen at {HOST}:{port}: {error.strerror}. Give a free "
+                f"port, or True for any"
+            ) from error
+        listener.setblocking(False)
+        self._listener = listener
+        self.port: int = listener.getsockname()[1]
+        self.url = f"http://{HOST}:{self.port}/"
+        self._document, self._explain = document, explain
+        self._name = name
+        self._browsers: set[_Browser] = set()
+        self._end: dict[str, Any] | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(
+            target=self._serve, name=f"asha-bus-page-{name}", daemon=True
+        )
+        self._thread.start()
+
+    def publish(self, trials: dict[int, list[Any]], summary: dict[str, Any]) -> None:
+        """Tell all browsers of changed trials, documents by number, and of the run's standing."""
+        self._soon(lambda: self._tell(trials, summary))
+
+    def end(self, trials: dict[int, list[Any]], summary: dict[str, Any]) -> None:
+        """The same at the end of the run; the page can still be opened."""
+
+        def tell() -> None:
+            self._end = summary
+            self._tell(trials, summary)
+
+        self._soon(tell)
+
+    @property
+    def has_browsers(self) -> bool:
+        """Whether anybody looks at the page."""
+        return bool(self._browsers)
+
+    def close(self) -> None:
+        """Serve no longer."""
+        self._soon(self._loop.stop)
+        self._thread.join(_CLOSE_TIMEOUT_S)
+
+    # --- the server's own thread ---------------------------------------------
+
+    def _soon(self, action: Callable[[], None]) -> None:
+        try:
+            self._loop.call_soon_threadsafe(action)
+        except RuntimeError:
+            logger.debug("the page of %s is closed", self._name)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        given = {"server": self}
+        application = Application(
+            [(r"/", _Page, given), (r"/events", _Events, given), (r"/explain/(\d+)", _Why, given)],
+            log_function=lambda handler: None,
+        )
+        server = HTTPServer(application)
+        server.add_socket(self._listener)
+        self._loop.run_forever()
+        server.stop()
+        for browser in self._browsers:
+            browser.task.cancel()
+        pending = asyncio.all_tasks(self._loop)
+        self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
+        self._loop.run_until_complete(server.close_all_connections())
+        self._loop.close()
+
+    def _tell(self, trials: dict[int, list[Any]], summary: dict[str, Any]) -> None:
+        for browser in self._browsers:
+            browser.trials.update(trials)
+            browser.summary = summary
+            browser.has_news.set()
+
+
+class _Browser:
+    """One open page: what it has not been sent yet. A slow one gets the latest of each trial."""
+
+    def __init__(self, task: asyncio.Task[Any]) -> None:
+        self.task = task
+        self.trials: dict[int, list[Any]] = {}
+        self.summary: dict[str, Any] | None = None
+        self.has_news = asyncio.Event()
+
+
+class _Handler(RequestHandler):
+    def initialize(self, server: PageServer) -> None:
+        self.server = server
+
+    def prepare(self) -> None:
+        if self.request.host_name not in _NAMES:
+            raise HTTPError(403)
+
+    def set_default_headers(self) -> None:
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Content-Type-Options", "nosniff")
+
+
+class _Page(_Handler):
+    def get(self) -> None:
+        self.write(page_html(f"{self.server._name} \u00b7 asha-bus"))
+
+
+class _Why(_Handler):
+    def get(self, number: str) -> None:
+        text = self.server._explain(int(number))
+        if text is None:
+            raise HTTPError(404)
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.write(text)
+
+
+class _Events(_Handler):
+    async def get(self) -> None:
+        server = self.server
+        task = asyncio.current_task()
+        assert task is not None
+        browser = _Browser(task)
+        self.set_header("Content-Type", "text/event-stream")
+        server._browsers.add(browser)
+        try:
+            while (document := server._document()) is None:
+                self.write(": the run has not begun\n\n")
+                await self.flush()
+                await asyncio.sleep(_NOT_YET_S)
+            self._event("run", document)
+            await self._deliver(browser)
+        except StreamClosedError:
+            pass  # the browser went away
+        finally:
+            server._browsers.discard(browser)
+
+    async def _deliver(self, browser: _Browser) -> None:
+        """Send what there is until the run has ended; the next batch when the last is through."""
+        while True:
+            trials, browser.trials = browser.trials, {}
+            summary, browser.summary = browser.summary, None
+            browser.has_news.clear()
+            if trials:
+                self._event("trials", list(trials.values()))
+            end = self.server._end
+            if end is not None:
+                self._event("end", end)
+            elif summary is not None:
+                self._event("summary", summary)
+            else:
+                self.write(": the server is there\n\n")
+            await self.flush()
+            if end is not None:
+                return
+            try:
+                await asyncio.wait_for(browser.has_news.wait(), _SILENCE_S)
+            except asyncio.TimeoutError:
+                continue
+
+    def _event(self, name: str, value: Any) -> None:
+        self.write(f"event: {name}\ndata: {to_json(value)}\n\n")

@@ -1,0 +1,98 @@
+"""Which parameters the metric depends on: the one that matters is found, or it is said why not."""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import pytest
+from support.results import make_result, make_trial
+from support.simulated import simulated
+
+from asha_bus import Result, RungRecord, Space, TrialState, choice, loguniform, uniform
+from asha_bus.page.importance import importance_document
+
+SPACE = Space(lr=loguniform(1e-4, 1), act=choice("relu", "tanh"), noise=uniform(0, 1))
+
+
+def run_of(count: int, *, rungs: int = 0, **fields: Any) -> Result:
+    """Trials whose metric depends on ``act`` most, then on ``lr``, and on nothing else."""
+    trials = []
+    for i in range(count):
+        point = (10 ** -(4 * ((i * 7) % count) / count), i % 2, ((i * 31) % count) / count)
+        metric = 5.0 * point[1] - math.log10(point[0])
+        records = [
+            RungRecord(rung, 3**rung, metric + 100 * rung, 1, 1, None, "continue")
+            for rung in range(rungs if i % 10 else min(rungs, 1))
+        ]
+        given = {"params": SPACE.resolve(point), **fields}
+        trials.append(make_trial(i, TrialState.COMPLETED, metric, *records, **given))
+    return make_result(*trials, space=SPACE)
+
+
+def test_the_parameters_that_matter_come_first() -> None:
+    found = importance_document(run_of(120))
+    names = [name for name, _, _ in found["rows"]]
+    means = {name: mean for name, mean, _ in found["rows"]}
+    assert ["act", "lr", "noise"] == names
+    assert means["act"] > means["lr"] > 0.05 > abs(means["noise"])
+    assert "120 trials by the metric at their end" in found["note"]
+
+
+def test_the_highest_rung_with_enough_trials_is_taken() -> None:
+    assert (
+        "108 trials by the metric at rung 1 (resource 3)"
+        in (importance_document(run_of(120, rungs=2))["note"])
+    )
+    # 45 are not enough for three parameters, so the rung that most entered
+    assert (
+        "50 trials by the metric at rung 0 (resource 1)"
+        in (importance_document(run_of(50, rungs=2))["note"])
+    )
+
+
+def test_the_same_result_gives_the_same_importance() -> None:
+    result = simulated(200)
+    assert importance_document(result) == importance_document(result)
+
+
+def test_a_metric_that_is_no_number_is_left_out() -> None:
+    result = run_of(60)
+    odd = make_trial(60, TrialState.COMPLETED, math.nan, params=result.trials[0].params)
+    note = importance_document(make_result(*result.trials, odd, space=SPACE))["note"]
+    assert "60 trials" in note
+
+
+def test_parameters_that_tell_nothing_are_said_to() -> None:
+    space = Space(noise=uniform(0, 1))
+    trials = [
+        make_trial(i, metric=float(i * 7919 % 101), params={"noise": (i * 31 % 101) / 101})
+        for i in range(60)
+    ]
+    note = importance_document(make_result(*trials, space=space))["note"]
+    assert "the parameters tell nothing of the metric" in note
+
+
+@pytest.mark.parametrize(
+    ("result", "why"),
+    [
+        (run_of(0), "0 trials have a metric at their end, and at least 30 are needed"),
+        (run_of(29), "29 trials have a metric"),
+        (
+            run_of(40, params=SPACE.resolve((0.1, 0, 0.5))),
+            "no parameter has more than one value",
+        ),
+    ],
+)
+def test_it_says_why_there_is_none(result: Result, why: str) -> None:
+    found = importance_document(result)
+    assert [] == found["rows"]
+    assert found["note"].startswith("Not computed: ")
+    assert why in found["note"]
+
+
+def test_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    found = importance_document(run_of(60))
+    assert ([], True) == (found["rows"], "pip install 'asha-bus[report]'" in found["note"])

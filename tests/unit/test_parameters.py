@@ -1,0 +1,78 @@
+"""Parameters as numbers: which are, which get an index, and by which path."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from support.results import make_trial
+
+from asha_bus import Space, TrialRecord, choice, grid, loguniform, randint, uniform
+from asha_bus.parameters import Axis, as_number, axes, constants, leaf_values
+
+NESTED = Space(lr=loguniform(1e-3, 1), net={"units": [randint(1, 9), 5], "act": "relu"}, fixed=(1,))
+
+
+def trials_of(space: Space, *points: tuple[float, ...]) -> list[TrialRecord]:
+    return [make_trial(i, params=space.resolve(point)) for i, point in enumerate(points)]
+
+
+def axis_of(parameter: Any, *numbers: float) -> Axis:
+    space = Space(x=parameter)
+    (axis,) = axes(space, trials_of(space, *((number,) for number in numbers)))
+    return axis
+
+
+def test_values_stand_in_the_order_of_the_paths() -> None:
+    assert ["lr", "net.units[0]"] == list(NESTED.parameters)
+    assert (0.5, 7) == leaf_values(NESTED, NESTED.resolve((0.5, 7)))
+
+
+def test_an_option_that_is_a_container_is_one_value() -> None:
+    space = Space(layers=choice([8], [8, 16]))
+    assert ([8, 16],) == leaf_values(space, space.resolve((1,)))
+
+
+def test_constants_hold_no_parameter() -> None:
+    assert {"fixed": (1,)} == constants(NESTED)
+    assert {"b": [{"c": 1}]} == constants(Space({"a.b": uniform(0, 1), "b": [{"c": 1}]}))
+
+
+def test_numbers_stand_for_themselves() -> None:
+    assert Axis("x", (0.25, 0.5), None, False) == axis_of(uniform(0, 1), 0.25, 0.5)
+    assert Axis("x", (16.0, 64.0), None, False) == axis_of(choice(16, 32, 64), 0, 2)
+    assert Axis("x", (0.5, 2.0), None, False) == axis_of(choice(np.float32(0.5), np.int8(2)), 0, 1)
+
+
+def test_what_spans_orders_of_magnitude_is_logarithmic() -> None:
+    assert axis_of(loguniform(0.1, 0.2), 0.1, 0.2).is_log
+    assert axis_of(grid(1e-5, 1e-1), 0, 1).is_log
+    assert axis_of(randint(1, 10**6), 1, 10**6).is_log
+    assert not axis_of(uniform(0, 1), 1e-9, 1.0).is_log
+    assert not axis_of(grid(-1, 10**6), 0, 1).is_log
+
+
+def test_options_stand_by_their_index() -> None:
+    assert Axis("x", (0.0, 1.0, 0.0), ("tanh", "relu"), False) == (
+        axis_of(choice("relu", "tanh"), 1, 0, 1)
+    )
+    assert Axis("x", (0.0, 1.0, 2.0), ("None", "1", "[1]"), False) == (
+        axis_of(choice(None, 1, [1]), 0, 1, 2)
+    )
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, 10**400, True])
+def test_what_no_axis_can_hold_is_an_option(odd: Any) -> None:
+    axis = axis_of(choice(odd, 2), 0, 1)
+    assert axis.labels is not None
+    assert (2, (0.0, 1.0)) == (len(axis.labels), axis.numbers)
+
+
+def test_there_are_no_axes_without_trials() -> None:
+    assert [] == axes(NESTED, [])
+
+
+def test_texts_and_switches_are_no_numbers() -> None:
+    assert [None, None, None, 1, 0.5] == [as_number(v) for v in ("1", True, None, 1, 0.5)]

@@ -1,0 +1,165 @@
+"""Charts: they return their axes, and draw the result's own numbers."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import matplotlib
+import pytest
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.figure import Figure
+from support.results import make_result, make_trial
+from support.simulated import EPOCH, simulated
+
+from asha_bus import InvalidArgument, Result, TrialState
+
+matplotlib.use("Agg")
+
+RUN = simulated(150)
+GOING_ON = simulated(150, until=100.0)
+NAMES = ("plot_rungs", "plot_curves", "plot_history")
+
+ODD = (
+    make_result(),
+    make_result(make_trial(0, metric=None)),
+    make_result(make_trial(0, metric=math.nan), make_trial(1, metric=-math.inf)),
+    make_result(make_trial(0, TrialState.PENDING, None, start_time=None, end_time=None)),
+    make_result(make_trial(0, metric=0.0), make_trial(1, metric=-1.0), mode="max"),
+)
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    pyplot.close("all")
+
+
+def axes_of_mine() -> Any:
+    return Figure().add_subplot()
+
+
+def dots(ax: Any) -> list[tuple[float, float]]:
+    """The places of all dots."""
+    found = []
+    for collection in ax.collections:
+        if not isinstance(collection, LineCollection):
+            found += [tuple(place) for place in collection.get_offsets().tolist()]
+    return sorted(found)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_figure_is_made_that_pyplot_shows(name: str) -> None:
+    ax = getattr(RUN, name)()
+    assert isinstance(ax, Axes)
+    (number,) = pyplot.get_fignums()
+    assert pyplot.figure(number) is ax.figure
+    assert ax.get_title(loc="left").startswith("digits: ")
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_axes_of_ones_own_leave_pyplot_alone(name: str) -> None:
+    ax = axes_of_mine()
+    assert ax is getattr(RUN, name)(ax)
+    assert [] == pyplot.get_fignums()
+
+
+@pytest.mark.parametrize("result", [*ODD, GOING_ON], ids=range(6))
+@pytest.mark.parametrize("name", [*NAMES, "plot_params"])
+def test_any_run_can_be_drawn(name: str, result: Result) -> None:
+    drawn = getattr(result, name)()
+    first = drawn if isinstance(drawn, Axes) else drawn[0]
+    first.figure.canvas.draw()
+
+
+def test_the_rungs_are_those_of_the_result() -> None:
+    ax: Any = RUN.plot_rungs(axes_of_mine())
+    entered, went_on = ([bar.get_width() for bar in bars] for bars in ax.containers)
+    table = RUN.rung_table()
+    assert [row[2] for row in table] == entered
+    assert [row[3] for row in table] == went_on
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert [f"rung {number} at {resource:g}" for number, resource, *_ in table] == labels
+    assert f"{entered[0]} entered, {went_on[0]} went on" in ax.texts[0].get_text()
+
+
+def test_curves_are_those_of_the_trials() -> None:
+    ax: Any = RUN.plot_curves(axes_of_mine())
+    drawn = sorted(
+        tuple(map(tuple, line.tolist()))
+        for collection in ax.collections
+        if isinstance(collection, LineCollection)
+        for line in collection.get_segments()
+    )
+    assert sorted(trial.curve for trial in RUN.trials if len(trial.curve) > 1) == drawn
+    assert sorted(trial.curve[-1] for trial in RUN.trials if trial.curve) == dots(ax)
+    rungs = [line.get_xdata()[0] for line in ax.lines if line.get_linestyle() == ":"]
+    assert [resource for _, resource, *_ in RUN.rung_table()] == rungs
+    assert "log" == ax.get_xscale()
+
+
+def test_the_history_ends_with_the_best() -> None:
+    ax: Any = RUN.plot_history(axes_of_mine())
+    minutes = sorted(
+        ((trial.end_time - EPOCH) / 60, trial.metric)
+        for trial in RUN.trials
+        if trial.metric is not None and trial.end_time is not None
+    )
+    assert [pytest.approx(place) for place in minutes] == dots(ax)
+    (line,) = ax.lines
+    best = list(line.get_ydata())
+    assert RUN.best is not None
+    assert RUN.best.metric == best[-1]
+    assert sorted(best, reverse=True) == best
+    assert "minutes" in ax.get_xlabel()
+
+
+@pytest.mark.parametrize("result", [GOING_ON, ODD[4]], ids=["going on", "max"])
+def test_the_best_so_far_is_chosen_as_the_result_does(result: Result) -> None:
+    best = result.best
+    assert best is not None
+    ax: Any = result.plot_history(axes_of_mine())
+    assert best.metric == ax.lines[0].get_ydata()[-1]
+
+
+def test_there_is_a_chart_per_parameter() -> None:
+    axs = RUN.plot_params()
+    assert list(RUN.space.parameters) == [ax.get_xlabel() for ax in axs]
+    assert ["log", "linear"] == [ax.get_xscale() for ax in axs[:2]]
+    rates = sorted(
+        (trial.params["lr"], trial.metric) for trial in RUN.trials if trial.metric is not None
+    )
+    best = RUN.best
+    assert best is not None
+    assert sorted([*rates, (best.params["lr"], best.metric)]) == dots(axs[0])
+    assert {"relu", "tanh", "gelu"} == {label.get_text() for label in axs[3].get_xticklabels()}
+
+
+def test_too_few_axes_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match="axs: 5 parameters need as many axes, got 1"):
+        RUN.plot_params([axes_of_mine()])
+
+
+def test_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(ImportError, match=r"pip install 'asha-bus\[plots\]'"):
+        RUN.plot_rungs()
+
+
+def test_states_are_told_apart_by_colour() -> None:
+    from asha_bus.plots import COLOURS
+
+    assert set(TrialState) == set(COLOURS)
+    assert len(COLOURS) == len(set(COLOURS.values()))
+
+
+def test_colours_of_many_lines_are_one_collection_a_state() -> None:
+    ax: Any = RUN.plot_curves(axes_of_mine())
+    lines = [c for c in ax.collections if isinstance(c, LineCollection)]
+    assert len({trial.state for trial in RUN.trials}) == len(lines)
