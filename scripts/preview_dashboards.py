@@ -79,7 +79,8 @@ def play(folder: Path) -> None:
     """Two runs, the second one with a bus and a worker killed in it."""
     first = launch("digits-small", folder, 1, scheduler=ab.ASHA(max_resource=9), max_trials=150)
     time.sleep(8)
-    run = launch("digits", folder, 2, scheduler=ab.ASHA(max_resource=27), max_time=RUN_S)
+    limits = {"max_time": RUN_S, "max_trials": 1_000}
+    run = launch("digits", folder, 2, scheduler=ab.ASHA(max_resource=27), **limits)
     time.sleep(RUN_S * 0.4)
     os.kill(run.bus_pid, signal.SIGKILL)
     time.sleep(RUN_S * 0.25)

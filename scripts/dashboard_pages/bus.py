@@ -254,9 +254,9 @@ def _processes() -> list[AnyPanel]:
         ),
         lines(
             "Processor time",
-            "Processors that the bus process and the user's process kept busy.",
+            "What the bus process and the user's process took; 100 % is one processor.",
             query(rate("asha_bus_process_cpu_seconds_total", "process"), name),
-            unit="short",
+            unit="percentunit",
             width=8,
         ),
         lines(

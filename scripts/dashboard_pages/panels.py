@@ -123,8 +123,8 @@ def lines(
         panel = panel.fill_opacity(40).line_width(1)
     if stepped:
         panel = panel.line_interpolation(looks.LineInterpolation.STEP_AFTER)
-    if unit == "short":  # what stays at 0 lies at the bottom
-        panel = panel.axis_soft_max(1)
+        if unit == "short":  # a count that stays at 0 lies at the bottom
+            panel = panel.axis_soft_max(1)
     if logarithmic:
         scale = common.ScaleDistributionConfig().type(looks.ScaleDistribution.LOG).log(10)
         panel = panel.scale_distribution(scale)
