@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import logging
+import math
 import os
 import tempfile
 import threading
@@ -29,6 +31,10 @@ logger = logging.getLogger("asha_bus")
 
 #: The last figures of a run can be scraped for so long after its result was returned.
 LINGER_S = 15.0
+#: Who has scraped an endpoint within this time will do so again.
+_SCRAPED_LATELY_S = 65.0
+#: The time that an answer takes on its way.
+_ON_ITS_WAY_S = 0.3
 
 _lock = threading.Lock()
 #: The endpoints of this process, by host and port.
@@ -40,6 +46,9 @@ class Endpoint(Collector):
 
     def __init__(self, host: str, port: int) -> None:
         self._runs: dict[str, RunMetrics] = {}
+        #: The runs whose end was told.
+        self._told: set[str] = set()
+        self._scraped_at = -math.inf
         registry = CollectorRegistry()
         registry.register(self)
         try:
@@ -63,7 +72,18 @@ class Endpoint(Collector):
         """All metrics, read now."""
         with _lock:
             runs = list(self._runs.values())
-        return collect(runs)
+        ended = [run.label for run in runs if run.facts.reason is not None]
+        yield from collect(runs)
+        self._scraped_at = time.monotonic()
+        self._told.update(ended)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether somebody scrapes it who has not heard of the end of a run yet."""
+        ended = {label for label, run in self._runs.items() if run.facts.reason is not None}
+        return bool(ended - self._told) and (
+            time.monotonic() - self._scraped_at < _SCRAPED_LATELY_S
+        )
 
     def add(self, name: str, facts: Facts) -> RunMetrics:
         """Serve a run, too; where another goes on under its name, a number is added to that."""
@@ -71,6 +91,7 @@ class Endpoint(Collector):
         while (other := self._runs.get(label)) is not None and other.facts.reason is None:
             number += 1
             label = f"{name}-{number}"
+        self._told.discard(label)
         self._runs[label] = run = RunMetrics(label, facts)
         return run
 
@@ -104,11 +125,22 @@ class Endpoint(Collector):
 
 
 @atexit.register
-def _withdraw() -> None:
-    """A file that is left over tells Prometheus, and an alert rule, that a driver died."""
-    for endpoint in _endpoints.values():
-        if endpoint.pid == os.getpid():
-            endpoint.withdraw()
+def _at_exit() -> None:
+    """The process ends: Prometheus hears of the end of its runs, and finds no file left over.
+
+    A file that is left over would tell that the driver died.
+    """
+    mine = [endpoint for endpoint in _endpoints.values() if endpoint.pid == os.getpid()]
+    deadline = time.monotonic() + LINGER_S
+    with contextlib.suppress(KeyboardInterrupt):
+        awaited = [endpoint for endpoint in mine if endpoint.is_awaited]
+        if awaited:
+            logger.info("waiting at most %.0f s for Prometheus to hear of the end", LINGER_S)
+            while time.monotonic() < deadline and any(one.is_awaited for one in awaited):
+                time.sleep(0.05)
+            time.sleep(_ON_ITS_WAY_S)
+    for endpoint in mine:
+        endpoint.withdraw()
 
 
 class Exporter:

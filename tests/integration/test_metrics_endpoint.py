@@ -6,6 +6,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -168,3 +170,46 @@ def test_the_options_name_what_is_wrong() -> None:
         ab.BusOptions(metrics_host=None)  # type: ignore[arg-type]
     with pytest.raises(ab.InvalidArgument, match="BusOptions: curves must be True or False"):
         ab.BusOptions(curves=1)  # type: ignore[arg-type]
+
+
+SCRIPT = """
+import sys, time
+import asha_bus as ab
+
+def train(x):
+    time.sleep(0.05)
+    return x
+
+ab.launch(train, {"x": ab.uniform(0, 1)}, engine="local", workers=1, monitor=None, name="short",
+          max_trials=60, metrics_port=int(sys.argv[1]), bus=ab.BusOptions(sd_file=sys.argv[2]))
+print("ended", flush=True)
+"""
+
+
+@pytest.mark.parametrize("is_scraped", [True, False])
+def test_a_script_that_ends_at_once_waits_for_who_scraped_it(
+    is_scraped: bool, tmp_path: Path
+) -> None:
+    port, targets = free_port(), tmp_path / "targets.json"
+    program = tmp_path / "program.py"
+    program.write_text(SCRIPT)
+    url = f"http://127.0.0.1:{port}/metrics"
+    with subprocess.Popen(
+        [sys.executable, str(program), str(port), str(targets)], stdout=subprocess.PIPE, text=True
+    ) as running:
+        try:
+            wait_until(targets.exists)
+            assert running.stdout is not None
+            if is_scraped:
+                urllib.request.urlopen(url, timeout=5).close()
+            assert "ended" == running.stdout.readline().strip()
+            if is_scraped:
+                with pytest.raises(subprocess.TimeoutExpired):
+                    running.wait(1.0)
+                with urllib.request.urlopen(url, timeout=5) as answer:
+                    told = answer.read().decode()
+                assert 'asha_bus_run_ended{reason="max_trials",run="short"} 1.0' in told
+            assert 0 == running.wait(5.0)
+        finally:
+            running.kill()
+    assert not targets.exists()
