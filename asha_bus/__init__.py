@@ -18,6 +18,7 @@ from asha_bus.core.errors import (
     ObjectiveError,
     ProtocolError,
     RemoteProtocolError,
+    SearcherError,
     WorkerError,
 )
 from asha_bus.core.schedulers import ASHA, NoStopping
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from asha_bus.records import BusReport, TrialRecord
     from asha_bus.result import AllTrialsFailed, Result
     from asha_bus.run import Run
+    from asha_bus.searchers import Searcher
 
 __version__ = "0.1.0"
 
@@ -58,6 +60,8 @@ __all__ = [
     "Run",
     "RunInfo",
     "RungRecord",
+    "Searcher",
+    "SearcherError",
     "Snapshot",
     "Space",
     "Trial",
@@ -83,6 +87,7 @@ _ON_USE = {
     "RunInfo": "asha_bus.monitors.base",
     "Snapshot": "asha_bus.monitors.base",
     "Trial": "asha_bus.objective",
+    "Searcher": "asha_bus.searchers",
     "TrialRecord": "asha_bus.records",
     "launch": "asha_bus.launch",
 }

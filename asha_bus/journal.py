@@ -20,6 +20,7 @@ from asha_bus.core import messages as m
 from asha_bus.core.errors import JournalError
 from asha_bus.core.events import (
     Effect,
+    FellBack,
     GaveUp,
     Lasting,
     Received,
@@ -47,7 +48,8 @@ _REPORT_HEAD = struct.Struct("<BdIB")  # and worker, number of decisions
 _REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with the usual one decision
 _DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
 
-_REPORT, _MESSAGE, _HELLO, _SUGGESTED, _SEAT_EMPTY, _GONE, _STOP, _GAVE_UP, _RESUMED = range(1, 10)
+_REPORT, _MESSAGE, _HELLO, _SUGGESTED, _SEAT_EMPTY, _GONE = range(1, 7)
+_STOP, _GAVE_UP, _RESUMED, _FELL_BACK = range(7, 11)
 
 
 def framed(payload: bytes) -> bytes:
@@ -135,6 +137,8 @@ class Encoder:
     def _encode_other(self, now: float, event: Lasting) -> bytes:
         if isinstance(event, Suggested):
             return _HEAD.pack(_SUGGESTED, now) + _packed(tuple(event))
+        if isinstance(event, FellBack):
+            return _HEAD.pack(_FELL_BACK, now) + _packed(tuple(event))
         if isinstance(event, SeatEmpty):
             return _HEAD.pack(_SEAT_EMPTY, now) + event.seat.encode()
         if isinstance(event, WorkerGone):
@@ -180,6 +184,8 @@ class Encoder:
             self.joined(name)
         elif kind == _SUGGESTED:
             event = Suggested(*_unpacked(rest))
+        elif kind == _FELL_BACK:
+            event = FellBack(*_unpacked(rest))
         elif kind == _SEAT_EMPTY:
             event = SeatEmpty(rest.decode())
         elif kind == _GONE:

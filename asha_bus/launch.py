@@ -18,6 +18,7 @@ from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
+from asha_bus.driver.suggester import make_suggester
 from asha_bus.driver.supervisor import Start, Supervisor
 from asha_bus.executor.client import BusAddress, ping
 from asha_bus.executor.task import Job, spark_task
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
     from asha_bus.driver.exporter import Exporter
     from asha_bus.monitors.page import Page
+    from asha_bus.searchers import Searcher
 
 
 @overload
@@ -42,7 +44,7 @@ def launch(
     *,
     mode: str = ...,
     scheduler: Scheduler | None = ...,
-    searcher: RandomSearch | None = ...,
+    searcher: RandomSearch | Searcher | Any = ...,
     max_trials: int | None = ...,
     max_time: float | None = ...,
     stop_at: float | None = ...,
@@ -73,7 +75,7 @@ def launch(
     *,
     mode: str = ...,
     scheduler: Scheduler | None = ...,
-    searcher: RandomSearch | None = ...,
+    searcher: RandomSearch | Searcher | Any = ...,
     max_trials: int | None = ...,
     max_time: float | None = ...,
     stop_at: float | None = ...,
@@ -103,7 +105,7 @@ def launch(
     *,
     mode: str = "min",
     scheduler: Scheduler | None = None,
-    searcher: RandomSearch | None = None,
+    searcher: RandomSearch | Searcher | Any = None,
     max_trials: int | None = None,
     max_time: float | None = None,
     stop_at: float | None = None,
@@ -134,7 +136,8 @@ def launch(
     ``space``: a `Space`, or a dict of parameters.
     ``mode``: ``min`` (default) or ``max``: what is a better metric.
     ``scheduler``: such as `ASHA`; None lets every trial run to its end.
-    ``searcher``: `RandomSearch` (default).
+    ``searcher``: `RandomSearch` (default), a `Searcher`, or any object with its methods.
+    One that learns runs in a process of its own.
     ``max_trials``, ``max_time`` (seconds): the run ends then; one is needed unless the
     space is finite. At the end of max_time no trial begins; those that run are told
     to stop at their next report, interrupted after 2 s, and killed after 5 s.
@@ -231,6 +234,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     check_travels(plan.objective, engine.dumps)
     check_space_travels(plan.space, engine.dumps)
     workers = engine.worker_count(plan.workers)
+    suggester = make_suggester(plan.search, engine.dumps)
     options = plan.options or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options)
     journal = _open(plan)
@@ -249,9 +253,10 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         os.close(journal.fd)
         raise
     run = Run(plan, exporter, None if page is None else page.url)
-    supervisor = Supervisor(on_draw=plan.draw, on_end=run.on_end, on_death=run.on_death)
+    supervisor = Supervisor(suggester=suggester, on_end=run.on_end, on_death=run.on_death)
     resumed = plan.settings if journal.is_resumed else None
     try:
+        suggester.open(supervisor.give_points, run.on_search_failure)
         port = supervisor.start(
             Start(journal, options.sync, resumed, plan.retry_failed),
             options.host or engine.host,

@@ -39,6 +39,9 @@ class BusOptions:
     as the endpoint is open (default None).
     ``start_timeout_s``: the bus must be up within this time (default 30).
 
+    ``suggest_timeout_s``: a worker waits so long for a searcher's suggestion, then it
+    takes a random draw (default 10).
+
     Raises `InvalidArgument`, naming the option.
     """
 
@@ -52,6 +55,7 @@ class BusOptions:
     metrics_host: str = "127.0.0.1"
     sd_file: str | None = None
     start_timeout_s: float = 30.0
+    suggest_timeout_s: float = 10.0
 
     def __post_init__(self) -> None:
         _text("host", self.host, "a host name or None")

@@ -25,6 +25,7 @@ from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import MonitorChoice, as_monitors
 from asha_bus.objective import check_parameters, name_of, shape_of, to_metric
 from asha_bus.options import BusOptions, is_seconds
+from asha_bus.searchers.suggestions import Search
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -36,7 +37,8 @@ class Plan:
     name: str
     objective: Callable[..., Any]
     space: Space
-    searcher: RandomSearch
+    #: A `RandomSearch`, or anything with `suggest`.
+    searcher: Any
     settings: RunSettings
     #: What the user gave; None leaves it to the engine's configuration.
     options: BusOptions | None
@@ -90,10 +92,10 @@ class Plan:
     #: The port of the live page, 0 for any; None: there is none.
     page: int | None
 
-    def draw(self, first: int, count: int) -> list[tuple[float, ...]]:
-        """The points of ``count`` trials from number ``first`` on."""
-        seed = self.settings.seed
-        return [self.searcher.suggest(self.space, first + i, seed) for i in range(count)]
+    @property
+    def search(self) -> Search:
+        """What configurations are drawn by."""
+        return Search(self.searcher, self.space, self.settings.seed, self.settings.mode)
 
     def with_options(self, options: BusOptions) -> Plan:
         """This plan under these options of the bus."""
@@ -103,6 +105,7 @@ class Plan:
             beat_s=options.beat_s,
             max_attempts=options.max_attempts,
             curves=options.curves,
+            suggest_timeout_s=options.suggest_timeout_s,
         )
         return replace(self, settings=settings)
 
@@ -113,7 +116,7 @@ def make_plan(
     *,
     mode: str,
     scheduler: Scheduler | None,
-    searcher: RandomSearch | None,
+    searcher: Any,
     max_trials: int | None,
     max_time: float | None,
     stop_at: float | None,
@@ -144,9 +147,19 @@ def make_plan(
             f"scheduler must be a scheduler such as ASHA(max_resource=81), or None for no early "
             f"stopping, got {scheduler!r}"
         )
-    if searcher is not None and not isinstance(searcher, RandomSearch):
+    if isinstance(searcher, type):
         raise InvalidArgument(
-            f"searcher must be a searcher such as RandomSearch(), or None, got {searcher!r}"
+            f"searcher must be an object, got the class {searcher.__name__}: give "
+            f"{searcher.__name__}(...)"
+        )
+    if not (
+        searcher is None
+        or isinstance(searcher, RandomSearch)
+        or callable(getattr(searcher, "suggest", None))
+    ):
+        raise InvalidArgument(
+            f"searcher must be RandomSearch(), an object with a method suggest(branch, history), "
+            f"or None, got {searcher!r}"
         )
     _whole("max_trials", max_trials, 1)
     _whole("workers", workers, 1)
@@ -208,6 +221,7 @@ def make_plan(
         trial_timeout_s=trial_timeout,
         max_failures=max_failures,
         fail_fast=fail_fast,
+        learns=searcher is not None and not isinstance(searcher, RandomSearch),
     )
     return Plan(
         name=name or f"run-{run[:6]}",

@@ -130,6 +130,10 @@ class BusReport:
     #: were dropped since the peer did not read or was gone.
     unauthenticated: int
     unsent: int
+    #: Times a worker had to wait for the searcher, and configurations that were drawn
+    #: at random since it took too long.
+    suggest_waits: int = 0
+    fallbacks: int = 0
 
     @classmethod
     def from_status(cls, status: dict[str, Any]) -> BusReport:
@@ -152,6 +156,8 @@ class BusReport:
             rejected=sum(rejected[kind] for kind in REJECTED_KINDS),
             unauthenticated=rejected["unauthenticated"],
             unsent=rejected["unsent"] + rejected["unreachable"],
+            suggest_waits=counters["suggest_waits"],
+            fallbacks=counters["fallbacks"],
         )
 
     @classmethod
@@ -174,4 +180,6 @@ class BusReport:
             rejected=0,
             unauthenticated=0,
             unsent=0,
+            suggest_waits=counters.suggest_waits,
+            fallbacks=counters.fallbacks,
         )

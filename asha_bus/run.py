@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from asha_bus.core.errors import (
     AshaBusError,
     BusError,
+    SearcherError,
     WorkerError,
 )
 from asha_bus.core.trial import TrialState
@@ -58,6 +59,7 @@ class Run:
         self._ending: tuple[str, str] = ("failed", "")
         self._error: AshaBusError | None = None
         self._worker_failure: str | None = None
+        self._search_failure: str | None = None
         self._result: Result | None = None
         self._hurry = threading.Event()
         self._finished = threading.Event()
@@ -180,6 +182,11 @@ class Run:
         self._ending = (reason, message)
         self._ended.set()
 
+    def on_search_failure(self, text: str) -> None:
+        """The searcher has failed: the run ends with what there is."""
+        self._search_failure = text
+        self._stop("failed", text)
+
     def on_death(self, error: BusError) -> None:
         """The bus process has ended by itself."""
         self._error = error
@@ -263,6 +270,8 @@ class Run:
         result = self._fetch(status, *self._ending)
         if self._worker_failure is not None and not status["joined"]:
             raise WorkerError(self._worker_failure)
+        if self._search_failure is not None and not result.trials:
+            raise SearcherError(self._search_failure)
         self._check_failures(result)
         self._result = result
 

@@ -183,7 +183,8 @@ class Exporter:
         """Serve this ``status`` of the bus from now on."""
         facts = self._run.facts
         facts.restarts, facts.replay_s = supervisor.restarts, supervisor.replay_s
-        facts.suggested = Suggested(supervisor.draws, supervisor.drawn, supervisor.draw_s)
+        suggester = supervisor.suggester
+        facts.suggested = Suggested(suggester.draws, suggester.drawn, suggester.draw_s)
         for process, pid in (("bus", supervisor.pid), ("driver", os.getpid())):
             figures = process_figures(pid)
             if figures is not None:

@@ -269,6 +269,19 @@ METRICS: tuple[Family, ...] = (
         one(lambda facts: facts.suggested.configurations),
     ),
     Family(
+        "asha_bus_suggest_waits_total",
+        "counter",
+        "Times a worker had to wait for the searcher",
+        counter("suggest_waits"),
+    ),
+    Family(
+        "asha_bus_suggestion_fallbacks_total",
+        "counter",
+        "Configurations drawn at random since the searcher took longer than "
+        "BusOptions.suggest_timeout_s",
+        counter("fallbacks"),
+    ),
+    Family(
         "asha_bus_fenced_total",
         "counter",
         "Reports of an attempt that was not the current one",

@@ -15,6 +15,8 @@ from asha_bus.core.errors import JournalError, RemoteProtocolError
 from asha_bus.core.events import (
     Draw,
     Effect,
+    FellBack,
+    Observed,
     Received,
     Record,
     Resumed,
@@ -237,8 +239,10 @@ class Router:
             self._flush()  # nobody hears of what could still be forgotten
             if self._broken is None or isinstance(effect.message, Interrupt):
                 self._send(effect)
+        elif isinstance(effect, Observed):
+            self._pipe.send(("observed", effect.trial.to_row()))
         elif isinstance(effect, Draw):
-            self._pipe.send(("draw", effect.first, effect.number))
+            self._pipe.send(("draw", *effect))
         else:
             self._pipe.send(("ended", effect.reason, effect.message))
 
@@ -273,8 +277,13 @@ class Router:
         if number:
             self._pipe.send(("reply", number, value))
 
-    def _obey_points(self, first: int, points: tuple[tuple[float, ...], ...]) -> None:
-        self._experiment.handle(Suggested(first, points), self._now())
+    def _obey_points(
+        self, first: int, points: tuple[tuple[float, ...], ...], is_last: bool
+    ) -> None:
+        self._experiment.handle(Suggested(first, points, is_last), self._now())
+
+    def _obey_spare(self, number: int, point: tuple[float, ...]) -> None:
+        self._experiment.handle(FellBack(number, point), self._now())
 
     def _obey_stop(self, reason: str, message: str) -> None:
         self._experiment.handle(StopRun(reason, message), self._now())

@@ -9,16 +9,17 @@ import socket as sockets
 import subprocess
 import tempfile
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import BusError
 from asha_bus.core.events import RunSettings
+from asha_bus.core.messages import Point
 from asha_bus.driver import control, process
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import OpenJournal
+from asha_bus.driver.suggester import Suggester
 
 logger = logging.getLogger("asha_bus")
 
@@ -56,20 +57,19 @@ class Start(NamedTuple):
 class Supervisor:
     """The bus of one run, seen from the user's process.
 
-    ``on_draw(first, count)`` returns the points of so many trials;
-    ``on_end(reason, message)`` is called when the run is over, and
-    ``on_death(error)`` if the bus ends again and again. All are called in the
+    ``suggester`` draws what the bus asks for. ``on_end(reason, message)`` is called when
+    the run is over, and ``on_death(error)`` if the bus ends again and again, both in the
     supervisor's thread.
     """
 
     def __init__(
         self,
         *,
-        on_draw: Callable[[int, int], list[tuple[float, ...]]],
+        suggester: Suggester,
         on_end: Callable[[str, str], None],
         on_death: Callable[[BusError], None],
     ) -> None:
-        self._on_draw = on_draw
+        self.suggester = suggester
         self._on_end = on_end
         self._on_death = on_death
         self.keys = Keys.generate()
@@ -77,9 +77,6 @@ class Supervisor:
         self.restarts = 0
         #: How long the bus that is there had to read the journal, in seconds.
         self.replay_s = 0.0
-        #: Batches of points that were drawn, the points in them, and the seconds that took.
-        self.draws = self.drawn = 0
-        self.draw_s = 0.0
         self._listener: sockets.socket | None = None
         self._setup: dict[str, Any] = {}
         self._journal_fd = -1
@@ -168,6 +165,7 @@ class Supervisor:
 
     def close(self) -> None:
         """End the bus process and wait for its end."""
+        self.suggester.close()
         with self._lock:
             self._closing = True
             current = self._process
@@ -265,14 +263,13 @@ class Supervisor:
             if call is not None:  # else a repeat: the bus died between deed and word
                 call.finish(rest[1])
         elif kind == "draw":
-            first, count = rest
-            began = time.monotonic()
-            points = self._on_draw(first, count)
-            self.draw_s += time.monotonic() - began
-            self.draws += 1
-            self.drawn += count
-            with self._lock:
-                self._write((0, "points", first, points))
+            first, count, is_spare = rest
+            if is_spare:
+                self._give("spare", first, self.suggester.spare(first))
+            else:
+                self.suggester.ask(first, count)
+        elif kind == "observed":
+            self.suggester.observe(rest[0])
         elif kind == "ended":
             self._on_end(*rest)
         elif kind == "progress":
@@ -298,6 +295,16 @@ class Supervisor:
         elif kind == "failed":
             self._failure = rest[0]
             self._ready.set()
+
+    def give_points(self, first: int, points: Sequence[Point], is_last: bool) -> None:
+        """The searcher has drawn ``points`` of the trials from ``first`` on."""
+        self._give("points", first, points, is_last)
+
+    def _give(self, verb: str, *arguments: Any) -> None:
+        """Tell the bus what it has asked for; one that died meanwhile asks again."""
+        with self._lock:
+            if not self._is_over and self._ready.is_set():
+                self._write((0, verb, *arguments))
 
     def _end(self, status: int) -> None:
         """There will be no other bus."""

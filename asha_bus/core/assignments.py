@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asha_bus.core.events import Counters, Draw, RunSettings
-from asha_bus.core.messages import Assignment, Point
+from asha_bus.core.messages import Assignment
 from asha_bus.core.roster import Roster, WorkerRecord
 from asha_bus.core.schedulers import Rule
+from asha_bus.core.supply import Supply
 from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
 from asha_bus.core.upcoming import Upcoming
@@ -60,18 +61,24 @@ class Assignments:
     def prepare(self) -> Iterator[Draw]:
         """Have the next new trial ready; what to draw for those after it."""
         self._upcoming.prepare(len(self._table))
-        return self._upcoming.wanted()
+        return self._upcoming.wanted(self._roster.active)
 
-    def deliver(self, first: int, points: tuple[Point, ...]) -> None:
-        """Take the points of the trials from ``first`` on."""
-        self._upcoming.deliver(first, points)
+    @property
+    def supply(self) -> Supply:
+        """The points of trials to come."""
+        return self._upcoming.supply
+
+    @property
+    def limit(self) -> int | None:
+        """How many trials there are at most; None: no end."""
+        return self.supply.limit
 
     @property
     def depths(self) -> tuple[int, int]:
         """How many points there are for trials to come, and how many were asked for."""
         return self._upcoming.depths
 
-    def outstanding(self) -> Draw | None:
+    def outstanding(self) -> Iterator[Draw]:
         """The points that were asked for and have not come."""
         return self._upcoming.outstanding()
 
@@ -101,7 +108,7 @@ class Assignments:
         if worker.first_assigned is None:
             worker.first_assigned = now
             worker.idle_before_s = worker.idle_s
-        if len(table) == self._settings.max_trials and self.busy_window is None:
+        if len(table) == self.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
         next_resource = self._rule.next_resource(trial)
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)

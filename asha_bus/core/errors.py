@@ -10,6 +10,7 @@
     │   └── RemoteProtocolError    the peer sent what the protocol does not allow
     ├── BusError               the bus could not start, be reached, or go on
     ├── JournalError           the journal cannot be read, written, or resumed from
+    ├── SearcherError          a searcher raised, or suggested what is not in the space
     ├── WorkerError            the workers could not be started, or kept dying
     └── AllTrialsFailed        no trial of the run succeeded; carries the result, and so
                                stands beside it, in asha_bus.result
@@ -28,6 +29,7 @@ __all__ = [
     "ObjectiveError",
     "ProtocolError",
     "RemoteProtocolError",
+    "SearcherError",
     "WorkerError",
 ]
 
@@ -74,6 +76,10 @@ class BusError(AshaBusError):
 
 class JournalError(AshaBusError):
     """The journal of a run cannot be read, written, or resumed from."""
+
+
+class SearcherError(AshaBusError):
+    """A searcher raised, suggested what is not in the space, or cannot be sent to its process."""
 
 
 class WorkerError(AshaBusError):

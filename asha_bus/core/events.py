@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.messages import FromWorker, Point, ToWorker, Welcome
 from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
-from asha_bus.core.trial import RungRecord
+from asha_bus.core.trial import RungRecord, Trial
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,9 @@ class RunSettings:
     fail_fast: bool = False
     #: Keep the reports between rungs, too.
     curves: bool = False
+    #: The searcher learns from what came of its points, and is waited for so long.
+    learns: bool = False
+    suggest_timeout_s: float = 10.0
 
     def welcome(self, seq: int) -> Welcome:
         """What a worker must know of it."""
@@ -67,6 +70,10 @@ class Counters:
     requeued: int = 0
     leases_expired: int = 0
     refused: int = 0
+    #: Times a worker had to wait for the searcher, and points drawn at random since it
+    #: took too long.
+    suggest_waits: int = 0
+    fallbacks: int = 0
 
 
 # --- events ------------------------------------------------------------------
@@ -80,10 +87,21 @@ class Received(NamedTuple):
 
 
 class Suggested(NamedTuple):
-    """The searcher answers a `Draw`: the points of trials ``first``, ``first + 1``, …"""
+    """The searcher answers a `Draw`: the points of trials ``first``, ``first + 1``, …
+
+    ``is_last``: it has no more.
+    """
 
     first: int
     points: tuple[Point, ...]
+    is_last: bool = False
+
+
+class FellBack(NamedTuple):
+    """The searcher took too long: a spare ``point`` for the trial ``number``, drawn at random."""
+
+    number: int
+    point: Point
 
 
 class SeatEmpty(NamedTuple):
@@ -127,7 +145,7 @@ class Stalled(NamedTuple):
 
 
 #: What a journal holds: the same events in the same order give the same state.
-Lasting = Received | Suggested | SeatEmpty | WorkerGone | StopRun | GaveUp | Resumed
+Lasting = Received | Suggested | FellBack | SeatEmpty | WorkerGone | StopRun | GaveUp | Resumed
 Event = Lasting | Stalled
 
 
@@ -142,10 +160,20 @@ class Send(NamedTuple):
 
 
 class Draw(NamedTuple):
-    """Ask the searcher for the points of ``number`` trials from ``first`` on."""
+    """Ask the searcher for the points of ``number`` trials from ``first`` on.
+
+    ``is_spare``: ask for a random draw in its place, since it takes too long.
+    """
 
     first: int
     number: int
+    is_spare: bool = False
+
+
+class Observed(NamedTuple):
+    """The searcher learns: a trial entered a rung or ended, and this is what is known of it."""
+
+    trial: Trial
 
 
 class Record(NamedTuple):
@@ -166,4 +194,4 @@ class Ended(NamedTuple):
     message: str
 
 
-Effect = Record | Send | Draw | Ended
+Effect = Record | Send | Draw | Observed | Ended

@@ -19,6 +19,7 @@ from asha_bus.core.events import (
     Effect,
     Ended,
     Event,
+    FellBack,
     GaveUp,
     Lasting,
     Received,
@@ -33,8 +34,10 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.messages import BEAT_SUFFIX
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
+from asha_bus.core.searching import Searching
 from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
+from asha_bus.core.waiting import Waiting
 
 #: So many lines that objectives logged are held until they are collected.
 MAX_LOG_LINES = 1_000
@@ -54,7 +57,9 @@ class Experiment:
     def __init__(self, settings: RunSettings, now: float, emit: Callable[[Effect], None]) -> None:
         self.settings = settings
         self.emit = emit
-        self.table = TrialTable(settings.mode, settings.scheduler.full_resource)
+        self.table = TrialTable(
+            settings.mode, settings.scheduler.full_resource, learns=settings.learns
+        )
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.counters = Counters()
         self.curves = Curves(settings.curves)
@@ -65,7 +70,10 @@ class Experiment:
         self._ending = Ending(None if limit_s is None else now + limit_s)
         self.rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
         self.assignments = Assignments(settings, self.table, self.roster, self.rule, self.counters)
-        self._waiting: deque[str] = deque()
+        self._waiting = Waiting()
+        self._searching = Searching(
+            settings, self.table, self.assignments, self._waiting, self.counters
+        )
         self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
             m.Report: lambda *_: None,  # see _receive
             m.End: self._on_end,
@@ -95,9 +103,8 @@ class Experiment:
         for worker in self.roster.workers.values():
             if worker.active:
                 self.roster.hear(worker, now)
-        draw = self.assignments.outstanding()
-        if draw is not None:
-            self.emit(draw)
+        for effect in self._searching.again():
+            self.emit(effect)
         if self.ended is not None:
             self.emit(self.ended)
 
@@ -105,9 +112,10 @@ class Experiment:
         """Take one event."""
         if isinstance(event, Received):
             self._receive(event, now)
-        elif isinstance(event, Suggested):
-            self.assignments.deliver(event.first, event.points)
-            self._record(event, now)
+        elif isinstance(event, Suggested | FellBack):
+            if self._searching.take(event):
+                self._record(event, now)
+                self._settle(now)
         elif isinstance(event, SeatEmpty):
             worker = self.roster.at(event.seat)
             if worker is not None and (worker.active or worker.trial is not None):
@@ -129,8 +137,7 @@ class Experiment:
             self.roster.leases.stalled(event.seconds)
         if self._waiting:
             self._serve_waiting(now)
-        if not self.assignments.is_prepared:
-            self._prepare()
+        self._prepare()
 
     def tick(self, now: float) -> None:
         """Let time pass: leases, the end of max_time, workers that do not stop."""
@@ -142,11 +149,16 @@ class Experiment:
             self.handle(StopRun("max_time"), now)
         if give_up_at is not None and now >= give_up_at and self.ended is None:
             self.handle(GaveUp(), now)
+        if self._ending.stop is None:
+            for draw in self._searching.spare(now):
+                self.emit(draw)
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do at the latest; None: never."""
         deadlines = [self.roster.leases.next_deadline(), self._ending.due]
-        if self.ended is None:
+        if self._ending.stop is None:
+            deadlines.append(self._searching.due)
+        elif self.ended is None:
             deadlines.append(self._ending.give_up_at)
         return min((at for at in deadlines if at is not None), default=None)
 
@@ -155,7 +167,8 @@ class Experiment:
         self.rule.validate()
         self.table.validate()
         self.assignments.validate()
-        self.roster.validate(list(self._waiting))
+        self.roster.validate()
+        self._waiting.validate(self.roster)
         if self.ended is not None:
             assert self.table.finished == len(self.table)
 
@@ -267,7 +280,7 @@ class Experiment:
         judgement = self.rule.report(trial, report.resource, report.metric)
         self.emit(Record(now, event, judgement.records))
         self.counters.decisions += 1
-        trial.rungs.extend(judgement.records)
+        self.table.enter(trial, judgement.records)
         if judgement.verdict == "complete":
             self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
         elif judgement.verdict == "stop":
@@ -354,8 +367,8 @@ class Experiment:
 
     def _prepare(self) -> None:
         """Have the next new trial ready, and the points of those after it drawn."""
-        for draw in self.assignments.prepare():
-            self.emit(draw)
+        for effect in self._searching.wanted():
+            self.emit(effect)
 
     def _assign(self, worker: WorkerRecord, now: float) -> m.Assignment | None:
         """Give the next trial to ``worker``; None where there is none now."""
@@ -379,18 +392,13 @@ class Experiment:
             self._reply(worker, m.Done(worker.seq, self._ending.stop.reason))
         else:
             self._reply(worker, m.Wait(worker.seq))
-            if not worker.waiting:
-                worker.waiting = True
-                if not worker.queued:  # else from before it left and came back
-                    worker.queued = True
-                    self._waiting.append(worker.name)
+            if self._waiting.add(worker, now):
+                self._searching.waits()
 
     def _serve_waiting(self, now: float) -> None:
         while self._waiting and (self.assignments.has_next or self._ending.stop is not None):
-            worker = self.roster.workers[self._waiting.popleft()]
-            worker.queued = False
-            if worker.waiting:
-                worker.waiting = False
+            worker = self._waiting.pop(self.roster)
+            if worker is not None:
                 self._answer_next(worker, now)
 
     def _reply(self, worker: WorkerRecord, reply: m.Reply) -> None:
@@ -419,7 +427,7 @@ class Experiment:
         """See whether the run is to end, or has ended, with what just happened."""
         stop = self._ending.stop
         if stop is None:
-            enough = reason_to_end(self.settings, self.table)
+            enough = reason_to_end(self.settings, self.table, self.assignments.supply)
             if enough is not None:
                 self._end(enough, AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:

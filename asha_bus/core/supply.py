@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections.abc import Iterator
 
-from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.messages import Point
 
-#: How far ahead of the trials configurations are drawn, and in batches of how many:
-#: the first one comes soon, the others disturb decisions seldom.
+#: How far ahead of the trials configurations are drawn by a searcher that does not
+#: learn, and in batches of how many: the first one comes soon, the others disturb
+#: decisions seldom.
 LOOK_AHEAD = 1_000
 FIRST_DRAW = 50
 DRAW_BATCH = 500
 
 
 class Supply:
-    """Points in the order of the trials they are for; asked for in batches."""
+    """Points in the order of the trials they are for; asked for ahead of them.
 
-    def __init__(self, limit: int | None) -> None:
+    ``learns``: the searcher looks at what came of its points, so it is asked as late as
+    it can be, one point at a time and one for each worker.
+    """
+
+    def __init__(self, limit: int | None, *, learns: bool = False) -> None:
         #: There will be no more trials than this; None: no end.
         self.limit = limit
+        self._learns = learns
         self._asked = 0
         self._taken = 0
-        self._points: deque[Point] = deque()
+        #: By the number of the trial.
+        self._points: dict[int, Point] = {}
+        #: The searcher has told that it has no more.
+        self.is_exhausted = False
 
     @property
     def undrawn(self) -> int:
@@ -32,12 +40,23 @@ class Supply:
     def __len__(self) -> int:
         return len(self._points)
 
-    def wanted(self) -> tuple[int, int] | None:
-        """The first trial and the number of the next batch to draw; None: enough is asked for."""
-        if self._asked - self._taken > LOOK_AHEAD - DRAW_BATCH:
-            return None
+    @property
+    def has_next(self) -> bool:
+        """Whether the next trial's point is there."""
+        return self._taken in self._points
+
+    def wanted(self, workers: int = 0) -> tuple[int, int] | None:
+        """The first trial and the number of the next batch to draw; None: enough is asked for.
+
+        ``workers``: how many there are, each of whom may need a point at any moment.
+        """
         first = self._asked
-        count = DRAW_BATCH if first else FIRST_DRAW
+        if self._learns:
+            count = int(self._asked - self._taken < max(workers, 1))
+        elif self._asked - self._taken > LOOK_AHEAD - DRAW_BATCH:
+            count = 0
+        else:
+            count = DRAW_BATCH if first else FIRST_DRAW
         if self.limit is not None:
             count = min(count, self.limit - first)
         if count <= 0:
@@ -45,22 +64,38 @@ class Supply:
         self._asked += count
         return first, count
 
-    def outstanding(self) -> tuple[int, int] | None:
-        """The first trial and the number of those asked for and not delivered; None: all are."""
-        delivered = self._taken + len(self._points)
-        return (delivered, self._asked - delivered) if delivered < self._asked else None
+    def outstanding(self) -> Iterator[tuple[int, int]]:
+        """The first trial and the number of each batch asked for and not delivered."""
+        missing = [n for n in range(self._taken, self._asked) if n not in self._points]
+        while missing:
+            first = missing[0]
+            count = sum(number == first + i for i, number in enumerate(missing))
+            yield first, count
+            del missing[:count]
 
-    def deliver(self, first: int, points: tuple[Point, ...]) -> None:
-        """Take the points of the trials from ``first`` on; they come in order."""
-        expected = self._taken + len(self._points)
-        if first != expected or expected + len(points) > self._asked:
-            raise LocalProtocolError(
-                f"points of {len(points)} trials from {first} on came, "
-                f"but {self._asked - expected} from {expected} on were asked for"
-            )
-        self._points.extend(points)
+    def deliver(self, first: int, points: tuple[Point, ...], *, is_last: bool = False) -> None:
+        """Take the points of the trials from ``first`` on; ``is_last``: there are no more.
+
+        One that comes too late, since another was taken for its trial, is left out, and so
+        is one that was not asked for: a bus before may have done so, and it comes again.
+        """
+        end = first + len(points)
+        if is_last:
+            self.is_exhausted = True
+            self.limit = end if self.limit is None else min(self.limit, end)
+        for number, point in enumerate(points, first):
+            if self._taken <= number < self._asked:
+                self._points.setdefault(number, point)
+
+    @property
+    def missing(self) -> int | None:
+        """The next trial's number where its point was asked for and has not come."""
+        is_missing = self._taken < self._asked and not self.has_next
+        is_over = self.limit is not None and self._taken >= self.limit
+        return self._taken if is_missing and not is_over else None
 
     def take(self) -> Point:
         """The next trial's point."""
+        point = self._points.pop(self._taken)
         self._taken += 1
-        return self._points.popleft()
+        return point

@@ -7,7 +7,7 @@ from collections import deque
 
 from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Log
-from asha_bus.core.trial import FINAL, Trial, TrialState
+from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState
 
 
 def is_better(metric: float | None, than: float | None, mode: str) -> bool:
@@ -44,9 +44,12 @@ class TrialTable:
     """All trials that were begun, in order; the only place where their states change.
 
     ``full_resource``: what a trial gets that is never stopped, if that is known.
+    ``learns``: the searcher is told what comes of its points.
     """
 
-    def __init__(self, mode: str, full_resource: float | None = None) -> None:
+    def __init__(
+        self, mode: str, full_resource: float | None = None, *, learns: bool = False
+    ) -> None:
         self._mode = mode
         self._full_resource = full_resource
         self.trials: list[Trial] = []
@@ -61,6 +64,8 @@ class TrialTable:
         self.saved = 0.0
         #: Trials that differ from when they were last taken out; None: nobody looks.
         self.changed: set[int] | None = None
+        #: Trials that a searcher that learns is to be told of; None: it does not learn.
+        self.unseen: set[int] | None = set() if learns else None
 
     def __getitem__(self, number: int) -> Trial:
         return self.trials[number]
@@ -98,6 +103,12 @@ class TrialTable:
             self.changed.add(trial.id)
         trial.resource, trial.metric, trial.best_metric = resource, metric, best
 
+    def enter(self, trial: Trial, records: tuple[RungRecord, ...]) -> None:
+        """``trial`` entered rungs."""
+        trial.rungs.extend(records)
+        if self.unseen is not None and records:
+            self.unseen.add(trial.id)
+
     def log(self, log: Log) -> bool:
         """Write down what a trial said, whoever runs it by now; whether that is kept for good."""
         if log.trial >= len(self.trials):
@@ -115,6 +126,8 @@ class TrialTable:
         """Bring ``trial`` into a final state."""
         self._move(trial, state)
         trial.end_time = now
+        if self.unseen is not None:
+            self.unseen.add(trial.id)
         if state is TrialState.STOPPED and self._full_resource is not None:
             self.saved += self._full_resource - trial.resource
         if trial is self.leader and state in (TrialState.FAILED, TrialState.LOST):
@@ -134,8 +147,9 @@ class TrialTable:
                 self.states[trial.state] -= 1
                 self.finished -= trial.state in FINAL
                 trial.reopen()
-                if self.changed is not None:
-                    self.changed.add(trial.id)
+                for looked_at in (self.changed, self.unseen):
+                    if looked_at is not None:
+                        looked_at.add(trial.id)
                 self.states[TrialState.PENDING] += 1
         self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
         self._lead_anew()

@@ -7,7 +7,6 @@ from random import Random
 from typing import Final
 
 from asha_bus.core.events import Draw, RunSettings
-from asha_bus.core.messages import Point
 from asha_bus.core.rung import mix, mix_in
 from asha_bus.core.schedulers import Rule
 from asha_bus.core.supply import Supply
@@ -26,24 +25,26 @@ class Upcoming:
         self._rule = rule
         self._random = Random(mix(settings.seed))
         self._seeds = mix(settings.seed, _SEED_SALT)
-        self._supply = Supply(settings.max_trials)
+        self._supply = Supply(settings.max_trials, learns=settings.learns)
         #: The next trial, made while nobody waits for it; None: it is still to be made.
         self.ready: Trial | None = None
 
     def resume(self, settings: RunSettings) -> None:
         """From now on there is another limit."""
         self._supply.limit = settings.max_trials
+        self._supply.is_exhausted = False
 
-    def deliver(self, first: int, points: tuple[Point, ...]) -> None:
-        """Take the points of the trials from ``first`` on."""
-        self._supply.deliver(first, points)
+    @property
+    def supply(self) -> Supply:
+        """The points of trials to come."""
+        return self._supply
 
     def prepare(self, number: int) -> Trial | None:
         """Have trial ``number``, the next one, ready, if there is to be one."""
         limit = self._supply.limit
         if limit is not None and number >= limit:
             return None
-        if self.ready is None and self._supply:
+        if self.ready is None and self._supply.has_next:
             seed = mix_in(self._seeds, number) & _SEED_MASK
             self.ready = Trial(number, self._supply.take(), seed)
             self._rule.assign(self.ready, self._random)
@@ -56,9 +57,9 @@ class Upcoming:
             self.ready = None
         return trial
 
-    def wanted(self) -> Iterator[Draw]:
-        """The points to ask the searcher for now."""
-        while (batch := self._supply.wanted()) is not None:
+    def wanted(self, workers: int) -> Iterator[Draw]:
+        """The points to ask the searcher for now; there are so many ``workers``."""
+        while (batch := self._supply.wanted(workers)) is not None:
             yield Draw(*batch)
 
     @property
@@ -66,7 +67,6 @@ class Upcoming:
         """How many points there are for trials to come, and how many were asked for."""
         return len(self._supply) + (self.ready is not None), self._supply.undrawn
 
-    def outstanding(self) -> Draw | None:
+    def outstanding(self) -> Iterator[Draw]:
         """The points that were asked for and have not come."""
-        missing = self._supply.outstanding()
-        return None if missing is None else Draw(*missing)
+        return (Draw(*batch) for batch in self._supply.outstanding())

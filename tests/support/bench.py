@@ -10,6 +10,8 @@ from asha_bus.core.events import (
     Effect,
     Ended,
     Event,
+    FellBack,
+    Observed,
     Received,
     Record,
     RunSettings,
@@ -42,6 +44,8 @@ class Bench:
         self.ended: Ended | None = None
         #: What a journal would hold.
         self.records: list[Record] = []
+        #: The trials that the searcher was told of, by number.
+        self.observed: list[int] = []
         #: Draws that were asked for and not answered.
         self.draws: list[Draw] = []
         #: Whatever was sent and not fetched by `take`, oldest first.
@@ -67,7 +71,10 @@ class Bench:
     def supply(self) -> None:
         """Answer all draws."""
         while self.draws:
-            first, count = self.draws.pop(0)
+            first, count, is_spare = self.draws.pop(0)
+            if is_spare:
+                self.handle(FellBack(first, (-float(first),)))
+                continue
             points = tuple((float(number),) for number in range(first, first + count))
             self.handle(Suggested(first, points))
 
@@ -82,6 +89,8 @@ class Bench:
                 self.draws.append(effect)
             elif isinstance(effect, Record):
                 self.records.append(effect)
+            elif isinstance(effect, Observed):
+                self.observed.append(effect.trial.id)
             else:
                 assert self.ended is None, "a run ends once"
                 self.ended = effect

@@ -8,7 +8,7 @@ import pytest
 from support.bench import RUN, Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import Suggested
+from asha_bus.core.events import Draw, Suggested
 from asha_bus.core.experiment import MAX_LOG_LINES
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import TrialState
@@ -262,8 +262,7 @@ def test_lines_that_objectives_log_are_kept_up_to_a_limit() -> None:
 
 def test_points_that_nobody_waits_for_are_kept() -> None:
     bench = Bench(supplied=False, max_trials=3)
-    first, count = bench.draws.pop()
-    assert (0, 3) == (first, count)
+    assert Draw(0, 3) == bench.draws.pop()
     bench.handle(Suggested(0, ((0.1,),)))
     bench.handle(Suggested(1, ((0.2,), (0.3,))))
     bench.join("a", "b", "c")

@@ -7,7 +7,7 @@ from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, FIRST_FAILURES, LAST_WORD_S
-from asha_bus.core.events import Ended, SeatEmpty, StopRun
+from asha_bus.core.events import Draw, Ended, SeatEmpty, StopRun
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.trial import TrialState
 
@@ -36,7 +36,7 @@ def test_a_finite_space_that_is_done_is_exhausted() -> None:
 
 def test_no_more_points_are_drawn_than_trials_are_run() -> None:
     bench = Bench(max_trials=2, supplied=False)
-    assert [(0, 2)] == bench.draws
+    assert [Draw(0, 2)] == bench.draws
     bench.supply()
     bench.join("a", "b")
     bench.hello("c")

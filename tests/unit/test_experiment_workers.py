@@ -268,7 +268,7 @@ def test_waiting_and_leaving_again_and_again_leaves_nothing_behind() -> None:
         assert isinstance(bench.ask("a"), m.Wait)
         bench.send("a", m.Leave({}))
     assert isinstance(bench.ask("a"), m.Wait)
-    assert ["a"] == list(bench.experiment._waiting)
+    assert ["a"] == list(bench.experiment._waiting._names)
     bench.supply()
     [answer] = bench.take("a")
     assert_given(answer, trial=0, attempt=1)

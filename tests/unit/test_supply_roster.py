@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from asha_bus.core import messages as m
-from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.roster import Roster, WorkerRecord
 from asha_bus.core.supply import DRAW_BATCH, FIRST_DRAW, LOOK_AHEAD, Supply
 
@@ -56,13 +55,47 @@ def test_points_come_out_in_the_order_of_trials() -> None:
     assert not supply
 
 
-@pytest.mark.parametrize(("first", "count"), [(0, 1), (3, 1), (2, 4), (5, 1)])
-def test_points_nobody_asked_for_are_an_error(first: int, count: int) -> None:
-    supply = Supply(5)
-    wanted(supply)
-    supply.deliver(0, points(0, 2))
-    with pytest.raises(LocalProtocolError, match=f"{count} trials from {first} on"):
-        supply.deliver(first, points(first, count))
+@pytest.mark.parametrize("first", [5, 0])
+def test_points_that_nobody_asked_for_or_waits_for_are_left_out(first: int) -> None:
+    supply = Supply(None, learns=True)
+    supply.wanted(3)
+    supply.deliver(0, points(0, 1))
+    supply.take()
+    supply.deliver(first, points(first, 1))
+    assert not supply
+
+
+def test_a_searcher_that_learns_is_asked_for_one_point_a_worker() -> None:
+    supply = Supply(None, learns=True)
+    assert [(0, 1)] == wanted(supply)
+    assert [(1, 1), (2, 1)] == [supply.wanted(3), supply.wanted(3)]
+    assert supply.wanted(3) is None
+    supply.deliver(1, points(1, 2))
+    assert (0, False) == (supply.missing, supply.has_next)
+    supply.deliver(0, points(0, 1))
+    assert [(0.0,), (1.0,)] == [supply.take(), supply.take()]
+    assert (3, 1) == supply.wanted(3)
+
+
+def test_what_has_not_come_is_told_in_batches() -> None:
+    supply = Supply(None, learns=True)
+    for _ in range(6):
+        supply.wanted(6)
+    supply.deliver(0, points(0, 1))
+    supply.deliver(3, points(3, 1))
+    assert [(1, 2), (4, 2)] == list(supply.outstanding())
+
+
+def test_the_last_point_is_the_limit() -> None:
+    supply = Supply(10, learns=True)
+    for _ in range(4):
+        supply.wanted(4)
+    supply.deliver(0, points(0, 1))
+    supply.deliver(1, (), is_last=True)
+    assert (1, True) == (supply.limit, supply.is_exhausted)
+    supply.take()
+    assert supply.missing is None
+    assert supply.wanted(9) is None
 
 
 @pytest.fixture

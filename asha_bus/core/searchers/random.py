@@ -30,7 +30,7 @@ class RandomSearch:
                 f"RandomSearch: seed must be a whole number or None, got {self.seed!r}"
             )
 
-    def suggest(self, space: Space, number: int, run_seed: int) -> Point:
+    def draw(self, space: Space, number: int, run_seed: int) -> Point:
         """The point of trial ``number``."""
         seed = run_seed if self.seed is None else self.seed
         return space.draw(Random(mix(seed, number)), number % space.branches)

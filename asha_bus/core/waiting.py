@@ -1,0 +1,55 @@
+"""Workers that were told to wait for a trial, in the order in which they asked."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from asha_bus.core.roster import Roster, WorkerRecord
+
+
+class Waiting:
+    """The queue of those who wait. Times are seconds on the run's clock."""
+
+    def __init__(self) -> None:
+        self._names: deque[str] = deque()
+        #: Since when somebody waits, or was last seen to; None: nobody does.
+        self.since: float | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self._names)
+
+    def add(self, worker: WorkerRecord, now: float) -> bool:
+        """``worker`` waits; whether it did not before."""
+        if worker.waiting:
+            return False
+        worker.waiting = True
+        if not worker.queued:  # else from before it left and came back
+            worker.queued = True
+            self._names.append(worker.name)
+        if self.since is None:
+            self.since = now
+        return True
+
+    def pop(self, roster: Roster) -> WorkerRecord | None:
+        """The first that still waits, who does so no longer; None where nobody does."""
+        while self._names:
+            worker = roster.workers[self._names.popleft()]
+            worker.queued = False
+            if not self._names:
+                self.since = None
+            if worker.waiting:
+                worker.waiting = False
+                return worker
+        return None
+
+    def clear(self) -> None:
+        """Nobody waits any more."""
+        self._names.clear()
+        self.since = None
+
+    def validate(self, roster: Roster) -> None:
+        """Check that whoever waits stands in the queue; AssertionError where that is not so."""
+        workers = roster.workers.values()
+        assert {w.name for w in workers if w.waiting} <= set(self._names)
+        assert sorted(w.name for w in workers if w.queued) == sorted(self._names)
+        assert (self.since is not None) == bool(self._names)

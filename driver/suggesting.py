@@ -1,0 +1,59 @@
+"""The process of a searcher that learns: ``python -m asha_bus.driver.suggesting``.
+
+Frames as in `asha_bus.driver.control`. It is sent ``["observe", row]``, ``["given", number,
+point]`` for what a process before it had suggested, and ``["suggest", first, count]``, which
+it answers by ``["points", first, points, is_last, seconds]``; or it
+says ``["failed", text]``, and ends. It ends with the pipe.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import signal
+import sys
+import time
+
+from asha_bus.core.errors import SearcherError
+from asha_bus.driver import control
+from asha_bus.searchers.suggestions import Suggestions
+
+
+def main() -> int:
+    """Suggest until the supervisor closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
+    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
+    source = sys.stdin.buffer
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a searcher prints must not get into the frames
+    setup = control.read(source)
+    if setup is None:
+        return 0
+    sys.path.extend(entry for entry in setup["sys_path"] if entry not in sys.path)
+
+    def say(*frame: object) -> None:
+        output.write(control.pack(frame))
+        output.flush()
+
+    try:
+        suggestions = Suggestions(pickle.loads(setup["search"]))
+        while (frame := control.read(source)) is not None:
+            verb, *arguments = frame
+            if verb == "observe":
+                suggestions.observe(*arguments)
+            elif verb == "given":
+                suggestions.give(*arguments)
+            else:
+                first, count = arguments
+                began = time.monotonic()
+                points, is_last = suggestions.points(first, count)
+                say("points", first, points, is_last, time.monotonic() - began)
+    except SearcherError as error:
+        say("failed", str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
