@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import Watched, chromium, require_chromium
+from support.browser import Watched
 from support.results import make_result, make_trial
 from support.simulated import simulated
 
@@ -16,13 +16,6 @@ from asha_bus import RungRecord, Space, TrialState, choice
 
 RUN = simulated(300)
 BEST: Any = RUN.best
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    require_chromium()
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")

@@ -37,14 +37,28 @@ class DetailView {
       this.holder.replaceChildren();
       return;
     }
-    this.known = this.mark(trial);
     const close = el("button", { type: "button" }, "Close");
     close.addEventListener("click", () => this.choose(null));
-    const explained = el("ol", { className: "explain" });
+    this.explained = el("ol", { className: "explain" });
+    this.rest = el("div");
+    this.holder.replaceChildren(
+      el("div", { className: "top" }, el("h3", {}, `Trial ${trial.id}`), close), this.explained, this.rest);
+    this.tell(run, trial);
+  }
+
+  /** Tell it anew where the chosen trial has changed. */
+  refresh(run) {
+    if (this.trial !== null && this.mark(this.trial) !== this.known) this.tell(run, this.trial);
+  }
+
+  mark(trial) {
+    return `${trial.state} ${trial.attempts} ${trial.rungs.length} ${trial.resource}`;
+  }
+
+  tell(run, trial) {
+    this.known = this.mark(trial);
     const parameters = run.names.map((name, i) => [name, showValue(trial.params[i])]);
     const parts = [
-      el("div", { className: "top" }, el("h3", {}, `Trial ${trial.id}`), close),
-      explained,
       el("h3", {}, "Parameters"), pairs([...parameters, ...Object.entries(run.document.constants)
         .map(([name, value]) => [name, showValue(value)])]),
     ];
@@ -60,35 +74,25 @@ class DetailView {
       ["began after", showSeconds(run.since(trial.start))],
       ["took", showSeconds(seconds(run, trial))],
     ]));
-    this.holder.replaceChildren(...parts);
-    this.explain(run, trial, explained);
-  }
-
-  /** Tell it anew where the chosen trial has changed. */
-  refresh(run) {
-    if (this.trial !== null && this.mark(this.trial) !== this.known) this.show(run, this.trial);
-  }
-
-  mark(trial) {
-    return `${trial.state} ${trial.attempts} ${trial.rungs.length}`;
+    this.rest.replaceChildren(...parts);
+    this.explain(run, trial);
   }
 
   /** The decisions in words: of a report they are there, of a live run they are fetched. */
-  async explain(run, trial, holder) {
-    const tell = (text) => holder.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
-    if (run.document.explain) {
-      tell(run.document.explain[trial.id]);
-      return;
-    }
+  async explain(run, trial) {
     const asked = ++this.asked;
-    tell("…");
-    try {
-      const answer = await fetch(`explain/${trial.id}`);
-      const text = answer.ok ? await answer.text() : `not known: the server answered ${answer.status}`;
-      if (asked === this.asked) tell(text);
-    } catch (error) {
-      if (asked === this.asked) tell(`not known: ${error.message}`);
+    let text;
+    if (run.document.explain) text = run.document.explain[trial.id];
+    else {
+      try {
+        const answer = await fetch(`explain/${trial.id}`);
+        text = answer.ok ? await answer.text() : `not known: the server answered ${answer.status}`;
+      } catch (error) {
+        text = "not known: the process that served this page is gone";
+      }
+      if (asked !== this.asked) return; // another trial was chosen, or this one told anew
     }
+    this.explained.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
   }
 }
 
