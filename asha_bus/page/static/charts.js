@@ -43,16 +43,14 @@ class CurvesView {
     this.chart = new Chart(byId("curves-chart"), {
       label: "Learning curves: metric of each trial by resource; the table of trials has the numbers",
       paint: (context, chart) => this.paint(context, chart),
-      pick: (x, y) => nearest(this.places, x, y),
+      pick: (x, y, chart) => this.at(x, y, chart),
       choose,
     });
-    this.places = [];
   }
 
   draw(run) {
     this.run = run;
-    const xs = extent(every(run.trials, 0));
-    const ys = extent(every(run.trials, 1));
+    const [xs, ys] = extents(run.trials);
     const rungs = run.summary.rungs.map((rung) => rung[1]);
     const best = run.best;
     legend(byId("curves-note"), stateKeys(run, run.trials),
@@ -70,7 +68,6 @@ class CurvesView {
     const { left, width } = chart.plot.bbox;
     const strokes = new Map(DRAWN.map((state) => [state, [new Strokes(), new Strokes()]]));
     const size = Math.round(3 * ratio);
-    const places = [];
     for (const trial of this.run.trials) {
       const [lines, dots] = strokes.get(trial.state);
       const shown = trial.points;
@@ -81,13 +78,11 @@ class CurvesView {
         const y = Math.round(chart.py(shown[i + 1]));
         const isSeen = Math.max(x, i ? x0 : x) >= left && Math.min(x, i ? x0 : x) <= left + width;
         if (i > 0 && isSeen && (x !== x0 || y !== y0)) lines.line(x0, y0, x, y);
-        if (isSeen) places.push(x, y, trial);
         x0 = x;
         y0 = y;
       }
       if (shown.length && x0 >= left && x0 <= left + width) dots.dot(x0, y0, size);
     }
-    this.places = places;
     for (const state of DRAWN) {
       const [lines, dots] = strokes.get(state);
       context.strokeStyle = colours.get(state);
@@ -107,12 +102,29 @@ class CurvesView {
       context.stroke(path);
     }
   }
+
+  at(x, y, chart) {
+    const nearest = new Nearest(x, y);
+    for (const trial of this.run.trials) {
+      for (let i = 0; i < trial.points.length; i += 2) {
+        nearest.see(chart.px(trial.points[i]), chart.py(trial.points[i + 1]), trial);
+      }
+    }
+    return nearest.found;
+  }
 }
 
-function* every(trials, offset) {
-  for (const trial of trials) {
-    for (let i = offset; i < trial.points.length; i += 2) yield trial.points[i];
+/** Of all points of the curves of trials the extents of resources and of metrics. */
+function extents(trials) {
+  const low = [Infinity, Infinity];
+  const high = [-Infinity, -Infinity];
+  for (const { points } of trials) {
+    for (let i = 0; i < points.length; i++) {
+      if (points[i] < low[i % 2]) low[i % 2] = points[i];
+      if (points[i] > high[i % 2]) high[i % 2] = points[i];
+    }
   }
+  return low.map((least, of) => (least <= high[of] ? [least, high[of]] : null));
 }
 
 class HistoryView {
@@ -120,10 +132,9 @@ class HistoryView {
     this.chart = new Chart(byId("history-chart"), {
       label: "Last metric of each trial by the time it ended, and the best so far",
       paint: (context, chart) => this.paint(context, chart),
-      pick: (x, y) => nearest(this.places, x, y),
+      pick: (x, y, chart) => this.at(x, y, chart),
       choose,
     });
-    this.places = [];
   }
 
   draw(run) {
@@ -144,15 +155,11 @@ class HistoryView {
     const size = Math.round(4 * devicePixelRatio);
     const { left, width } = chart.plot.bbox;
     const dots = new Map(DRAWN.map((state) => [state, new Strokes()]));
-    const places = [];
     for (const trial of this.shown) {
       const x = Math.round(chart.px(this.run.endOf(trial) / this.seconds));
       if (x < left || x > left + width) continue;
-      const y = Math.round(chart.py(trial.metric));
-      dots.get(trial.state).dot(x, y, size);
-      places.push(x, y, trial);
+      dots.get(trial.state).dot(x, Math.round(chart.py(trial.metric)), size);
     }
-    this.places = places;
     for (const state of DRAWN) {
       context.fillStyle = colours.get(state);
       dots.get(state).fill(context);
@@ -173,6 +180,14 @@ class HistoryView {
     context.lineWidth = 2 * devicePixelRatio;
     context.stroke(path);
   }
+
+  at(x, y, chart) {
+    const nearest = new Nearest(x, y);
+    for (const trial of this.shown) {
+      nearest.see(chart.px(this.run.endOf(trial) / this.seconds), chart.py(trial.metric), trial);
+    }
+    return nearest.found;
+  }
 }
 
 class TimelineView {
@@ -180,10 +195,9 @@ class TimelineView {
     this.chart = new Chart(byId("timeline-chart"), {
       label: "Trials as bars by worker over time",
       paint: (context, chart) => this.paint(context, chart),
-      pick: (x, y) => this.at(x, y),
+      pick: (x, y, chart) => this.at(x, y, chart),
       choose,
     });
-    this.bars = [];
   }
 
   draw(run) {
@@ -219,25 +233,34 @@ class TimelineView {
     const ratio = devicePixelRatio;
     const thick = chart.py(1) - chart.py(0);
     const inside = Math.max(thick * 0.76, 1);
-    this.bars = [];
     for (const trial of this.run.trials) {
-      const row = this.rows.get(trial.worker);
-      if (row === undefined || row >= MOST_ROWS || trial.start === null) continue;
-      const x0 = chart.px(this.run.since(trial.start) / this.seconds);
-      const x1 = chart.px(this.run.endOf(trial) / this.seconds);
+      const row = this.rowOf(trial);
+      if (row === null) continue;
+      const [x0, x1] = this.span(trial, chart);
       if (x1 < left || x0 > left + width) continue;
       const gap = x1 - x0 > 4 * ratio ? ratio : 0;
       const top = chart.py(row) + (thick - inside) / 2;
       context.fillStyle = colours.get(trial.state);
       context.fillRect(x0, top, Math.max(x1 - x0 - gap, ratio), inside);
-      this.bars.push([x0, Math.max(x1, x0 + 2), row, trial]);
     }
   }
 
-  at(x, y) {
-    const row = Math.floor(this.chart.plot.posToVal(
-      (y - this.chart.plot.bbox.top) / devicePixelRatio, "y"));
-    const found = this.bars.find((bar) => bar[2] === row && x >= bar[0] && x <= bar[1]);
-    return found ? found[3] : null;
+  rowOf(trial) {
+    const row = this.rows.get(trial.worker);
+    return row === undefined || row >= MOST_ROWS || trial.start === null ? null : row;
+  }
+
+  span(trial, chart) {
+    return [trial.start, trial.end === null ? this.run.summary.now : trial.end]
+      .map((time) => chart.px(this.run.since(time) / this.seconds));
+  }
+
+  at(x, y, chart) {
+    return this.run.trials.find((trial) => {
+      const row = this.rowOf(trial);
+      if (row === null || y < chart.py(row) || y >= chart.py(row + 1)) return false;
+      const [x0, x1] = this.span(trial, chart);
+      return x >= x0 && x <= Math.max(x1, x0 + 2);
+    }) || null;
   }
 }

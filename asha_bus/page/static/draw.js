@@ -59,8 +59,8 @@ function tipOf(trial) {
 
 /** One chart: uPlot keeps axes, sizes and zoom, and `paint` draws the rest.
  *
- * `paint(context, chart)`; `pick(x, y, chart)`: the trial at a place in canvas pixels;
- * `choose(trial)`: a click there.
+ * `paint(context, chart)`: `chart.px(value)` and `chart.py(value)` are canvas pixels then;
+ * `pick(x, y, chart)`: the trial at a place in these; `choose(trial)`: a click there.
  */
 class Chart {
   constructor(holder, { label, paint, pick, choose }) {
@@ -165,6 +165,8 @@ class Chart {
       hooks: {
         draw: [(plot) => {
           const { ctx: context, bbox } = plot;
+          this.px = this.positions("x");
+          this.py = this.positions("y");
           context.save();
           context.beginPath();
           context.rect(bbox.left, bbox.top, bbox.width, bbox.height);
@@ -189,13 +191,14 @@ class Chart {
     return [low - room, high + room];
   }
 
-  /** Positions in canvas pixels. */
-  px(value) {
-    return this.plot.valToPos(value, "x", true);
-  }
-
-  py(value) {
-    return this.plot.valToPos(value, "y", true);
+  /** A function from values of an axis to canvas pixels: uPlot's own is slow for many. */
+  positions(of) {
+    const { min, max } = this.plot.scales[of];
+    const scale = this[of].log ? Math.log : (value) => value;
+    const low = scale(min);
+    const begin = this.plot.valToPos(min, of, true);
+    const step = (this.plot.valToPos(max, of, true) - begin) / (scale(max) - low);
+    return (value) => begin + (scale(value) - low) * step;
   }
 
   listen() {
@@ -287,16 +290,20 @@ class Strokes {
   }
 }
 
-/** The trial whose place is next to (x, y) within some pixels, from [x, y, trial, …]. */
-function nearest(places, x, y, most = 14) {
-  let found = null;
-  let least = (most * devicePixelRatio) ** 2;
-  for (let i = 0; i < places.length; i += 3) {
-    const distance = (places[i] - x) ** 2 + (places[i + 1] - y) ** 2;
-    if (distance < least) {
-      least = distance;
-      found = places[i + 2];
+/** The thing that is next to a place within some pixels. */
+class Nearest {
+  constructor(x, y, most = 14) {
+    this.x = x;
+    this.y = y;
+    this.least = (most * devicePixelRatio) ** 2;
+    this.found = null;
+  }
+
+  see(x, y, thing) {
+    const distance = (x - this.x) ** 2 + (y - this.y) ** 2;
+    if (distance < this.least) {
+      this.least = distance;
+      this.found = thing;
     }
   }
-  return found;
 }

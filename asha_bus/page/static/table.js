@@ -40,10 +40,11 @@ class TableView {
     this.chosen = null;
     this.focused = 0;
     this.order = [];
+    this.made = [0, 0]; // the rows that are there
     this.holder = byId("rows");
     this.body = byId("body");
-    this.holder.addEventListener("scroll", () => this.rows());
-    new ResizeObserver(() => this.rows()).observe(this.holder);
+    this.holder.addEventListener("scroll", () => this.moved());
+    new ResizeObserver(() => this.moved()).observe(this.holder);
     byId("filter").addEventListener("input", () => this.changed());
     this.body.addEventListener("click", (event) => {
       const row = event.target.closest("tr[data-id]");
@@ -120,7 +121,16 @@ class TableView {
     this.rows();
   }
 
-  /** Make the rows in sight. */
+  /** Make rows where some that are in sight are not there. */
+  moved() {
+    if (!this.run) return;
+    const [first, last] = this.made;
+    const top = this.holder.scrollTop / ROW_HEIGHT;
+    const bottom = top + this.holder.clientHeight / ROW_HEIGHT;
+    if (top < first || Math.min(bottom, this.order.length) > last) this.rows();
+  }
+
+  /** Make the rows in sight, and some beyond. */
   rows() {
     if (!this.run) return;
     const first = Math.max(Math.floor(this.holder.scrollTop / ROW_HEIGHT) - SPARE_ROWS, 0);
@@ -131,6 +141,7 @@ class TableView {
     for (let i = first; i < last; i++) made.push(this.row(this.order[i], i));
     made.push(this.space(this.order.length - last));
     this.body.replaceChildren(...made);
+    this.made = [first, last];
     const focusable = this.body.querySelector('[tabindex="0"]');
     if (hadFocus && focusable) focusable.focus({ preventScroll: true });
     else if (!focusable && last > first) this.body.children[1].tabIndex = 0;
