@@ -15,6 +15,8 @@ from support.processes import wait_until
 from support.simulated import simulated
 
 from asha_bus import Result, TrialState
+from asha_bus.page.document import run_document
+from asha_bus.page.server import PageServer
 
 #: The same run at three moments.
 EARLY, LATER, ENDED = (simulated(200, until=until) for until in (60.0, 200.0, float("inf")))
@@ -179,11 +181,36 @@ def test_the_chosen_trial_is_told_anew_when_it_changes(
     opened.page.fill("#filter", f"id={running.id}")
     opened.page.click("#body tr[data-id]")
     opened.wait("byId('detail').innerText.includes('it runs')")
-    opened.page.focus("#detail button")
     explained[running.id] = "it ended"
     live.show(ENDED)
     opened.wait("byId('detail').innerText.includes('it ended')")
-    assert "Close" == opened.page.evaluate("document.activeElement.textContent")
+
+
+@pytest.mark.parametrize("button", ["#detail", "#state-filters", "#figures", "#heads"])
+def test_the_keyboard_stays_where_it_was(opened: Watched, live: ScriptedPage, button: str) -> None:
+    opened.page.click("#body tr[data-id]")
+    opened.page.focus(f"{button} button")
+    text = opened.page.evaluate("document.activeElement.textContent")
+    live.show(LATER)
+    shows(opened, LATER)
+    found = opened.page.evaluate("document.activeElement.textContent")
+    assert text.split()[0] == found.split()[0]
+
+
+def test_a_run_that_has_not_begun_is_awaited(browser: Any) -> None:
+    begun: list[dict[str, Any]] = []
+    server = PageServer("early", lambda: begun[0] if begun else None, lambda number: None)
+    watched = Watched(browser)
+    watched.page.goto(server.url)
+    assert "early · asha-bus" == watched.text("#name")
+    assert "waiting for the run to begin …" == watched.text("#status")
+    begun.append(run_document(EARLY))
+    watched.wait("byId('status').textContent === 'going on'")
+    assert "digits" == watched.text("#name")
+    assert watched.page.is_hidden("#importance")
+    watched.close()
+    server.close()
+    assert [] == watched.complaints
 
 
 def test_a_server_that_was_gone_or_refuses_is_asked_again(

@@ -3,6 +3,7 @@
 // In the order in which they are drawn, the most important last.
 const DRAWN = ["PENDING", "STOPPED", "CANCELLED", "LOST", "FAILED", "RUNNING", "COMPLETED"];
 const MOST_ROWS = 400; // workers of the timeline
+const COLLATOR = new Intl.Collator("en", { numeric: true });
 
 function metricLabel(run, what = "metric") {
   return `${what} (${run.document.mode === "min" ? "lower" : "higher"} is better)`;
@@ -32,7 +33,8 @@ class RungsView {
         el("td", {}, show(resource)),
         el("td", { className: "bar" }, track),
         el("td", {}, showCount(entered)),
-        el("td", {}, `${showCount(went)} (${Math.round((100 * went) / entered)} %)`),
+        el("td", {}, showCount(went),
+          el("span", { className: "share" }, ` (${Math.round((100 * went) / entered)} %)`)),
         el("td", {}, words.join(", ")));
     }));
   }
@@ -145,7 +147,9 @@ class HistoryView {
     const ys = extent(this.shown.map((trial) => trial.metric));
     const end = run.since(run.summary.now) / seconds;
     legend(byId("history-note"), stateKeys(run, this.shown),
-      el("span", { className: "key" }, dot("best"), "best so far"));
+      el("span", { className: "key" }, dot("best"), "best so far"),
+      this.shown.length < run.trials.length
+        ? `${showCount(run.trials.length - this.shown.length)} without a usable metric.` : "");
     this.chart.update(
       { range: ys && [0, Math.max(end, 1e-3)], label: `time since the start (${unit})` },
       { range: ys, log: ys !== null && needsLog(ys, LOG_RATIO), label: metricLabel(run, "last metric") }, 320);
@@ -203,9 +207,8 @@ class TimelineView {
   draw(run) {
     this.run = run;
     const rows = new Map();
-    for (const trial of run.trials) {
-      if (trial.worker !== null && !rows.has(trial.worker)) rows.set(trial.worker, rows.size);
-    }
+    const workers = new Set(run.trials.map((trial) => trial.worker).filter((name) => name !== null));
+    for (const name of [...workers].sort(COLLATOR.compare)) rows.set(name, rows.size);
     this.rows = rows;
     const [unit, seconds] = timeUnit(run.since(run.summary.now));
     this.seconds = seconds;
@@ -216,7 +219,6 @@ class TimelineView {
       shown < rows.size ? ` The first ${MOST_ROWS} are shown.` : "",
       again ? " A trial that was run again stands at its last worker, from its first start on." : "");
     const names = [...rows.keys()].map((name) => (name.length > 16 ? `…${name.slice(-15)}` : name));
-    const longest = Math.max(...names.map((name) => name.length), 4);
     const height = Math.min(Math.max(shown * 22 + 70, 160), 420);
     const each = Math.ceil(14 / ((height - 60) / Math.max(shown, 1))); // names that do not overlap
     const splits = names.map((name, row) => row + 0.5).filter((place, row) => row < shown && row % each === 0);
@@ -224,7 +226,7 @@ class TimelineView {
       { range: shown ? [0, Math.max(run.since(run.summary.now) / seconds, 1e-3)] : null, label: `time since the start (${unit})` },
       {
         range: shown ? [0, shown] : null, tight: true, reversed: true, label: "worker", splits,
-        values: (found) => found.map((place) => names[Math.floor(place)]), size: longest * 7 + 18,
+        values: (found) => found.map((place) => names[Math.floor(place)]),
       }, height);
   }
 

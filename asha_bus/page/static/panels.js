@@ -1,11 +1,16 @@
 // What stands in words and figures: the head, the chosen trial, importance, bus, configuration.
 
+const REASONS = {
+  unfinished: "unfinished", stopped: "stopped by the user", failed: "failed",
+  exhausted: "ended: every point of the space was run",
+};
+
 function drawHead(run, isLive, choose) {
   const { summary, document: held } = run;
   byId("name").textContent = held.name;
   const message = summary.message.trim().split("\n")[0].replace(/:$/, "");
-  const ended = summary.reason === "unfinished" ? "unfinished" : `ended by ${summary.reason}`;
-  byId("status").textContent = isLive ? "going on" : ended + (message ? ` (${message})` : "");
+  const ended = REASONS[summary.reason] || `ended by ${summary.reason}`;
+  retell(byId("status"), isLive ? "going on" : ended + (message ? ` (${message})` : ""));
   byId("states").replaceChildren(...STATES.filter((state) => summary.states[state]).map((state) =>
     el("li", {}, dot(state), `${state} ${showCount(summary.states[state])}`)));
   const best = run.best;
@@ -18,7 +23,7 @@ function drawHead(run, isLive, choose) {
   figures.push(
     ["trials", showCount(summary.trials)], ["elapsed", showSeconds(toNumber(summary.elapsed_s))],
     ["workers", showCount(summary.workers)], ["decisions", showCount(summary.bus.decisions)]);
-  byId("figures").replaceChildren(...figures.map(([name, value]) =>
+  refill(byId("figures"), ...figures.map(([name, value]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 
@@ -39,7 +44,7 @@ class DetailView {
     }
     const close = el("button", { type: "button" }, "Close");
     close.addEventListener("click", () => this.choose(null));
-    this.explained = el("ol", { className: "explain" });
+    this.explained = el("ol", { className: "explain", "aria-live": "polite" });
     this.rest = el("div");
     this.holder.replaceChildren(
       el("div", { className: "top" }, el("h3", {}, `Trial ${trial.id}`), close), this.explained, this.rest);
@@ -48,7 +53,9 @@ class DetailView {
 
   /** Tell it anew where the chosen trial has changed. */
   refresh(run) {
-    if (this.trial !== null && this.mark(this.trial) !== this.known) this.tell(run, this.trial);
+    if (this.trial === null || this.mark(this.trial) === this.known) return;
+    this.explained.setAttribute("aria-live", "off"); // not read out each second
+    this.tell(run, this.trial);
   }
 
   mark(trial) {
@@ -106,8 +113,8 @@ function pairRows(rows) {
 
 class ImportanceView {
   draw(run) {
-    const found = run.document.importance
-      || { note: "Not computed while a run is going on; Result.report() has it.", rows: [] };
+    const found = run.document.importance;
+    if (!found) return;
     byId("importance-note").textContent = found.note;
     const most = Math.max(...found.rows.map((row) => row[1]), 1e-9);
     byId("importance-rows").replaceChildren(...found.rows.map(([name, mean, deviation]) => {
