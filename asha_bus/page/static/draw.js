@@ -217,6 +217,7 @@ class Chart {
 
   listen() {
     const over = this.plot.over;
+    this.plot.ctx.canvas.setAttribute("aria-hidden", "true"); // the label is at what lies over it
     over.setAttribute("role", "img");
     over.setAttribute("aria-label", this.label);
     over.addEventListener("dblclick", () => { this.zoomed = false; });
