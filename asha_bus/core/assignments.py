@@ -29,18 +29,18 @@ class Assignments:
         rule: Rule,
         counters: Counters,
     ) -> None:
-        self._settings = settings
-        self._table = table
+        self.settings = settings
+        self.table = table
         self._roster = roster
         self._rule = rule
-        self._counters = counters
+        self.counters = counters
         self._upcoming = Upcoming(settings, rule)
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
         self.busy_window: tuple[float, float] | None = None
 
     def resume(self, settings: RunSettings, roster: Roster) -> None:
         """Go on under other settings, with other workers."""
-        self._settings, self._roster = settings, roster
+        self.settings, self._roster = settings, roster
         self._upcoming.resume(settings)
         self.busy_window = None
 
@@ -48,7 +48,7 @@ class Assignments:
         """Check that both sides agree; AssertionError where they do not."""
         workers = self._roster.workers.values()
         holders = {worker.trial: worker.name for worker in workers if worker.trial is not None}
-        running = [t for t in self._table.trials if t.state is TrialState.RUNNING]
+        running = [t for t in self.table.trials if t.state is TrialState.RUNNING]
         assert holders == {trial.id: trial.worker for trial in running}
 
     # --- what comes ----------------------------------------------------------
@@ -60,7 +60,7 @@ class Assignments:
 
     def prepare(self) -> Iterator[Draw]:
         """Have the next new trial ready; what to draw for those after it."""
-        self._upcoming.prepare(len(self._table))
+        self._upcoming.prepare(len(self.table))
         return self._upcoming.wanted(self._roster.active)
 
     @property
@@ -85,13 +85,13 @@ class Assignments:
     @property
     def has_next(self) -> bool:
         """Whether there is a trial to be given out now."""
-        return bool(self._table.queue) or self._upcoming.prepare(len(self._table)) is not None
+        return bool(self.table.queue) or self._upcoming.prepare(len(self.table)) is not None
 
     # --- who runs what -------------------------------------------------------
 
     def assign(self, worker: WorkerRecord, now: float) -> Assignment | None:
         """Give ``worker`` the next trial; None where there is none now, or it has one."""
-        table = self._table
+        table = self.table
         if worker.trial is not None:
             return None
         if table.queue:
@@ -101,10 +101,10 @@ class Assignments:
             if new is None:
                 return None
             trial = new
-            table.add(trial, self._settings.epoch + now)
+            table.add(trial, self.settings.epoch + now)
         table.run(trial, worker.name)
         worker.trial = trial.id
-        self._counters.assigned += 1
+        self.counters.assigned += 1
         if worker.first_assigned is None:
             worker.first_assigned = now
             worker.idle_before_s = worker.idle_s
@@ -117,14 +117,14 @@ class Assignments:
         """The trial that ``worker`` speaks of, if it is this attempt that it holds."""
         if worker.trial != number:
             return None
-        trial = self._table.trials[number]
+        trial = self.table.trials[number]
         return trial if trial.attempt == attempt else None
 
     def run_by(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
         """The same, if the attempt is or was the worker's and no other followed it."""
-        if number >= len(self._table):
+        if number >= len(self.table):
             return None
-        trial = self._table.trials[number]
+        trial = self.table.trials[number]
         return trial if trial.attempt == attempt and trial.worker == worker.name else None
 
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
@@ -134,17 +134,17 @@ class Assignments:
 
     def close(self, trial: Trial, state: TrialState, now: float) -> None:
         """The same of a trial whose worker was freed before."""
-        self._table.finish(trial, state, self._settings.epoch + now)
+        self.table.finish(trial, state, self.settings.epoch + now)
 
     def cancel_queue(self, now: float) -> None:
         """Nothing will be run again: the waiting trials end."""
-        self._table.cancel_queue(self._settings.epoch + now)
+        self.table.cancel_queue(self.settings.epoch + now)
 
     def lose(self, trial: Trial, now: float, *, is_over: bool) -> None:
         """The attempt at ``trial`` is lost: queue it again, or give it up."""
         if is_over:
             self.finish(trial, TrialState.CANCELLED, now)
-        elif trial.attempt - trial.forgiven >= self._settings.max_attempts:
+        elif trial.attempt - trial.forgiven >= self.settings.max_attempts:
             trial.error = (
                 f"lost with its worker {trial.attempt} times, the last one being {trial.worker}; "
                 f"if the objective ends the process (memory, a crash in native code), see the "
@@ -153,8 +153,8 @@ class Assignments:
             self.finish(trial, TrialState.LOST, now)
         else:
             self._release(trial)
-            self._table.requeue(trial)
-            self._counters.requeued += 1
+            self.table.requeue(trial)
+            self.counters.requeued += 1
 
     def _release(self, trial: Trial) -> None:
         if trial.worker is not None:

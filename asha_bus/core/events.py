@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -74,6 +75,11 @@ class Counters:
     #: took too long.
     suggest_waits: int = 0
     fallbacks: int = 0
+
+    def raise_to(self, counters: Mapping[str, int]) -> None:
+        """Count on from ``counters``, by name, where those are ahead."""
+        for name, count in counters.items():
+            setattr(self, name, max(count, getattr(self, name)))
 
 
 # --- events ------------------------------------------------------------------

@@ -7,7 +7,7 @@ object, so the same events give the same trials, rungs and verdicts everywhere.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from asha_bus.core import messages as m
@@ -71,9 +71,7 @@ class Experiment:
         self.rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
         self.assignments = Assignments(settings, self.table, self.roster, self.rule, self.counters)
         self._waiting = Waiting()
-        self._searching = Searching(
-            settings, self.table, self.assignments, self._waiting, self.counters
-        )
+        self._searching = Searching(self.assignments, self._waiting)
         self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
             m.Report: lambda *_: None,  # see _receive
             m.End: self._on_end,
@@ -90,7 +88,7 @@ class Experiment:
 
     def start(self) -> None:
         """Begin: have drawn what the first workers will ask for."""
-        self._prepare()
+        self._emit_all(self._searching.wanted())
 
     def restart(self, now: float, counters: Mapping[str, int]) -> None:
         """The bus came up again: leases begin anew, and what was asked for is asked again.
@@ -98,13 +96,9 @@ class Experiment:
         ``counters`` are those of the bus before, as far as they are known: not all
         that is counted lasts.
         """
-        for name, count in counters.items():
-            setattr(self.counters, name, max(count, getattr(self.counters, name)))
-        for worker in self.roster.workers.values():
-            if worker.active:
-                self.roster.hear(worker, now)
-        for effect in self._searching.again():
-            self.emit(effect)
+        self.counters.raise_to(counters)
+        self.roster.hear_all(now)
+        self._emit_all(self._searching.again())
         if self.ended is not None:
             self.emit(self.ended)
 
@@ -137,7 +131,8 @@ class Experiment:
             self.roster.leases.stalled(event.seconds)
         if self._waiting:
             self._serve_waiting(now)
-        self._prepare()
+        if not self._searching.is_idle:
+            self._emit_all(self._searching.wanted())
 
     def tick(self, now: float) -> None:
         """Let time pass: leases, the end of max_time, workers that do not stop."""
@@ -149,16 +144,12 @@ class Experiment:
             self.handle(StopRun("max_time"), now)
         if give_up_at is not None and now >= give_up_at and self.ended is None:
             self.handle(GaveUp(), now)
-        if self._ending.stop is None:
-            for draw in self._searching.spare(now):
-                self.emit(draw)
+        self._emit_all(self._searching.spare(now))
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do at the latest; None: never."""
-        deadlines = [self.roster.leases.next_deadline(), self._ending.due]
-        if self._ending.stop is None:
-            deadlines.append(self._searching.due)
-        elif self.ended is None:
+        deadlines = [self.roster.leases.next_deadline(), self._ending.due, self._searching.due]
+        if self.ended is None:
             deadlines.append(self._ending.give_up_at)
         return min((at for at in deadlines if at is not None), default=None)
 
@@ -365,9 +356,8 @@ class Experiment:
         self.assignments.lose(trial, now, is_over=self._ending.stop is not None)
         self._settle(now)
 
-    def _prepare(self) -> None:
-        """Have the next new trial ready, and the points of those after it drawn."""
-        for effect in self._searching.wanted():
+    def _emit_all(self, effects: Iterator[Effect]) -> None:
+        for effect in effects:
             self.emit(effect)
 
     def _assign(self, worker: WorkerRecord, now: float) -> m.Assignment | None:
@@ -417,6 +407,7 @@ class Experiment:
         """
         if not self._ending.begin(stop, interrupt, now):
             return
+        self._searching.is_over = True
         self.assignments.cancel_queue(now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
@@ -448,6 +439,7 @@ class Experiment:
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.assignments.resume(settings, self.roster)
         self._waiting.clear()
+        self._searching.is_over = False
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else self.started + limit_s)
         self.ended = None

@@ -124,6 +124,12 @@ class Roster:
         worker.active = True
         self.leases.renew(worker.name, now)
 
+    def hear_all(self, now: float) -> None:
+        """All leases start anew."""
+        for worker in self.workers.values():
+            if worker.active:
+                self.hear(worker, now)
+
     def leave(self, worker: WorkerRecord) -> None:
         """``worker`` is gone; it may come back under the same name."""
         self._departures += 1

@@ -5,28 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asha_bus.core.assignments import Assignments
-from asha_bus.core.events import Counters, Draw, FellBack, Observed, RunSettings, Suggested
-from asha_bus.core.trials import TrialTable
+from asha_bus.core.events import Draw, FellBack, Observed, Suggested
 from asha_bus.core.waiting import Waiting
 
 
 class Searching:
     """Joins the supply of points, those who wait for one, and the trials they came to."""
 
-    def __init__(
-        self,
-        settings: RunSettings,
-        table: TrialTable,
-        assignments: Assignments,
-        waiting: Waiting,
-        counters: Counters,
-    ) -> None:
-        self._timeout_s = settings.suggest_timeout_s
-        self._learns = settings.learns
-        self._table = table
+    def __init__(self, assignments: Assignments, waiting: Waiting) -> None:
         self._assignments = assignments
+        self._table = assignments.table
+        self._counters = assignments.counters
         self._waiting = waiting
-        self._counters = counters
+        #: Nothing more is asked for.
+        self.is_over = False
 
     def take(self, event: Suggested | FellBack) -> bool:
         """Take points; whether that changes anything."""
@@ -42,9 +34,13 @@ class Searching:
 
     def wanted(self) -> Iterator[Observed | Draw]:
         """What to tell the searcher, and what to ask it for."""
-        if self._learns or not self._assignments.is_prepared:
-            yield from self._untold()
-            yield from self._assignments.prepare()
+        yield from self._untold()
+        yield from self._assignments.prepare()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nothing to ask and tell: the usual case of one that does not learn."""
+        return self._assignments.is_prepared and self._table.unseen is None
 
     def again(self) -> Iterator[Observed | Draw]:
         """The same for a searcher that may have missed what it was told and asked for."""
@@ -60,9 +56,10 @@ class Searching:
     @property
     def due(self) -> float | None:
         """When the searcher is not waited for any longer; None: nobody waits for it."""
-        if self._waiting.since is None or self._assignments.supply.missing is None:
+        since = self._waiting.since
+        if since is None or self.is_over or self._assignments.supply.missing is None:
             return None
-        return self._waiting.since + self._timeout_s
+        return since + self._assignments.settings.suggest_timeout_s
 
     def spare(self, now: float) -> Iterator[Draw]:
         """What to draw at random, since the searcher takes too long."""
