@@ -61,7 +61,7 @@ class Assignments:
     def prepare(self) -> Iterator[Draw]:
         """Have the next new trial ready; what to draw for those after it."""
         self._upcoming.prepare(len(self.table))
-        return self._upcoming.wanted(self._roster.active)
+        return self._upcoming.wanted(self._roster.active, len(self.table))
 
     @property
     def supply(self) -> Supply:

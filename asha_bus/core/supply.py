@@ -45,14 +45,15 @@ class Supply:
         """Whether the next trial's point is there."""
         return self._taken in self._points
 
-    def wanted(self, workers: int = 0) -> tuple[int, int] | None:
+    def wanted(self, workers: int = 0, begun: int = 0) -> tuple[int, int] | None:
         """The first trial and the number of the next batch to draw; None: enough is asked for.
 
         ``workers``: how many there are, each of whom may need a point at any moment.
+        ``begun``: how many trials were given out.
         """
         first = self._asked
         if self._learns:
-            count = int(self._asked - self._taken < max(workers, 1))
+            count = int(self._asked - begun < max(workers, 1))
         elif self._asked - self._taken > LOOK_AHEAD - DRAW_BATCH:
             count = 0
         else:

@@ -57,9 +57,9 @@ class Upcoming:
             self.ready = None
         return trial
 
-    def wanted(self, workers: int) -> Iterator[Draw]:
-        """The points to ask the searcher for now; there are so many ``workers``."""
-        while (batch := self._supply.wanted(workers)) is not None:
+    def wanted(self, workers: int, begun: int) -> Iterator[Draw]:
+        """The points to ask the searcher for now; see `Supply.wanted`."""
+        while (batch := self._supply.wanted(workers, begun)) is not None:
             yield Draw(*batch)
 
     @property

@@ -147,3 +147,19 @@ def test_trouble_does_happen_in_these_stories() -> None:
     assert counters.leases_expired > 0
     assert counters.fenced > 0
     assert counters.retried > 0
+
+
+@given(CONDITIONS, SCHEDULERS, st.integers(0, 3), st.sampled_from([0.0, 1.0, 30.0]))
+def test_a_slow_searcher_that_learns_loses_no_trial(
+    conditions: Conditions, scheduler: Any, crashes: int, searcher_s: float
+) -> None:
+    conditions = replace(conditions, crashes=crashes, searcher_s=searcher_s)
+    world = run(conditions, scheduler, learns=True, suggest_timeout_s=5.0)
+    table = world.experiment.table
+    assert all(trial.state in FINAL for trial in table.trials)
+    if world.ended[0].reason == "max_trials":
+        assert TRIALS == len(table)
+    assert {trial.id for trial in table.trials} == world.observed
+    assert_every_answered_report_counted_once(world)
+    assert_rungs_like_the_oracle(world)
+    assert_the_journal_gives_the_state(world)

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Any
 
+from support.conditions import Conditions as Conditions
+
 from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
@@ -20,6 +22,8 @@ from asha_bus.core.events import (
     Effect,
     Ended,
     Event,
+    FellBack,
+    Observed,
     Received,
     Record,
     RunSettings,
@@ -41,29 +45,6 @@ _LOOKS = 0.02
 
 #: Trouble happens within this time; the run goes on after it in peace.
 TROUBLED_S = 40.0
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """How bad it is. Shares are from 0 to 1, times in seconds."""
-
-    seed: int = 0
-    workers: int = 2
-    loss: float = 0.0
-    doubled: float = 0.0
-    delay_s: float = 0.01
-    deaths: int = 0
-    silences: int = 0
-    copies: int = 0
-    leaves: int = 0
-    false_alarms: int = 0
-    #: The bus dies, and comes up again from its journal.
-    crashes: int = 0
-    #: Of so many trials one fails, another one ends by itself.
-    fails_every: int | None = None
-    ends_every: int | None = None
-    #: Reports advance the resource by up to so much.
-    stride: int = 1
 
 
 def lasting(experiment: Experiment) -> list[Any]:
@@ -134,6 +115,8 @@ class World:
         self.experiment = Experiment(settings, self.now, self._effects.append)
         self.ledger = Ledger()
         self.ended: list[Ended] = []
+        #: The trials that the searcher was told of.
+        self.observed: set[int] = set()
         self._encoder = Encoder()
         header = Header("world", settings, ("dict", ()), {}, "0")
         #: The journal, as it is on the disk.
@@ -232,6 +215,8 @@ class World:
                 self._travel(wire.encode(effect.message), effect.to, self._arrive)
             elif isinstance(effect, Draw):
                 self._draw(effect)
+            elif isinstance(effect, Observed):
+                self.observed.add(effect.trial.id)
             elif isinstance(effect, Record):
                 self.journal += self._encoder.encode(effect)
             elif effect not in self.ended:  # told again after a crash
@@ -241,12 +226,14 @@ class World:
         """Answer in a while, unless whoever asked is dead by then: the pipe dies with it."""
         asked_by = self.crashes
         points = tuple((0.5,) for _ in range(draw.number))
+        event = FellBack(draw.first, (0.25,)) if draw.is_spare else Suggested(draw.first, points)
 
         def answer() -> None:
             if self.crashes == asked_by:
-                self.happen(Suggested(draw.first, points))
+                self.happen(event)
 
-        self.later(0.05, answer)
+        slow_s = 0.0 if draw.is_spare else self.conditions.searcher_s
+        self.later(0.05 + self.random.uniform(0, slow_s), answer)
 
     # --- the network ---------------------------------------------------------
 

@@ -74,7 +74,8 @@ def test_a_searcher_that_learns_is_asked_for_one_point_a_worker() -> None:
     assert (0, False) == (supply.missing, supply.has_next)
     supply.deliver(0, points(0, 1))
     assert [(0.0,), (1.0,)] == [supply.take(), supply.take()]
-    assert (3, 1) == supply.wanted(3)
+    assert supply.wanted(3) is None
+    assert (3, 1) == supply.wanted(3, begun=1)
 
 
 def test_what_has_not_come_is_told_in_batches() -> None:
