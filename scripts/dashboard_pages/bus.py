@@ -142,13 +142,16 @@ def _load() -> list[AnyPanel]:
             "Configurations",
             "suggestions: ready to be given out; undrawn: asked for and not drawn yet; given out: "
             "attempts at trials that workers got since the start; drawn: what the searcher gave, "
-            "in batches and ahead of need.",
+            "in batches and ahead of need; waited: times a worker had to wait for it; at random: "
+            "drawn so since it took too long.",
             query(
                 now("asha_bus_queue_depth", "queue", queue="suggestions|undrawn"),
                 "{{queue}} · {{run}}",
             ),
             query(now("asha_bus_attempts_total"), "given out · {{run}}"),
             query(now("asha_bus_suggestions_total"), "drawn · {{run}}"),
+            query(now("asha_bus_suggest_waits_total"), "waited · {{run}}"),
+            query(now("asha_bus_suggestion_fallbacks_total"), "at random · {{run}}"),
             unit="short",
             stepped=True,
             width=8,

@@ -163,10 +163,10 @@ def test_a_temporary_journal_is_gone_with_the_run() -> None:
 
 def test_an_error_of_the_searcher_ends_the_run_with_it() -> None:
     class Broken(ab.RandomSearch):
-        def suggest(self, space: ab.Space, number: int, seed: int) -> tuple[float, ...]:
+        def draw(self, space: ab.Space, number: int, seed: int) -> tuple[float, ...]:
             if number >= 60:
                 raise RuntimeError("no more ideas")
-            return super().suggest(space, number, seed)
+            return super().draw(space, number, seed)
 
     space = {"x": ab.uniform(0, 1)}
     # on a slow machine it happens before launch returns, which raises it then

@@ -66,5 +66,5 @@ def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
     assert lines["workers"] == "2"
     assert lines["bus"] == f"tcp://127.0.0.1:{port}"  # the operator's choice
     space, seed = ab.Space(x=ab.uniform(0, 1)), 7
-    drawn = [space.resolve(ab.RandomSearch().suggest(space, n, seed))["x"] for n in range(12)]
+    drawn = [space.resolve(ab.RandomSearch().draw(space, n, seed))["x"] for n in range(12)]
     assert float(lines["best"]) in drawn

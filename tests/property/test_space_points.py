@@ -62,8 +62,8 @@ def assert_shaped(written: Any, value: Any) -> None:
 
 @given(SPACES, st.integers(0, 2**32), st.integers(0, 10**6))
 def test_a_point_travels_and_becomes_what_was_written(space: Space, seed: int, number: int) -> None:
-    point = RandomSearch().suggest(space, number, seed)
-    assert point == RandomSearch(seed).suggest(space, number, 0)
+    point = RandomSearch().draw(space, number, seed)
+    assert point == RandomSearch(seed).draw(space, number, 0)
     sent = m.Assign(1, m.Assignment(number, 1, point, seed, None))
     received = wire.decode_to_worker(wire.encode(sent))
     assert sent == received

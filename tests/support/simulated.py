@@ -74,7 +74,7 @@ def simulated(
     def begin(now: float, worker: int) -> None:
         if len(trials) == count or now > until:
             return
-        point = search.suggest(SPACE, len(trials), seed)
+        point = search.draw(SPACE, len(trials), seed)
         trial = Trial(len(trials), point, seed=len(trials), state=TrialState.RUNNING)
         trial.attempt, trial.worker, trial.start_time = 1, f"local-{worker}.1", EPOCH + now
         rule.assign(trial, random)

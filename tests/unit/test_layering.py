@@ -41,7 +41,7 @@ FLOORS = (
     ("journal",),
     ("objective", "options", "closure", "tables"),
     ("records",),
-    ("explain", "parameters"),
+    ("explain", "parameters", "searchers."),
     ("page.", "plots"),
     ("result",),
     ("monitors.",),

@@ -9,17 +9,18 @@ from support.plans import plan_for
 
 from asha_bus import RandomSearch, Space, choice, grid, loguniform, randint, uniform
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.searchers.suggestions import Suggestions
 
 SPACE = Space(a=uniform(0, 1), b=[loguniform(1e-4, 1), randint(1, 100)], c=choice("x", "y", "z"))
 
 
 def points(search: RandomSearch, count: int = 20, space: Space = SPACE) -> list[Any]:
-    return [search.suggest(space, number, 7) for number in range(count)]
+    return [search.draw(space, number, 7) for number in range(count)]
 
 
 def test_the_same_seed_and_number_give_the_same_point_in_any_order() -> None:
     search = RandomSearch()
-    backwards = [search.suggest(SPACE, number, 7) for number in reversed(range(20))]
+    backwards = [search.draw(SPACE, number, 7) for number in reversed(range(20))]
     assert points(search) == list(reversed(backwards))
 
 
@@ -29,9 +30,9 @@ def test_points_differ_from_each_other() -> None:
 
 def test_the_runs_seed_counts_unless_there_is_one_of_its_own() -> None:
     search = RandomSearch()
-    assert search.suggest(SPACE, 0, 7) != search.suggest(SPACE, 0, 8)
-    assert RandomSearch(7).suggest(SPACE, 0, 1) == RandomSearch(7).suggest(SPACE, 0, 2)
-    assert RandomSearch(0).suggest(SPACE, 3, 1) == search.suggest(SPACE, 3, 0)
+    assert search.draw(SPACE, 0, 7) != search.draw(SPACE, 0, 8)
+    assert RandomSearch(7).draw(SPACE, 0, 1) == RandomSearch(7).draw(SPACE, 0, 2)
+    assert RandomSearch(0).draw(SPACE, 3, 1) == search.draw(SPACE, 3, 0)
 
 
 @pytest.mark.parametrize("seed", [0, -1, 2**100])
@@ -55,8 +56,9 @@ def test_level_1_takes_turns_and_level_2_is_drawn_for_each() -> None:
 
 def test_batches_change_nothing() -> None:
     plan = plan_for(lambda **params: 0.0, SPACE, max_trials=50, seed=3)
-    batches = [point for first in range(0, 50, 10) for point in plan.draw(first, 10)]
-    assert batches == plan.draw(0, 50)
+    drawn = Suggestions(plan.search)
+    batches = [point for first in range(0, 50, 10) for point in drawn.points(first, 10)[0]]
+    assert (batches, False) == drawn.points(0, 50)
 
 
 @pytest.mark.parametrize("seed", [1.5, "7", True])

@@ -301,7 +301,15 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
 
 
 def test_the_bus_report_is_made_of_its_last_status() -> None:
-    counters = {"reports": 9, "decisions": 4, "requeued": 1, "fenced": 2, "retried": 3}
+    counters = {
+        "reports": 9,
+        "decisions": 4,
+        "requeued": 1,
+        "fenced": 2,
+        "retried": 3,
+        "suggest_waits": 5,
+        "fallbacks": 6,
+    }
     others = {"unauthenticated": 7, "unsent": 10, "unreachable": 20}
     status: dict[str, Any] = {
         "counters": counters,
