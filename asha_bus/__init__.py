@@ -28,6 +28,7 @@ from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.options import BusOptions
 
 if TYPE_CHECKING:
+    from asha_bus.dry_run import dry_run
     from asha_bus.launch import launch
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
@@ -70,6 +71,7 @@ __all__ = [
     "WorkerError",
     "__version__",
     "choice",
+    "dry_run",
     "grid",
     "launch",
     "loguniform",
@@ -89,6 +91,7 @@ _ON_USE = {
     "Trial": "asha_bus.objective",
     "Searcher": "asha_bus.searchers",
     "TrialRecord": "asha_bus.records",
+    "dry_run": "asha_bus.dry_run",
     "launch": "asha_bus.launch",
 }
 

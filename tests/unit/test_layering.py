@@ -49,7 +49,7 @@ FLOORS = (
     ("live",),
     ("run", "watch"),
     ("driver.", "executor."),
-    ("launch",),
+    ("launch", "dry_run"),
     ("echo",),
     ("demo", "load_test", "grafana"),
     ("dashboard",),
@@ -78,7 +78,7 @@ CORE_MAY_USE = {
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
-    "cloudpickle": {"driver.local"},
+    "cloudpickle": {"driver.local", "dry_run"},
     "msgpack": {"wire", "journal", "driver.control"},
     "matplotlib": {"plots", "monitors.notebook"},
     "numpy": {"demo", "page.importance"},

@@ -1,0 +1,252 @@
+"""Trying an objective here, in this process, before a cluster is spent on it."""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import sys
+import sysconfig
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import cloudpickle
+
+from asha_bus.closure import check_space_travels, check_travels
+from asha_bus.core import messages as m
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.searchers import RandomSearch
+from asha_bus.core.space import Space, as_space
+from asha_bus.core.worker import Worker
+from asha_bus.executor.client import Client
+from asha_bus.executor.interrupt import Interrupter
+from asha_bus.executor.output import Outbox
+from asha_bus.executor.runner import Runner
+from asha_bus.objective import check_parameters, name_of, shape_of
+from asha_bus.tables import table
+
+#: Below every resource there is: asked for there, a trial asks at each of its reports.
+_ALWAYS = 5e-324
+#: A closure of this size takes noticeably long to every worker.
+_LARGE_BYTES = 10 << 20
+
+
+@dataclass(frozen=True)
+class Step:
+    """One report: what was reported, and how many seconds it took since the one before."""
+
+    resource: float
+    metric: float
+    extras: Mapping[str, Any]
+    seconds: float
+
+
+@dataclass
+class Rehearsal:
+    """One trial of a dry run."""
+
+    params: dict[str, Any]
+    steps: list[Step] = field(default_factory=list)
+    #: ``stopped`` after the last step, ``completed`` by itself, or ``failed``.
+    outcome: str = "stopped"
+    #: The traceback of a failed one, or of what went wrong after the stop.
+    error: str | None = None
+    #: Seconds from the last report to the end, clean-up included.
+    ending_s: float = 0.0
+    #: What it logged, and warnings about it.
+    log: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What `dry_run` returns; its text is what it prints."""
+
+    objective: str
+    trials: tuple[Rehearsal, ...]
+    #: The objective as it travels to each worker, and the space, in bytes.
+    objective_bytes: int
+    space_bytes: int
+    #: What will go wrong, or slowly, on a cluster.
+    problems: tuple[str, ...]
+
+    def __str__(self) -> str:
+        lines = [
+            f"dry run of {self.objective}: the objective travels as {self.objective_bytes:,} "
+            f"bytes, the space as {self.space_bytes:,}"
+        ]
+        for number, trial in enumerate(self.trials):
+            lines += ["", f"trial {number}: {trial.params!r}"]
+            if trial.steps:
+                rows = [
+                    (f"{s.resource:g}", f"{s.metric:g}", f"{s.seconds:.3f}", _shown(s.extras))
+                    for s in trial.steps
+                ]
+                lines.append(table(rows, head=("resource", "metric", "seconds", "extras")))
+            lines += [f"log: {text}" for text in trial.log]
+            lines.append(f"{trial.outcome}, and ended {trial.ending_s:.3f} s after its last report")
+            if trial.error:
+                lines.append(trial.error.rstrip())
+        lines += ["", *(f"problem: {text}" for text in self.problems or ())]
+        return "\n".join(lines).rstrip()
+
+
+def dry_run(
+    objective: Callable[..., Any],
+    space: Space | Mapping[str, Any],
+    *,
+    n: int = 1,
+    steps: int = 2,
+    seed: int = 0,
+    quiet: bool = False,
+) -> DryRun:
+    """Run ``objective`` here, as a worker would, and print what it did.
+
+    It is pickled and read back as on its way to a worker, and run by the worker's own
+    code on ``n`` random configurations of ``space`` (default 1), each stopped after
+    ``steps`` reports (default 2). ``seed`` (default 0) draws the configurations.
+    ``quiet``: True prints nothing.
+
+    Raises `InvalidArgument` for what a launch would refuse, too: an objective or a space
+    that cannot travel, or that do not fit each other.
+    """
+    for name, value in (("n", n), ("steps", steps)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise InvalidArgument(f"dry_run: {name} must be a whole number above 0, got {value!r}")
+    shape_of(objective)
+    checked = as_space(space)
+    check_parameters(objective, checked.names)
+    check_travels(objective, cloudpickle.dumps)
+    check_space_travels(checked, cloudpickle.dumps)
+    pickled, pickled_space = cloudpickle.dumps(objective), cloudpickle.dumps(checked)
+    client = _Client(checked, n, steps, seed)
+    # as in a worker, nothing is shared with what the caller holds
+    reader = _Reader(io.BytesIO(pickled))
+    copy, space_copy = reader.load(), cloudpickle.loads(pickled_space)
+    Runner(cast(Client, client), Interrupter(), copy, space_copy).run()
+    found = DryRun(
+        name_of(objective),
+        tuple(client.trials),
+        len(pickled),
+        len(pickled_space),
+        tuple(_problems(client.trials, len(pickled) + len(pickled_space), reader.modules)),
+    )
+    if not quiet:
+        print(found, flush=True)
+    return found
+
+
+class _Client:
+    """Stands for the bus: gives out configurations, and stops each after some reports."""
+
+    def __init__(self, space: Space, trials: int, steps: int, seed: int) -> None:
+        self.worker = Worker(run="dry-run", seat="here", host="here", pid=os.getpid(), now=0.0)
+        self.outbox = Outbox()
+        self.trials: list[Rehearsal] = []
+        self._space = space
+        self._most_trials, self._most_steps = trials, steps
+        self._seed = seed
+        self._answered = time.monotonic()
+        self._pid = os.getpid()
+        self.ask(self.worker.hello())
+
+    def ask(self, request: m.Request) -> m.Reply:
+        """Answer ``request``, which is the worker's."""
+        asked = time.monotonic()
+        reply = self.worker.receive(self._answer(request, asked - self._answered))
+        assert reply is not None
+        self._answered = time.monotonic()
+        return reply
+
+    def tell(self, message: m.OneWay) -> None:
+        """Take what a trial says."""
+        if isinstance(message, m.Log):
+            self.trials[message.trial].log.append(message.text)
+
+    def check_process(self) -> None:
+        """Only the process that began may report."""
+        if os.getpid() != self._pid:
+            raise InvalidArgument(
+                "dry_run: the objective reported from a forked child; report from the process "
+                "that runs the objective"
+            )
+
+    def _answer(self, request: m.Request, seconds: float) -> m.ToWorker:
+        if isinstance(request, m.Hello):
+            return m.Welcome(request.seq, 5.0, "min", None, None)
+        if isinstance(request, m.Next):
+            self._end(seconds)
+            assignment = self._assignment()
+            if assignment is None:
+                return m.Done(request.seq, "rehearsed")
+            return m.Assign(request.seq, assignment)
+        trial = self.trials[-1]
+        if isinstance(request, m.Report):
+            trial.steps.append(Step(request.resource, request.metric, request.extras, seconds))
+            if len(trial.steps) < self._most_steps:
+                return m.Continue(request.seq, _ALWAYS)
+            return m.Stop(request.seq, "stopped", None)
+        assert isinstance(request, m.End)
+        trial.outcome, trial.error = request.outcome, request.error
+        self._end(seconds)
+        assignment = self._assignment()
+        if assignment is None:
+            return m.Done(request.seq, "rehearsed")
+        return m.Assign(request.seq, assignment)
+
+    def _end(self, seconds: float) -> None:
+        if self.trials and not self.trials[-1].ending_s:
+            self.trials[-1].ending_s = seconds
+
+    def _assignment(self) -> m.Assignment | None:
+        number = len(self.trials)
+        if number == self._most_trials:
+            return None
+        point = RandomSearch().draw(self._space, number, self._seed)
+        self.trials.append(Rehearsal(self._space.resolve(point)))
+        return m.Assignment(number, 1, point, number, _ALWAYS)
+
+
+class _Reader(pickle.Unpickler):
+    """Reads a pickle, and notes the modules that it names but does not bring along."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        super().__init__(file)
+        self.modules: set[str] = set()
+
+    def find_class(self, module_name: str, global_name: str, /) -> Any:
+        self.modules.add(module_name)
+        return super().find_class(module_name, global_name)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether ``module`` is one of Python's own, of a package that pip installed, or ours."""
+    path = getattr(sys.modules.get(module), "__file__", None)
+    if path is None or module.partition(".")[0] == "asha_bus":
+        return True
+    places = (sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return any(Path(path).resolve().is_relative_to(Path(place).resolve()) for place in places)
+
+
+def _problems(trials: list[Rehearsal], size: int, modules: set[str]) -> list[str]:
+    found = [
+        f"the module {module!r} is not sent along, only its name: install it on the executors, or "
+        f"send it by spark.sparkContext.addPyFile({sys.modules[module].__file__!r})"
+        for module in sorted(modules)
+        if not _is_installed(module)
+    ]
+    failed = [trial for trial in trials if trial.outcome == "failed"]
+    if failed:
+        found.append(f"{len(failed)} of {len(trials)} trials failed")
+    if size > _LARGE_BYTES:
+        found.append(
+            f"objective and space are {size / 1e6:.0f} MB, which every worker has to be sent: load "
+            f"data inside the objective"
+        )
+    return found
+
+
+def _shown(extras: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in extras.items())
