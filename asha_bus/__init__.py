@@ -22,7 +22,18 @@ from asha_bus.core.errors import (
 )
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.searchers import RandomSearch
-from asha_bus.core.space import Space, choice, grid, loguniform, randint, uniform
+from asha_bus.core.space import (
+    Space,
+    choice,
+    func,
+    grid,
+    lognormal,
+    loguniform,
+    normal,
+    ordinal,
+    randint,
+    uniform,
+)
 from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.options import BusOptions
 
@@ -66,9 +77,13 @@ __all__ = [
     "WorkerError",
     "__version__",
     "choice",
+    "func",
     "grid",
     "launch",
+    "lognormal",
     "loguniform",
+    "normal",
+    "ordinal",
     "randint",
     "uniform",
 ]
