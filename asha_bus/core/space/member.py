@@ -222,16 +222,17 @@ class Sampled(Member):
         for number in range(self.n):
             drawn: Numbers = {}
             self.inner.fill(its, Random(mix(self.seed, number)), drawn)
-            for parameter in drawn:
-                if parameter in paths and parameter not in known:
-                    raise InvalidArgument(f"{paths[parameter]} is missing")
-            if all(
+            if not all(
                 math.isclose(value, known.get(parameter, value), rel_tol=1e-9)
                 for parameter, value in drawn.items()
             ):
-                known.update(drawn)
-                known[self.number] = number
-                return
+                continue
+            for parameter in drawn:
+                if parameter in paths and parameter not in known:
+                    raise InvalidArgument(f"{paths[parameter]} is missing")
+            known.update(drawn)
+            known[self.number] = number
+            return
         raise InvalidArgument(f"it is none of the {self.n} samples")
 
     def left(self, branch: int) -> list[Dimension]:
