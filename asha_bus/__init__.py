@@ -23,7 +23,18 @@ from asha_bus.core.errors import (
 )
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.searchers import RandomSearch
-from asha_bus.core.space import Space, choice, grid, loguniform, randint, uniform
+from asha_bus.core.space import (
+    Space,
+    choice,
+    func,
+    grid,
+    lognormal,
+    loguniform,
+    normal,
+    ordinal,
+    randint,
+    uniform,
+)
 from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.options import BusOptions
 
@@ -72,9 +83,13 @@ __all__ = [
     "__version__",
     "choice",
     "dry_run",
+    "func",
     "grid",
     "launch",
+    "lognormal",
     "loguniform",
+    "normal",
+    "ordinal",
     "randint",
     "uniform",
 ]

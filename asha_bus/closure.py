@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.space import Space
+from asha_bus.core.space import Func, Space, holds_parameter
 
 #: Objects of Spark that live on the driver only, by module and name of their class.
 _DRIVER_ONLY = frozenset({"SparkContext", "SparkSession", "DataFrame", "RDD", "SQLContext"})
@@ -47,15 +47,26 @@ def check_travels(objective: Callable[..., Any], dumps: Callable[[Any], bytes]) 
 
 
 def check_space_travels(space: Space, dumps: Callable[[Any], bytes]) -> None:
-    """Check that the options and constants of ``space`` can be sent to workers, too."""
+    """Check that the options, constants and funcs of ``space`` can be sent to workers, too."""
+    for name, leaf in space.parameters.items():
+        if isinstance(leaf, Func):
+            for path, value in _captured(leaf.function):
+                if (kind := _driver_only(value)) is not None:
+                    raise InvalidArgument(
+                        f"the space's func() at {name} captured a {kind} as {path}; it lives on "
+                        f"the driver only"
+                    )
     try:
         dumps(space)
     except Exception as error:  # pickling runs user code, which may raise anything
-        found = [name for name, part in space.parameters.items() if not _pickles(part, dumps)]
+        nodes: dict[str, Any] = {**space.parameters}
+        for part in space.parts:
+            nodes.update({n: node for n, node in part.tree.items() if not holds_parameter(node)})
+        found = [name for name, node in nodes.items() if not _pickles(node, dumps)]
+        where = ", ".join(found) or "a condition of where()"
         raise InvalidArgument(
-            f"the space cannot be sent to the workers: {', '.join(found) or 'a constant'} holds "
-            f"what cannot be pickled ({error}). Put a name there and make the object inside the "
-            f"objective"
+            f"the space cannot be sent to the workers: {where} holds what cannot be pickled "
+            f"({error}). Put a name there and make the object inside the objective"
         ) from error
 
 

@@ -25,7 +25,7 @@ from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Outbox
 from asha_bus.executor.runner import Runner
-from asha_bus.objective import check_parameters, name_of, shape_of
+from asha_bus.objective import check_takes, name_of, shape_of
 from asha_bus.tables import table
 
 #: Below every resource there is: asked for there, a trial asks at each of its reports.
@@ -117,7 +117,7 @@ def dry_run(
             raise InvalidArgument(f"dry_run: {name} must be a whole number above 0, got {value!r}")
     shape_of(objective)
     checked = as_space(space)
-    check_parameters(objective, checked.names)
+    check_takes(objective, checked)
     check_travels(objective, cloudpickle.dumps)
     check_space_travels(checked, cloudpickle.dumps)
     pickled, pickled_space = cloudpickle.dumps(objective), cloudpickle.dumps(checked)

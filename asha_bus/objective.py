@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
+from asha_bus.core.space import Space
 from asha_bus.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, MAX_NAME_CHARS, is_extras
 
 #: Whole floats below this are exact.
@@ -101,14 +102,51 @@ def shape_of(objective: object) -> Shape:
     return Shape.TRIAL if takes_trial else Shape.FUNCTION
 
 
-def check_parameters(objective: Callable[..., Any], names: Sequence[str]) -> None:
-    """Check that an objective can be called with ``names``; InvalidArgument if not."""
+def check_takes(objective: Callable[..., Any], space: Space) -> None:
+    """Check that an objective can be called with any configuration of ``space``.
+
+    InvalidArgument if not.
+    """
+    if space.is_positional:
+        _check_takes_one(objective)
+        return
+    members = space.members
+    for number, member in enumerate(members):
+        which = f"member {number} of the space" if len(members) > 1 else "the space"
+        check_parameters(objective, member.names, which)
+
+
+def _check_takes_one(objective: Callable[..., Any]) -> None:
+    """Check that an objective takes one argument by position; a trial holds it by name."""
+    if shape_of(objective) is Shape.TRIAL:
+        check_parameters(objective, [])
+        return
+    parameters = _parameters(objective)
+    takes_one = any(p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[:1])
+    if not takes_one or any(map(_is_required, parameters[1:])):
+        raise InvalidArgument(
+            f"objective {name_of(objective)} must take one argument by position, since the space "
+            f"is no dict; it takes {', '.join(p.name for p in parameters) or 'nothing'}"
+        )
+
+
+def _is_required(parameter: inspect.Parameter) -> bool:
+    variable = (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return parameter.default is parameter.empty and parameter.kind not in variable
+
+
+def check_parameters(
+    objective: Callable[..., Any], names: Sequence[str], which: str = "the space"
+) -> None:
+    """Check that an objective can be called with ``names``; InvalidArgument if not.
+
+    ``which``: what has these names.
+    """
     if shape_of(objective) is Shape.TRIAL:
         required = [
             parameter.name
             for parameter in list(_parameters(objective))[1:]
-            if parameter.default is parameter.empty
-            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+            if _is_required(parameter)
         ]
         if required:
             raise InvalidArgument(
@@ -130,13 +168,13 @@ def check_parameters(objective: Callable[..., Any], names: Sequence[str]) -> Non
             accepted.add(parameter.name)
             if parameter.default is parameter.empty and parameter.name not in names:
                 raise InvalidArgument(
-                    f"objective {name_of(objective)} requires {parameter.name}, which the space "
+                    f"objective {name_of(objective)} requires {parameter.name}, which {which} "
                     f"lacks (it has {', '.join(names)}); add it to the space or give it a default"
                 )
     for name in names:
         if name not in accepted:
             raise InvalidArgument(
-                f"the space has {name}, which objective {name_of(objective)} does not take; add it "
+                f"{which} has {name}, which objective {name_of(objective)} does not take; add it "
                 f"to the function, or **params, or remove it from the space"
             )
 

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import asha_bus
-from asha_bus.core.description import comparable, describe
+from asha_bus.core.description import describe, parts_of, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import NoStopping, Scheduler
 from asha_bus.core.searchers import RandomSearch
-from asha_bus.core.space import Space, as_space
+from asha_bus.core.space import MAX_GRID_POINTS, Space, as_space
 from asha_bus.journal import Header
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import MonitorChoice, as_monitors
-from asha_bus.objective import check_parameters, name_of, shape_of, to_metric
+from asha_bus.objective import check_takes, name_of, shape_of, to_metric
 from asha_bus.options import BusOptions, is_seconds
 from asha_bus.searchers.suggestions import Search
+from asha_bus.wire import MAX_POINT
+
+logger = logging.getLogger("asha_bus")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -56,7 +60,7 @@ class Plan:
     def header(self) -> Header:
         """What a journal of this run begins with."""
         space = describe(self.space)
-        parts = {f"space[{name!r}]": _form(part) for name, part in comparable(space)[1]}
+        parts = {name: _form(part) for name, part in parts_of(space).items()}
         identity = {
             **parts,
             "scheduler": _form(self.settings.scheduler.to_plain()),
@@ -112,7 +116,7 @@ class Plan:
 
 def make_plan(
     objective: Callable[..., Any],
-    space: Space | Mapping[str, Any],
+    space: Any,
     *,
     mode: str,
     scheduler: Scheduler | None,
@@ -139,7 +143,8 @@ def make_plan(
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
     checked_space = as_space(space)
-    check_parameters(objective, checked_space.names)
+    check_takes(objective, checked_space)
+    _check_size(checked_space)
     if mode not in ("min", "max"):
         raise InvalidArgument(f"mode must be 'min' or 'max', got {mode!r}")
     if scheduler is not None and not isinstance(scheduler, Scheduler):
@@ -260,13 +265,29 @@ def _form(plain: Any) -> str:
 def _limit(space: Space, max_trials: int | None, max_time: float | None) -> tuple[int | None, str]:
     """How many trials there are at most, and the reason to give when they are done."""
     if space.is_finite:
+        if max_trials is None and max_time is None and space.branches > MAX_GRID_POINTS:
+            raise InvalidArgument(
+                f"the space has {space.branches} configurations, so the run needs another end: "
+                f"give max_trials or max_time (seconds)"
+            )
         if max_trials is None or max_trials >= space.branches:
-            return space.branches, "exhausted"
+            return min(space.branches, 2**63 - 1), "exhausted"
     elif max_trials is None and max_time is None:
         raise InvalidArgument(
             "the space has no end, so the run needs one: give max_trials or max_time (seconds)"
         )
     return max_trials, "max_trials"
+
+
+def _check_size(space: Space) -> None:
+    """That a point fits into a message; what stands in a list twice is said."""
+    if space.most_numbers > MAX_POINT:
+        raise InvalidArgument(
+            f"the space has up to {space.most_numbers} parameters in a configuration, more than "
+            f"{MAX_POINT}; make func() or the objective compute some of them"
+        )
+    for path, value in space.repetitions.items():
+        logger.warning("%s lists %s twice; both are kept", path, shortened(value))
 
 
 def _whole(argument: str, value: object, least: int) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import is_better
-from asha_bus.parameters import Axis, axes
+from asha_bus.parameters import Axis, axes, columns
 from asha_bus.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -160,7 +160,7 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
     raised. Trials were stopped at different resources, so compare those of one colour.
     """
     trials = [t for t in result.trials if t.metric is not None and math.isfinite(t.metric)]
-    names = list(result.space.parameters)
+    names = [column.name for column in columns(result.space)]
     if axs is None:
         axs = _grid_of_axes(max(len(names), 1))
     if len(axs) < len(names):
@@ -171,10 +171,14 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
     for ax, axis in zip(axs, axes(result.space, trials), strict=False):
         numbers = dict(zip((trial.id for trial in trials), axis.numbers, strict=True))
         for state, some in _by_state(trials):
-            shown = [(numbers[t.id], t.metric) for t in some if t.metric is not None]
-            _dots(ax, shown, state, f"{state} ({len(some):,})", size=12)
+            shown = [
+                (numbers[t.id], t.metric)
+                for t in some
+                if t.metric is not None and not math.isnan(numbers[t.id])
+            ]
+            _dots(ax, shown, state, f"{state} ({len(shown):,})", size=12)
         best = result.best
-        if best is not None and best.metric is not None:
+        if best is not None and best.metric is not None and not math.isnan(numbers[best.id]):
             ax.scatter(
                 [numbers[best.id]],
                 [best.metric],

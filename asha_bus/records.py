@@ -43,6 +43,8 @@ class TrialRecord:
     #: Its reports between rungs, pairs of resource and metric, as far as they were kept:
     #: with ``BusOptions(curves=True)``, and where it is seen while it runs.
     reports: tuple[tuple[float, float], ...] = field(default=(), repr=False)
+    #: Its numbers as they travel, which `Space.resolve` turns into ``params``.
+    point: tuple[float, ...] = field(default=(), repr=False)
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
@@ -84,7 +86,7 @@ class TrialRecord:
         ) = row
         return cls(
             id=number,
-            params=space.resolve(point),
+            params=space.shown(point),
             state=TrialState(state),
             metric=metric,
             best_metric=best_metric,
@@ -100,6 +102,7 @@ class TrialRecord:
             rungs=tuple(RungRecord(*record) for record in rungs),
             log=log,
             reports=tuple(reports),
+            point=tuple(point),
         )
 
 

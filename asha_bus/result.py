@@ -177,15 +177,19 @@ class Result:
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row per trial; parameters as columns ``params.<name>``. Needs pandas."""
+        """One row per trial; parameters as columns ``params.<name>``. Needs pandas.
+
+        Where a member of a union lacks a parameter, None or NaN stands.
+        """
         try:
             import pandas
         except ImportError as error:
             raise ImportError("to_pandas() needs pandas: pip install pandas") from error
         rows = []
+        names = dict.fromkeys(name for trial in self.trials for name in trial.params)
         for trial in self.trials:
             row: dict[str, Any] = {"id": trial.id, "state": str(trial.state)}
-            row.update({f"params.{name}": value for name, value in trial.params.items()})
+            row.update({f"params.{name}": trial.params.get(name) for name in names})
             for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
                 row[field] = getattr(trial, field)
             for field in ("start_time", "end_time"):

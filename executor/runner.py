@@ -13,7 +13,7 @@ from typing import Any
 
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError, ObjectiveError
-from asha_bus.core.space import Space
+from asha_bus.core.space import POSITIONAL, Space
 from asha_bus.core.worker import Attempt, Worker, cut
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
@@ -41,14 +41,12 @@ _clock = time.monotonic
 class RunningTrial(Trial):
     """The `Trial` that an objective holds while it runs in this worker."""
 
-    def __init__(
-        self, attempt: Attempt, params: dict[str, Any], client: Client, interrupter: Interrupter
-    ) -> None:
+    def __init__(self, attempt: Attempt, client: Client, interrupter: Interrupter) -> None:
         assignment = attempt.assignment
         self.id = assignment.trial
         self.attempt = assignment.attempt
         self.seed = assignment.seed
-        self.params = params
+        self.params = {}  # set when user code may run: a func() of the space is such
         #: Set when the bus could not be reached: the worker must end.
         self.bus_error: BusError | None = None
         self._attempt = attempt
@@ -182,8 +180,7 @@ class Runner:
         return self._worker.done
 
     def _run_trial(self, attempt: Attempt) -> None:
-        params = self._space.resolve(attempt.assignment.point)
-        trial = RunningTrial(attempt, params, self._client, self._interrupter)
+        trial = RunningTrial(attempt, self._client, self._interrupter)
         outcome, error = self._call(trial)
         self._client.check_process()
         if trial.bus_error is not None:
@@ -247,8 +244,11 @@ class Runner:
         return "completed", None
 
     def _run_shape(self, trial: RunningTrial) -> None:
+        trial.params = self._space.resolve(trial._attempt.assignment.point)
         if self._shape is Shape.TRIAL:
             value = self._objective(trial)
+        elif self._space.is_positional:
+            value = self._objective(trial.params[POSITIONAL])
         else:
             value = self._objective(**trial.params)
         if isinstance(value, types.GeneratorType):

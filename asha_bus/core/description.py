@@ -7,21 +7,49 @@ the type alone, since a repr may hold an address.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from asha_bus.core.space import (
+    Choice,
+    Filtered,
+    Func,
     Grid,
-    Parameter,
+    Leaf,
+    LogNormal,
+    LogUniform,
+    Member,
+    Normal,
+    Ordinal,
+    Plain,
+    Product,
+    RandInt,
+    Sampled,
     Space,
-    choice,
-    grid,
-    loguniform,
-    randint,
-    uniform,
+    Uniform,
 )
 
-_RANGES = {"uniform": uniform, "loguniform": loguniform, "randint": randint}
+_CLASSES: dict[str, Callable[..., Leaf]] = {
+    cls.kind: cls for cls in (Uniform, LogUniform, RandInt, Normal, LogNormal)
+}
 _MAX_REPR_CHARS = 200
+
+#: Kinds that hold descriptions, after so many plain values that belong to them.
+_HOLDERS = {
+    "dict": 0,
+    "list": 0,
+    "tuple": 0,
+    "choice": 0,
+    "ordinal": 0,
+    "grid": 1,
+    "pchoice": 1,
+    "func": 0,
+    "union": 0,
+    "product": 0,
+    "positional": 0,
+    "sample": 2,
+    "where": 0,
+}
 
 
 class Described:
@@ -39,48 +67,90 @@ class Described:
     def __hash__(self) -> int:
         return hash(self._text)
 
+    def __call__(self, *args: Any) -> Described:
+        """What a described function gives: nobody knows, but it can be named."""
+        return Described(f"{self._text}({', '.join(map(shortened, args))})")
+
 
 def describe(space: Space) -> Any:
     """``space`` as nested tuples of plain values: `(kind, what it holds)`."""
-    axes: dict[int, int] = {}
-    return _describe(space.tree, axes)
+    members = tuple(_describe_member(member) for member in space.parts)
+    found = ("union", members) if len(members) > 1 else members[0]
+    return ("positional", (found,)) if space.is_positional else found
 
 
 def comparable(description: Any) -> Any:
     """The part of a description that two equal spaces share."""
     kind, held = description
-    if kind in ("dict", "list", "tuple", "choice", "grid"):
-        return (kind, tuple(_comparable_child(kind, child) for child in held))
-    return (kind, held[0]) if kind == "object" else description
-
-
-def _comparable_child(kind: str, child: Any) -> Any:
+    if kind == "object":
+        return (kind, held[0])
+    if kind not in _HOLDERS:
+        return description
+    plain = _HOLDERS[kind]
     if kind == "dict":
-        key, value = child
-        return (key, comparable(value))
-    return child if isinstance(child, int) else comparable(child)
+        return (kind, tuple((key, comparable(child)) for key, child in held))
+    return (kind, (*held[:plain], *map(comparable, held[plain:])))
+
+
+def parts_of(description: Any) -> dict[str, Any]:
+    """What is to be compared of a description, by the name of the part: one for each name."""
+    kind, held = comparable(description)
+    if kind == "dict":
+        return {f"space[{name!r}]": part for name, part in held}
+    return {"space": (kind, held)}
 
 
 def space_from(description: Any) -> Space:
-    """The space of a description; what was no plain data is a `Described`."""
-    found = _build(description, {})
-    assert isinstance(found, dict)
-    return Space(found)
+    """The space of a description; what was no plain data is a `Described`.
+
+    It reads every point of the space that was described. What a condition left out is not
+    known, so of a filtered space all configurations are there.
+    """
+    kind, held = description
+    if kind == "positional":
+        return Space.of_parts(space_from(held[0]).parts, is_positional=True)
+    members = held if kind == "union" else (description,)
+    return Space.of_parts([_build_member(member) for member in members])
 
 
-def _describe(node: Any, axes: dict[int, int]) -> Any:
-    if isinstance(node, Parameter):
-        kind = str(getattr(node, "kind", ""))
-        if kind in _RANGES:
-            return (kind, (getattr(node, "low"), getattr(node, "high")))  # noqa: B009
-        options = tuple(_describe(option, axes) for option in getattr(node, "options"))  # noqa: B009
-        if isinstance(node, Grid):  # with the number of its axis: several may share one
-            return (kind, (axes.setdefault(id(node), len(axes)), *options))
-        return (kind, options)
+def _describe_member(member: Member) -> Any:
+    if isinstance(member, Product):
+        return ("product", tuple(map(_describe_member, member.factors)))
+    if isinstance(member, Sampled):
+        return ("sample", (member.n, member.seed, _describe_member(member.inner)))
+    if isinstance(member, Filtered):
+        predicate = _describe(member.predicate.function, {}, {})
+        return ("where", (predicate, _describe_member(member.inner)))
+    return _describe(member.tree, {}, {})
+
+
+def _build_member(description: Any) -> Member:
+    kind, held = description
+    if kind == "product":
+        return Product(list(map(_build_member, held)))
+    if kind == "sample":
+        n, seed, inner = held
+        return Sampled(_build_member(inner), n, seed)
+    if kind == "where":
+        return _build_member(held[1])
+    return Plain(_build(description, []))
+
+
+def _describe(node: Any, grids: dict[Grid, int], leaves: dict[Leaf, int]) -> Any:
+    """``leaves``: those that were described before, by number; ``grids``: the same for these."""
+    if isinstance(node, Leaf):
+        if node in leaves:
+            return ("same", leaves[node])
+        found = _describe_leaf(node, grids, leaves)
+        leaves[node] = len(leaves)
+        return found
     if type(node) is dict and all(type(key) in _PLAIN for key in node):
-        return ("dict", tuple((key, _describe(child, axes)) for key, child in node.items()))
+        return (
+            "dict",
+            tuple((key, _describe(child, grids, leaves)) for key, child in node.items()),
+        )
     if type(node) in (list, tuple):
-        return (type(node).__name__, tuple(_describe(child, axes) for child in node))
+        return (type(node).__name__, tuple(_describe(child, grids, leaves) for child in node))
     if type(node) in _PLAIN and not (type(node) is int and abs(node) >= 2**63):
         return ("value", node)
     name = getattr(node, "__qualname__", None)
@@ -88,6 +158,33 @@ def _describe(node: Any, axes: dict[int, int]) -> Any:
         return ("callable", f"{getattr(node, '__module__', '?')}.{name}")
     cls = type(node)
     return ("object", (f"{cls.__module__}.{cls.__qualname__}", shortened(node)))
+
+
+def _describe_leaf(leaf: Leaf, grids: dict[Grid, int], leaves: dict[Leaf, int]) -> Any:
+    if isinstance(leaf, (Uniform, LogUniform)):
+        return (leaf.kind, (leaf.low, leaf.high, *_step(leaf)))
+    if isinstance(leaf, Normal):
+        return (leaf.kind, (leaf.mu, leaf.sigma, *_step(leaf)))
+    if isinstance(leaf, RandInt):
+        is_usual = leaf.q == 1 and not leaf.log
+        return (leaf.kind, (leaf.low, leaf.high, *(() if is_usual else (leaf.q, leaf.log))))
+    if isinstance(leaf, Func):
+        parts = (leaf.function, *leaf.args)
+        return (leaf.kind, tuple(_describe(part, grids, leaves) for part in parts))
+    assert isinstance(leaf, (Choice, Ordinal, Grid))
+    first: tuple[Any, ...] = ()
+    kind = leaf.kind
+    if isinstance(leaf, Grid):  # with its number among the grids
+        first = (grids.setdefault(leaf, len(grids)),)
+    elif isinstance(leaf, Choice) and leaf.weights is not None:
+        kind, first = "pchoice", (leaf.weights,)
+    return (kind, (*first, *(_describe(option, grids, leaves) for option in leaf.options)))
+
+
+def _step(leaf: Uniform | LogUniform | Normal) -> tuple[Any, ...]:
+    if leaf.q is None:
+        return ()
+    return (leaf.q, True, leaf.is_whole) if leaf.rounds else (leaf.q,)
 
 
 _PLAIN = (type(None), bool, int, float, str, bytes)
@@ -102,20 +199,30 @@ def shortened(node: Any) -> str:
     return text if len(text) <= _MAX_REPR_CHARS else text[:_MAX_REPR_CHARS] + "..."
 
 
-def _build(description: Any, axes: dict[int, Parameter]) -> Any:
+def _build(description: Any, leaves: list[Leaf]) -> Any:
     kind, held = description
-    if kind in _RANGES:
-        return _RANGES[kind](*held)
-    if kind == "choice":
-        return choice(*(_build(option, axes) for option in held))
-    if kind == "grid":
-        axis, *options = held
-        if axis not in axes:
-            axes[axis] = grid(*(_build(option, axes) for option in options))
-        return axes[axis]
+    if kind == "same":
+        return leaves[held]
     if kind == "dict":
-        return {key: _build(child, axes) for key, child in held}
+        return {key: _build(child, leaves) for key, child in held}
     if kind in ("list", "tuple"):
-        children = [_build(child, axes) for child in held]
+        children = [_build(child, leaves) for child in held]
         return children if kind == "list" else tuple(children)
+    if kind in _CLASSES or kind in _HOLDERS:
+        leaf = _build_leaf(kind, held, leaves)
+        leaves.append(leaf)
+        return leaf
     return held if kind == "value" else Described(held if kind == "callable" else held[1])
+
+
+def _build_leaf(kind: str, held: Any, leaves: list[Leaf]) -> Leaf:
+    if kind in _CLASSES:
+        return _CLASSES[kind](*held)
+    parts = tuple(_build(child, leaves) for child in held[_HOLDERS[kind] :])
+    if kind == "func":
+        return Func(parts[0], parts[1:])
+    if kind == "pchoice":
+        return Choice(parts, held[0])
+    if kind == "choice":
+        return Choice(parts)
+    return Ordinal(parts) if kind == "ordinal" else Grid(parts)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import asha_bus
 from asha_bus.core.description import shortened
-from asha_bus.core.space import Parameter, Space
-from asha_bus.parameters import as_number, constants, leaf_values
+from asha_bus.core.space import Func, Normal, Options, Space
+from asha_bus.parameters import Column, as_number, column_values, columns, constants
 from asha_bus.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -66,10 +66,7 @@ def run_document(result: Result) -> dict[str, Any]:
         "name": result.name,
         "mode": result.mode,
         "seed": str(result.seed),  # it may be too large for a number of a browser
-        "parameters": [
-            {"name": name, **_parameter(parameter)}
-            for name, parameter in result.space.parameters.items()
-        ],
+        "parameters": list(map(_parameter, columns(result.space))),
         "constants": {name: plain(value) for name, value in constants(result.space).items()},
         "configuration": _configuration(result),
         "versions": _versions(),
@@ -84,7 +81,7 @@ def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS
     return [
         trial.id,
         str(trial.state),
-        [plain(value) for value in leaf_values(space, trial.params)],
+        [plain(value) for value in column_values(space, trial)],
         number(trial.metric),
         number(trial.best_metric),
         number(trial.resource),
@@ -161,12 +158,20 @@ def _between_rungs(trial: TrialRecord, points: int) -> list[Any] | None:
     ]
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    plain_kind = str(getattr(parameter, "kind", type(parameter).__name__))
-    if hasattr(parameter, "options"):
-        return {"kind": plain_kind, "options": [plain(option) for option in parameter.options]}
-    bounds = (getattr(parameter, name, None) for name in ("low", "high"))
-    return {"kind": plain_kind, "range": [plain(bound) for bound in bounds]}
+def _parameter(column: Column) -> dict[str, Any]:
+    """A column of the parameters: its kind, and what is between its brackets."""
+    found: dict[str, Any] = {"name": column.name}
+    leaf = column.leaf
+    if leaf is None:  # the members of a union differ
+        return {**found, "kind": "one of", "options": [plain(node) for node in column.nodes]}
+    found["kind"] = leaf.kind
+    if isinstance(leaf, Options):
+        return {**found, "options": [plain(option) for option in leaf.options]}
+    if isinstance(leaf, Func):
+        name = getattr(leaf.function, "__qualname__", None) or shortened(leaf.function)
+        return {**found, "options": [name, *map(plain, leaf.args)]}
+    names = ("mu", "sigma") if isinstance(leaf, Normal) else ("low", "high")
+    return {**found, "range": [plain(getattr(leaf, name)) for name in names]}
 
 
 def _configuration(result: Result) -> dict[str, Any]:

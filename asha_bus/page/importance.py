@@ -6,8 +6,9 @@ import math
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.core.space import Func
 from asha_bus.core.trial import TrialState
-from asha_bus.parameters import Axis, axes
+from asha_bus.parameters import Axis, axes, columns
 from asha_bus.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -40,7 +41,12 @@ def importance_document(result: Result) -> dict[str, Any]:
             f"Not computed: {len(trials)} trials have a metric {where}, and at least "
             f"{MIN_TRIALS} are needed."
         )
-    varied = [axis for axis in axes(result.space, trials) if len(set(axis.numbers)) > 1]
+    computed = {c.name for c in columns(result.space) if isinstance(c.leaf, Func)}
+    varied = [
+        axis
+        for axis in axes(result.space, trials)
+        if len(set(axis.numbers)) > 1 and axis.name not in computed
+    ]
     if not varied:
         return _nothing("Not computed: no parameter has more than one value.")
     try:
@@ -74,7 +80,7 @@ def _comparable(result: Result) -> tuple[list[TrialRecord], list[float], str]:
                 found = at_rung.setdefault((record.rung, record.resource), [])
                 found.append((trial, record.metric))
     if at_rung:
-        enough = max(MIN_TRIALS, _PER_PARAMETER * len(result.space.parameters))
+        enough = max(MIN_TRIALS, _PER_PARAMETER * len(columns(result.space)))
         rung = max(at_rung, key=lambda rung: (min(len(at_rung[rung]), enough), rung))
         where, found = f"at rung {rung[0]} (resource {rung[1]:g})", at_rung[rung]
     else:
@@ -98,6 +104,9 @@ def _compute(varied: list[Axis], metrics: list[float]) -> tuple[float, list[list
     from sklearn.inspection import permutation_importance
 
     inputs = np.array([axis.numbers for axis in varied]).T
+    # where there is no value, it is below all others: a tree can tell it from them
+    lowest = np.nanmin(inputs, axis=0)
+    inputs = np.where(np.isnan(inputs), lowest - 1 - np.abs(lowest), inputs)
     target = np.argsort(np.argsort(metrics, kind="stable"), kind="stable") / (len(metrics) - 1)
     order = np.random.default_rng(0).permutation(len(metrics))
     halves = order[::2], order[1::2]

@@ -67,16 +67,16 @@ def test_a_point_travels_and_becomes_what_was_written(space: Space, seed: int, n
     sent = m.Assign(1, m.Assignment(number, 1, point, seed, None))
     received = wire.decode_to_worker(wire.encode(sent))
     assert sent == received
-    assert_shaped(space._tree, space.resolve(received.assignment.point))
+    assert_shaped(space.tree, space.resolve(received.assignment.point))
 
 
 @given(SPACES)
 def test_branches_are_all_combinations_of_the_grids(space: Space) -> None:
     grids = [leaf for leaf in space.parameters.values() if isinstance(leaf, Grid)]
     assert prod(len(leaf.options) for leaf in grids) == space.branches
-    points = {tuple(space.branch_point(branch).items()) for branch in range(space.branches)}
-    assert space.branches == len(points)
+    points = [space.draw_point(Random(1), branch) for branch in range(space.branches)]
+    assert list(range(space.branches)) == [space.branch_of(point) for point in points]
     assert space.is_finite is (len(grids) == len(space.parameters))
     if space.is_finite:
-        drawn = [space.resolve(space.draw(Random(0), n)) for n in range(space.branches)]
-        assert repr(drawn) == repr(list(space.level1()))
+        drawn = [space.resolve(space.draw_point(Random(0), n)) for n in range(space.branches)]
+        assert repr(drawn) == repr(list(space))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from asha_bus import Result, RungRecord, Space, TrialRecord, TrialState, uniform
@@ -38,6 +39,7 @@ def make_trial(
     """A trial that ended; its resource is that of its last rung unless given."""
     given: dict[str, Any] = {
         "params": {"x": number / 10},
+        "point": () if "params" in fields else (number / 10,),
         "best_metric": metric,
         "resource": rungs[-1].resource if rungs else 1,
         "attempts": 1,
@@ -54,7 +56,7 @@ def make_trial(
 
 
 def make_result(*trials: TrialRecord, **fields: Any) -> Result:
-    """A result of these trials."""
+    """A result of these trials, which get the points of their parameters."""
     given: dict[str, Any] = {
         "name": "my-run",
         "mode": "min",
@@ -66,4 +68,8 @@ def make_result(*trials: TrialRecord, **fields: Any) -> Result:
         "bus": QUIET_BUS,
         **fields,
     }
-    return Result(trials=trials, **given)
+    placed = [
+        trial if trial.point else replace(trial, point=given["space"].point_of(trial.params))
+        for trial in trials
+    ]
+    return Result(trials=placed, **given)

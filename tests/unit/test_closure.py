@@ -12,7 +12,7 @@ import pytest
 
 from asha_bus.closure import check_space_travels, check_travels
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.space import Space, choice, uniform
+from asha_bus.core.space import Space, choice, func, grid, uniform
 
 
 def driver_only(name: str, module: str = "pyspark.sql.session") -> Any:
@@ -210,7 +210,10 @@ def test_a_space_of_plain_things_travels() -> None:
     ("space", "name"),
     [
         (Space(x=uniform(0, 1), y={"z": choice(1, lock)}), r"y\.z"),
-        (Space(x=uniform(0, 1), y=lock), "a constant"),
+        (Space(x=uniform(0, 1), y=lock), "y"),
+        (Space(x=1) + {"z": lock}, "z"),
+        (Space(x=uniform(0, 1), y=func(lock.acquire)), "y"),
+        (Space(x=grid(1, 2)).where(lambda x: lock is not None), r"a condition of where\(\)"),
     ],
 )
 def test_an_option_that_cannot_be_pickled_is_named(space: Space, name: str) -> None:

@@ -27,7 +27,8 @@ FOLDERS = {
 #: ending in a dot is a package, whose modules may import each other.
 FLOORS = (
     ("core.errors", "core.messages", "core.latency", "core.log"),
-    ("core.trial", "core.rung", "core.space"),
+    ("core.trial", "core.rung"),
+    ("core.space.",),
     ("core.description",),
     ("core.schedulers.", "core.searchers.", "core.lease", "core.trials", "core.supply"),
     ("core.events", "core.roster", "core.curves"),
@@ -39,7 +40,7 @@ FLOORS = (
     ("core.status",),
     ("wire",),
     ("journal",),
-    ("objective", "options", "closure", "tables"),
+    ("objective", "options", "closure", "hyperopt_space", "tables"),
     ("records",),
     ("explain", "parameters", "searchers."),
     ("page.", "plots"),
@@ -60,6 +61,7 @@ FLOORS = (
 CORE_MAY_USE = {
     "__future__",
     "abc",
+    "array",
     "bisect",
     "collections",
     "dataclasses",
@@ -67,11 +69,14 @@ CORE_MAY_USE = {
     "fractions",
     "functools",
     "heapq",
+    "html",
     "importlib",
+    "inspect",
     "itertools",
     "math",
     "random",
     "sys",
+    "types",
     "typing",
 }
 
@@ -79,6 +84,7 @@ CORE_MAY_USE = {
 THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
     "cloudpickle": {"driver.local", "dry_run"},
+    "hyperopt": {"hyperopt_space"},
     "msgpack": {"wire", "journal", "driver.control"},
     "matplotlib": {"plots", "monitors.notebook"},
     "numpy": {"demo", "page.importance"},

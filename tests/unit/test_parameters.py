@@ -10,13 +10,15 @@ import pytest
 from support.results import make_trial
 
 from asha_bus import Space, TrialRecord, choice, grid, loguniform, randint, uniform
-from asha_bus.parameters import Axis, as_number, axes, constants, leaf_values
+from asha_bus.parameters import Axis, as_number, axes, column_values, constants
 
 NESTED = Space(lr=loguniform(1e-3, 1), net={"units": [randint(1, 9), 5], "act": "relu"}, fixed=(1,))
 
 
 def trials_of(space: Space, *points: tuple[float, ...]) -> list[TrialRecord]:
-    return [make_trial(i, params=space.resolve(point)) for i, point in enumerate(points)]
+    return [
+        make_trial(i, params=space.resolve(point), point=point) for i, point in enumerate(points)
+    ]
 
 
 def axis_of(parameter: Any, *numbers: float) -> Axis:
@@ -27,12 +29,12 @@ def axis_of(parameter: Any, *numbers: float) -> Axis:
 
 def test_values_stand_in_the_order_of_the_paths() -> None:
     assert ["lr", "net.units[0]"] == list(NESTED.parameters)
-    assert (0.5, 7) == leaf_values(NESTED, NESTED.resolve((0.5, 7)))
+    assert (0.5, 7) == column_values(NESTED, *trials_of(NESTED, (0.5, 7)))
 
 
 def test_an_option_that_is_a_container_is_one_value() -> None:
     space = Space(layers=choice([8], [8, 16]))
-    assert ([8, 16],) == leaf_values(space, space.resolve((1,)))
+    assert ([8, 16],) == column_values(space, *trials_of(space, (1,)))
 
 
 def test_constants_hold_no_parameter() -> None:

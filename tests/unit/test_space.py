@@ -14,15 +14,27 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asha_bus import Space, choice, grid, loguniform, randint, uniform
+from asha_bus import (
+    Space,
+    choice,
+    func,
+    grid,
+    lognormal,
+    loguniform,
+    normal,
+    ordinal,
+    randint,
+    uniform,
+)
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import MAX_GRID_POINTS, as_space
 
 
 def draws(space: Space, count: int = 200) -> list[dict[str, Any]]:
     """Some configurations of ``space``, its branches in turn."""
     random = Random(3)
-    return [space.resolve(space.draw(random, n % space.branches)) for n in range(count)]
+    return [space.resolve(space.draw_point(random, n % space.branches)) for n in range(count)]
 
 
 def test_a_configuration_is_shaped_as_it_was_written() -> None:
@@ -129,7 +141,7 @@ def test_options_are_handed_over_as_they_are(make: Callable[..., Any]) -> None:
 
 def test_an_option_is_drawn_as_its_index() -> None:
     random = Random(1)
-    assert {0, 1, 2} == {Space(p=choice("a", "b", "c")).draw(random, 0)[0] for _ in range(50)}
+    assert {0, 1, 2} == {Space(p=choice("a", "b", "c")).draw_point(random, 0)[0] for _ in range(50)}
 
 
 def test_options_keep_their_type_on_the_way_to_a_worker() -> None:
@@ -155,8 +167,8 @@ def test_options_keep_their_type_on_the_way_to_a_worker() -> None:
 def test_grids_span_their_combinations(axes: dict[str, Any], branches: int) -> None:
     space = Space(axes)
     assert space.is_finite
-    assert branches == space.branches == len(list(space.level1()))
-    points = {space.draw(Random(1), number) for number in range(branches)}
+    assert branches == space.branches == len(list(space))
+    points = {space.draw_point(Random(1), number) for number in range(branches)}
     assert branches == len(points)
 
 
@@ -168,31 +180,34 @@ def test_the_last_grid_varies_fastest() -> None:
         {"a": 2, "b": "x"},
         {"a": 2, "b": "y"},
     ]
-    assert expected == list(space.level1())
-    assert expected == [space.resolve(space.draw(Random(1), n)) for n in range(4)]
+    assert expected == list(space)
+    assert expected == [space.resolve(space.draw_point(Random(1), n)) for n in range(4)]
 
 
 def test_two_parameters_may_share_an_axis() -> None:
     axis = grid(1, 2, 3)
     space = Space(a=axis, b={"c": axis}, d=grid("x", "y"))
     assert 6 == space.branches
-    points = [space.draw(Random(1), number) for number in range(6)]
-    assert list(space.level1()) == [space.resolve(point) for point in points]
-    assert {(1, 1), (2, 2), (3, 3)} == {(p["a"], p["b"]["c"]) for p in space.level1()}
+    points = [space.draw_point(Random(1), number) for number in range(6)]
+    assert list(space) == [space.resolve(point) for point in points]
+    assert {(1, 1), (2, 2), (3, 3)} == {(p["a"], p["b"]["c"]) for p in space}
 
 
 def test_a_generator_is_read_once() -> None:
     values = iter([1, 2, 3])
     axis = grid(values)
     assert [] == list(values)
-    assert [[1, 2, 3], [1, 2, 3]] == [[p["a"] for p in Space(a=axis).level1()] for _ in range(2)]
+    assert [[1, 2, 3], [1, 2, 3]] == [[p["a"] for p in Space(a=axis)] for _ in range(2)]
 
 
 def test_what_is_left_to_a_searcher_has_no_end() -> None:
     space = Space(a=grid(1, 2), b=uniform(0, 1))
     assert (2, False) == (space.branches, space.is_finite)
-    with pytest.raises(InvalidArgument, match="parameters without end"):
-        list(space.level1())
+    with pytest.raises(TypeError, match="cannot be listed, since b is stochastic"):
+        list(space)
+    with pytest.raises(TypeError, match=r"has no length, since b is .*; use \.sample\(n\)"):
+        len(space)
+    assert space
 
 
 def test_a_space_reads_as_it_was_written() -> None:
@@ -218,8 +233,12 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: Space(a=[uniform]), r"^a\[0\]: uniform was not called; write uniform\(\.\.\.\)"),
     (lambda: Space(a={"b": {uniform(0, 1)}}), r"^a\.b: a set holds a parameter, .* a plain dict"),
     (lambda: Space(a=OrderedDict(b=uniform(0, 1))), "^a: a OrderedDict holds a parameter"),
-    (lambda: Space(a=choice(1, uniform(0, 1))), r"^a: uniform\(0.0, 1.0\) is an option of choice"),
-    (lambda: Space(a=[grid({"b": [uniform(0, 1)]})]), r"^a\[0\]: \{'b': .* option of grid\(\)"),
+    (lambda: Space(a=choice(1, {uniform(0, 1)})), "^a:1: a set holds a parameter"),
+    (
+        lambda: Space(a=[choice(1, {"b": grid(1, 2)})]),
+        r"^a\[0\]:1\.b: a grid\(\) within option 1 of",
+    ),
+    (lambda: Space(a=grid(1, {"b": grid(1, 2)})), r"write a union such as Space.* \+ Space"),
     (lambda: uniform(1, 0), r"uniform\(1, 0\): low is greater than high; swap the two"),
     (lambda: uniform("0", 1), "uniform: low must be a number, got '0' of type str"),  # type: ignore[arg-type]
     (lambda: uniform(0, None), "uniform: high must be a number, got None of type NoneType"),  # type: ignore[arg-type]
@@ -235,11 +254,26 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: randint(3, 1), r"randint\(3, 1\): low is greater than high; swap the two"),
     (lambda: randint(1, 2.5), "randint: high must be a whole number, got 2.5"),  # type: ignore[arg-type]
     (lambda: randint(0, 2**63), r"randint: high must lie within \+-2\*\*62, got 9223"),
+    (lambda: uniform(0, 1, q=0), "uniform: q must be above 0, or None for any number, got 0"),
+    (lambda: uniform(0, 1, q="1"), "uniform: q must be a number, got '1'"),  # type: ignore[arg-type]
+    (lambda: uniform(0, 1e9, q=1e-9), r"q=1e-09\): q is too small for the range: it spans 1e\+18"),
+    (lambda: loguniform(1, 2, q=-1), "loguniform: q must be above 0"),
+    (lambda: randint(1, 9, q=0), "randint: q must be at least 1, got 0"),
+    (lambda: randint(1, 9, q=1.5), "randint: q must be a whole number, got 1.5"),  # type: ignore[arg-type]
+    (lambda: randint(0, 9, log=True), r"randint\(0, 9, log=True\): low must be at least 1"),
+    (lambda: randint(1, 9, log=1), "randint: log must be True or False, got 1"),  # type: ignore[arg-type]
+    (lambda: normal(0, 0), "normal: sigma must be above 0, got 0"),
+    (lambda: lognormal(math.nan, 1), "lognormal: mu must be finite, got nan"),
+    (lambda: normal(0, 1, q=0), "normal: q must be above 0"),
+    (lambda: ordinal(), r"ordinal\(\): no options given; write ordinal\('small', 'large'\)"),
+    (lambda: func(3), r"func\(\): the first argument must be a function, got 3 of type int"),  # type: ignore[arg-type]
+    (lambda: func(uniform(0, 1)), r"must be a function, got uniform\(0.0, 1.0\)"),  # type: ignore[arg-type]
+    (lambda: Space(a=func), r"^a: func was not called; write func\(\.\.\.\)"),
+    (lambda: Space(a=func(abs, {uniform(0, 1)})), r"^a\.args\[0\]: a set holds a parameter"),
     (lambda: choice(), r"choice\(\): no options given; write choice\('a', 'b'\)"),
     (lambda: grid(), r"grid\(\): no values given; write grid\(1, 2, 3\)"),
     (lambda: grid(iter(())), r"grid\(\): no values given"),
-    (lambda: Space(a=grid(itertools.count())), rf"more than {MAX_GRID_POINTS}; turn some grid"),
-    (lambda: Space(a=grid(range(1_001)), b=grid(range(1_000))), "span 1001000 configurations"),
+    (lambda: grid(itertools.count()), f"more than {MAX_GRID_POINTS} values; use randint"),
 ]
 
 
@@ -247,6 +281,30 @@ BAD: list[tuple[Callable[[], object], str]] = [
 def test_what_cannot_be_defined_is_named(define: Callable[[], object], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         define()
+
+
+def test_a_grid_of_many_points_is_not_built() -> None:
+    space = Space(a=grid(range(1_001)), b=[grid(range(1_000)), grid(range(10**6))])
+    assert len(space) == 1_001 * 10**9
+    assert {"a": 1_000, "b": [999, 999_999]} == space.resolve(
+        space.draw_point(Random(1), len(space) - 1)
+    )
+    assert {"a": 0, "b": [0, 0]} == next(iter(space))
+
+
+def test_the_same_seed_tries_what_it_tried_in_earlier_versions() -> None:
+    space = Space(
+        lr=loguniform(1e-4, 1),
+        net={"u": [randint(1, 9), randint(-5, 2**40)], "k": (choice("a", None, [1]), 3)},
+        g=grid(1, 2, 3),
+        d=uniform(-1, 2),
+        h=[grid("x", "y"), grid(range(4))],
+    )
+    assert {
+        0: (0.00010785772497075294, 8, 539016989942, 0, 0, 1.7034348823645682, 0, 0),
+        1: (0.25963115281447086, 7, 765786653442, 0, 0, 1.6115140410932476, 0, 1),
+        7: (0.00038358727145335265, 3, 207377355875, 0, 0, 1.2305867105305326, 1, 3),
+    } == {number: RandomSearch().suggest(space, number, 42) for number in (0, 1, 7)}
 
 
 def test_a_range_below_one_is_fine_for_a_logarithm() -> None:

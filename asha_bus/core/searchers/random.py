@@ -33,4 +33,4 @@ class RandomSearch:
     def draw(self, space: Space, number: int, run_seed: int) -> Point:
         """The point of trial ``number``."""
         seed = run_seed if self.seed is None else self.seed
-        return space.draw(Random(mix(seed, number)), number % space.branches)
+        return space.draw_point(Random(mix(seed, number)), number % space.branches)

@@ -2,6 +2,7 @@
 
 const MOST_LINES = 2000; // of all trials so many are drawn, evenly by how well they stand
 const LINES_A_PATH = 25; // a path of many lines is slow to fill where they cross
+const NOWHERE = -0.04; // below its axis is a trial that has no value there
 const GROUPS = [[0.05, "best 5 %"], [0.25, "best 25 %"], [0.5, "best 50 %"], [1, "the others"]];
 
 class ParallelView {
@@ -35,13 +36,17 @@ class ParallelView {
 
   /** Where each value lies between 0 and 1, and what stands at the axis' ticks. */
   axis(name, values, kind) {
-    if (values.length > 0 && values.every(isNumber)) {
-      const [low, high] = extent(values);
+    const there = values.filter((value) => value !== null);
+    if (there.length > 0 && there.every(isNumber)) {
+      const [low, high] = extent(there);
       const ratio = kind === "metric" ? LOG_RATIO : DECADES;
-      const isLog = kind === "loguniform" || (kind !== "uniform" && needsLog([low, high], kind === "randint" ? 10 : ratio));
+      const isLog = kind === "loguniform" || kind === "lognormal" || (kind !== "uniform" && kind !== "normal" && needsLog([low, high], kind === "randint" ? 10 : ratio));
       const scale = isLog && low > 0 ? Math.log : (value) => value;
       const span = scale(high) - scale(low);
-      const places = values.map((value) => (span === 0 ? 0.5 : (scale(value) - scale(low)) / span));
+      const places = values.map((value) => {
+        if (value === null) return NOWHERE;
+        return span === 0 ? 0.5 : (scale(value) - scale(low)) / span;
+      });
       const middle = scale === Math.log ? Math.sqrt(low * high) : (low + high) / 2;
       const ticks = span === 0 ? [[0.5, tick(low)]] : [[0, tick(low)], [0.5, tick(middle)], [1, tick(high)]];
       return { name, places, ticks };

@@ -1,0 +1,71 @@
+"""The space of parameters and its algebra."""
+
+from asha_bus.core.space.member import Dimension, Member, Plain, Product, Sampled, SampleNumber
+from asha_bus.core.space.options import (
+    MAX_GRID_POINTS,
+    Choice,
+    Func,
+    Grid,
+    Options,
+    Ordinal,
+    choice,
+    func,
+    grid,
+    holds_parameter,
+    is_same,
+    ordinal,
+)
+from asha_bus.core.space.parameter import Leaf, Parameter
+from asha_bus.core.space.points import POSITIONAL
+from asha_bus.core.space.ranges import (
+    LogNormal,
+    LogUniform,
+    Normal,
+    RandInt,
+    Uniform,
+    lognormal,
+    loguniform,
+    normal,
+    randint,
+    uniform,
+)
+from asha_bus.core.space.space import Space, as_space
+from asha_bus.core.space.where import MAX_DRAWS, Filtered
+
+__all__ = [
+    "MAX_DRAWS",
+    "MAX_GRID_POINTS",
+    "POSITIONAL",
+    "Choice",
+    "Dimension",
+    "Filtered",
+    "Func",
+    "Grid",
+    "Leaf",
+    "LogNormal",
+    "LogUniform",
+    "Member",
+    "Normal",
+    "Options",
+    "Ordinal",
+    "Parameter",
+    "Plain",
+    "Product",
+    "RandInt",
+    "SampleNumber",
+    "Sampled",
+    "Space",
+    "Uniform",
+    "as_space",
+    "choice",
+    "func",
+    "grid",
+    "holds_parameter",
+    "is_same",
+    "lognormal",
+    "loguniform",
+    "normal",
+    "ordinal",
+    "randint",
+    "uniform",
+]

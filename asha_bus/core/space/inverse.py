@@ -1,0 +1,141 @@
+"""From parameters back to the numbers of a point: for points that a user or a searcher gives."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.space.layout import Numbers, Values, flatten, walk
+from asha_bus.core.space.member import Member
+from asha_bus.core.space.options import Func, Options, children, is_same
+from asha_bus.core.space.parameter import Parameter
+
+#: Stands for a value that was not given.
+_MISSING = object()
+
+
+def match(member: Member, params: Mapping[str, Any], branch: int | None) -> Numbers:
+    """The numbers whose values are ``params``, in the order of a point.
+
+    What level-1 configuration ``branch`` tells need not be among them; neither need
+    constants and values of funcs. A parameter that only funcs see is given by its path.
+    Raises `InvalidArgument` naming what is missing, unknown, or no value of its parameter.
+    """
+    known = {} if branch is None else member.fixed(branch)
+    seen = {place.leaf for place in member.places}
+    hidden = {s.path: s.parameter for s in walk(member.slots) if s.parameter not in seen}
+    for name in params:
+        if name not in member.tree and name not in hidden:
+            raise InvalidArgument(
+                f"the space has no {name!r} (it has {', '.join(map(str, member.tree))})"
+            )
+    for name, node in {**hidden, **member.tree}.items():
+        _match(name, node, params.get(name, _MISSING), known)
+    if branch is None:
+        member.complete(known)
+    numbers: Numbers = {}
+    flatten(member.slots, known, numbers)
+    _check_computed(member.tree, params, numbers)
+    member.branch_of(numbers)  # which a condition may refuse
+    return numbers
+
+
+def _match(path: str, node: Any, value: Any, known: Numbers) -> None:
+    """Add to ``known`` the numbers with which ``node`` is ``value``."""
+    if value is _MISSING:
+        return  # `flatten` tells if it was needed
+    if isinstance(node, Parameter):
+        _match_parameter(path, node, value, known)
+    elif type(node) is dict:
+        if not isinstance(value, Mapping):
+            raise InvalidArgument(f"{path} must be a dict, got {value!r}")
+        for key in value:
+            if key not in node:
+                raise InvalidArgument(f"{path} has no {key!r} (it has {', '.join(map(str, node))})")
+        for key, child in node.items():
+            _match(f"{path}.{key}", child, value.get(key, _MISSING), known)
+    elif type(node) in (list, tuple):
+        if not isinstance(value, (list, tuple)) or len(value) != len(node):
+            raise InvalidArgument(f"{path} must be a list of {len(node)}, got {value!r}")
+        for i, child in enumerate(node):
+            _match(f"{path}[{i}]", child, value[i], known)
+    elif not isinstance(node, Func) and not is_same(node, value):
+        raise InvalidArgument(f"{path} is {node!r} in this space, got {value!r}")
+
+
+def _match_parameter(path: str, parameter: Parameter, value: Any, known: Numbers) -> None:
+    if parameter in known and isinstance(parameter, Options):
+        index = int(known[parameter])
+        if index in parameter.nested:
+            _match(f"{path}:{index}", parameter.options[index], value, known)
+            return
+    if parameter in known and is_same(parameter.resolve(known[parameter]), value):
+        return
+    try:
+        number = parameter.number_of(value)
+    except InvalidArgument as error:
+        if not isinstance(parameter, Options) or not parameter.nested:
+            raise InvalidArgument(f"{path}: {error}") from error
+        number = _match_nested(path, parameter, value, known)
+    if not math.isclose(known.setdefault(parameter, number), number, rel_tol=1e-9):
+        raise InvalidArgument(
+            f"{path}: {value!r} was given where the same parameter is "
+            f"{parameter.resolve(known[parameter])!r}"
+        )
+
+
+def _match_nested(path: str, parameter: Options, value: Any, known: Numbers) -> int:
+    """The first sub-space that has ``value``."""
+    problems = []
+    for i in sorted(parameter.nested):
+        found = {**known, parameter: i}
+        try:
+            _match(f"{path}:{i}", parameter.options[i], value, found)
+            _check_complete(f"{path}:{i}", parameter.options[i], value)
+        except InvalidArgument as error:
+            problems.append(str(error))
+            continue
+        known.update(found)
+        return i
+    raise InvalidArgument(f"{path}: {value!r} fits no option: {'; '.join(problems)}")
+
+
+def _check_complete(path: str, node: Any, value: Any) -> None:
+    """InvalidArgument where a dict within ``value`` lacks a key that is no constant or func."""
+    if type(node) is dict:
+        for key, child in node.items():
+            if key in value:
+                _check_complete(f"{path}.{key}", child, value[key])
+            elif isinstance(child, Parameter):
+                raise InvalidArgument(f"{path}.{key} is missing")
+    elif type(node) in (list, tuple):
+        for i, child in enumerate(node):
+            _check_complete(f"{path}[{i}]", child, value[i])
+
+
+def _check_computed(tree: Any, params: Mapping[str, Any], numbers: Numbers) -> None:
+    """InvalidArgument where a given plain value of a func is not what comes out."""
+    values = Values(numbers, shown=True)
+
+    def check(path: str, node: Any, value: Any) -> None:
+        if isinstance(node, Func):
+            if isinstance(value, (bool, int, float, str)) and not is_same(values.of(node), value):
+                raise InvalidArgument(
+                    f"{path} is computed and becomes {values.of(node)!r}, but {value!r} was "
+                    f"given; leave it out"
+                )
+        elif isinstance(node, Options):
+            index = int(numbers[node])
+            if index in node.nested:
+                check(f"{path}:{index}", node.options[index], value)
+        elif type(node) is dict:
+            for key, child in node.items():
+                if key in value:
+                    check(f"{path}.{key}" if path else key, child, value[key])
+        else:
+            for i, (_, child) in enumerate(children(node) or ()):
+                check(f"{path}[{i}]", child, value[i])
+
+    check("", tree, params)

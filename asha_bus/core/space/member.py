@@ -1,0 +1,265 @@
+"""A member of a space: one layout, its level-1 configurations, and how the rest is drawn.
+
+`Plain` is a dict as it was written, `Product` several members beside each other,
+`Sampled` a member whose parameters are drawn once and for all. A union is a list of
+members, see `asha_bus.core.space.space`; what `Space.where` makes is in
+`asha_bus.core.space.where`.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.rung import mix
+from asha_bus.core.space.layout import Layout, Numbers, Place, Slot, draw, slots_of, walk
+from asha_bus.core.space.options import Grid
+from asha_bus.core.space.parameter import Parameter
+
+#: What stands in a point as a level-1 configuration's number goes up to this.
+_MOST_SAMPLES = 2**53
+
+
+class Dimension(NamedTuple):
+    """A parameter that is left to a searcher.
+
+    ``when``: it is there where one of these holds, each a tuple of pairs of the path of a
+    choice and the number of its option, all of them needed; ``((),)``: always.
+    """
+
+    path: str
+    parameter: Parameter
+    when: tuple[tuple[tuple[str, int], ...], ...]
+
+
+class Member(ABC):
+    """What `Space` is made of. ``branches``: how many level-1 configurations there are."""
+
+    tree: dict[str, Any]
+    slots: tuple[Slot, ...]
+    places: tuple[Place, ...]
+    branches: int
+    #: The names whose values the level-1 configuration tells.
+    fixed_names: frozenset[str]
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether the level-1 configuration tells all."""
+        return len(self.fixed_names) == len(self.tree)
+
+    @abstractmethod
+    def fill(self, branch: int, random: Random, numbers: Numbers) -> None:
+        """Add a point of level-1 configuration ``branch`` to ``numbers``, in its order."""
+
+    @abstractmethod
+    def branch_of(self, numbers: Numbers) -> int:
+        """The level-1 configuration that a point is of."""
+
+    @abstractmethod
+    def fixed(self, branch: int) -> Numbers:
+        """The numbers that level-1 configuration ``branch`` tells, in no order."""
+
+    def complete(self, known: Numbers) -> None:  # noqa: B027 - most have nothing to add
+        """Add what follows from the numbers ``known``; InvalidArgument if they do not fit."""
+
+    @abstractmethod
+    def left(self, branch: int) -> list[Dimension]:
+        """What is left to a searcher in level-1 configuration ``branch``."""
+
+
+class Plain(Member):
+    """A dict of parameters as it was written."""
+
+    def __init__(self, tree: dict[str, Any]) -> None:
+        layout = Layout(tree)
+        self.tree, self.slots, self.places = tree, layout.slots, layout.places
+        #: One for each grid, wherever it stands; the last one varies fastest.
+        self.grids = {
+            slot.parameter: slot.path for slot in self.slots if isinstance(slot.parameter, Grid)
+        }
+        self.branches = math.prod(len(grid.options) for grid in self.grids)
+        self.fixed_names = frozenset(
+            name for name, node in tree.items() if _is_fixed(slots_of(node))
+        )
+
+    def fixed(self, branch: int) -> Numbers:
+        found: Numbers = {}
+        for grid in reversed(self.grids):
+            branch, found[grid] = divmod(branch, len(grid.options))
+        return found
+
+    def fill(self, branch: int, random: Random, numbers: Numbers) -> None:
+        draw(self.slots, random, self.fixed(branch), numbers)
+
+    def branch_of(self, numbers: Numbers) -> int:
+        branch = 0
+        for grid, path in self.grids.items():
+            if grid not in numbers:
+                raise InvalidArgument(f"{path} is missing: give it a value of {grid!r}")
+            branch = branch * len(grid.options) + int(numbers[grid])
+        return branch
+
+    def left(self, branch: int) -> list[Dimension]:
+        found: dict[Parameter, Dimension] = {}
+        _collect(self.slots, (), self.fixed(branch), found)
+        return list(found.values())
+
+
+class Product(Member):
+    """Every level-1 configuration of each factor with all of the others; the last varies fastest.
+
+    InvalidArgument where two factors share a parameter.
+    """
+
+    def __init__(self, factors: Sequence[Member]) -> None:
+        self.factors = tuple(factors)
+        self.tree = {name: node for factor in factors for name, node in factor.tree.items()}
+        self.slots = tuple(slot for factor in factors for slot in factor.slots)
+        self.places = tuple(place for factor in factors for place in factor.places)
+        self.branches = math.prod(factor.branches for factor in factors)
+        self.fixed_names = frozenset[str]().union(*(factor.fixed_names for factor in factors))
+        seen: set[Parameter] = set()
+        for factor in factors:
+            theirs = {slot.parameter: slot.path for slot in walk(factor.slots)}
+            for parameter in seen & theirs.keys():
+                raise InvalidArgument(
+                    f"{theirs[parameter]}: one parameter on both sides of *, one of which was "
+                    f"sampled or filtered; multiply first, and use .sample() or .where() then"
+                )
+            seen |= theirs.keys()
+
+    def _split(self, branch: int) -> list[int]:
+        found = []
+        for factor in reversed(self.factors):
+            branch, its = divmod(branch, factor.branches)
+            found.append(its)
+        return found[::-1]
+
+    def fill(self, branch: int, random: Random, numbers: Numbers) -> None:
+        for factor, its in zip(self.factors, self._split(branch), strict=True):
+            factor.fill(its, random, numbers)
+
+    def branch_of(self, numbers: Numbers) -> int:
+        branch = 0
+        for factor in self.factors:
+            branch = branch * factor.branches + factor.branch_of(numbers)
+        return branch
+
+    def fixed(self, branch: int) -> Numbers:
+        found: Numbers = {}
+        for factor, its in zip(self.factors, self._split(branch), strict=True):
+            found.update(factor.fixed(its))
+        return found
+
+    def complete(self, known: Numbers) -> None:
+        for factor in self.factors:
+            factor.complete(known)
+
+    def left(self, branch: int) -> list[Dimension]:
+        pairs = zip(self.factors, self._split(branch), strict=True)
+        return [dimension for factor, its in pairs for dimension in factor.left(its)]
+
+
+class SampleNumber(Parameter):
+    """Which of the samples a point is: a number of it that the objective does not see."""
+
+    kind = "sample"
+
+    def __init__(self, n: int) -> None:
+        self.n = n
+
+    def __repr__(self) -> str:
+        return f"the number of one of {self.n} samples"
+
+    def draw(self, random: Random) -> float:
+        raise NotImplementedError("it is level 1")
+
+    def resolve(self, number: float) -> Any:
+        return int(number)
+
+    def number_of(self, value: Any) -> float:
+        return int(value)
+
+
+class Sampled(Member):
+    """``n`` draws of ``inner`` for each of its level-1 configurations, which are level 1 now.
+
+    Sample i is drawn from (seed, i) whenever it is asked for.
+    """
+
+    def __init__(self, inner: Member, n: int, seed: int) -> None:
+        if inner.branches * n > _MOST_SAMPLES:
+            raise InvalidArgument(f"sample(): {n} samples of {inner.branches} are too many")
+        self.inner, self.n, self.seed = inner, n, seed
+        self.number = SampleNumber(n)
+        self.tree, self.places = inner.tree, inner.places
+        self.slots = (Slot(self.number, "sample number", None), *inner.slots)
+        self.branches = inner.branches * n
+        self.fixed_names = frozenset(self.tree)
+
+    def fill(self, branch: int, random: Random, numbers: Numbers) -> None:
+        its, number = divmod(branch, self.n)
+        numbers[self.number] = number
+        self.inner.fill(its, Random(mix(self.seed, number)), numbers)
+
+    def branch_of(self, numbers: Numbers) -> int:
+        return self.inner.branch_of(numbers) * self.n + int(numbers[self.number])
+
+    def fixed(self, branch: int) -> Numbers:
+        found: Numbers = {}
+        self.fill(branch, Random(0), found)
+        return found
+
+    def complete(self, known: Numbers) -> None:
+        """Find the sample that ``known`` is of."""
+        self.inner.complete(known)
+        its = self.inner.branch_of(known)
+        paths = {leaf: path for path, leaf in self.places}
+        for number in range(self.n):
+            drawn: Numbers = {}
+            self.inner.fill(its, Random(mix(self.seed, number)), drawn)
+            if not all(
+                math.isclose(value, known.get(parameter, value), rel_tol=1e-9)
+                for parameter, value in drawn.items()
+            ):
+                continue
+            for parameter in drawn:
+                if parameter in paths and parameter not in known:
+                    raise InvalidArgument(f"{paths[parameter]} is missing")
+            known.update(drawn)
+            known[self.number] = number
+            return
+        raise InvalidArgument(f"it is none of the {self.n} samples")
+
+    def left(self, branch: int) -> list[Dimension]:
+        return []
+
+
+def _is_fixed(slots: Iterable[Slot]) -> bool:
+    return all(isinstance(slot.parameter, Grid) for slot in walk(slots))
+
+
+def _collect(
+    slots: Iterable[Slot],
+    condition: tuple[tuple[str, int], ...],
+    fixed: Numbers,
+    found: dict[Parameter, Dimension],
+) -> None:
+    """Add what is drawn of ``slots``, and when, to ``found``."""
+    for parameter, path, inner in slots:
+        if parameter in fixed:
+            if inner is not None:
+                _collect(inner[int(fixed[parameter])], condition, fixed, found)
+            continue
+        known = found.get(parameter)
+        if known is None:
+            found[parameter] = Dimension(path, parameter, (condition,))
+        elif known.when != ((),):
+            when = ((),) if condition == () else (*known.when, condition)
+            found[parameter] = known._replace(when=when)
+        for i, option in enumerate(inner or ()):
+            _collect(option, (*condition, (path, i)), fixed, found)

@@ -1,0 +1,305 @@
+"""Parameters whose values are numbers: ranges, and the two normal distributions."""
+
+from __future__ import annotations
+
+import math
+from random import Random
+from typing import Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.space.parameter import (
+    MOST_EXACT,
+    Lattice,
+    Parameter,
+    as_number,
+    check_bounds,
+    check_rounded,
+    finite_number,
+    ordered,
+    rounded,
+    step_of,
+)
+
+#: e to this is near the largest float.
+_MOST_EXPONENT = 709.0
+
+
+class _Number(Parameter):
+    """Shared by the parameters whose values are numbers, quantised by ``q`` or not.
+
+    With ``rounds`` they are rounded to multiples of q from 0, as hyperopt does, which may
+    lie a little beyond the bounds; otherwise they are ``first + k * q``. ``is_whole``: the
+    values are built-in ints.
+    """
+
+    def __init__(self, first: float, q: float | None, rounds: bool, is_whole: bool) -> None:
+        self.q = q
+        self.rounds = rounds
+        self._lattice = None if q is None or rounds else Lattice(first, q)
+        self.is_whole = is_whole or (self._lattice is not None and self._lattice.is_whole)
+
+    def resolve(self, number: float) -> Any:
+        return int(number) if self.is_whole else number
+
+    def number_of(self, value: Any) -> float:
+        number = as_number(value)
+        if number is None or not math.isfinite(number):
+            raise InvalidArgument(f"{value!r} is no finite number")
+        if self.q is None:
+            return self._bounded(float(number))
+        if self.rounds:
+            return check_rounded(self._bounded(number), self.q)
+        assert self._lattice is not None
+        return self._bounded(self._lattice.snapped(number))
+
+    def _bounded(self, number: float) -> float:
+        """``number`` if it is possible; InvalidArgument if not."""
+        return number
+
+    def _arguments(self, *bounds: float) -> str:
+        found = ", ".join(map(repr, bounds))
+        if self.q is not None:
+            found += f", q={self.q!r}"
+        if self.rounds:  # there is no such argument: it comes from a space of hyperopt
+            found += ", as hyperopt"
+        return f"{self.kind}({found})"
+
+
+class _Range(_Number):
+    """Shared by the real numbers with two bounds."""
+
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        q: float | None = None,
+        rounds: bool = False,
+        is_whole: bool = False,
+    ) -> None:
+        super().__init__(low, q, rounds, is_whole)
+        self.low, self.high = low, high
+        #: Of a quantised one: how many steps there are above ``low``.
+        self.steps = 0 if self._lattice is None else self._lattice.steps_to(high)
+
+    def __repr__(self) -> str:
+        return self._arguments(self.low, self.high)
+
+    def _bounded(self, number: float) -> float:
+        if self.rounds and self.q is not None:
+            return check_bounds(number, rounded(self.low, self.q), rounded(self.high, self.q))
+        return check_bounds(number, self.low, self.high)
+
+    def draw(self, random: Random) -> float:
+        if self._lattice is not None:
+            return self._lattice.value(self._draw_steps(random))
+        number = min(max(self._draw_any(random), self.low), self.high)
+        return number if self.q is None else rounded(number, self.q)
+
+    def _draw_any(self, random: Random) -> float:
+        raise NotImplementedError
+
+    def _draw_steps(self, random: Random) -> int:
+        raise NotImplementedError
+
+
+class Uniform(_Range):
+    """Real numbers from ``low`` to ``high``, all equally likely."""
+
+    kind = "uniform"
+
+    def _draw_any(self, random: Random) -> float:
+        share = random.random()
+        return self.low * (1 - share) + self.high * share  # their difference may be infinite
+
+    def _draw_steps(self, random: Random) -> int:
+        return random.randrange(self.steps + 1)
+
+
+class LogUniform(_Range):
+    """Real numbers whose logarithm is uniform: each order of magnitude equally likely."""
+
+    kind = "loguniform"
+
+    def _draw_any(self, random: Random) -> float:
+        low, high = math.log(self.low), math.log(self.high)
+        return math.exp(low + (high - low) * random.random())
+
+    def _draw_steps(self, random: Random) -> int:
+        assert self.q is not None
+        return _draw_log_steps(random, self.low, self.q, self.steps)
+
+
+class RandInt(_Number):
+    """Whole numbers ``low``, ``low + q`` and so on up to ``high``, both included."""
+
+    kind = "randint"
+
+    def __init__(self, low: int, high: int, q: int = 1, log: bool = False) -> None:
+        super().__init__(low, q, rounds=False, is_whole=True)
+        self.low, self.high, self.log, self._step = low, high, log, q
+        self.steps = (high - low) // q
+
+    def __repr__(self) -> str:
+        found = f"{self.low!r}, {self.high!r}"
+        if self.q != 1:
+            found += f", q={self.q!r}"
+        return f"randint({found}, log=True)" if self.log else f"randint({found})"
+
+    def draw(self, random: Random) -> float:
+        if self.log:
+            return self.low + self._step * _draw_log_steps(random, self.low, self._step, self.steps)
+        if self._step == 1:
+            return random.randint(self.low, self.high)
+        return self.low + self._step * random.randrange(self.steps + 1)
+
+    def number_of(self, value: Any) -> float:
+        number = as_number(value)
+        if number is None or not math.isfinite(number) or number != int(number):
+            raise InvalidArgument(f"{value!r} is no whole number")
+        whole = int(number)
+        if not self.low <= whole <= self.high:
+            raise InvalidArgument(f"{value!r} is outside of {self.low} to {self.high}")
+        if (whole - self.low) % self._step:
+            raise InvalidArgument(f"{value!r} is no multiple of {self.q} from {self.low} on")
+        return whole
+
+
+class Normal(_Number):
+    """Real numbers of a normal distribution."""
+
+    kind = "normal"
+
+    def __init__(
+        self,
+        mu: float,
+        sigma: float,
+        q: float | None = None,
+        rounds: bool = False,
+        is_whole: bool = False,
+    ) -> None:
+        super().__init__(0, q, rounds, is_whole)
+        self.mu, self.sigma = mu, sigma
+
+    def __repr__(self) -> str:
+        return self._arguments(self.mu, self.sigma)
+
+    def draw(self, random: Random) -> float:
+        number = self._draw_any(random)
+        if self._lattice is not None:
+            return self._lattice.value(self._lattice.nearest(number))
+        return number if self.q is None else rounded(number, self.q)
+
+    def _draw_any(self, random: Random) -> float:
+        return random.gauss(self.mu, self.sigma)
+
+
+class LogNormal(Normal):
+    """Numbers above 0 whose logarithm is of a normal distribution."""
+
+    kind = "lognormal"
+
+    def _draw_any(self, random: Random) -> float:
+        return math.exp(min(random.gauss(self.mu, self.sigma), _MOST_EXPONENT))
+
+    def _bounded(self, number: float) -> float:
+        if number < 0 or (number == 0 and self.q is None):
+            raise InvalidArgument(f"{number!r} is not above 0")
+        return number
+
+
+def _draw_log_steps(random: Random, low: float, q: float, steps: int) -> int:
+    """So many steps from ``low``: the number gets the share of what is nearest to it."""
+    first = math.log(max(low - q / 2, low / 2))
+    last = math.log(low + (steps + 0.5) * q)
+    number = math.exp(first + (last - first) * random.random())
+    return min(max(round((number - low) / q), 0), steps)
+
+
+def uniform(low: float, high: float, q: float | None = None) -> Parameter:
+    """Real numbers between ``low`` and ``high``, all equally likely.
+
+    ``q``: only ``low``, ``low + q``, ``low + 2 q`` and so on up to ``high``; built-in ints
+    where ``low`` and ``q`` are whole numbers. None (default): any number.
+    Raises `InvalidArgument` where an argument is no finite number, low > high or q <= 0.
+    """
+    first, last = ordered("uniform", low, high)
+    return _steps_checked(Uniform(float(first), float(last), step_of("uniform", q)))
+
+
+def loguniform(low: float, high: float, q: float | None = None) -> Parameter:
+    """Real numbers between ``low`` and ``high``, uniform in their logarithm.
+
+    The bounds are the values themselves, not exponents. ``q``: see `uniform`; a number gets
+    the share of those that are nearest to it. Raises `InvalidArgument` where an argument is
+    no finite number, low is not above 0, low > high or q <= 0.
+    """
+    first, last = ordered("loguniform", low, high)
+    if first <= 0:
+        raise InvalidArgument(
+            f"loguniform({low!r}, {high!r}): low must be above 0, since a logarithm is taken; "
+            f"use a small number such as 1e-6, or uniform()"
+        )
+    return _steps_checked(LogUniform(float(first), float(last), step_of("loguniform", q)))
+
+
+def randint(low: int, high: int, q: int = 1, log: bool = False) -> Parameter:
+    """Whole numbers from ``low`` to ``high``, both included, as built-in ints.
+
+    ``q``: only ``low``, ``low + q``, ``low + 2 q`` and so on up to ``high``. ``log``: True
+    makes each order of magnitude equally likely instead of each number; ``low`` must be
+    above 0. Raises `InvalidArgument` where an argument is no whole number, low > high or
+    q < 1.
+    """
+    first, last = ordered("randint", low, high)
+    for argument, value in (
+        ("low", first),
+        ("high", last),
+        ("q", finite_number(q, "randint", "q")),
+    ):
+        if value != int(value):
+            raise InvalidArgument(f"randint: {argument} must be a whole number, got {value!r}")
+        if abs(value) > 2**62:
+            raise InvalidArgument(f"randint: {argument} must lie within +-2**62, got {value!r}")
+    if q < 1:
+        raise InvalidArgument(f"randint: q must be at least 1, got {q!r}")
+    if not isinstance(log, bool):
+        raise InvalidArgument(f"randint: log must be True or False, got {log!r}")
+    if log and first < 1:
+        raise InvalidArgument(
+            f"randint({low!r}, {high!r}, log=True): low must be at least 1, since a logarithm is "
+            f"taken"
+        )
+    return RandInt(int(first), int(last), int(q), log)
+
+
+def normal(mu: float, sigma: float, q: float | None = None) -> Parameter:
+    """Real numbers of a normal distribution with mean ``mu`` and standard deviation ``sigma``.
+
+    ``q``: rounded to the nearest multiple of q; built-in ints where q is a whole number.
+    Raises `InvalidArgument` where an argument is no finite number, or sigma or q is not
+    above 0.
+    """
+    return Normal(*_moments("normal", mu, sigma), step_of("normal", q))
+
+
+def lognormal(mu: float, sigma: float, q: float | None = None) -> Parameter:
+    """Numbers above 0 whose logarithm is normal: ``mu`` and ``sigma`` are of the logarithm.
+
+    ``q``: rounded to the nearest multiple of q, which may be 0; see `normal`.
+    """
+    return LogNormal(*_moments("lognormal", mu, sigma), step_of("lognormal", q))
+
+
+def _moments(kind: str, mu: object, sigma: object) -> tuple[float, float]:
+    mean, deviation = finite_number(mu, kind, "mu"), finite_number(sigma, kind, "sigma")
+    if deviation <= 0:
+        raise InvalidArgument(f"{kind}: sigma must be above 0, got {sigma!r}")
+    return float(mean), float(deviation)
+
+
+def _steps_checked(found: _Range) -> _Range:
+    if found.steps > MOST_EXACT:
+        raise InvalidArgument(
+            f"{found!r}: q is too small for the range: it spans {found.steps:.3g} steps"
+        )
+    return found

@@ -1,0 +1,70 @@
+"""A space to read: as it was written, and as a table for notebooks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+from asha_bus.core.space.member import Member, Plain, Product, Sampled
+from asha_bus.core.space.options import Options
+from asha_bus.core.space.parameter import Leaf
+from asha_bus.core.space.where import Filtered
+
+#: Longer texts are cut, and so many rows of a table are shown.
+_CHARS = 80
+_ROWS = 200
+
+
+def text_of(member: Member) -> str:
+    """``member`` as it was written."""
+    if isinstance(member, Plain):
+        return f"Space({', '.join(f'{name}={value!r}' for name, value in member.tree.items())})"
+    if isinstance(member, Product):
+        return " * ".join(map(text_of, member.factors))
+    if isinstance(member, Sampled):
+        return f"{_operand(member.inner)}.sample({member.n}, seed={member.seed})"
+    assert isinstance(member, Filtered)
+    return f"{_operand(member.inner)}.where({member.predicate.name})"
+
+
+def _operand(member: Member) -> str:
+    return f"({text_of(member)})" if isinstance(member, Product) else text_of(member)
+
+
+def html_of(members: Sequence[Member]) -> str:
+    """A table of every parameter: its path, its kind, its range or options."""
+    rows = []
+    for number, member in enumerate(members):
+        its = [(path, leaf.kind, _range(leaf)) for path, leaf in member.places]
+        placed = {path.split(".")[0].split("[")[0].split(":")[0] for path, _, _ in its}
+        its += [(n, "constant", _cut(repr(v))) for n, v in member.tree.items() if n not in placed]
+        rows += [(str(number), *row) if len(members) > 1 else row for row in its]
+    head = ["path", "kind", "range or options"]
+    shown = rows[:_ROWS] + ([("...",) * len(rows[0])] if len(rows) > _ROWS else [])
+    level1 = sum(member.branches for member in members)
+    note = "finite" if all(member.is_finite for member in members) else "the rest is stochastic"
+    return (
+        f"<p>{level1:,} level-1 configuration{'' if level1 == 1 else 's'}; {note}</p>"
+        f"<table><thead>{_row('th', ['member', *head] if len(members) > 1 else head)}</thead>"
+        f"<tbody>{''.join(_row('td', row) for row in shown)}</tbody></table>"
+    )
+
+
+def _row(tag: str, cells: Sequence[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def _range(leaf: Leaf) -> str:
+    """What stands between the brackets of a parameter."""
+    if isinstance(leaf, Options):
+        return _cut(", ".join(map(_option, leaf.options[:20])))
+    return _cut(repr(leaf).partition("(")[2].removesuffix(")"))
+
+
+def _option(option: Any) -> str:
+    return _cut(repr(option))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _CHARS else text[:_CHARS] + "..."

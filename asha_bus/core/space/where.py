@@ -1,0 +1,177 @@
+"""Members of a space of which a condition holds."""
+
+from __future__ import annotations
+
+import inspect
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from random import Random
+from typing import Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.rung import mix
+from asha_bus.core.space.layout import Numbers, Values
+from asha_bus.core.space.member import Dimension, Member
+from asha_bus.core.space.options import MAX_GRID_POINTS
+
+#: A configuration that fits is looked for so often before it is an error.
+MAX_DRAWS = 1_000
+
+#: So many level-1 configurations are tried when a condition is defined.
+_TRIED = 1_000
+
+
+class NothingLeft(InvalidArgument):
+    """A condition holds of no configuration."""
+
+
+class Predicate:
+    """A user's condition on parameters, of which it is told those that it takes.
+
+    Raises `InvalidArgument` where it requires what is not among ``names``.
+    """
+
+    def __init__(self, function: Callable[..., Any], names: Mapping[str, Any]) -> None:
+        if not callable(function):
+            raise InvalidArgument(f"where() needs a function of the parameters, got {function!r}")
+        self.function = function
+        self.name = str(getattr(function, "__qualname__", None) or repr(function))
+        #: The names that it is called with; None: with the dict of all.
+        self.names = self._accepted(list(names))
+
+    def _accepted(self, names: list[str]) -> list[str] | None:
+        try:
+            parameters = list(inspect.signature(self.function).parameters.values())
+        except (TypeError, ValueError):  # some built-ins have no signature
+            return names
+        positional = [
+            p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        ]
+        if [p.name for p in positional] == ["params"] and "params" not in names:
+            return None
+        if any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return names
+        for parameter in parameters:
+            is_required = parameter.default is parameter.empty
+            if parameter.kind is parameter.POSITIONAL_ONLY and is_required:
+                raise InvalidArgument(
+                    f"where(): {self.name} takes {parameter.name} by position only, but parameters "
+                    f"are passed by name; name a single one params to get the dict of them"
+                )
+            named = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+            if parameter.kind in named and is_required and parameter.name not in names:
+                raise InvalidArgument(
+                    f"where(): {self.name} requires {parameter.name}, which the space lacks (it "
+                    f"has {', '.join(names)}); filter the members of a union before you add them, "
+                    f"or give it a default"
+                )
+        accepted = {p.name for p in parameters}
+        return [name for name in names if name in accepted]
+
+    def holds(self, tree: dict[str, Any], numbers: Numbers) -> bool:
+        """Whether it holds of a point; InvalidArgument where it raises."""
+        values = Values(numbers)
+        names = list(tree) if self.names is None else self.names
+        params: dict[str, Any] = {}
+        try:
+            params.update((name, values.of(tree[name])) for name in names)
+            found = self.function(params) if self.names is None else self.function(**params)
+            return bool(found)
+        except Exception as error:  # user code, which may raise anything
+            raise InvalidArgument(
+                f"where(): {self.name} raised {type(error).__name__}: {error}, for {params!r}"
+            ) from error
+
+
+class Filtered(Member):
+    """The part of ``inner`` of which ``function`` holds.
+
+    Where the level-1 configuration tells all that the function looks at, the
+    configurations are gone through once; otherwise what is drawn is drawn again until it
+    fits. Raises `InvalidArgument` where nothing is left.
+    """
+
+    def __init__(self, inner: Member, function: Callable[..., Any]) -> None:
+        self.inner = inner
+        self.tree, self.slots, self.places = inner.tree, inner.slots, inner.places
+        self.fixed_names = inner.fixed_names
+        self.predicate = Predicate(function, inner.tree)
+        names = self.tree if self.predicate.names is None else self.predicate.names
+        self._draws = not inner.fixed_names.issuperset(names)
+        #: The level-1 configurations that are left; None: all of them.
+        self._allowed: array[int] | None = None
+        if self._draws:
+            self.branches = inner.branches
+            for branch in range(min(inner.branches, _TRIED)):
+                self.fill(branch, Random(mix(0, branch)), {})
+        else:
+            self.branches = len(self._kept())
+            if not self.branches:
+                raise NothingLeft(
+                    f"where(): {self.predicate.name} holds of none of {inner.branches} "
+                    f"configurations"
+                )
+
+    def __getstate__(self) -> dict[str, Any]:  # a worker needs no list of a million numbers
+        return {**self.__dict__, "_allowed": None}
+
+    def _kept(self) -> array[int]:
+        """The level-1 configurations of which the function holds, upwards."""
+        if self._allowed is None:
+            if self.inner.branches > MAX_GRID_POINTS:
+                raise InvalidArgument(
+                    f"where(): there are {self.inner.branches} configurations to try, more than "
+                    f"{MAX_GRID_POINTS}; filter the factors before you multiply them"
+                )
+            unused = Random(0)  # what is looked at is not drawn
+
+            def holds(branch: int) -> bool:
+                numbers: Numbers = {}
+                self.inner.fill(branch, unused, numbers)
+                return self.predicate.holds(self.tree, numbers)
+
+            self._allowed = array("q", filter(holds, range(self.inner.branches)))
+        return self._allowed
+
+    def _inner_branch(self, branch: int) -> int:
+        return branch if self._draws else self._kept()[branch]
+
+    def fill(self, branch: int, random: Random, numbers: Numbers) -> None:
+        if not self._draws:
+            self.inner.fill(self._inner_branch(branch), random, numbers)
+            return
+        for _ in range(MAX_DRAWS):
+            drawn: Numbers = {}
+            self.inner.fill(branch, random, drawn)
+            if self.predicate.holds(self.tree, drawn):
+                numbers.update(drawn)
+                return
+        last = Values(drawn, shown=True).of(self.tree)
+        raise InvalidArgument(
+            f"where(): {self.predicate.name} held of none of {MAX_DRAWS} draws, the last being "
+            f"{last!r}; make it wider, or the ranges narrower"
+        )
+
+    def branch_of(self, numbers: Numbers) -> int:
+        branch = self.inner.branch_of(numbers)
+        if not self._draws:
+            kept = self._kept()
+            place = bisect_left(kept, branch)
+            if place < len(kept) and kept[place] == branch:
+                return place
+        elif self.predicate.holds(self.tree, numbers):
+            return branch
+        raise InvalidArgument(
+            f"where(): {self.predicate.name} does not hold of "
+            f"{Values(numbers, shown=True).of(self.tree)!r}"
+        )
+
+    def fixed(self, branch: int) -> Numbers:
+        return self.inner.fixed(self._inner_branch(branch))
+
+    def complete(self, known: Numbers) -> None:
+        self.inner.complete(known)
+
+    def left(self, branch: int) -> list[Dimension]:
+        return self.inner.left(self._inner_branch(branch))
