@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -62,6 +62,8 @@ def launch(
     max_failures: int | None = ...,
     fail_fast: bool = ...,
     capture_output: bool = ...,
+    initial: Sequence[Mapping[str, Any]] | None = ...,
+    unique: bool = ...,
     metrics_port: int | None = ...,
     page: bool | int = ...,
     block: Literal[True] = ...,
@@ -93,6 +95,8 @@ def launch(
     max_failures: int | None = ...,
     fail_fast: bool = ...,
     capture_output: bool = ...,
+    initial: Sequence[Mapping[str, Any]] | None = ...,
+    unique: bool = ...,
     metrics_port: int | None = ...,
     page: bool | int = ...,
     block: Literal[False],
@@ -123,6 +127,8 @@ def launch(
     max_failures: int | None = None,
     fail_fast: bool = False,
     capture_output: bool = False,
+    initial: Sequence[Mapping[str, Any]] | None = None,
+    unique: bool = False,
     metrics_port: int | None = None,
     page: bool | int = False,
     block: bool = True,
@@ -170,6 +176,9 @@ def launch(
     ``capture_output``: True keeps what the objective writes to sys.stdout and sys.stderr
     in its trial's ``log``, beside what it logs; it is written as ever, too. What native
     code and child processes write is not captured.
+    ``initial``: configurations to try first, each a dict as the objective gets it.
+    ``unique``: True never runs a configuration twice, whatever the searcher says, and
+    ends with reason ``exhausted`` when there is none left.
     ``metrics_port``: serve the run's metrics to Prometheus at this port, until 15 s after
     the result was returned, at ``BusOptions.metrics_host``; 0 takes a free one and
     prints it. Runs of one process may share a port. None (default): nowhere.
@@ -211,6 +220,8 @@ def launch(
         max_failures=max_failures,
         fail_fast=fail_fast,
         capture_output=capture_output,
+        initial=initial,
+        unique=unique,
         metrics_port=metrics_port,
         page=page,
     )

@@ -29,6 +29,8 @@ DEFAULTS: dict[str, Any] = {
     "max_failures": None,
     "fail_fast": False,
     "capture_output": False,
+    "initial": None,
+    "unique": False,
     "metrics_port": None,
     "page": False,
 }
