@@ -16,6 +16,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
+from asha_bus.driver.data import gather
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.suggester import make_suggester
@@ -62,6 +63,7 @@ def launch(
     max_failures: int | None = ...,
     fail_fast: bool = ...,
     capture_output: bool = ...,
+    data: Mapping[str, Any] | None = ...,
     initial: Sequence[Mapping[str, Any]] | None = ...,
     unique: bool = ...,
     metrics_port: int | None = ...,
@@ -95,6 +97,7 @@ def launch(
     max_failures: int | None = ...,
     fail_fast: bool = ...,
     capture_output: bool = ...,
+    data: Mapping[str, Any] | None = ...,
     initial: Sequence[Mapping[str, Any]] | None = ...,
     unique: bool = ...,
     metrics_port: int | None = ...,
@@ -127,6 +130,7 @@ def launch(
     max_failures: int | None = None,
     fail_fast: bool = False,
     capture_output: bool = False,
+    data: Mapping[str, Any] | None = None,
     initial: Sequence[Mapping[str, Any]] | None = None,
     unique: bool = False,
     metrics_port: int | None = None,
@@ -176,6 +180,10 @@ def launch(
     ``capture_output``: True keeps what the objective writes to sys.stdout and sys.stderr
     in its trial's ``log``, beside what it logs; it is written as ever, too. What native
     code and child processes write is not captured.
+    ``data``: objects that the objective gets besides, each under its name: arrays,
+    tables, anything that can be pickled. Each executor gets them once, each task loads
+    them once. A DataFrame of Spark is gathered and comes as an Arrow table; its size is
+    printed. ``BusOptions.max_data_bytes`` is the limit of each.
     ``initial``: configurations to try first, each a dict as the objective gets it.
     ``unique``: True never runs a configuration twice, whatever the searcher says, and
     ends with reason ``exhausted`` when there is none left.
@@ -220,6 +228,7 @@ def launch(
         max_failures=max_failures,
         fail_fast=fail_fast,
         capture_output=capture_output,
+        data=data,
         initial=initial,
         unique=unique,
         metrics_port=metrics_port,
@@ -248,6 +257,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     suggester = make_suggester(plan.search, engine.dumps)
     options = plan.options or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options)
+    data = gather(plan.data, options.max_data_bytes)
     journal = _open(plan)
     if journal.is_resumed:
         plan = plan.resumed(journal.header)
@@ -287,10 +297,13 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
         run.attach(address.endpoint, supervisor, engine, monitors)
         hooks = Hooks(run.seat_empty, run.fail, run.write)
-        engine.start(Job(address, plan.objective, plan.space, plan.capture_output), workers, hooks)
+        shared = engine.share(data)
+        job = Job(address, plan.objective, plan.space, plan.capture_output, shared)
+        engine.start(job, workers, hooks)
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()
         views.close()
+        engine.close(0.0)
         raise
     run.start()
     return run

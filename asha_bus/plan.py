@@ -96,6 +96,8 @@ class Plan:
         return replace(self, name=header.name, settings=settings)
 
     capture_output: bool
+    #: What the objective gets besides its parameters, by name.
+    data: Mapping[str, Any]
     #: The points of the first trials; whether no point is given out twice.
     initial: tuple[Point, ...]
     unique: bool
@@ -148,6 +150,7 @@ def make_plan(
     max_failures: int | None,
     fail_fast: bool,
     capture_output: bool,
+    data: Mapping[str, Any] | None,
     initial: Sequence[Mapping[str, Any]] | None,
     unique: bool,
     metrics_port: int | None,
@@ -156,7 +159,14 @@ def make_plan(
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
     checked_space = as_space(space)
-    check_takes(objective, checked_space)
+    if data is not None and not (
+        isinstance(data, Mapping) and all(isinstance(name, str) for name in data)
+    ):
+        raise InvalidArgument(
+            f"data must be a dict of objects by the names that the objective takes them by, got "
+            f"{data!r}"
+        )
+    check_takes(objective, checked_space, tuple(data or ()))
     _check_size(checked_space)
     if mode not in ("min", "max"):
         raise InvalidArgument(f"mode must be 'min' or 'max', got {mode!r}")
@@ -257,6 +267,7 @@ def make_plan(
         retry_failed=retry_failed,
         seed_given=seed is not None,
         capture_output=capture_output,
+        data=dict(data or {}),
         initial=_initial(checked_space, initial),
         unique=unique,
         metrics_port=metrics_port,

@@ -319,3 +319,14 @@ def fails_later(trial: ab.Trial) -> None:
 def fails(x: float) -> float:
     """Always fails."""
     raise ValueError(f"no luck with {x:.2f}")
+
+
+class Loud:
+    """Leaves a mark in a folder whenever it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        (Path(self.folder) / f"{os.getpid()}-{os.urandom(4).hex()}").touch()

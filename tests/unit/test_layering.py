@@ -40,7 +40,7 @@ FLOORS = (
     ("core.status",),
     ("wire",),
     ("journal",),
-    ("objective", "options", "closure", "hyperopt_space", "tables"),
+    ("objective", "options", "closure", "hyperopt_space", "shared", "tables"),
     ("records",),
     ("explain", "parameters", "searchers."),
     ("page.", "plots"),
