@@ -143,7 +143,7 @@ def launch(
     generator of them that yields one per unit of resource, and is closed when the
     trial is stopped; or a function whose first parameter is named ``trial``, a
     `Trial`, that reports by hand.
-    ``space``: a `Space`, or a dict of parameters.
+    ``space``: a `Space`, a dict of parameters, or a space of hyperopt.
     ``mode``: ``min`` (default) or ``max``: what is a better metric.
     ``scheduler``: such as `ASHA`; None lets every trial run to its end.
     ``searcher``: `RandomSearch` (default), a `Searcher`, or any object with its methods.

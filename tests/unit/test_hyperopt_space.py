@@ -17,7 +17,7 @@ from hyperopt.pyll.stochastic import sample
 from scipy.stats import chi2_contingency, ks_2samp
 
 from asha_bus import InvalidArgument, Space, grid, uniform
-from asha_bus.core.space import POSITIONAL, Choice, Func, LogUniform, Uniform, as_space
+from asha_bus.core.space import POSITIONAL, Choice, LogUniform, Uniform, as_space
 
 DRAWS = 2_000
 
@@ -143,7 +143,7 @@ def test_conditions_are_those_of_the_space() -> None:
         "model:1.depth": ((("model", 1),),),
         "model:3": ((("model", 3),),),
     } == {d.path: d.when for d in space.level2(0) if d.when != ((),)}
-    labels = {leaf.label for leaf in space.parameters.values() if not isinstance(leaf, Func)}
+    labels = {d.parameter.label for d in space.level2(0)}
     assert {"lr", "l1", "l2", "model", "C", "k", "depth", "bare"} == labels
     for number in range(50):
         point = space.draw_point(Random(number), 0)

@@ -226,7 +226,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: Space(), r"the space is empty; .* Space\(lr=uniform\(0, 1\)\)"),
     (lambda: Space({}), "the space is empty"),
     (lambda: as_space({}), "the space is empty"),
-    (lambda: as_space(5), "space must be a Space or a dict of parameters, got 5 of type int"),  # type: ignore[arg-type]
+    (lambda: as_space(5), "space must be a Space or a dict of parameters, got 5 of type int"),
     (lambda: Space([uniform(0, 1)]), r"must be a dict of parameters, got \[.* of type list"),  # type: ignore[arg-type]
     (lambda: Space({1: uniform(0, 1)}), "a parameter named 1 of type int; names .* are strings"),  # type: ignore[dict-item]
     (lambda: Space(a={"b": Space(c=1)}), r"^a\.b: a Space within a Space; use a plain dict"),

@@ -305,5 +305,5 @@ def test_charts_and_importance_do_without_a_value() -> None:
     assert {"kind", "x", "y"} == {name for name, _, _ in found["rows"]}
     axs = result.plot_params()
     assert ["kind", "x", "f", "y"] == [ax.get_xlabel() for ax in axs]
-    assert [30, 30] == [len(ax.collections[0].get_offsets()) for ax in (axs[1], axs[3])]
-    pyplot.close(axs[0].figure)
+    assert [30, 30] == [np.shape(ax.collections[0].get_offsets())[0] for ax in (axs[1], axs[3])]
+    pyplot.close("all")
