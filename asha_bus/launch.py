@@ -28,7 +28,7 @@ from asha_bus.objective import INSIDE, name_of
 from asha_bus.options import EVERY_ADDRESS, BusOptions
 from asha_bus.plan import Plan, make_plan
 from asha_bus.result import Result
-from asha_bus.run import Run
+from asha_bus.run import Run, wait_for
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -235,7 +235,7 @@ def launch(
         page=page,
     )
     run = _begin(plan, _make_engine(plan, spark))
-    return _wait(run) if block else run
+    return wait_for(run) if block else run
 
 
 def _make_engine(plan: Plan, spark: SparkSession | None) -> Engine:
@@ -361,17 +361,3 @@ def _open(plan: Plan) -> OpenJournal:
             Path(folder) / "journal", plan.header, resume=False, seed_given=plan.seed_given
         )
     return journal._replace(is_temporary=True)
-
-
-def _wait(run: Run) -> Result:
-    """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once."""
-    try:
-        return run.result()
-    except KeyboardInterrupt:
-        run.stop()
-        run.tell_how_to_resume()
-    try:
-        return run.result()
-    except KeyboardInterrupt:
-        run.stop(now=True)
-    return run.result()

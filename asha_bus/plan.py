@@ -35,6 +35,10 @@ logger = logging.getLogger("asha_bus")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 
+class RawPoint(tuple[float, ...]):
+    """A point among ``initial``, where a configuration could be read in two ways."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Everything about a run that does not depend on where it runs."""
@@ -284,7 +288,8 @@ def _initial(space: Space, given: Sequence[Mapping[str, Any]] | None) -> tuple[P
     points = []
     for number, params in enumerate(given):
         try:
-            points.append(space.point_of(params))
+            is_point = isinstance(params, RawPoint)
+            points.append(tuple(params) if is_point else space.point_of(params))
         except InvalidArgument as error:
             raise InvalidArgument(f"initial[{number}]: {error}") from error
     return tuple(points)

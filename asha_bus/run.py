@@ -313,3 +313,17 @@ class Run:
                 f"{first.params!r}:\n{first.error}",
                 result,
             )
+
+
+def wait_for(run: Run) -> Result:
+    """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once."""
+    try:
+        return run.result()
+    except KeyboardInterrupt:
+        run.stop()
+        run.tell_how_to_resume()
+    try:
+        return run.result()
+    except KeyboardInterrupt:
+        run.stop(now=True)
+    return run.result()
