@@ -47,7 +47,9 @@ if TYPE_CHECKING:
     from asha_bus.records import BusReport, TrialRecord
     from asha_bus.result import AllTrialsFailed, Result
     from asha_bus.run import Run
-    from asha_bus.searchers import Searcher
+    from asha_bus.searchers.base import Branch, Searcher
+    from asha_bus.searchers.optuna import OptunaSearcher
+    from asha_bus.searchers.tpe import TPE
 
 __version__ = "0.1.0"
 
@@ -104,7 +106,10 @@ _ON_USE = {
     "RunInfo": "asha_bus.monitors.base",
     "Snapshot": "asha_bus.monitors.base",
     "Trial": "asha_bus.objective",
-    "Searcher": "asha_bus.searchers",
+    "Searcher": "asha_bus.searchers.base",
+    "Branch": "asha_bus.searchers.base",
+    "OptunaSearcher": "asha_bus.searchers.optuna",
+    "TPE": "asha_bus.searchers.tpe",
     "TrialRecord": "asha_bus.records",
     "dry_run": "asha_bus.dry_run",
     "launch": "asha_bus.launch",

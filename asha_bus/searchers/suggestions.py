@@ -66,7 +66,7 @@ class Suggestions:
     def give(self, number: int, point: Point) -> None:
         """Trial ``number`` has its point: it was suggested before."""
         self._points[number] = point
-        self._trials.setdefault(number, _pending(number, self._search.space.resolve(point)))
+        self._trials.setdefault(number, _pending(number, point, self._search.space))
 
     def points(self, first: int, count: int) -> tuple[list[Point], bool]:
         """The points of ``count`` trials from ``first`` on, and whether there are no more."""
@@ -110,18 +110,21 @@ class Suggestions:
         params = _call("suggest()", search.searcher.suggest, branch, self._history(branch.number))
         if params is None:
             return None
-        if not isinstance(params, Mapping):
+        if not isinstance(params, (Mapping, tuple)):
             raise SearcherError(
                 f"suggest() of {_name(search.searcher)} must return a dict of parameters, or None "
                 f"for no more, got {params!r}"
             )
         try:
-            point = space.point_of(params, branch.number)
+            if isinstance(params, tuple):
+                point = space.checked(params, branch.number)
+            else:
+                point = space.point_of(params, branch.number)
         except InvalidArgument as error:
             raise SearcherError(
                 f"suggest() of {_name(search.searcher)} returned what is not in the space: {error}"
             ) from error
-        self._trials[number] = _pending(number, space.resolve(point))
+        self._trials[number] = _pending(number, point, space)
         return point
 
     def _history(self, branch: int) -> list[TrialRecord]:
@@ -145,11 +148,11 @@ def _name(searcher: object) -> str:
     return type(searcher).__name__
 
 
-def _pending(number: int, params: dict[str, Any]) -> TrialRecord:
+def _pending(number: int, point: Point, space: Space) -> TrialRecord:
     """A trial that is to be, or whose worker has not been heard of since."""
     return TrialRecord(
         id=number,
-        params=params,
+        params=space.shown(point),
         state=TrialState.PENDING,
         metric=None,
         best_metric=None,
@@ -163,4 +166,5 @@ def _pending(number: int, params: dict[str, Any]) -> TrialRecord:
         bracket=0,
         seed=0,
         rungs=(),
+        point=point,
     )
