@@ -47,14 +47,18 @@ if TYPE_CHECKING:
     from asha_bus.records import BusReport, TrialRecord
     from asha_bus.result import AllTrialsFailed, Result
     from asha_bus.run import Run
-    from asha_bus.searchers import Searcher
+    from asha_bus.searchers.base import Branch, Searcher
+    from asha_bus.searchers.optuna import OptunaSearcher
+    from asha_bus.searchers.tpe import TPE
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ASHA",
+    "TPE",
     "AllTrialsFailed",
     "AshaBusError",
+    "Branch",
     "BusError",
     "BusOptions",
     "BusReport",
@@ -65,6 +69,7 @@ __all__ = [
     "Monitor",
     "NoStopping",
     "ObjectiveError",
+    "OptunaSearcher",
     "ProtocolError",
     "RandomSearch",
     "RemoteProtocolError",
@@ -96,15 +101,18 @@ __all__ = [
 
 _ON_USE = {
     "AllTrialsFailed": "asha_bus.result",
+    "Branch": "asha_bus.searchers.base",
     "BusReport": "asha_bus.records",
     "FileMonitor": "asha_bus.monitors.file",
     "Monitor": "asha_bus.monitors.base",
+    "OptunaSearcher": "asha_bus.searchers.optuna",
     "Result": "asha_bus.result",
     "Run": "asha_bus.run",
     "RunInfo": "asha_bus.monitors.base",
+    "Searcher": "asha_bus.searchers.base",
     "Snapshot": "asha_bus.monitors.base",
+    "TPE": "asha_bus.searchers.tpe",
     "Trial": "asha_bus.objective",
-    "Searcher": "asha_bus.searchers",
     "TrialRecord": "asha_bus.records",
     "dry_run": "asha_bus.dry_run",
     "launch": "asha_bus.launch",

@@ -75,6 +75,7 @@ CORE_MAY_USE = {
     "itertools",
     "math",
     "random",
+    "statistics",
     "sys",
     "types",
     "typing",
