@@ -6,7 +6,7 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 
-from asha_bus.core.trial import RungRecord
+from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.core.trials import is_better
 from asha_bus.records import TrialRecord
 
@@ -37,19 +37,28 @@ def has_brackets(trials: Sequence[TrialRecord]) -> bool:
 
 
 def explain(trial: TrialRecord, ranks: Ranks, *, mode: str, brackets: bool) -> str:
-    """Each rung decision of ``trial``, and how it ended: a line each."""
+    """Each rung decision of ``trial``, and how it ended or stands: a line each."""
     lines = [
         _decision(trial, record, ranks[trial.id, record.rung], mode, brackets)
         for record in trial.rungs
     ]
-    ending = f"trial {trial.id} ended {trial.state} at resource {trial.resource:g}"
+    return "\n".join([*lines, _standing(trial)])
+
+
+def _standing(trial: TrialRecord) -> str:
+    """How ``trial`` ended, or how it stands where it has not."""
+    text = f"trial {trial.id} {'ended' if trial.state in FINAL else 'is'} {trial.state}"
+    if trial.state is TrialState.PENDING:
+        text += ": it waits for a worker"
+        return f"{text}, to be run again" if trial.attempts else text
+    text += f" at resource {trial.resource:g}"
     if trial.metric is not None:
-        ending += f" with metric {trial.metric:g}"
+        text += f" with metric {trial.metric:g}"
     if trial.attempts > 1:
-        ending += f", in attempt {trial.attempts}"
+        text += f", in attempt {trial.attempts}"
     if trial.error:
-        ending += f": {trial.error.strip().splitlines()[-1]}"
-    return "\n".join([*lines, ending])
+        text += f": {trial.error.strip().splitlines()[-1]}"
+    return text
 
 
 def _decision(trial: TrialRecord, record: RungRecord, rank: int, mode: str, brackets: bool) -> str:

@@ -59,8 +59,8 @@ _ROWS = 500
 _LOGS = 50
 _CURVES = 10
 #: Changed trials and reports per answer to ``changes``: it comes in the middle of a
-#: run, and decisions wait for it some 0.1 ms.
-_CHANGED = 25
+#: run, and decisions wait for it some 0.3 ms.
+_CHANGED = 80
 _POINTS = 200
 
 # plain numbers and single frames: zmq's flags and its multipart calls take several

@@ -68,6 +68,7 @@ class PageServer:
         self._name = name
         self._browsers: set[_Browser] = set()
         self._end: dict[str, Any] | None = None
+        self._is_closed = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(
             target=self._serve, name=f"asha-bus-page-{name}", daemon=True
@@ -116,11 +117,12 @@ class PageServer:
         server.add_socket(self._listener)
         self._loop.run_forever()
         server.stop()
+        self._is_closed = True
         for browser in self._browsers:
-            browser.task.cancel()
+            browser.has_news.set()
+        self._loop.run_until_complete(server.close_all_connections())
         pending = asyncio.all_tasks(self._loop)
         self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
-        self._loop.run_until_complete(server.close_all_connections())
         self._loop.close()
 
     def _tell(self, trials: dict[int, list[Any]], summary: dict[str, Any]) -> None:
@@ -133,8 +135,7 @@ class PageServer:
 class _Browser:
     """One open page: what it has not been sent yet. A slow one gets the latest of each trial."""
 
-    def __init__(self, task: asyncio.Task[Any]) -> None:
-        self.task = task
+    def __init__(self) -> None:
         self.trials: dict[int, list[Any]] = {}
         self.summary: dict[str, Any] | None = None
         self.has_news = asyncio.Event()
@@ -170,9 +171,7 @@ class _Why(_Handler):
 class _Events(_Handler):
     async def get(self) -> None:
         server = self.server
-        task = asyncio.current_task()
-        assert task is not None
-        browser = _Browser(task)
+        browser = _Browser()
         self.set_header("Content-Type", "text/event-stream")
         server._browsers.add(browser)
         try:
@@ -189,7 +188,7 @@ class _Events(_Handler):
 
     async def _deliver(self, browser: _Browser) -> None:
         """Send what there is until the run has ended; the next batch when the last is through."""
-        while True:
+        while not self.server._is_closed:
             trials, browser.trials = browser.trials, {}
             summary, browser.summary = browser.summary, None
             browser.has_news.clear()

@@ -1,4 +1,4 @@
-"""Fixtures with real Spark."""
+"""Fixtures with real Spark, and with a real browser."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support.browser import chromium, require_chromium
 from support.clusters import Cluster, make_session, require_java, standalone
 
 
@@ -35,3 +36,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     require_java()
     with standalone(tmp_path_factory.mktemp("cluster")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    require_chromium()
+    with chromium() as found:
+        yield found

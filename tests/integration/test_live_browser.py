@@ -1,63 +1,35 @@
-"""The page in Chromium on server-sent events: it follows a run, and outlives its server."""
+"""The live page in Chromium: it follows real runs to their end, and outlives its server."""
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import Watched, chromium, require_chromium
-from support.live_page import LivePage, live_page
+from support.browser import Watched
+from support.live import ScriptedPage, start, watch
+from support.processes import wait_until
 from support.simulated import simulated
 
 from asha_bus import Result, TrialState
-from asha_bus.page.document import run_document, summary_document, trial_document
+from asha_bus.page.document import run_document
+from asha_bus.page.server import PageServer
 
 #: The same run at three moments.
 EARLY, LATER, ENDED = (simulated(200, until=until) for until in (60.0, 200.0, float("inf")))
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    require_chromium()
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def live() -> Iterator[LivePage]:
-    with live_page() as server:
-        server.greeting = [
-            ("run", run_document(EARLY)),
-            ("summary", summary_document(EARLY, workers=8)),
-        ]
-        yield server
-
-
-@pytest.fixture
-def opened(browser: Any, live: LivePage) -> Iterator[Watched]:
+def opened_at(browser: Any, url: str | None) -> Watched:
+    """The live page at ``url``, with its table in sight."""
+    assert url is not None
     watched = Watched(browser)
-    watched.page.goto(live.url)
+    watched.page.goto(url)
     watched.page.locator("#trials").scroll_into_view_if_needed()
     watched.wait("document.querySelectorAll('#body tr[data-id]').length > 5")
-    yield watched
-    watched.close()
-    assert {live.url, f"{live.url}events"} >= {
-        url for url in watched.requests if "/explain/" not in url
-    }
-
-
-def changed(before: Result, after: Result) -> list[Any]:
-    """The documents of the trials that differ."""
-    old = {trial.id: trial for trial in before.trials}
-    return [
-        trial_document(trial, after.space) for trial in after.trials if old.get(trial.id) != trial
-    ]
-
-
-def update(live: LivePage, before: Result, after: Result) -> None:
-    live.send("trials", changed(before, after))
-    live.send("summary", summary_document(after, workers=8))
+    return watched
 
 
 def states(result: Result) -> set[str]:
@@ -65,82 +37,201 @@ def states(result: Result) -> set[str]:
 
 
 def shows(watched: Watched, result: Result) -> None:
-    """The page shows ``result``: head, table and what the charts are drawn of."""
+    """The page shows ``result``: head, table, what the charts are drawn of, and rungs."""
+    watched.page.locator("#trials").scroll_into_view_if_needed()
     watched.wait(f"byId('shown').textContent.startsWith('{len(result.trials)} of')")
+    watched.wait("drawn.get('trials') === run.version")
     assert states(result) == set(watched.texts("#states li"))
     assert result.best is not None
     assert str(result.best.id) == watched.column("id")[0]
-    held = watched.page.evaluate("run.trials.map((t) => [t.id, t.state, t.points])")
-    assert [
-        [trial.id, str(trial.state), [x for point in trial.curve for x in point]]
-        for trial in result.trials
-    ] == held
+    figures = dict(zip(watched.texts("#figures dt"), watched.texts("#figures dd"), strict=True))
+    assert f"trial {result.best.id}" == figures["best trial"]
+    assert float(f"{result.best.metric:.6g}") == float(figures["best metric"])
+    held = watched.page.evaluate("run.trials.map((t) => [t.id, t.state, t.metric, t.resource])")
+    assert [[t.id, str(t.state), t.metric, t.resource] for t in result.trials] == sorted(held)
+    watched.page.locator("#rungs").scroll_into_view_if_needed()
+    watched.wait("drawn.get('rungs') === run.version")
+    rows = [text.split()[:4] for text in watched.texts("#rungs-rows tr")]
+    assert [[str(n), f"{r:g}", str(e), str(p)] for n, r, e, p in result.rung_table()] == rows
 
 
-def test_it_follows_the_run_to_its_end(opened: Watched, live: LivePage) -> None:
+def curves(watched: Watched) -> dict[int, set[tuple[float, float]]]:
+    """What the page draws of each trial."""
+    held = watched.page.evaluate("run.trials.map((t) => [t.id, t.points])")
+    return {number: set(zip(flat[::2], flat[1::2], strict=True)) for number, flat in held}
+
+
+def clicked(watched: Watched, number: int) -> list[str]:
+    """What is told of a trial whose row is clicked."""
+    watched.page.fill("#filter", f"id={number}")
+    watched.page.click("#body tr[data-id]")
+    watched.wait(f"byId('detail').innerText.includes('trial {number} ended')")
+    return watched.texts("#detail .explain li")
+
+
+# --- real runs ---------------------------------------------------------------
+
+
+def test_it_follows_a_real_run_whose_bus_dies(browser: Any) -> None:
+    run = start(max_trials=100)
+    watched = opened_at(browser, run.page_url)
+    assert "going on" == watched.text("#status")
+    begun = watched.page.evaluate("run.trials.length")
+    os.kill(run.bus_pid, signal.SIGKILL)
+    watched.wait(f"run.trials.length > {begun}")
+    assert begun < 100
+    result = run.result(timeout=60)
+    watched.wait("byId('status').textContent === 'ended by max_trials'")
+    shows(watched, result)
+    drawn = curves(watched)
+    for trial in result.trials:
+        at_rungs = {(record.resource, record.metric) for record in trial.rungs}
+        assert at_rungs | {(trial.resource, trial.metric)} <= drawn[trial.id]
+    number = next(t.id for t in result.trials if t.state is TrialState.STOPPED)
+    assert result.explain(number).split("\n") == clicked(watched, number)
+    assert [run.page_url] == [url for url in watched.requests if url == run.page_url]
+    watched.page.reload()
+    watched.wait("run !== null && run.trials.length === 100")
+    assert {t.id: {(r, float(f"{m:.6g}")) for r, m in t.curve} for t in result.trials} == {
+        number: {(r, float(f"{m:.6g}")) for r, m in points}
+        for number, points in curves(watched).items()
+    }
+    watched.close()
+    assert all(url.startswith(run.page_url or "no page") for url in watched.requests)
+    assert [] == watched.complaints
+
+
+def test_it_follows_a_journal(browser: Any, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    run = start(page=False, journal=journal, name="watched", max_trials=60)
+    wait_until(journal.exists)
+    with watch(journal) as watching:
+        assert watching.stdout is not None
+        url = watching.stdout.readline().split()[1]
+        watched = opened_at(browser, url)
+        result = run.result(timeout=60)
+        watched.wait("byId('status').textContent === 'ended by max_trials'")
+        shows(watched, result)
+        assert "watched" == watched.text("#name")
+        number = result.trials[-1].id
+        assert result.explain(number).split("\n") == clicked(watched, number)
+        watched.close()
+    assert {url, f"{url}events", f"{url}explain/{number}"} == set(watched.requests)
+    assert [] == watched.complaints
+
+
+# --- a server that does what a test says -------------------------------------
+
+
+@pytest.fixture
+def explained() -> dict[int, str]:
+    """What the server tells of trials."""
+    return {}
+
+
+@pytest.fixture
+def live(explained: dict[int, str]) -> Iterator[ScriptedPage]:
+    page = ScriptedPage(EARLY, explained)
+    yield page
+    page.die()
+
+
+@pytest.fixture
+def opened(browser: Any, live: ScriptedPage) -> Iterator[Watched]:
+    watched = opened_at(browser, live.server.url)
+    yield watched
+    watched.close()
+
+
+def test_it_follows_each_change_and_lets_go_at_the_end(opened: Watched, live: ScriptedPage) -> None:
     shows(opened, EARLY)
-    assert "going on" == opened.text("#status")
-    update(live, EARLY, LATER)
+    live.show(LATER)
     shows(opened, LATER)
-    update(live, LATER, ENDED)
-    live.send("end", summary_document(ENDED))
+    live.show(ENDED, is_over=True)
     opened.wait("byId('status').textContent === 'ended by max_trials'")
     shows(opened, ENDED)
-    live.drop()
-    opened.page.wait_for_timeout(500)  # it would come again within 100 ms
-    assert 1 == live.connections
+    live.die()
+    live.come_again()
+    opened.page.wait_for_timeout(1_500)  # by then it would have asked
+    assert 1 == live.asked
     assert opened.page.is_hidden("#banner")
     assert [] == opened.complaints
 
 
-def test_what_the_user_chose_stays(opened: Watched, live: LivePage) -> None:
+def test_what_the_user_chose_stays(
+    opened: Watched, live: ScriptedPage, explained: dict[int, str]
+) -> None:
     stopped = next(trial for trial in EARLY.trials if trial.state is TrialState.STOPPED)
-    live.explained = {stopped.id: "the only telling"}
+    explained[stopped.id] = "the only telling"
     opened.page.fill("#filter", f"id={stopped.id}")
     opened.page.click("#body tr[data-id]")
     opened.wait("byId('detail').innerText.includes('the only telling')")
-    update(live, EARLY, ENDED)
+    live.show(ENDED)
     opened.wait("byId('shown').textContent === '1 of 200 trials'")
     assert f"Trial {stopped.id}" == opened.text("#detail h3 >> nth=0")
     assert 1 == sum("/explain/" in url for url in opened.requests)
     assert [] == opened.complaints
 
 
-def test_the_chosen_trial_is_told_anew_when_it_changes(opened: Watched, live: LivePage) -> None:
+def test_the_chosen_trial_is_told_anew_when_it_changes(
+    opened: Watched, live: ScriptedPage, explained: dict[int, str]
+) -> None:
     running = next(trial for trial in EARLY.trials if trial.state is TrialState.RUNNING)
-    live.explained = {running.id: "it runs"}
+    explained[running.id] = "it runs"
     opened.page.fill("#filter", f"id={running.id}")
     opened.page.click("#body tr[data-id]")
     opened.wait("byId('detail').innerText.includes('it runs')")
-    live.explained = {running.id: "it ended"}
-    update(live, EARLY, ENDED)
+    explained[running.id] = "it ended"
+    live.show(ENDED)
     opened.wait("byId('detail').innerText.includes('it ended')")
 
 
-def test_a_lost_connection_is_said_and_comes_back(opened: Watched, live: LivePage) -> None:
-    live.greeting = [("run", run_document(LATER)), ("summary", summary_document(LATER))]
-    opened.page.evaluate(
-        "void new MutationObserver("
-        "() => { window.said = byId('banner').textContent || window.said; }"
-        ").observe(byId('banner'), { childList: true })"
-    )
-    live.drop()
+@pytest.mark.parametrize("button", ["#detail", "#state-filters", "#figures", "#heads"])
+def test_the_keyboard_stays_where_it_was(opened: Watched, live: ScriptedPage, button: str) -> None:
+    opened.page.click("#body tr[data-id]")
+    opened.page.focus(f"{button} button")
+    text = opened.page.evaluate("document.activeElement.textContent")
+    live.show(LATER)
+    shows(opened, LATER)
+    found = opened.page.evaluate("document.activeElement.textContent")
+    assert text.split()[0] == found.split()[0]
+
+
+def test_a_run_that_has_not_begun_is_awaited(browser: Any) -> None:
+    begun: list[dict[str, Any]] = []
+    server = PageServer("early", lambda: begun[0] if begun else None, lambda number: None)
+    watched = Watched(browser)
+    watched.page.goto(server.url)
+    assert "early · asha-bus" == watched.text("#name")
+    assert "waiting for the run to begin …" == watched.text("#status")
+    begun.append(run_document(EARLY))
+    watched.wait("byId('status').textContent === 'going on'")
+    assert "digits" == watched.text("#name")
+    assert watched.page.is_hidden("#importance")
+    watched.close()
+    server.close()
+    assert [] == watched.complaints
+
+
+def test_a_server_that_was_gone_or_refuses_is_asked_again(
+    opened: Watched, live: ScriptedPage
+) -> None:
+    live.die()
+    opened.wait("!byId('banner').hidden")
+    assert "The connection to the run is lost" in opened.text("#banner")
+    live.result = LATER
+    live.refusals = 1
+    live.come_again()
     opened.wait(f"run.trials.length === {len(LATER.trials)}")
     shows(opened, LATER)
-    assert "The connection to the run is lost" in opened.page.evaluate("window.said")
     assert opened.page.is_hidden("#banner")
-    assert 2 == live.connections
+    assert 3 == live.asked
 
 
-def test_a_server_that_refuses_is_asked_again(opened: Watched, live: LivePage) -> None:
-    live.greeting = [("run", run_document(LATER))]
-    live.refusals = 1  # which the browser takes as final
-    live.drop()
-    opened.wait(f"run.trials.length === {len(LATER.trials)}")
-    assert 3 == live.connections
-
-
-def test_an_explanation_that_is_not_there_is_said(opened: Watched, live: LivePage) -> None:
-    opened.page.fill("#filter", "id=1")
-    opened.page.click("#body tr[data-id]")
-    opened.wait("byId('detail').innerText.includes('the server answered 500')")
+def test_an_explanation_that_is_not_there_is_said(opened: Watched, live: ScriptedPage) -> None:
+    for what in ("the server answered 404", "the process that served this page is gone"):
+        opened.page.fill("#filter", "id=1")
+        opened.page.click("#body tr[data-id]")
+        opened.wait(f"byId('detail').innerText.includes('{what}')")
+        live.die()
+        opened.page.click("#detail button")

@@ -7,10 +7,9 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -18,27 +17,13 @@ from urllib.parse import urlsplit
 import pytest
 from support import objectives
 from support.clusters import free_port
+from support.live import ScriptedPage, start, watch
 from support.processes import wait_until
+from support.simulated import simulated
 
 import asha_bus as ab
 from asha_bus.monitors.page import Page
 from asha_bus.page.document import TRIAL_FIELDS, trial_document
-
-SPACE = {"x": ab.uniform(0, 1)}
-
-
-def start(objective: Any = objectives.slow_slope, **arguments: Any) -> ab.Run:
-    settings = {
-        "engine": "local",
-        "workers": 2,
-        "monitor": None,
-        "seed": 7,
-        "page": True,
-        "max_trials": 30,
-        "scheduler": ab.ASHA(max_resource=9),
-        "bus": ab.BusOptions(curves=True),
-    }
-    return ab.launch(objective, SPACE, block=False, **{**settings, **arguments})
 
 
 class Event(NamedTuple):
@@ -191,22 +176,16 @@ def test_a_launch_that_fails_leaves_no_page() -> None:
     Page("again", port).close()
 
 
+def test_a_page_that_is_closed_lets_its_browsers_go(browse: Browse) -> None:
+    page = ScriptedPage(simulated(20), {})
+    events = browse(page.server.url).events()
+    assert "run" == next(events).name
+    page.die()
+    assert "run" not in [event.name for event in events]  # it comes to an end
+    assert not [t for t in threading.enumerate() if t.name == "asha-bus-page-scripted"]
+
+
 # --- asha-bus watch ----------------------------------------------------------
-
-
-@contextmanager
-def watch(journal: Path) -> Iterator[subprocess.Popen[str]]:
-    with subprocess.Popen(
-        [sys.executable, "-m", "asha_bus.cli", "watch", str(journal)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    ) as watching:
-        try:
-            yield watching
-        finally:
-            watching.kill()
 
 
 def test_a_journal_is_watched_while_its_run_goes_on(tmp_path: Path, browse: Browse) -> None:

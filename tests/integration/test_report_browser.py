@@ -8,21 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import Watched, chromium, require_chromium
+from support.browser import Watched
 from support.results import make_result, make_trial
 from support.simulated import simulated
 
-from asha_bus import RungRecord, Space, TrialState, choice
+from asha_bus import RungRecord, Space, TrialState, choice, uniform
 
 RUN = simulated(300)
 BEST: Any = RUN.best
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    require_chromium()
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +134,19 @@ def test_keys_move_and_choose(opened: Watched) -> None:
     assert "301" == last
 
 
+def test_the_heads_are_one_stop_of_the_keyboard(opened: Watched) -> None:
+    opened.page.focus("#state-filters button >> nth=-1")
+    for key in ("Tab", "ArrowRight", "ArrowRight", "ArrowRight", "Enter"):
+        opened.page.keyboard.press(key)
+    assert "ascending" == opened.page.get_attribute("#heads th:has-text('metric')", "aria-sort")
+    opened.page.keyboard.press("Tab")  # to the rows
+    assert "2" == opened.page.evaluate("document.activeElement.getAttribute('aria-rowindex')")
+    opened.page.keyboard.press("ArrowUp")
+    assert "metric" in opened.page.evaluate("document.activeElement.textContent")
+    opened.page.keyboard.press("ArrowDown")
+    assert "2" == opened.page.evaluate("document.activeElement.getAttribute('aria-rowindex')")
+
+
 def test_scrolling_shows_every_trial_with_few_rows(opened: Watched) -> None:
     seen = set()
     for top in range(0, 300 * 29, 300):
@@ -185,17 +191,29 @@ def test_the_charts_have_the_numbers_of_the_result(opened: Watched) -> None:
     assert sorted(steps, reverse=True) == steps
 
 
-def test_a_point_of_a_chart_leads_to_its_trial(opened: Watched) -> None:
-    opened.page.locator("#history").scroll_into_view_if_needed()
-    opened.wait("drawn.has('history')")
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [
+        ("curves", "chart.px(trial.resource), chart.py(trial.metric)"),
+        ("history", "chart.px(run.endOf(trial) / view.seconds), chart.py(trial.metric)"),
+        (
+            "timeline",
+            "chart.px(run.endOf(trial) / view.seconds) - 2, "
+            "chart.py(view.rows.get(trial.worker) + 0.5)",
+        ),
+    ],
+)
+def test_a_point_of_a_chart_leads_to_its_trial(opened: Watched, name: str, place: str) -> None:
+    opened.page.locator(f"#{name}").scroll_into_view_if_needed()
+    opened.wait(f"drawn.has('{name}')")
     x, y = opened.page.evaluate(
         f"""() => {{
-          const chart = views.get("history").chart, trial = run.byId.get({BEST.id});
-          const box = chart.plot.over.getBoundingClientRect(), ratio = devicePixelRatio;
+          const view = views.get("{name}"), chart = view.chart, trial = run.byId.get({BEST.id});
+          const box = chart.plot.over.getBoundingClientRect(), inside = chart.plot.bbox;
+          const [x, y] = [{place}];
           return [
-            box.left + (chart.px(run.endOf(trial) / views.get("history").seconds)
-              - chart.plot.bbox.left) / ratio,
-            box.top + (chart.py(trial.metric) - chart.plot.bbox.top) / ratio];
+            box.left + (x - inside.left) / devicePixelRatio,
+            box.top + (y - inside.top) / devicePixelRatio];
         }}"""
     )
     opened.page.mouse.move(x, y)
@@ -243,6 +261,25 @@ def luminance(colour: str) -> float:
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_many_long_names_fit_a_phone(browser: Any, tmp_path: Path) -> None:
+    names = [f"model.encoder.attention_dropout_probability_{i}" for i in range(30)]
+    space = Space({name: uniform(0, 1) for name in names})
+    trials = [
+        make_trial(i, metric=float(i), params=dict.fromkeys(names, i * 7 % 40 / 40))
+        for i in range(40)
+    ]
+    result = make_result(*trials, space=space, name="a-run-of-many-parameters" * 3)
+    watched = Watched(browser, viewport={"width": 390, "height": 800})
+    watched.page.goto(result.report(tmp_path / "run.html").as_uri())
+    for name in ("parallel", "trials", "importance", "configuration"):
+        watched.page.locator(f"#{name}").scroll_into_view_if_needed()
+        watched.wait(f"drawn.has('{name}')")
+        assert 390 == watched.page.evaluate("document.documentElement.scrollWidth"), name
+    assert names[-1] in watched.text("#importance-rows")
+    watched.close()
+    assert [] == watched.complaints
 
 
 def test_odd_runs_are_shown(browser: Any, tmp_path: Path) -> None:

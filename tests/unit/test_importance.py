@@ -52,6 +52,12 @@ def test_the_highest_rung_with_enough_trials_is_taken() -> None:
     )
 
 
+def test_of_many_trials_some_are_enough() -> None:
+    found = importance_document(run_of(2_500))
+    assert "Computed on 2000 trials" in found["note"]
+    assert "act" == found["rows"][0][0]
+
+
 def test_the_same_result_gives_the_same_importance() -> None:
     result = simulated(200)
     assert importance_document(result) == importance_document(result)

@@ -178,9 +178,25 @@ def test_places_are_ordinals(keep: int, ordinal: str) -> None:
             make_trial(0, S.FAILED, None, resource=0, error="Traceback ...\nValueError: no\n"),
             "trial 0 ended FAILED at resource 0: ValueError: no",
         ),
+        (
+            make_trial(0, S.RUNNING, 0.3, resource=9, end_time=None, attempts=2),
+            "trial 0 is RUNNING at resource 9 with metric 0.3, in attempt 2",
+        ),
+        (
+            make_trial(0, S.RUNNING, None, resource=0, end_time=None),
+            "trial 0 is RUNNING at resource 0",
+        ),
+        (
+            make_trial(0, S.PENDING, None, resource=0, attempts=0, worker=None, end_time=None),
+            "trial 0 is PENDING: it waits for a worker",
+        ),
+        (
+            make_trial(0, S.PENDING, 0.3, resource=9, end_time=None),
+            "trial 0 is PENDING: it waits for a worker, to be run again",
+        ),
     ],
 )
-def test_the_last_line_says_how_the_trial_ended(trial: TrialRecord, ending: str) -> None:
+def test_the_last_line_says_how_the_trial_ended_or_stands(trial: TrialRecord, ending: str) -> None:
     assert ending == make_result(trial).explain(0).splitlines()[-1]
 
 

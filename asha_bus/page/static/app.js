@@ -70,13 +70,16 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
 
 function say(text) {
   byId("banner").hidden = text === null;
-  byId("banner").textContent = text === null ? "" : text;
+  retell(byId("banner"), text === null ? "" : text);
 }
 
 openSource({
   run(document_) {
     const chosen = detail.trial;
     run = new Run(document_);
+    const hasImportance = "importance" in document_; // a report has it
+    byId("importance").hidden = !hasImportance;
+    byId("configuration").classList.toggle("wide", hasImportance);
     drawn.clear();
     document.title = `${run.document.name} · asha-bus`;
     say(null);

@@ -3,6 +3,7 @@
 // In the order in which they are drawn, the most important last.
 const DRAWN = ["PENDING", "STOPPED", "CANCELLED", "LOST", "FAILED", "RUNNING", "COMPLETED"];
 const MOST_ROWS = 400; // workers of the timeline
+const COLLATOR = new Intl.Collator("en", { numeric: true });
 
 function metricLabel(run, what = "metric") {
   return `${what} (${run.document.mode === "min" ? "lower" : "higher"} is better)`;
@@ -32,7 +33,8 @@ class RungsView {
         el("td", {}, show(resource)),
         el("td", { className: "bar" }, track),
         el("td", {}, showCount(entered)),
-        el("td", {}, `${showCount(went)} (${Math.round((100 * went) / entered)} %)`),
+        el("td", {}, showCount(went),
+          el("span", { className: "share" }, ` (${Math.round((100 * went) / entered)} %)`)),
         el("td", {}, words.join(", ")));
     }));
   }
@@ -43,16 +45,14 @@ class CurvesView {
     this.chart = new Chart(byId("curves-chart"), {
       label: "Learning curves: metric of each trial by resource; the table of trials has the numbers",
       paint: (context, chart) => this.paint(context, chart),
-      pick: (x, y) => nearest(this.places, x, y),
+      pick: (x, y, chart) => this.at(x, y, chart),
       choose,
     });
-    this.places = [];
   }
 
   draw(run) {
     this.run = run;
-    const xs = extent(every(run.trials, 0));
-    const ys = extent(every(run.trials, 1));
+    const [xs, ys] = extents(run.trials);
     const rungs = run.summary.rungs.map((rung) => rung[1]);
     const best = run.best;
     legend(byId("curves-note"), stateKeys(run, run.trials),
@@ -70,7 +70,6 @@ class CurvesView {
     const { left, width } = chart.plot.bbox;
     const strokes = new Map(DRAWN.map((state) => [state, [new Strokes(), new Strokes()]]));
     const size = Math.round(3 * ratio);
-    const places = [];
     for (const trial of this.run.trials) {
       const [lines, dots] = strokes.get(trial.state);
       const shown = trial.points;
@@ -81,13 +80,11 @@ class CurvesView {
         const y = Math.round(chart.py(shown[i + 1]));
         const isSeen = Math.max(x, i ? x0 : x) >= left && Math.min(x, i ? x0 : x) <= left + width;
         if (i > 0 && isSeen && (x !== x0 || y !== y0)) lines.line(x0, y0, x, y);
-        if (isSeen) places.push(x, y, trial);
         x0 = x;
         y0 = y;
       }
       if (shown.length && x0 >= left && x0 <= left + width) dots.dot(x0, y0, size);
     }
-    this.places = places;
     for (const state of DRAWN) {
       const [lines, dots] = strokes.get(state);
       context.strokeStyle = colours.get(state);
@@ -107,12 +104,29 @@ class CurvesView {
       context.stroke(path);
     }
   }
+
+  at(x, y, chart) {
+    const nearest = new Nearest(x, y);
+    for (const trial of this.run.trials) {
+      for (let i = 0; i < trial.points.length; i += 2) {
+        nearest.see(chart.px(trial.points[i]), chart.py(trial.points[i + 1]), trial);
+      }
+    }
+    return nearest.found;
+  }
 }
 
-function* every(trials, offset) {
-  for (const trial of trials) {
-    for (let i = offset; i < trial.points.length; i += 2) yield trial.points[i];
+/** Of all points of the curves of trials the extents of resources and of metrics. */
+function extents(trials) {
+  const low = [Infinity, Infinity];
+  const high = [-Infinity, -Infinity];
+  for (const { points } of trials) {
+    for (let i = 0; i < points.length; i++) {
+      if (points[i] < low[i % 2]) low[i % 2] = points[i];
+      if (points[i] > high[i % 2]) high[i % 2] = points[i];
+    }
   }
+  return low.map((least, of) => (least <= high[of] ? [least, high[of]] : null));
 }
 
 class HistoryView {
@@ -120,10 +134,9 @@ class HistoryView {
     this.chart = new Chart(byId("history-chart"), {
       label: "Last metric of each trial by the time it ended, and the best so far",
       paint: (context, chart) => this.paint(context, chart),
-      pick: (x, y) => nearest(this.places, x, y),
+      pick: (x, y, chart) => this.at(x, y, chart),
       choose,
     });
-    this.places = [];
   }
 
   draw(run) {
@@ -134,7 +147,9 @@ class HistoryView {
     const ys = extent(this.shown.map((trial) => trial.metric));
     const end = run.since(run.summary.now) / seconds;
     legend(byId("history-note"), stateKeys(run, this.shown),
-      el("span", { className: "key" }, dot("best"), "best so far"));
+      el("span", { className: "key" }, dot("best"), "best so far"),
+      this.shown.length < run.trials.length
+        ? `${showCount(run.trials.length - this.shown.length)} without a usable metric.` : "");
     this.chart.update(
       { range: ys && [0, Math.max(end, 1e-3)], label: `time since the start (${unit})` },
       { range: ys, log: ys !== null && needsLog(ys, LOG_RATIO), label: metricLabel(run, "last metric") }, 320);
@@ -144,15 +159,11 @@ class HistoryView {
     const size = Math.round(4 * devicePixelRatio);
     const { left, width } = chart.plot.bbox;
     const dots = new Map(DRAWN.map((state) => [state, new Strokes()]));
-    const places = [];
     for (const trial of this.shown) {
       const x = Math.round(chart.px(this.run.endOf(trial) / this.seconds));
       if (x < left || x > left + width) continue;
-      const y = Math.round(chart.py(trial.metric));
-      dots.get(trial.state).dot(x, y, size);
-      places.push(x, y, trial);
+      dots.get(trial.state).dot(x, Math.round(chart.py(trial.metric)), size);
     }
-    this.places = places;
     for (const state of DRAWN) {
       context.fillStyle = colours.get(state);
       dots.get(state).fill(context);
@@ -173,6 +184,14 @@ class HistoryView {
     context.lineWidth = 2 * devicePixelRatio;
     context.stroke(path);
   }
+
+  at(x, y, chart) {
+    const nearest = new Nearest(x, y);
+    for (const trial of this.shown) {
+      nearest.see(chart.px(this.run.endOf(trial) / this.seconds), chart.py(trial.metric), trial);
+    }
+    return nearest.found;
+  }
 }
 
 class TimelineView {
@@ -180,18 +199,16 @@ class TimelineView {
     this.chart = new Chart(byId("timeline-chart"), {
       label: "Trials as bars by worker over time",
       paint: (context, chart) => this.paint(context, chart),
-      pick: (x, y) => this.at(x, y),
+      pick: (x, y, chart) => this.at(x, y, chart),
       choose,
     });
-    this.bars = [];
   }
 
   draw(run) {
     this.run = run;
     const rows = new Map();
-    for (const trial of run.trials) {
-      if (trial.worker !== null && !rows.has(trial.worker)) rows.set(trial.worker, rows.size);
-    }
+    const workers = new Set(run.trials.map((trial) => trial.worker).filter((name) => name !== null));
+    for (const name of [...workers].sort(COLLATOR.compare)) rows.set(name, rows.size);
     this.rows = rows;
     const [unit, seconds] = timeUnit(run.since(run.summary.now));
     this.seconds = seconds;
@@ -202,7 +219,6 @@ class TimelineView {
       shown < rows.size ? ` The first ${MOST_ROWS} are shown.` : "",
       again ? " A trial that was run again stands at its last worker, from its first start on." : "");
     const names = [...rows.keys()].map((name) => (name.length > 16 ? `…${name.slice(-15)}` : name));
-    const longest = Math.max(...names.map((name) => name.length), 4);
     const height = Math.min(Math.max(shown * 22 + 70, 160), 420);
     const each = Math.ceil(14 / ((height - 60) / Math.max(shown, 1))); // names that do not overlap
     const splits = names.map((name, row) => row + 0.5).filter((place, row) => row < shown && row % each === 0);
@@ -210,7 +226,7 @@ class TimelineView {
       { range: shown ? [0, Math.max(run.since(run.summary.now) / seconds, 1e-3)] : null, label: `time since the start (${unit})` },
       {
         range: shown ? [0, shown] : null, tight: true, reversed: true, label: "worker", splits,
-        values: (found) => found.map((place) => names[Math.floor(place)]), size: longest * 7 + 18,
+        values: (found) => found.map((place) => names[Math.floor(place)]),
       }, height);
   }
 
@@ -219,25 +235,34 @@ class TimelineView {
     const ratio = devicePixelRatio;
     const thick = chart.py(1) - chart.py(0);
     const inside = Math.max(thick * 0.76, 1);
-    this.bars = [];
     for (const trial of this.run.trials) {
-      const row = this.rows.get(trial.worker);
-      if (row === undefined || row >= MOST_ROWS || trial.start === null) continue;
-      const x0 = chart.px(this.run.since(trial.start) / this.seconds);
-      const x1 = chart.px(this.run.endOf(trial) / this.seconds);
+      const row = this.rowOf(trial);
+      if (row === null) continue;
+      const [x0, x1] = this.span(trial, chart);
       if (x1 < left || x0 > left + width) continue;
       const gap = x1 - x0 > 4 * ratio ? ratio : 0;
       const top = chart.py(row) + (thick - inside) / 2;
       context.fillStyle = colours.get(trial.state);
       context.fillRect(x0, top, Math.max(x1 - x0 - gap, ratio), inside);
-      this.bars.push([x0, Math.max(x1, x0 + 2), row, trial]);
     }
   }
 
-  at(x, y) {
-    const row = Math.floor(this.chart.plot.posToVal(
-      (y - this.chart.plot.bbox.top) / devicePixelRatio, "y"));
-    const found = this.bars.find((bar) => bar[2] === row && x >= bar[0] && x <= bar[1]);
-    return found ? found[3] : null;
+  rowOf(trial) {
+    const row = this.rows.get(trial.worker);
+    return row === undefined || row >= MOST_ROWS || trial.start === null ? null : row;
+  }
+
+  span(trial, chart) {
+    return [trial.start, trial.end === null ? this.run.summary.now : trial.end]
+      .map((time) => chart.px(this.run.since(time) / this.seconds));
+  }
+
+  at(x, y, chart) {
+    return this.run.trials.find((trial) => {
+      const row = this.rowOf(trial);
+      if (row === null || y < chart.py(row) || y >= chart.py(row + 1)) return false;
+      const [x0, x1] = this.span(trial, chart);
+      return x >= x0 && x <= Math.max(x1, x0 + 2);
+    }) || null;
   }
 }

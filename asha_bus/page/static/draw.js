@@ -16,6 +16,19 @@ function el(tag, properties = {}, ...children) {
   return made;
 }
 
+/** Put other children into `holder`; the keyboard stays at the button where it was. */
+function refill(holder, ...children) {
+  const at = [...holder.querySelectorAll("button")].indexOf(document.activeElement);
+  holder.replaceChildren(...children);
+  const again = at < 0 ? undefined : holder.querySelectorAll("button")[at];
+  if (again) again.focus({ preventScroll: true });
+}
+
+/** Say `text`, which is read out, only where it is another. */
+function retell(holder, text) {
+  if (holder.textContent !== text) holder.textContent = text;
+}
+
 function dot(colour) {
   const made = el("span", { className: "dot" });
   made.style.background = `var(--${colour})`;
@@ -59,8 +72,8 @@ function tipOf(trial) {
 
 /** One chart: uPlot keeps axes, sizes and zoom, and `paint` draws the rest.
  *
- * `paint(context, chart)`; `pick(x, y, chart)`: the trial at a place in canvas pixels;
- * `choose(trial)`: a click there.
+ * `paint(context, chart)`: `chart.px(value)` and `chart.py(value)` are canvas pixels then;
+ * `pick(x, y, chart)`: the trial at a place in these; `choose(trial)`: a click there.
  */
 class Chart {
   constructor(holder, { label, paint, pick, choose }) {
@@ -75,15 +88,15 @@ class Chart {
     new ResizeObserver(() => this.resize()).observe(holder);
   }
 
-  /** Draw anew. `x` and `y`: { range, log, label, splits, values, size, reversed }. */
+  /** Draw anew. `x` and `y`: { range, log, label, splits, values, reversed, tight }. */
   update(x, y, height) {
     if (x.range === null || y.range === null) {
-      this.empty("nothing to show yet");
+      this.empty();
       return;
     }
     this.x = x;
     this.y = y;
-    const shape = JSON.stringify([x.log, y.log, x.label, y.label, y.size, height]);
+    const shape = JSON.stringify([x.log, y.log, x.label, y.label, height]);
     const data = [[x.range[0], x.range[1]], [y.range[0], y.range[1]]];
     if (this.plot === null || shape !== this.shape) {
       this.destroy();
@@ -100,9 +113,9 @@ class Chart {
     this.zoomed = false;
   }
 
-  empty(text) {
+  empty() {
     this.destroy();
-    this.holder.replaceChildren(el("p", { className: "empty" }, text));
+    this.holder.replaceChildren(el("p", { className: "empty" }, "nothing to show"));
   }
 
   resize() {
@@ -128,8 +141,10 @@ class Chart {
       ticks: { stroke: () => colours.get("line"), width: 1, size: 5 },
       ...more,
     });
-    const splits = (of) => (this[of].splits
-      ? (plot) => within(this[of].splits, plot.scales[of]) : undefined);
+    const splits = (of) => (this[of].splits || this[of].log ? {
+      splits: ({ scales }) => (this[of].splits ? within(this[of].splits, scales[of]) : logSplits(scales[of])),
+      filter: (plot, found) => found, // uPlot would leave some out
+    } : {});
     const values = (of, otherwise) => (plot, found) => (this[of].values || otherwise)(found);
     return {
       width: Math.max(this.holder.clientWidth, 100),
@@ -150,21 +165,22 @@ class Chart {
       },
       axes: [
         axis("x", {
-          splits: splits("x"),
-          ...(this.x.splits ? { filter: (plot, found) => found } : {}),
+          ...splits("x"),
           values: values("x", (found) => found.map(tickText)),
           size: 30,
         }),
         axis("y", {
-          splits: splits("y"),
+          ...splits("y"),
           values: values("y", (found) => found.map(tickText)),
-          size: this.y.size || 58,
+          size: (plot, texts) => 18 + 7 * Math.max(4, ...(texts || []).map((text) => (text || "").length)),
         }),
       ],
       series: [{}, { paths: () => null, points: { show: false } }],
       hooks: {
         draw: [(plot) => {
           const { ctx: context, bbox } = plot;
+          this.px = this.positions("x");
+          this.py = this.positions("y");
           context.save();
           context.beginPath();
           context.rect(bbox.left, bbox.top, bbox.width, bbox.height);
@@ -189,17 +205,19 @@ class Chart {
     return [low - room, high + room];
   }
 
-  /** Positions in canvas pixels. */
-  px(value) {
-    return this.plot.valToPos(value, "x", true);
-  }
-
-  py(value) {
-    return this.plot.valToPos(value, "y", true);
+  /** A function from values of an axis to canvas pixels: uPlot's own is slow for many. */
+  positions(of) {
+    const { min, max } = this.plot.scales[of];
+    const scale = this[of].log ? Math.log : (value) => value;
+    const low = scale(min);
+    const begin = this.plot.valToPos(min, of, true);
+    const step = (this.plot.valToPos(max, of, true) - begin) / (scale(max) - low);
+    return (value) => begin + (scale(value) - low) * step;
   }
 
   listen() {
     const over = this.plot.over;
+    this.plot.ctx.canvas.setAttribute("aria-hidden", "true"); // the label is at what lies over it
     over.setAttribute("role", "img");
     over.setAttribute("aria-label", this.label);
     over.addEventListener("dblclick", () => { this.zoomed = false; });
@@ -235,12 +253,24 @@ class Chart {
 function tickText(value) {
   if (value === null) return null;
   const size = Math.abs(value);
-  if (value !== 0 && (size >= 1e6 || size < 1e-3)) return value.toExponential(0).replace("e+", "e");
-  return String(Number(value.toPrecision(6)));
+  const rounded = Number(value.toPrecision(6));
+  if (value !== 0 && (size >= 1e5 || size < 1e-3)) return rounded.toExponential().replace("e+", "e");
+  return String(rounded);
 }
 
 function within(splits, scale) {
   return splits.filter((value) => value >= scale.min && value <= scale.max);
+}
+
+/** Round places of a logarithmic axis. */
+function logSplits({ min, max }) {
+  const steps = max / min > 1e4 ? [1] : max / min > 3 ? [1, 2, 5] : [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9];
+  const found = [];
+  for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); power++) {
+    // a power below 0 would not be exact as a factor
+    for (const step of steps) found.push(power < 0 ? step / 10 ** -power : step * 10 ** power);
+  }
+  return within(found, { min, max });
 }
 
 /** Lines and dots of one colour; those that fall on the same pixels are drawn once. */
@@ -287,16 +317,20 @@ class Strokes {
   }
 }
 
-/** The trial whose place is next to (x, y) within some pixels, from [x, y, trial, …]. */
-function nearest(places, x, y, most = 14) {
-  let found = null;
-  let least = (most * devicePixelRatio) ** 2;
-  for (let i = 0; i < places.length; i += 3) {
-    const distance = (places[i] - x) ** 2 + (places[i + 1] - y) ** 2;
-    if (distance < least) {
-      least = distance;
-      found = places[i + 2];
+/** The thing that is next to a place within some pixels. */
+class Nearest {
+  constructor(x, y, most = 14) {
+    this.x = x;
+    this.y = y;
+    this.least = (most * devicePixelRatio) ** 2;
+    this.found = null;
+  }
+
+  see(x, y, thing) {
+    const distance = (x - this.x) ** 2 + (y - this.y) ** 2;
+    if (distance < this.least) {
+      this.least = distance;
+      this.found = thing;
     }
   }
-  return found;
 }

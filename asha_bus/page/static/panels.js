@@ -1,11 +1,16 @@
 // What stands in words and figures: the head, the chosen trial, importance, bus, configuration.
 
+const REASONS = {
+  unfinished: "unfinished", stopped: "stopped by the user", failed: "failed",
+  exhausted: "ended: every point of the space was run",
+};
+
 function drawHead(run, isLive, choose) {
   const { summary, document: held } = run;
   byId("name").textContent = held.name;
   const message = summary.message.trim().split("\n")[0].replace(/:$/, "");
-  const ended = summary.reason === "unfinished" ? "unfinished" : `ended by ${summary.reason}`;
-  byId("status").textContent = isLive ? "going on" : ended + (message ? ` (${message})` : "");
+  const ended = REASONS[summary.reason] || `ended by ${summary.reason}`;
+  retell(byId("status"), isLive ? "going on" : ended + (message ? ` (${message})` : ""));
   byId("states").replaceChildren(...STATES.filter((state) => summary.states[state]).map((state) =>
     el("li", {}, dot(state), `${state} ${showCount(summary.states[state])}`)));
   const best = run.best;
@@ -18,7 +23,7 @@ function drawHead(run, isLive, choose) {
   figures.push(
     ["trials", showCount(summary.trials)], ["elapsed", showSeconds(toNumber(summary.elapsed_s))],
     ["workers", showCount(summary.workers)], ["decisions", showCount(summary.bus.decisions)]);
-  byId("figures").replaceChildren(...figures.map(([name, value]) =>
+  refill(byId("figures"), ...figures.map(([name, value]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value))));
 }
 
@@ -37,14 +42,30 @@ class DetailView {
       this.holder.replaceChildren();
       return;
     }
-    this.known = this.mark(trial);
     const close = el("button", { type: "button" }, "Close");
     close.addEventListener("click", () => this.choose(null));
-    const explained = el("ol", { className: "explain" });
+    this.explained = el("ol", { className: "explain", "aria-live": "polite" });
+    this.rest = el("div");
+    this.holder.replaceChildren(
+      el("div", { className: "top" }, el("h3", {}, `Trial ${trial.id}`), close), this.explained, this.rest);
+    this.tell(run, trial);
+  }
+
+  /** Tell it anew where the chosen trial has changed. */
+  refresh(run) {
+    if (this.trial === null || this.mark(this.trial) === this.known) return;
+    this.explained.setAttribute("aria-live", "off"); // not read out each second
+    this.tell(run, this.trial);
+  }
+
+  mark(trial) {
+    return `${trial.state} ${trial.attempts} ${trial.rungs.length} ${trial.resource}`;
+  }
+
+  tell(run, trial) {
+    this.known = this.mark(trial);
     const parameters = run.names.map((name, i) => [name, showValue(trial.params[i])]);
     const parts = [
-      el("div", { className: "top" }, el("h3", {}, `Trial ${trial.id}`), close),
-      explained,
       el("h3", {}, "Parameters"), pairs([...parameters, ...Object.entries(run.document.constants)
         .map(([name, value]) => [name, showValue(value)])]),
     ];
@@ -60,35 +81,25 @@ class DetailView {
       ["began after", showSeconds(run.since(trial.start))],
       ["took", showSeconds(seconds(run, trial))],
     ]));
-    this.holder.replaceChildren(...parts);
-    this.explain(run, trial, explained);
-  }
-
-  /** Tell it anew where the chosen trial has changed. */
-  refresh(run) {
-    if (this.trial !== null && this.mark(this.trial) !== this.known) this.show(run, this.trial);
-  }
-
-  mark(trial) {
-    return `${trial.state} ${trial.attempts} ${trial.rungs.length}`;
+    this.rest.replaceChildren(...parts);
+    this.explain(run, trial);
   }
 
   /** The decisions in words: of a report they are there, of a live run they are fetched. */
-  async explain(run, trial, holder) {
-    const tell = (text) => holder.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
-    if (run.document.explain) {
-      tell(run.document.explain[trial.id]);
-      return;
-    }
+  async explain(run, trial) {
     const asked = ++this.asked;
-    tell("…");
-    try {
-      const answer = await fetch(`explain/${trial.id}`);
-      const text = answer.ok ? await answer.text() : `not known: the server answered ${answer.status}`;
-      if (asked === this.asked) tell(text);
-    } catch (error) {
-      if (asked === this.asked) tell(`not known: ${error.message}`);
+    let text;
+    if (run.document.explain) text = run.document.explain[trial.id];
+    else {
+      try {
+        const answer = await fetch(`explain/${trial.id}`);
+        text = answer.ok ? await answer.text() : `not known: the server answered ${answer.status}`;
+      } catch (error) {
+        text = "not known: the process that served this page is gone";
+      }
+      if (asked !== this.asked) return; // another trial was chosen, or this one told anew
     }
+    this.explained.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
   }
 }
 
@@ -102,8 +113,8 @@ function pairRows(rows) {
 
 class ImportanceView {
   draw(run) {
-    const found = run.document.importance
-      || { note: "Not computed while a run is going on; Result.report() has it.", rows: [] };
+    const found = run.document.importance;
+    if (!found) return;
     byId("importance-note").textContent = found.note;
     const most = Math.max(...found.rows.map((row) => row[1]), 1e-9);
     byId("importance-rows").replaceChildren(...found.rows.map(([name, mean, deviation]) => {

@@ -8,12 +8,15 @@ const GROUPS = [[0.05, "best 5 %"], [0.25, "best 25 %"], [0.5, "best 50 %"], [1,
 class ParallelView {
   constructor() {
     this.canvas = byId("parallel-chart");
-    new ResizeObserver(() => { if (this.run) this.paint(); }).observe(this.canvas.parentElement);
+    this.holder = this.canvas.parentElement;
+    this.empty = el("p", { className: "empty" }, "nothing to show");
+    new ResizeObserver(() => { if (this.run) this.paint(); }).observe(this.holder);
   }
 
   draw(run) {
     this.run = run;
     const standing = run.standing();
+    this.holder.replaceChildren(standing.length ? this.canvas : this.empty);
     const step = Math.max(standing.length / MOST_LINES, 1);
     this.shown = [];
     for (let i = 0; Math.floor(i) < standing.length; i += step) this.shown.push(standing[Math.floor(i)]);
@@ -57,7 +60,7 @@ class ParallelView {
 
   paint() {
     const ratio = devicePixelRatio;
-    const width = Math.max(this.canvas.parentElement.clientWidth, this.axes.length * 84);
+    const width = Math.max(this.holder.clientWidth, this.axes.length * 84);
     const height = 300;
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
@@ -76,7 +79,7 @@ class ParallelView {
       context.textAlign = i === 0 ? "left" : "center";
       context.font = "600 12px system-ui, sans-serif";
       context.fillStyle = colours.get("text");
-      context.fillText(fitted(context, axis.name, gap - 8), i === 0 ? 4 : xs[i], 16);
+      context.fillText(fittedEnd(context, axis.name, i === 0 ? gap / 2 + 8 : gap - 8), i === 0 ? 4 : xs[i], 16);
       context.font = "11px system-ui, sans-serif";
       context.textAlign = "left";
       for (const [place, text] of axis.ticks) {
@@ -117,6 +120,13 @@ class ParallelView {
 
 function tick(value) {
   return tickText(Number(value.toPrecision(3)));
+}
+
+/** The end of a name, which tells more than its beginning where many begin alike. */
+function fittedEnd(context, text, width) {
+  let shown = text;
+  for (let i = 1; i < text.length && context.measureText(shown).width > width; i++) shown = `…${text.slice(i)}`;
+  return shown;
 }
 
 function fitted(context, text, width) {

@@ -1,6 +1,6 @@
 // Where the run comes from: the page itself, or server-sent events of the server it came from.
 
-const AGAIN_MS = 3000; // after the server refused, which the browser takes as final
+const AGAIN_MS = 1000;
 
 /** Tell `on` of the run: run, trials, summary, end, lost, found. */
 function openSource(on) {
@@ -21,7 +21,8 @@ function listen(on) {
     on.end(summary);
   });
   stream.onerror = () => {
+    stream.close(); // the browser itself comes again after a while, but not to one that refused
     on.lost();
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => listen(on), AGAIN_MS);
+    setTimeout(() => listen(on), AGAIN_MS);
   };
 }

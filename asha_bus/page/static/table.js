@@ -15,7 +15,7 @@ function columnsOf(run) {
     ["rungs", 70, (t) => t.rungs.length, (t) => String(t.rungs.length)],
   ];
   const parameters = run.names.map((name, i) => [
-    name, 112, (t) => t.params[i], (t) => showValue(t.params[i])]);
+    name, Math.min(Math.max(112, name.length * 8 + 24), 260), (t) => t.params[i], (t) => showValue(t.params[i])]);
   const last = [
     ["seconds", 92, (t) => seconds(run, t), (t) => show(round(seconds(run, t)))],
     ["attempts", 90, (t) => t.attempts, (t) => String(t.attempts)],
@@ -40,11 +40,13 @@ class TableView {
     this.chosen = null;
     this.focused = 0;
     this.order = [];
+    this.made = [0, 0]; // the rows that are there
     this.holder = byId("rows");
     this.body = byId("body");
-    this.holder.addEventListener("scroll", () => this.rows());
-    new ResizeObserver(() => this.rows()).observe(this.holder);
-    byId("filter").addEventListener("input", () => this.changed());
+    this.holder.addEventListener("scroll", () => this.moved());
+    new ResizeObserver(() => this.moved()).observe(this.holder);
+    byId("filter").addEventListener("input", () => this.chosenOther());
+    byId("heads").addEventListener("keydown", (event) => this.headKey(event));
     this.body.addEventListener("click", (event) => {
       const row = event.target.closest("tr[data-id]");
       if (row) this.pick(row);
@@ -60,6 +62,13 @@ class TableView {
       this.heads();
     }
     this.filters();
+    byId("shown").setAttribute("aria-live", "off");
+    this.changed();
+  }
+
+  /** The user wants to see others: how many there are is read out. */
+  chosenOther() {
+    byId("shown").setAttribute("aria-live", "polite");
     this.changed();
   }
 
@@ -70,8 +79,8 @@ class TableView {
       return column;
     }));
     this.holder.firstElementChild.style.minWidth = `${this.columns.reduce((sum, { width }) => sum + width, 0)}px`;
-    byId("heads").replaceChildren(...this.columns.map((column) => {
-      const button = el("button", { type: "button", title: `Sort by ${column.name}` }, column.name);
+    byId("heads").replaceChildren(...this.columns.map((column, i) => {
+      const button = el("button", { type: "button", title: `Sort by ${column.name}`, tabIndex: i === 0 ? 0 : -1 }, column.name);
       button.addEventListener("click", () => {
         const again = this.sort.name === column.name;
         this.sort = { name: column.name, falling: again && !this.sort.falling };
@@ -84,13 +93,13 @@ class TableView {
   filters() {
     const counts = this.run.summary.states;
     const shown = STATES.filter((state) => counts[state] || this.states.has(state));
-    byId("state-filters").replaceChildren(...shown.map((state) => {
+    refill(byId("state-filters"), ...shown.map((state) => {
       const button = el("button", { type: "button", "aria-pressed": String(this.states.has(state)) },
         dot(state), `${state} ${showCount(counts[state] || 0)}`);
       button.addEventListener("click", () => {
         if (!this.states.delete(state)) this.states.add(state);
         this.filters();
-        this.changed();
+        this.chosenOther();
       });
       return button;
     }));
@@ -120,7 +129,16 @@ class TableView {
     this.rows();
   }
 
-  /** Make the rows in sight. */
+  /** Make rows where some that are in sight are not there. */
+  moved() {
+    if (!this.run) return;
+    const [first, last] = this.made;
+    const top = this.holder.scrollTop / ROW_HEIGHT;
+    const bottom = top + this.holder.clientHeight / ROW_HEIGHT;
+    if (top < first || Math.min(bottom, this.order.length) > last) this.rows();
+  }
+
+  /** Make the rows in sight, and some beyond. */
   rows() {
     if (!this.run) return;
     const first = Math.max(Math.floor(this.holder.scrollTop / ROW_HEIGHT) - SPARE_ROWS, 0);
@@ -131,6 +149,7 @@ class TableView {
     for (let i = first; i < last; i++) made.push(this.row(this.order[i], i));
     made.push(this.space(this.order.length - last));
     this.body.replaceChildren(...made);
+    this.made = [first, last];
     const focusable = this.body.querySelector('[tabindex="0"]');
     if (hadFocus && focusable) focusable.focus({ preventScroll: true });
     else if (!focusable && last > first) this.body.children[1].tabIndex = 0;
@@ -166,9 +185,27 @@ class TableView {
     this.choose(this.run.byId.get(Number(row.dataset.id)));
   }
 
+  /** Among the heads, of which one is a stop of the tabulator. */
+  headKey(event) {
+    const heads = [...byId("heads").querySelectorAll("button")];
+    const at = heads.indexOf(event.target);
+    const steps = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: heads.length - 1 };
+    let next = heads[steps[event.key]];
+    if (event.key === "ArrowDown") next = this.body.querySelector('[tabindex="0"]');
+    else if (next) heads.forEach((head) => { head.tabIndex = head === next ? 0 : -1; });
+    if (!next) return;
+    next.focus();
+    event.preventDefault();
+  }
+
   key(event) {
     const row = event.target.closest("tr[data-id]");
     if (!row) return;
+    if (event.key === "ArrowUp" && row.dataset.position === "0") {
+      byId("heads").querySelector('[tabindex="0"]').focus();
+      event.preventDefault();
+      return;
+    }
     const page = Math.floor(this.holder.clientHeight / ROW_HEIGHT) - 2;
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (event.key === "Enter" || event.key === " ") this.pick(row);
