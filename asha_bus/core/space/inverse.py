@@ -107,7 +107,7 @@ def _another(path: str, parameter: Parameter, value: Any, known: Numbers) -> Inv
 
 def _match_nested(path: str, parameter: Options, value: Any, known: Numbers) -> int:
     """The sub-space that has ``value``: the first in all of it, or else without constants."""
-    problems = []
+    problems: list[str] = []
     for is_exact in (True, False):
         problems.clear()
         for i in sorted(parameter.nested):
