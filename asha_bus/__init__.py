@@ -55,8 +55,10 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ASHA",
+    "TPE",
     "AllTrialsFailed",
     "AshaBusError",
+    "Branch",
     "BusError",
     "BusOptions",
     "BusReport",
@@ -67,6 +69,7 @@ __all__ = [
     "Monitor",
     "NoStopping",
     "ObjectiveError",
+    "OptunaSearcher",
     "ProtocolError",
     "RandomSearch",
     "RemoteProtocolError",
@@ -98,6 +101,7 @@ __all__ = [
 
 _ON_USE = {
     "AllTrialsFailed": "asha_bus.result",
+    "Branch": "asha_bus.searchers.base",
     "BusReport": "asha_bus.records",
     "FileMonitor": "asha_bus.monitors.file",
     "Monitor": "asha_bus.monitors.base",
@@ -107,7 +111,6 @@ _ON_USE = {
     "Snapshot": "asha_bus.monitors.base",
     "Trial": "asha_bus.objective",
     "Searcher": "asha_bus.searchers.base",
-    "Branch": "asha_bus.searchers.base",
     "OptunaSearcher": "asha_bus.searchers.optuna",
     "TPE": "asha_bus.searchers.tpe",
     "TrialRecord": "asha_bus.records",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import pickle
@@ -100,6 +101,7 @@ def dry_run(
     n: int = 1,
     steps: int = 2,
     seed: int = 0,
+    data: Mapping[str, Any] | None = None,
     quiet: bool = False,
 ) -> DryRun:
     """Run ``objective`` here, as a worker would, and print what it did.
@@ -107,7 +109,8 @@ def dry_run(
     It is pickled and read back as on its way to a worker, and run by the worker's own
     code on ``n`` random configurations of ``space`` (default 1), each stopped after
     ``steps`` reports (default 2). ``seed`` (default 0) draws the configurations.
-    ``quiet``: True prints nothing.
+    ``data``: what the objective gets besides, as in a launch. ``quiet``: True prints
+    nothing.
 
     Raises `InvalidArgument` for what a launch would refuse, too: an objective or a space
     that cannot travel, or that do not fit each other.
@@ -117,7 +120,7 @@ def dry_run(
             raise InvalidArgument(f"dry_run: {name} must be a whole number above 0, got {value!r}")
     shape_of(objective)
     checked = as_space(space)
-    check_takes(objective, checked)
+    check_takes(objective, checked, tuple(data or ()))
     check_travels(objective, cloudpickle.dumps)
     check_space_travels(checked, cloudpickle.dumps)
     pickled, pickled_space = cloudpickle.dumps(objective), cloudpickle.dumps(checked)
@@ -125,6 +128,8 @@ def dry_run(
     # as in a worker, nothing is shared with what the caller holds
     reader = _Reader(io.BytesIO(pickled))
     copy, space_copy = reader.load(), cloudpickle.loads(pickled_space)
+    if data:
+        copy = functools.partial(copy, **data)
     Runner(cast(Client, client), Interrupter(), copy, space_copy).run()
     found = DryRun(
         name_of(objective),

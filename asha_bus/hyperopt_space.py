@@ -220,24 +220,19 @@ def _kind(node: Any) -> str | None:
 def _arguments(node: Any) -> dict[str, Any]:
     """The arguments of a labelled distribution by their names."""
     distribution = _distribution(node)
-    given = dict(zip(_ARGUMENTS[distribution.name], distribution.pos_args, strict=False))
+    given: dict[str, Any] = dict(
+        zip(_ARGUMENTS[distribution.name], distribution.pos_args, strict=False)
+    )
     given.update(distribution.named_args)
-    found = {}
     for name, argument in given.items():
-        found[name] = _constant(argument)
-        if found[name] is None and name != "high":  # of randint(upper) there is no high
+        parts = argument.pos_args if argument.name == "pos_args" else [argument]
+        if not all(part.name == "literal" for part in parts):
             raise InvalidArgument(
                 f"hp.{distribution.name}({_label(node)!r}, ...): {name} must be a number, and not "
                 f"an expression"
             )
-    return found
-
-
-def _constant(node: Any) -> Any:
-    """The constant that ``node`` is, lists of constants included; None if it is none."""
-    if node.name == "pos_args":
-        return [_constant(child) for child in node.pos_args]
-    return node.obj if node.name == "literal" else None
+        given[name] = [part.obj for part in parts] if parts != [argument] else argument.obj
+    return given
 
 
 def _make(kind: str, arguments: dict[str, Any], is_whole: bool) -> Parameter:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -16,6 +16,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
+from asha_bus.driver.data import gather
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.suggester import make_suggester
@@ -62,6 +63,9 @@ def launch(
     max_failures: int | None = ...,
     fail_fast: bool = ...,
     capture_output: bool = ...,
+    data: Mapping[str, Any] | None = ...,
+    initial: Sequence[Mapping[str, Any]] | None = ...,
+    unique: bool = ...,
     metrics_port: int | None = ...,
     page: bool | int = ...,
     block: Literal[True] = ...,
@@ -93,6 +97,9 @@ def launch(
     max_failures: int | None = ...,
     fail_fast: bool = ...,
     capture_output: bool = ...,
+    data: Mapping[str, Any] | None = ...,
+    initial: Sequence[Mapping[str, Any]] | None = ...,
+    unique: bool = ...,
     metrics_port: int | None = ...,
     page: bool | int = ...,
     block: Literal[False],
@@ -123,6 +130,9 @@ def launch(
     max_failures: int | None = None,
     fail_fast: bool = False,
     capture_output: bool = False,
+    data: Mapping[str, Any] | None = None,
+    initial: Sequence[Mapping[str, Any]] | None = None,
+    unique: bool = False,
     metrics_port: int | None = None,
     page: bool | int = False,
     block: bool = True,
@@ -133,7 +143,7 @@ def launch(
     generator of them that yields one per unit of resource, and is closed when the
     trial is stopped; or a function whose first parameter is named ``trial``, a
     `Trial`, that reports by hand.
-    ``space``: a `Space`, or a dict of parameters.
+    ``space``: a `Space`, a dict of parameters, or a space of hyperopt.
     ``mode``: ``min`` (default) or ``max``: what is a better metric.
     ``scheduler``: such as `ASHA`; None lets every trial run to its end.
     ``searcher``: `RandomSearch` (default), a `Searcher`, or any object with its methods.
@@ -170,6 +180,13 @@ def launch(
     ``capture_output``: True keeps what the objective writes to sys.stdout and sys.stderr
     in its trial's ``log``, beside what it logs; it is written as ever, too. What native
     code and child processes write is not captured.
+    ``data``: objects that the objective gets besides, each under its name: arrays,
+    tables, anything that can be pickled. Each executor gets them once, each task loads
+    them once. A DataFrame of Spark is gathered and comes as an Arrow table; its size is
+    printed. ``BusOptions.max_data_bytes`` is the limit of each.
+    ``initial``: configurations to try first, each a dict as the objective gets it.
+    ``unique``: True never runs a configuration twice, whatever the searcher says, and
+    ends with reason ``exhausted`` when there is none left.
     ``metrics_port``: serve the run's metrics to Prometheus at this port, until 15 s after
     the result was returned, at ``BusOptions.metrics_host``; 0 takes a free one and
     prints it. Runs of one process may share a port. None (default): nowhere.
@@ -211,6 +228,9 @@ def launch(
         max_failures=max_failures,
         fail_fast=fail_fast,
         capture_output=capture_output,
+        data=data,
+        initial=initial,
+        unique=unique,
         metrics_port=metrics_port,
         page=page,
     )
@@ -237,6 +257,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     suggester = make_suggester(plan.search, engine.dumps)
     options = plan.options or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options)
+    data = gather(plan.data, options.max_data_bytes)
     journal = _open(plan)
     if journal.is_resumed:
         plan = plan.resumed(journal.header)
@@ -276,10 +297,13 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
         run.attach(address.endpoint, supervisor, engine, monitors)
         hooks = Hooks(run.seat_empty, run.fail, run.write)
-        engine.start(Job(address, plan.objective, plan.space, plan.capture_output), workers, hooks)
+        shared = engine.share(data)
+        job = Job(address, plan.objective, plan.space, plan.capture_output, shared)
+        engine.start(job, workers, hooks)
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()
         views.close()
+        engine.close(0.0)
         raise
     run.start()
     return run

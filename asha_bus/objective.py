@@ -6,7 +6,7 @@ import functools
 import inspect
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum
 from typing import Any
 
@@ -102,26 +102,44 @@ def shape_of(objective: object) -> Shape:
     return Shape.TRIAL if takes_trial else Shape.FUNCTION
 
 
-def check_takes(objective: Callable[..., Any], space: Space) -> None:
+def check_takes(objective: Callable[..., Any], space: Space, data: Collection[str] = ()) -> None:
     """Check that an objective can be called with any configuration of ``space``.
 
-    InvalidArgument if not.
+    ``data``: what it is called with besides, by name. InvalidArgument if it cannot be.
     """
+    for name in data:
+        if name == "trial" or any(name in member.names for member in space.members):
+            raise InvalidArgument(
+                f"data has {name!r}, which is a name of the space or of the trial, too; rename it"
+            )
+        _check_takes_data(objective, name)
     if space.is_positional:
-        _check_takes_one(objective)
+        _check_takes_one(objective, data)
         return
     members = space.members
     for number, member in enumerate(members):
         which = f"member {number} of the space" if len(members) > 1 else "the space"
-        check_parameters(objective, member.names, which)
+        check_parameters(objective, member.names, which, data)
 
 
-def _check_takes_one(objective: Callable[..., Any]) -> None:
+def _check_takes_data(objective: Callable[..., Any], name: str) -> None:
+    for parameter in _parameters(objective):
+        if parameter.kind is parameter.VAR_KEYWORD:
+            return
+        if parameter.name == name and parameter.kind is not parameter.POSITIONAL_ONLY:
+            return
+    raise InvalidArgument(
+        f"data has {name!r}, which objective {name_of(objective)} does not take; add it to the "
+        f"function, or remove it from data"
+    )
+
+
+def _check_takes_one(objective: Callable[..., Any], data: Collection[str]) -> None:
     """Check that an objective takes one argument by position; a trial holds it by name."""
     if shape_of(objective) is Shape.TRIAL:
-        check_parameters(objective, [])
+        check_parameters(objective, [], data=data)
         return
-    parameters = _parameters(objective)
+    parameters = [p for p in _parameters(objective) if p.name not in data]
     takes_one = any(p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[:1])
     if not takes_one or any(map(_is_required, parameters[1:])):
         raise InvalidArgument(
@@ -136,22 +154,25 @@ def _is_required(parameter: inspect.Parameter) -> bool:
 
 
 def check_parameters(
-    objective: Callable[..., Any], names: Sequence[str], which: str = "the space"
+    objective: Callable[..., Any],
+    names: Sequence[str],
+    which: str = "the space",
+    data: Collection[str] = (),
 ) -> None:
     """Check that an objective can be called with ``names``; InvalidArgument if not.
 
-    ``which``: what has these names.
+    ``which``: what has these names. ``data``: names that it gets besides.
     """
     if shape_of(objective) is Shape.TRIAL:
         required = [
             parameter.name
             for parameter in list(_parameters(objective))[1:]
-            if _is_required(parameter)
+            if _is_required(parameter) and parameter.name not in data
         ]
         if required:
             raise InvalidArgument(
                 f"objective {name_of(objective)} takes trial and also requires "
-                f"{', '.join(required)}; find them in trial.params"
+                f"{', '.join(required)}; find them in trial.params, or give them as data"
             )
         return
     accepted: set[str] = set()
@@ -166,7 +187,8 @@ def check_parameters(
                 )
         elif parameter.kind is not parameter.VAR_POSITIONAL:
             accepted.add(parameter.name)
-            if parameter.default is parameter.empty and parameter.name not in names:
+            is_given = parameter.name in names or parameter.name in data
+            if parameter.default is parameter.empty and not is_given:
                 raise InvalidArgument(
                     f"objective {name_of(objective)} requires {parameter.name}, which {which} "
                     f"lacks (it has {', '.join(names)}); add it to the space or give it a default"

@@ -41,6 +41,7 @@ class BusOptions:
 
     ``suggest_timeout_s``: a worker waits so long for a searcher's suggestion, then it
     takes a random draw (default 10).
+    ``max_data_bytes``: no part of ``data`` may be larger (default 1 GiB).
 
     Raises `InvalidArgument`, naming the option.
     """
@@ -56,6 +57,7 @@ class BusOptions:
     sd_file: str | None = None
     start_timeout_s: float = 30.0
     suggest_timeout_s: float = 10.0
+    max_data_bytes: int = 1 << 30
 
     def __post_init__(self) -> None:
         _text("host", self.host, "a host name or None")
@@ -71,6 +73,7 @@ class BusOptions:
             )
         _whole("port", self.port, 0, 65_535)
         _whole("max_attempts", self.max_attempts, 1, 1_000)
+        _whole("max_data_bytes", self.max_data_bytes, 0, 1 << 62)
         for field in fields(self):
             if field.name.endswith("_s"):
                 value = getattr(self, field.name)

@@ -9,7 +9,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import asha_bus
 from asha_bus.core.description import describe, parts_of, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import RunSettings
+from asha_bus.core.messages import Point
 from asha_bus.core.schedulers import NoStopping, Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import MAX_GRID_POINTS, Space, as_space
@@ -69,6 +70,10 @@ class Plan:
             "objective": name_of(self.objective),
             "seed": self.settings.seed,
         }
+        if self.initial:
+            identity["initial"] = _form(self.initial)
+        if self.unique:
+            identity["unique"] = "True"
         return Header(self.name, self.settings, space, identity, asha_bus.__version__)
 
     @property
@@ -91,6 +96,11 @@ class Plan:
         return replace(self, name=header.name, settings=settings)
 
     capture_output: bool
+    #: What the objective gets besides its parameters, by name.
+    data: Mapping[str, Any]
+    #: The points of the first trials; whether no point is given out twice.
+    initial: tuple[Point, ...]
+    unique: bool
     #: None: metrics are served nowhere; 0: at any free port.
     metrics_port: int | None
     #: The port of the live page, 0 for any; None: there is none.
@@ -99,7 +109,10 @@ class Plan:
     @property
     def search(self) -> Search:
         """What configurations are drawn by."""
-        return Search(self.searcher, self.space, self.settings.seed, self.settings.mode)
+        settings = self.settings
+        return Search(
+            self.searcher, self.space, settings.seed, settings.mode, self.initial, self.unique
+        )
 
     def with_options(self, options: BusOptions) -> Plan:
         """This plan under these options of the bus."""
@@ -137,13 +150,23 @@ def make_plan(
     max_failures: int | None,
     fail_fast: bool,
     capture_output: bool,
+    data: Mapping[str, Any] | None,
+    initial: Sequence[Mapping[str, Any]] | None,
+    unique: bool,
     metrics_port: int | None,
     page: bool | int,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape_of(objective)
     checked_space = as_space(space)
-    check_takes(objective, checked_space)
+    if data is not None and not (
+        isinstance(data, Mapping) and all(isinstance(name, str) for name in data)
+    ):
+        raise InvalidArgument(
+            f"data must be a dict of objects by the names that the objective takes them by, got "
+            f"{data!r}"
+        )
+    check_takes(objective, checked_space, tuple(data or ()))
     _check_size(checked_space)
     if mode not in ("min", "max"):
         raise InvalidArgument(f"mode must be 'min' or 'max', got {mode!r}")
@@ -181,6 +204,7 @@ def make_plan(
     _whole("max_failures", max_failures, 0)
     _switch("fail_fast", fail_fast)
     _switch("capture_output", capture_output)
+    _switch("unique", unique)
     if metrics_port is not None and not (
         isinstance(metrics_port, int) and metrics_port is not True and 0 <= metrics_port <= 65_535
     ):
@@ -243,9 +267,27 @@ def make_plan(
         retry_failed=retry_failed,
         seed_given=seed is not None,
         capture_output=capture_output,
+        data=dict(data or {}),
+        initial=_initial(checked_space, initial),
+        unique=unique,
         metrics_port=metrics_port,
         page=_page_port(page),
     )
+
+
+def _initial(space: Space, given: Sequence[Mapping[str, Any]] | None) -> tuple[Point, ...]:
+    """The points of the configurations that were given; InvalidArgument names the wrong one."""
+    if given is None:
+        return ()
+    if not isinstance(given, (list, tuple)):
+        raise InvalidArgument(f"initial must be a list of configurations, got {given!r}")
+    points = []
+    for number, params in enumerate(given):
+        try:
+            points.append(space.point_of(params))
+        except InvalidArgument as error:
+            raise InvalidArgument(f"initial[{number}]: {error}") from error
+    return tuple(points)
 
 
 def _page_port(page: object) -> int | None:

@@ -58,6 +58,13 @@ class Engine(ABC):
         """
 
     @abstractmethod
+    def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Have ``data`` at hand for the workers; what they are given gives it as ``value``.
+
+        It is let go of by `close`.
+        """
+
+    @abstractmethod
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
         """Fill the seats; returns at once. ``job`` is what each worker gets."""
 

@@ -6,16 +6,21 @@ import collections
 import logging
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Mapping
+from pathlib import Path
 from typing import IO, Any
 
 import cloudpickle
 
 from asha_bus.driver import process
 from asha_bus.driver.engine import Engine, Hooks, Restarts
+from asha_bus.shared import PickledFile
 
 logger = logging.getLogger("asha_bus")
 
@@ -37,6 +42,8 @@ class LocalEngine(Engine):
         self._lock = threading.Lock()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._seats: list[threading.Thread] = []
+        #: Where the data of the run lies, if there is any.
+        self._folder: Path | None = None
 
     @property
     def host(self) -> str:
@@ -51,6 +58,18 @@ class LocalEngine(Engine):
 
     def preflight(self, address: Any) -> None:
         """Local workers share this machine and its packages: there is nothing to check."""
+
+    def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not data:
+            return {}
+        self._folder = Path(tempfile.mkdtemp(prefix="asha-bus-data-"))
+        shared = {}
+        for number, (name, value) in enumerate(data.items()):
+            path = self._folder / f"{number}.pickle"
+            with path.open("wb") as file:
+                cloudpickle.dump(value, file)
+            shared[name] = PickledFile(str(path))
+        return shared
 
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
         self._job = self.dumps(job)
@@ -83,6 +102,8 @@ class LocalEngine(Engine):
             deadline = time.monotonic() + _TERMINATE_S
         for seat in self._seats:
             seat.join()
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def _keep(self, index: int) -> None:
         """Keep the seat ``index`` filled until the run is over."""

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -46,10 +47,14 @@ _DESCRIPTION = "spark.job.description"
 _NEEDED = {"pyzmq": "zmq", "msgpack": "msgpack"}
 
 
+#: What runs in a task, given its seat and the data of the run.
+Work = Callable[[str, Mapping[str, Any]], Iterator[str]]
+
+
 class SparkEngine(Engine):
     """Workers that are tasks of ``spark``, or of the active session, or of a new one.
 
-    ``task(job, seat)`` is what runs in a task, and ``ping(address, name, timeout_s)``
+    ``task(job, seat, data)`` is what runs in a task, and ``ping(address, name, timeout_s)``
     tells there whether the bus can be reached.
     """
 
@@ -58,7 +63,7 @@ class SparkEngine(Engine):
         spark: SparkSession | None,
         *,
         name: str,
-        task: Callable[[Any, str], Iterator[str]],
+        task: Callable[[Any, str, Mapping[str, Any]], Iterator[str]],
         ping: Callable[[Any, str, float], bool],
     ) -> None:
         self._session = _session(spark)
@@ -71,6 +76,7 @@ class SparkEngine(Engine):
         self._closing = threading.Event()
         self._jobs: list[threading.Thread] = []
         self._workers = 0
+        self._data: dict[str, Any] = {}
 
     @property
     def host(self) -> str:
@@ -123,8 +129,13 @@ class SparkEngine(Engine):
                 f"that executors can reach, and port=... to one that no firewall blocks"
             )
 
+    def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._data = {name: self._context.broadcast(value) for name, value in data.items()}
+        return self._data
+
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
-        work = self._packed(partial(self._task, job))
+        # a broadcast has to be pickled by Spark itself, with the job that uses it
+        work = self._packed(partial(self._task, replace(job, data={})))
         self._hooks = hooks
         self._workers = workers
         jobs = min(workers, _MAX_JOBS)
@@ -145,8 +156,15 @@ class SparkEngine(Engine):
 
     def close(self, grace_s: float) -> None:
         self._closing.set()
-        if self._join(grace_s):
-            return
+        if not self._join(grace_s):
+            self._cancel()
+        for broadcast in self._data.values():
+            try:
+                broadcast.destroy()
+            except Exception as error:  # the same
+                logger.debug("data could not be let go of: %r", error)
+
+    def _cancel(self) -> None:
         try:
             self._context.cancelJobsWithTag(self._tag)
         except Exception as error:  # the context may be stopped, with any error of py4j
@@ -161,7 +179,7 @@ class SparkEngine(Engine):
 
     # --- one job -------------------------------------------------------------
 
-    def _keep(self, work: Callable[[str], Iterator[str]], index: int, tasks: int) -> None:
+    def _keep(self, work: Work, index: int, tasks: int) -> None:
         """Keep a job of ``tasks`` workers going until the run is over."""
         restarts = Restarts()
         number = 0
@@ -182,13 +200,14 @@ class SparkEngine(Engine):
             logger.info("the job of worker %s ended (%s): started again", seat, failure)
             self._closing.wait(pause_s)
 
-    def _run_job(self, work: Callable[[str], Iterator[str]], seat: str, tasks: int) -> str | None:
+    def _run_job(self, work: Work, seat: str, tasks: int) -> str | None:
         """Run one job to its end; what was wrong, or None."""
         try:
             self._label(f"asha-bus {self._name}: worker {seat}")
             # the lambda names nothing of this module: executors need not have it
+            data = self._data
             self._context.parallelize(range(tasks), tasks).mapPartitions(
-                lambda _: work(seat)
+                lambda _: work(seat, data)
             ).collect()
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
             return _reason(error)

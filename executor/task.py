@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from asha_bus.core.space import Space
@@ -26,6 +27,8 @@ class Job:
     space: Space
     #: What objectives print goes to the bus as well.
     capture_output: bool = False
+    #: By name what each ``value`` gives, which is loaded once in each worker.
+    data: Mapping[str, Any] = field(default_factory=dict)
 
 
 def work(
@@ -36,6 +39,10 @@ def work(
     ``tagged``: captured output is written with its trial in front of each line.
     Returns why it ended. Raises `BusError` where the bus cannot be reached.
     """
+    objective = job.objective
+    if job.data:
+        loaded = {name: shared.value for name, shared in job.data.items()}
+        objective = partial(objective, **loaded)
     host = socket.gethostname()
     worker = Worker(
         run=job.address.run, seat=seat, host=host, pid=os.getpid(), now=time.monotonic()
@@ -48,17 +55,20 @@ def work(
             try:
                 client.join()
                 if not job.capture_output:
-                    return Runner(client, interrupter, job.objective, job.space).run()
+                    return Runner(client, interrupter, objective, job.space).run()
                 with Recorder(client.outbox, tagged=tagged) as recorder:
-                    return Runner(client, interrupter, job.objective, job.space, recorder).run()
+                    return Runner(client, interrupter, objective, job.space, recorder).run()
             finally:
                 heartbeat.stop()
         finally:
             client.close()
 
 
-def spark_task(job: Job, seat: str) -> Iterator[str]:
-    """`work` inside a Spark task, which lends it a name that no other has."""
+def spark_task(job: Job, seat: str, data: Mapping[str, Any]) -> Iterator[str]:
+    """`work` inside a Spark task, which lends it a name that no other has.
+
+    ``data``: the job's, which Spark has to pack itself.
+    """
     from pyspark import TaskContext
 
     context = TaskContext.get()
@@ -67,4 +77,4 @@ def spark_task(job: Job, seat: str) -> Iterator[str]:
     name = f"spark-{context.stageId()}.{partition}.{context.taskAttemptId()}"
     seat = f"{seat}.{partition}"
     # the executor's log holds the lines of all its tasks
-    yield work(job, seat=seat, name=name, is_orphan=lambda: False, tagged=True)
+    yield work(replace(job, data=data), seat=seat, name=name, is_orphan=lambda: False, tagged=True)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What a user waits for: the import, the first trial, and a report that does no work.
+"""What a user waits for: the import, random draws, the first trial, a report that does no work.
 
 The load of the bus itself is measured by ``load_test.py``. Medians of several
 repetitions; what is compared takes turns.
@@ -43,6 +43,29 @@ def import_times(repetitions: int) -> None:
     bare = median(taken.pop("pass"))
     for name, seconds in taken.items():
         print(f"import {name:<24} {(median(seconds) - bare) * 1e3:8.1f} ms")
+
+
+def draw_rates(repetitions: int, count: int) -> None:
+    """Random configurations of ten parameters per second, as points and as parameters."""
+    flat = {f"p{i}": ab.uniform(0, 1) if i % 2 else ab.randint(1, 9) for i in range(10)}
+    options = [{"a": ab.uniform(0, 1), "b": [ab.normal(0, 1)]} for _ in range(4)]
+    conditional = {f"p{i}": ab.choice(*options, None) for i in range(4)}
+    search = ab.RandomSearch()
+    for name, tree in (("ten parameters", flat), ("four sub-spaces", conditional)):
+        space = ab.Space(tree)
+        drawn, resolved = [], []
+        for _ in range(repetitions):
+            began = time.perf_counter()
+            points = [search.draw(space, number, 1) for number in range(count)]
+            drawn.append(count / (time.perf_counter() - began))
+            began = time.perf_counter()
+            for point in points:
+                space.resolve(point)
+            resolved.append(count / (time.perf_counter() - began))
+        print(
+            f"random draws of {name:<15} {median(drawn):8,.0f} /s; "
+            f"{median(resolved):,.0f} points become parameters /s"
+        )
 
 
 def first_trials(repetitions: int) -> None:
@@ -96,5 +119,6 @@ if __name__ == "__main__":
     given = parser.parse_args()
     times, run_seconds = (1, 2.0) if given.smoke else (given.repetitions, 6.0)
     import_times(times)
+    draw_rates(times, 2_000 if given.smoke else 20_000)
     first_trials(times)
     report_rates(times, run_seconds, given.workers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from random import Random
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, SearcherError
@@ -18,6 +19,10 @@ from asha_bus.searchers.base import Branch
 
 #: (seed, trial) gives the seed of a suggestion through `mix` with this salt.
 _SEED_SALT = 2
+#: The same for draws in the place of a point that was given out before.
+_UNIQUE_SALT = 3
+#: A point that is new is looked for by so many random draws.
+_MOST_DRAWS = 10_000
 _SEED_MASK = 0xFFFFFFFF
 
 
@@ -29,6 +34,10 @@ class Search:
     space: Space
     seed: int
     mode: str
+    #: The points of the first trials.
+    initial: tuple[Point, ...] = ()
+    #: No point is given out twice.
+    unique: bool = False
 
     @property
     def learns(self) -> bool:
@@ -48,7 +57,10 @@ class Suggestions:
         self._random = RandomSearch()
         self._points: dict[int, Point] = {}
         self._trials: dict[int, TrialRecord] = {}
-        #: The number of the trial for which the searcher had none any more.
+        self._branches: dict[int, int] = {}
+        #: The points that were given out, where none may be so twice.
+        self._seen: set[Point] = set()
+        #: The number of the trial for which there was none any more.
         self._end: int | None = None
 
     def observe(self, row: Sequence[Any]) -> None:
@@ -57,7 +69,7 @@ class Suggestions:
         known = self._trials.get(trial.id)
         if known is not None and known == trial:
             return  # told again after a death of the bus
-        self._points.setdefault(trial.id, tuple(row[1]))
+        self._keep(trial.id, tuple(row[1]))
         self._trials[trial.id] = trial
         observe = getattr(self._search.searcher, "observe", None)
         if observe is not None:
@@ -65,8 +77,8 @@ class Suggestions:
 
     def give(self, number: int, point: Point) -> None:
         """Trial ``number`` has its point: it was suggested before."""
-        self._points[number] = point
-        self._trials.setdefault(number, _pending(number, point, self._search.space))
+        self._keep(number, point)
+        self._trials.setdefault(number, _pending(number, self._search.space, point))
 
     def points(self, first: int, count: int) -> tuple[list[Point], bool]:
         """The points of ``count`` trials from ``first`` on, and whether there are no more."""
@@ -84,18 +96,68 @@ class Suggestions:
 
     def _point(self, number: int) -> Point | None:
         search = self._search
-        if not search.learns:
-            drawn: Point = search.searcher.draw(search.space, number, search.seed)
-            return drawn
+        if not (search.learns or search.unique or search.initial):
+            return self._draw(number)
+        if search.unique and not search.learns:  # it depends on all before it
+            for earlier in range(len(self._points), number):
+                self._fresh(earlier)
+        return self._fresh(number)
+
+    def _fresh(self, number: int) -> Point | None:
+        """The point of trial ``number``, kept for when it is asked for again."""
+        if number in self._points:
+            return self._points[number]
+        if self._end is not None and number >= self._end:
+            return None
+        point = self._next(number)
+        if point is None:
+            self._end = number
+            return None
+        self._keep(number, point)
+        if self._search.learns:
+            self._trials[number] = _pending(number, self._search.space, point)
+        return point
+
+    def _keep(self, number: int, point: Point) -> None:
         if number not in self._points:
-            if self._end is not None and number >= self._end:
-                return None
-            suggested = self._suggest(number)
-            if suggested is None:
-                self._end = number
-                return None
-            self._points[number] = suggested
-        return self._points[number]
+            self._points[number] = point
+            self._branches[number] = self._search.space.branch_of(point)
+            if self._search.unique:
+                self._seen.add(point)
+
+    def _next(self, number: int) -> Point | None:
+        search = self._search
+        point: Point | None
+        if number < len(search.initial):
+            point = search.initial[number]
+        elif search.space.is_finite:
+            point = self._next_of_finite(number)
+        else:
+            point = self._suggest(number) if search.learns else self._draw(number)
+        return self._another(number) if search.unique and point in self._seen else point
+
+    def _draw(self, number: int) -> Point:
+        drawn: Point = self._search.searcher.draw(self._search.space, number, self._search.seed)
+        return drawn
+
+    def _next_of_finite(self, number: int) -> Point:
+        """Each level-1 configuration once: those given first, then the others in order."""
+        space = self._search.space
+        first = {space.branch_of(point) for point in self._search.initial}
+        branch = number - len(self._search.initial)
+        for taken in sorted(first):
+            branch += taken <= branch
+        return space.draw_point(Random(0), branch % space.branches)
+
+    def _another(self, number: int) -> Point | None:
+        """A random draw that was not given out before; None where so many draws gave none."""
+        space = self._search.space
+        for attempt in range(_MOST_DRAWS):
+            generator = Random(mix(self._search.seed, _UNIQUE_SALT, number, attempt))
+            point = space.draw_point(generator, (number + attempt) % space.branches)
+            if point not in self._seen:
+                return point
+        return None
 
     def _suggest(self, number: int) -> Point | None:
         search = self._search
@@ -117,20 +179,18 @@ class Suggestions:
             )
         try:
             if isinstance(params, tuple):
-                point = space.checked(params, branch.number)
-            else:
-                point = space.point_of(params, branch.number)
+                return space.checked(params, branch.number)
+            return space.point_of(params, branch.number)
         except InvalidArgument as error:
             raise SearcherError(
                 f"suggest() of {_name(search.searcher)} returned what is not in the space: {error}"
             ) from error
-        self._trials[number] = _pending(number, point, space)
-        return point
 
     def _history(self, branch: int) -> list[TrialRecord]:
-        branches = self._search.space.branches
         return [
-            self._trials[number] for number in sorted(self._trials) if number % branches == branch
+            self._trials[number]
+            for number in sorted(self._trials)
+            if self._branches[number] == branch
         ]
 
 
@@ -148,11 +208,12 @@ def _name(searcher: object) -> str:
     return type(searcher).__name__
 
 
-def _pending(number: int, point: Point, space: Space) -> TrialRecord:
+def _pending(number: int, space: Space, point: Point) -> TrialRecord:
     """A trial that is to be, or whose worker has not been heard of since."""
     return TrialRecord(
         id=number,
         params=space.shown(point),
+        point=point,
         state=TrialState.PENDING,
         metric=None,
         best_metric=None,
@@ -166,5 +227,4 @@ def _pending(number: int, point: Point, space: Space) -> TrialRecord:
         bracket=0,
         seed=0,
         rungs=(),
-        point=point,
     )

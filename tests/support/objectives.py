@@ -33,6 +33,22 @@ def square(x: float) -> float:
     return x * x
 
 
+def echo_params(trial: ab.Trial) -> None:
+    """Sends back what it got."""
+    trial.report(0.0, got=repr(trial.params))
+
+
+def added(x: float, depth: int) -> float:
+    """Two parameters, one of them whole."""
+    assert type(depth) is int
+    return x + depth
+
+
+def first_of(config: tuple[float, int]) -> Iterator[float]:
+    """Takes one argument by position."""
+    yield config[0] + len(config)
+
+
 def by_hand(trial: ab.Trial) -> None:
     """Reports by hand, resource included."""
     for step in trial:
@@ -303,3 +319,14 @@ def fails_later(trial: ab.Trial) -> None:
 def fails(x: float) -> float:
     """Always fails."""
     raise ValueError(f"no luck with {x:.2f}")
+
+
+class Loud:
+    """Leaves a mark in a folder whenever it is unpickled."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = str(folder)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        (Path(self.folder) / f"{os.getpid()}-{os.urandom(4).hex()}").touch()

@@ -29,6 +29,9 @@ DEFAULTS: dict[str, Any] = {
     "max_failures": None,
     "fail_fast": False,
     "capture_output": False,
+    "data": None,
+    "initial": None,
+    "unique": False,
     "metrics_port": None,
     "page": False,
 }

@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
-from asha_bus import Result, RungRecord, Space, TrialRecord, TrialState, uniform
+from asha_bus import InvalidArgument, Result, RungRecord, Space, TrialRecord, TrialState, uniform
 from asha_bus.records import BusReport
 
 SPACE = Space(x=uniform(0, 1))
@@ -68,8 +68,13 @@ def make_result(*trials: TrialRecord, **fields: Any) -> Result:
         "bus": QUIET_BUS,
         **fields,
     }
-    placed = [
-        trial if trial.point else replace(trial, point=given["space"].point_of(trial.params))
-        for trial in trials
-    ]
+    placed = [_placed(trial, given["space"]) for trial in trials]
     return Result(trials=placed, **given)
+
+
+def _placed(trial: TrialRecord, space: Space) -> TrialRecord:
+    """The trial with its point, if its parameters are of the space."""
+    try:
+        return trial if trial.point else replace(trial, point=space.point_of(trial.params))
+    except InvalidArgument:
+        return trial

@@ -37,6 +37,15 @@ def test_every_path_is_there(document: Path) -> None:
         assert (ROOT / path).exists(), f"{document.name} names {path}"
 
 
+def test_the_examples_of_spaces_run() -> None:
+    text = (ROOT / "docs" / "spaces.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    assert text.count("```python") == len(blocks) > 5
+    known: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "docs/spaces.md", "exec"), known)
+
+
 def test_paths_are_told_from_other_words() -> None:
     text = (
         "`docs/x.md` `driver/` `scripts/check -q` `a/b.py` `<worker>/b` `x.y` `yes/no` docs/no.md"

@@ -89,7 +89,7 @@ def test_a_folder_is_not_imported_by_its_own_name(folder: str) -> None:
 
 
 def test_every_public_name_is_there() -> None:
-    assert sorted(set(asha_bus.__all__)) == asha_bus.__all__ == dir(asha_bus)
+    assert sorted(set(asha_bus.__all__)) == sorted(asha_bus.__all__) == dir(asha_bus)
     for name in asha_bus.__all__:
         assert getattr(asha_bus, name) is not None
     with pytest.raises(AttributeError, match="has no attribute 'lunch'"):

@@ -288,6 +288,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         0.5,
         RungRecord(*rung),
         params={"x": 0.25},
+        point=(0.25,),
         seed=9,
         bracket=1,
         attempts=2,

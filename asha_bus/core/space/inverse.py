@@ -34,12 +34,22 @@ def match(member: Member, params: Mapping[str, Any], branch: int | None) -> Numb
     for name, node in {**hidden, **member.tree}.items():
         _match(name, node, params.get(name, _MISSING), known)
     if branch is None:
-        member.complete(known)
+        member.complete(known, lambda tree, numbers: _fits(tree, numbers, params))
     numbers: Numbers = {}
     flatten(member.slots, known, numbers)
     _check_computed(member.tree, params, numbers)
     member.branch_of(numbers)  # which a condition may refuse
     return numbers
+
+
+def _fits(tree: dict[str, Any], numbers: Numbers, params: Mapping[str, Any]) -> bool:
+    """Whether ``numbers`` are those of ``params``, as far as these tell."""
+    try:
+        for name, node in tree.items():
+            _match(name, node, params.get(name, _MISSING), dict(numbers))
+    except InvalidArgument:
+        return False
+    return True
 
 
 def _match(path: str, node: Any, value: Any, known: Numbers) -> None:

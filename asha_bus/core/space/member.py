@@ -10,18 +10,22 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from random import Random
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.rung import mix
-from asha_bus.core.space.layout import Layout, Numbers, Place, Slot, draw, slots_of, walk
+from asha_bus.core.space.layout import Layout, Numbers, Place, Slot, draw, flatten, slots_of, walk
 from asha_bus.core.space.options import Grid
 from asha_bus.core.space.parameter import Parameter
 
 #: What stands in a point as a level-1 configuration's number goes up to this.
 _MOST_SAMPLES = 2**53
+
+
+#: Whether the numbers of a tree are those of the parameters that were given.
+Fits = Callable[[dict[str, Any], Numbers], bool]
 
 
 class Dimension(NamedTuple):
@@ -63,8 +67,11 @@ class Member(ABC):
     def fixed(self, branch: int) -> Numbers:
         """The numbers that level-1 configuration ``branch`` tells, in no order."""
 
-    def complete(self, known: Numbers) -> None:  # noqa: B027 - most have nothing to add
-        """Add what follows from the numbers ``known``; InvalidArgument if they do not fit."""
+    def complete(self, known: Numbers, fits: Fits) -> None:  # noqa: B027 - most need not
+        """Add to ``known`` which sample it is: the first one that ``fits``.
+
+        InvalidArgument if there is none, or if one of its parameters is not known.
+        """
 
     @abstractmethod
     def left(self, branch: int) -> list[Dimension]:
@@ -155,9 +162,9 @@ class Product(Member):
             found.update(factor.fixed(its))
         return found
 
-    def complete(self, known: Numbers) -> None:
+    def complete(self, known: Numbers, fits: Fits) -> None:
         for factor in self.factors:
-            factor.complete(known)
+            factor.complete(known, fits)
 
     def left(self, branch: int) -> list[Dimension]:
         pairs = zip(self.factors, self._split(branch), strict=True)
@@ -214,25 +221,18 @@ class Sampled(Member):
         self.fill(branch, Random(0), found)
         return found
 
-    def complete(self, known: Numbers) -> None:
-        """Find the sample that ``known`` is of."""
-        self.inner.complete(known)
+    def complete(self, known: Numbers, fits: Fits) -> None:
+        self.inner.complete(known, fits)
+        seen = {place.leaf for place in self.places}
+        unseen = (s.parameter for s in walk(self.inner.slots) if s.parameter not in seen)
+        flatten(self.inner.slots, {**dict.fromkeys(unseen, 0), **known}, {})  # is one missing?
         its = self.inner.branch_of(known)
-        paths = {leaf: path for path, leaf in self.places}
         for number in range(self.n):
-            drawn: Numbers = {}
+            drawn: Numbers = {self.number: number}
             self.inner.fill(its, Random(mix(self.seed, number)), drawn)
-            if not all(
-                math.isclose(value, known.get(parameter, value), rel_tol=1e-9)
-                for parameter, value in drawn.items()
-            ):
-                continue
-            for parameter in drawn:
-                if parameter in paths and parameter not in known:
-                    raise InvalidArgument(f"{paths[parameter]} is missing")
-            known.update(drawn)
-            known[self.number] = number
-            return
+            if fits(self.tree, drawn):
+                known.update(drawn)
+                return
         raise InvalidArgument(f"it is none of the {self.n} samples")
 
     def left(self, branch: int) -> list[Dimension]:

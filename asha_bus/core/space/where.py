@@ -12,7 +12,7 @@ from typing import Any
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.rung import mix
 from asha_bus.core.space.layout import Numbers, Values
-from asha_bus.core.space.member import Dimension, Member
+from asha_bus.core.space.member import Dimension, Fits, Member
 from asha_bus.core.space.options import MAX_GRID_POINTS
 
 #: A configuration that fits is looked for so often before it is an error.
@@ -174,8 +174,8 @@ class Filtered(Member):
     def fixed(self, branch: int) -> Numbers:
         return self.inner.fixed(self._inner_branch(branch))
 
-    def complete(self, known: Numbers) -> None:
-        self.inner.complete(known)
+    def complete(self, known: Numbers, fits: Fits) -> None:
+        self.inner.complete(known, fits)
 
     def left(self, branch: int) -> list[Dimension]:
         return self.inner.left(self._inner_branch(branch))

@@ -1,0 +1,190 @@
+"""From a searcher to points: one for each trial, checked, never two for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from support.plans import plan_for
+
+import asha_bus as ab
+from asha_bus.core.trial import RungRecord, Trial, TrialState
+from asha_bus.searchers import Branch
+from asha_bus.searchers.suggestions import Search, Suggestions
+
+SPACE = ab.Space(x=ab.uniform(0, 1), act=ab.choice("relu", "tanh"))
+
+
+class Steps:
+    """Suggests x = 0.01 times the trial's number; no base class."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Branch, list[Any]]] = []
+        self.observed: list[Any] = []
+
+    def suggest(self, branch: Branch, history: Sequence[ab.TrialRecord]) -> Mapping[str, Any]:
+        self.asked.append((branch, list(history)))
+        return {"x": branch.trial * 0.01, "act": "tanh"}
+
+    def observe(self, trial: ab.TrialRecord) -> None:
+        self.observed.append(trial)
+
+
+class Says:
+    """Suggests whatever it is made with; a function is called."""
+
+    def __init__(self, what: Any) -> None:
+        self.what = what
+
+    def suggest(self, branch: Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        return self.what(branch, history) if callable(self.what) else self.what
+
+
+def suggestions(searcher: Any, space: ab.Space = SPACE, **search: Any) -> Suggestions:
+    return Suggestions(Search(searcher, space, 7, "min", **search))
+
+
+def row(number: int, point: tuple[float, ...], metric: float | None, **fields: Any) -> Any:
+    """A trial as the bus tells it."""
+    rungs = [] if metric is None else [RungRecord(0, 1, metric, 1, 1, metric, "continue")]
+    given = {"state": TrialState.RUNNING, "attempt": 1, "metric": metric, "rungs": rungs}
+    return Trial(number, point, 1, **{**given, **fields}).to_row()
+
+
+def test_the_same_number_gets_the_same_point_however_often_it_is_asked_for() -> None:
+    searcher = Steps()
+    given = suggestions(searcher)
+    assert ([(0.0, 1), (0.01, 1)], False) == given.points(0, 2)
+    assert ([(0.01, 1), (0.02, 1)], False) == given.points(1, 2)
+    assert [0, 1, 2] == [branch.trial for branch, _ in searcher.asked]
+
+
+def test_the_history_has_what_was_suggested_and_what_came_of_it() -> None:
+    searcher = Steps()
+    given = suggestions(searcher)
+    given.points(0, 2)
+    given.observe(row(0, (0.0, 1), 0.5))
+    given.points(2, 1)
+    history = searcher.asked[-1][1]
+    assert [(0, 0.5), (1, None)] == [(trial.id, trial.metric) for trial in history]
+    assert TrialState.PENDING == history[1].state
+    assert {"x": 0.01, "act": "tanh"} == history[1].params
+    assert [0] == [trial.id for trial in searcher.observed]
+
+
+def test_what_is_told_again_is_observed_once() -> None:
+    searcher = Steps()
+    given = suggestions(searcher)
+    for _ in range(2):
+        given.observe(row(0, (0.5, 0), 0.5))
+    assert 1 == len(searcher.observed)
+    assert ([(0.5, 0)], False) == given.points(0, 1)  # of a run that is resumed
+    assert [] == searcher.asked
+
+
+def test_each_level_1_configuration_has_a_history_of_its_own() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def suggest(branch: Branch, history: Sequence[ab.TrialRecord]) -> Mapping[str, Any]:
+        seen.append((branch.number, len(history)))
+        return {"x": 0}
+
+    space = ab.Space(model=ab.grid("tree", "net"), x=ab.uniform(0, 1))
+    points, _ = suggestions(Says(suggest), space).points(0, 6)
+    assert [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2)] == seen
+    assert ["tree", "net"] * 3 == [space.resolve(point)["model"] for point in points]
+
+
+def test_the_seed_of_a_suggestion_depends_on_the_run_and_the_trial_alone() -> None:
+    first, again = Steps(), Steps()
+    suggestions(first).points(0, 5)
+    suggestions(again).points(4, 1)
+    assert first.asked[4][0].seed == again.asked[0][0].seed
+    assert 5 == len({branch.seed for branch, _ in first.asked})
+
+
+def test_none_means_that_there_are_no_more() -> None:
+    searcher = Says(lambda branch, history: {"x": 0, "act": "relu"} if branch.trial < 2 else None)
+    given = suggestions(searcher)
+    assert (2, True) == (len(given.points(0, 5)[0]), given.points(0, 5)[1])
+    assert ([], True) == given.points(3, 1)
+
+
+def _raises(branch: Branch, history: Any) -> Any:
+    raise ZeroDivisionError("no history yet")
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        (_raises, "suggest.. of the searcher raised ZeroDivisionError: no history yet"),
+        ([0.5], r"suggest.. of Says must return a dict of parameters.* got \[0.5\]"),
+        ({"x": 0.5}, "returned what is not in the space.*act"),
+        ({"x": 0.5, "act": "relu", "lr": 1}, "returned what is not in the space.*lr"),
+        ({"x": 1.5, "act": "relu"}, "returned what is not in the space.*x.*1.5"),
+        ({"x": float("nan"), "act": "relu"}, "returned what is not in the space.*x"),
+        ({"x": 0.5, "act": "gelu"}, "returned what is not in the space.*act.*gelu"),
+    ],
+)
+def test_what_a_searcher_does_wrong_is_said(what: Any, words: str) -> None:
+    with pytest.raises(ab.SearcherError, match=words):
+        suggestions(Says(what)).points(0, 1)
+
+
+def test_an_observe_that_raises_is_said() -> None:
+    class Deaf(Steps):
+        def observe(self, trial: ab.TrialRecord) -> None:
+            raise ValueError("cannot hear")
+
+    with pytest.raises(ab.SearcherError, match="observe.. of the searcher raised.* cannot hear"):
+        suggestions(Deaf()).observe(row(0, (0.5, 0), 0.5))
+
+
+# --- initial and unique ------------------------------------------------------
+
+
+def test_initial_configurations_come_first() -> None:
+    initial = (SPACE.point_of({"x": 0.25, "act": "relu"}), SPACE.point_of({"x": 1, "act": "tanh"}))
+    for searcher in (ab.RandomSearch(), Steps()):
+        points, _ = suggestions(searcher, initial=initial).points(0, 4)
+        assert list(initial) == points[:2]
+    plain, _ = suggestions(ab.RandomSearch()).points(0, 4)
+    assert plain[2:] == suggestions(ab.RandomSearch(), initial=initial).points(2, 2)[0]
+
+
+def test_a_finite_space_begins_with_them_and_runs_each_point_once() -> None:
+    space = ab.Space(a=ab.grid(0, 1, 2), b=ab.grid("x", "y"))
+    initial = tuple(space.point_of(p) for p in ({"a": 1, "b": "y"}, {"a": 0, "b": "y"}))
+    points, _ = suggestions(ab.RandomSearch(), space, initial=initial).points(0, 6)
+    assert list(initial) == points[:2]
+    assert {space.branch_of(point) for point in points} == set(range(6))
+
+
+@pytest.mark.parametrize("searcher", [ab.RandomSearch(), Says({"n": 1})])
+def test_unique_points_are_never_given_twice_and_have_an_end(searcher: Any) -> None:
+    space = ab.Space(n=ab.randint(1, 3))
+    points, is_last = suggestions(searcher, space, unique=True).points(0, 6)
+    assert {(1,), (2,), (3,)} == set(points)
+    assert (3, True) == (len(points), is_last)
+
+
+def test_unique_draws_are_the_same_in_any_order_and_after_a_resume() -> None:
+    space = ab.Space(n=ab.randint(1, 50))
+    all_of_them, _ = suggestions(ab.RandomSearch(), space, unique=True).points(0, 40)
+    later, _ = suggestions(ab.RandomSearch(), space, unique=True).points(30, 10)
+    assert all_of_them[30:] == later
+    assert 40 == len(set(all_of_them))
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"x": 0.5}, "initial must be a list of configurations"),
+        ([{"x": 0.5}], r"initial\[0\]: .*act"),
+        ([{"x": 0.5, "act": "relu"}, {"x": 2, "act": "relu"}], r"initial\[1\]: .*x.*2"),
+    ],
+)
+def test_a_wrong_initial_configuration_is_named(given: Any, words: str) -> None:
+    with pytest.raises(ab.InvalidArgument, match=words):
+        plan_for(lambda x, act: x, SPACE, max_trials=5, initial=given)
