@@ -81,8 +81,9 @@ class _Study:
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every trial
-        direction = "minimize" if branch.mode == "min" else "maximize"
-        self._study = optuna.create_study(sampler=sampler, direction=direction)
+        self._study = optuna.create_study(
+            sampler=sampler, direction="minimize" if branch.mode == "min" else "maximize"
+        )
         self._study.stop = self._stop  # type: ignore[method-assign]
         #: The sampler has told the study to stop, as one does that goes through a list.
         self.is_over = False

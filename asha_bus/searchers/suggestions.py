@@ -213,6 +213,7 @@ def _pending(number: int, space: Space, point: Point) -> TrialRecord:
     return TrialRecord(
         id=number,
         params=space.shown(point),
+        point=point,
         state=TrialState.PENDING,
         metric=None,
         best_metric=None,
@@ -226,5 +227,4 @@ def _pending(number: int, space: Space, point: Point) -> TrialRecord:
         bracket=0,
         seed=0,
         rungs=(),
-        point=point,
     )

@@ -87,7 +87,9 @@ def make_data(configurations: int = CONFIGURATIONS, path: Path = PATH) -> None:
             curves.append(list(losses(params, number)))
             if number % 50 == 49:
                 print(f"{number + 1} of {configurations} trained", flush=True)
-    np.savez_compressed(path, places=np.float32(places), curves=np.float32(curves))
+    np.savez_compressed(
+        path, places=np.array(places, np.float32), curves=np.array(curves, np.float32)
+    )
     print(f"{path}: {path.stat().st_size:,} bytes")
 
 

@@ -43,7 +43,7 @@ FLOORS = (
     ("objective", "options", "closure", "hyperopt_space", "shared", "tables"),
     ("records",),
     ("explain", "parameters", "searchers."),
-    ("page.", "plots"),
+    ("page.", "plots", "testing."),
     ("result",),
     ("monitors.",),
     ("plan",),
@@ -84,11 +84,12 @@ CORE_MAY_USE = {
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
-    "cloudpickle": {"driver.local", "dry_run"},
-    "hyperopt": {"hyperopt_space"},
+    "cloudpickle": {"driver.local", "dry_run", "testing.searchers"},
+    "hyperopt": {"hyperopt_space", "searchers.tpe"},
     "msgpack": {"wire", "journal", "driver.control"},
     "matplotlib": {"plots", "monitors.notebook"},
     "numpy": {"demo", "page.importance"},
+    "optuna": {"searchers.optuna"},
     "pandas": {"result"},
     "prometheus_client": {"driver.collector", "driver.exporter"},
     "pyspark": {"driver.spark", "driver.ship", "executor.task", "demo"},

@@ -206,8 +206,9 @@ class RandInt(Number):
         return self.low + self.step * random.randrange(self.steps + 1)
 
     def share(self, number: float) -> float:
+        low, high = self._ends
         scale = self._scale
-        return _share(*map(scale, self._ends), scale(max(number, self._ends[0])))
+        return _share(scale(low), scale(high), scale(max(number, low)))
 
     def at(self, share: float) -> float:
         low, high = map(self._scale, self._ends)
