@@ -51,7 +51,9 @@ if TYPE_CHECKING:
     from asha_bus.records import BusReport, TrialRecord
     from asha_bus.result import AllTrialsFailed, Result
     from asha_bus.run import Run
-    from asha_bus.searchers import Searcher
+    from asha_bus.searchers.base import Branch, Searcher
+    from asha_bus.searchers.optuna import OptunaSearcher
+    from asha_bus.searchers.tpe import TPE
 
 __version__ = "0.1.0"
 
@@ -59,8 +61,10 @@ __all__ = [
     "ASHA",
     "STATUS_FAIL",
     "STATUS_OK",
+    "TPE",
     "AllTrialsFailed",
     "AshaBusError",
+    "Branch",
     "BusError",
     "BusOptions",
     "BusReport",
@@ -71,6 +75,7 @@ __all__ = [
     "Monitor",
     "NoStopping",
     "ObjectiveError",
+    "OptunaSearcher",
     "ProtocolError",
     "RandomSearch",
     "RemoteProtocolError",
@@ -106,15 +111,18 @@ __all__ = [
 
 _ON_USE = {
     "AllTrialsFailed": "asha_bus.result",
+    "Branch": "asha_bus.searchers.base",
     "BusReport": "asha_bus.records",
     "FileMonitor": "asha_bus.monitors.file",
     "Monitor": "asha_bus.monitors.base",
+    "OptunaSearcher": "asha_bus.searchers.optuna",
     "Result": "asha_bus.result",
     "Run": "asha_bus.run",
     "RunInfo": "asha_bus.monitors.base",
+    "Searcher": "asha_bus.searchers.base",
     "Snapshot": "asha_bus.monitors.base",
+    "TPE": "asha_bus.searchers.tpe",
     "Trial": "asha_bus.objective",
-    "Searcher": "asha_bus.searchers",
     "STATUS_FAIL": "asha_bus.hyperopt_objective",
     "STATUS_OK": "asha_bus.hyperopt_objective",
     "SparkTrials": "asha_bus.hyperopt_trials",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.hyperopt_trials import SparkTrials, Trials
+from asha_bus.searchers.tpe import TPE
 
 #: Arguments of hyperopt's ``tpe.suggest`` and those of our searcher.
 _OF_TPE = {
@@ -106,7 +106,7 @@ def _tpe(given: dict[str, Any]) -> Any:
                 f"algo: tpe.suggest with {name} is not known here; it may have {', '.join(_OF_TPE)}"
             )
     arguments = {ours: given[theirs] for theirs, ours in _OF_TPE.items() if theirs in given}
-    return import_module("asha_bus.searchers.tpe").TPE(**arguments)
+    return TPE(**arguments)
 
 
 def _is_suggest(function: Any, module: str) -> bool:

@@ -113,6 +113,14 @@ class Result:
         return {state: counted[state] for state in TrialState}
 
     @property
+    def repeated(self) -> int:
+        """How many trials tried a configuration that an earlier one had tried.
+
+        ``launch(unique=True)`` has none of them.
+        """
+        return len(self.trials) - len({trial.point for trial in self.trials})
+
+    @property
     def best(self) -> TrialRecord | None:
         """The best trial, or None where none has a usable metric (see ``best_reason``).
 

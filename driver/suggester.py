@@ -120,7 +120,8 @@ class AskProcess(Suggester):
     def _start(self) -> None:
         """Start a process, and a thread that tells it what there is to tell."""
         with self._lock:
-            self._frames = frames = queue.SimpleQueue()
+            frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            self._frames = frames
             paths = [os.path.abspath(entry) for entry in sys.path]
             frames.put({"search": self._pickled, "sys_path": paths})
             for number, point in self._given.items():

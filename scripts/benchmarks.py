@@ -56,7 +56,7 @@ def draw_rates(repetitions: int, count: int) -> None:
         drawn, resolved = [], []
         for _ in range(repetitions):
             began = time.perf_counter()
-            points = [search.suggest(space, number, 1) for number in range(count)]
+            points = [search.draw(space, number, 1) for number in range(count)]
             drawn.append(count / (time.perf_counter() - began))
             began = time.perf_counter()
             for point in points:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asha_bus.core.messages import Point
 from asha_bus.core.space import Space
 from asha_bus.records import TrialRecord
 
@@ -36,13 +37,15 @@ class Searcher(ABC):
     """
 
     @abstractmethod
-    def suggest(self, branch: Branch, history: Sequence[TrialRecord]) -> Mapping[str, Any] | None:
+    def suggest(
+        self, branch: Branch, history: Sequence[TrialRecord]
+    ) -> Mapping[str, Any] | Point | None:
         """The configuration of trial ``branch.trial``, or None: there are no more.
 
         ``history``: the trials of this level-1 configuration so far, by number, with
         their rungs; those still running or not begun are among them. What is returned
         are the parameters as the objective gets them; those that level 1 fixes may be
-        left out.
+        left out. Or it is a point of the space, a tuple as in ``TrialRecord.point``.
         """
 
     def observe(self, trial: TrialRecord) -> None:  # noqa: B027 - need not be overridden

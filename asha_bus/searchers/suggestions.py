@@ -172,12 +172,14 @@ class Suggestions:
         params = _call("suggest()", search.searcher.suggest, branch, self._history(branch.number))
         if params is None:
             return None
-        if not isinstance(params, Mapping):
+        if not isinstance(params, (Mapping, tuple)):
             raise SearcherError(
                 f"suggest() of {_name(search.searcher)} must return a dict of parameters, or None "
                 f"for no more, got {params!r}"
             )
         try:
+            if isinstance(params, tuple):
+                return space.checked(params, branch.number)
             return space.point_of(params, branch.number)
         except InvalidArgument as error:
             raise SearcherError(

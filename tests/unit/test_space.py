@@ -304,7 +304,7 @@ def test_the_same_seed_tries_what_it_tried_in_earlier_versions() -> None:
         0: (0.00010785772497075294, 8, 539016989942, 0, 0, 1.7034348823645682, 0, 0),
         1: (0.25963115281447086, 7, 765786653442, 0, 0, 1.6115140410932476, 0, 1),
         7: (0.00038358727145335265, 3, 207377355875, 0, 0, 1.2305867105305326, 1, 3),
-    } == {number: RandomSearch().suggest(space, number, 42) for number in (0, 1, 7)}
+    } == {number: RandomSearch().draw(space, number, 42) for number in (0, 1, 7)}
 
 
 def test_a_range_below_one_is_fine_for_a_logarithm() -> None:

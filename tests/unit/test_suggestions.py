@@ -49,7 +49,7 @@ def row(number: int, point: tuple[float, ...], metric: float | None, **fields: A
     """A trial as the bus tells it."""
     rungs = [] if metric is None else [RungRecord(0, 1, metric, 1, 1, metric, "continue")]
     given = {"state": TrialState.RUNNING, "attempt": 1, "metric": metric, "rungs": rungs}
-    return Trial(number, point, 1, **{**given, **fields}).to_row()  # type: ignore[arg-type]
+    return Trial(number, point, 1, **{**given, **fields}).to_row()
 
 
 def test_the_same_number_gets_the_same_point_however_often_it_is_asked_for() -> None:
@@ -84,10 +84,14 @@ def test_what_is_told_again_is_observed_once() -> None:
 
 
 def test_each_level_1_configuration_has_a_history_of_its_own() -> None:
-    searcher = Says(lambda branch, history: seen.append((branch.number, len(history))) or {"x": 0})
     seen: list[tuple[int, int]] = []
+
+    def suggest(branch: Branch, history: Sequence[ab.TrialRecord]) -> Mapping[str, Any]:
+        seen.append((branch.number, len(history)))
+        return {"x": 0}
+
     space = ab.Space(model=ab.grid("tree", "net"), x=ab.uniform(0, 1))
-    points, _ = suggestions(searcher, space).points(0, 6)
+    points, _ = suggestions(Says(suggest), space).points(0, 6)
     assert [(0, 0), (1, 0), (0, 1), (1, 1), (0, 2), (1, 2)] == seen
     assert ["tree", "net"] * 3 == [space.resolve(point)["model"] for point in points]
 

@@ -21,6 +21,7 @@ from asha_bus.core.space.ranges import (
     LogNormal,
     LogUniform,
     Normal,
+    Number,
     RandInt,
     Uniform,
     lognormal,
@@ -30,7 +31,7 @@ from asha_bus.core.space.ranges import (
     uniform,
 )
 from asha_bus.core.space.space import Space, as_space
-from asha_bus.core.space.where import MAX_DRAWS, Filtered
+from asha_bus.core.space.where import MAX_DRAWS, Filtered, Refused
 
 __all__ = [
     "MAX_DRAWS",
@@ -46,12 +47,14 @@ __all__ = [
     "LogUniform",
     "Member",
     "Normal",
+    "Number",
     "Options",
     "Ordinal",
     "Parameter",
     "Plain",
     "Product",
     "RandInt",
+    "Refused",
     "SampleNumber",
     "Sampled",
     "Space",

@@ -37,6 +37,10 @@ class Options(Parameter):
     def resolve(self, number: float) -> Any:
         return self.options[int(number)]
 
+    def check(self, number: float) -> None:
+        if number not in range(len(self.options)):
+            raise InvalidArgument(f"there is no option {number!r} of {len(self.options)}")
+
     def number_of(self, value: Any) -> float:
         """The index of the plain option that is ``value``, or else equals it."""
         plain = [(i, one) for i, one in enumerate(self.options) if i not in self.nested]

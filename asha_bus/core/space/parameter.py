@@ -43,6 +43,10 @@ class Parameter(Leaf, ABC):
     def number_of(self, value: Any) -> float:
         """The number that resolves to ``value``; InvalidArgument where there is none."""
 
+    def check(self, number: float) -> None:
+        """InvalidArgument where ``number`` stands for no value."""
+        self.number_of(self.resolve(number))
+
 
 class SubSpace(ABC):
     """A space that may stand for its own dict as an option of another one."""

@@ -11,8 +11,9 @@ from typing import Any
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space.inverse import match
-from asha_bus.core.space.layout import Numbers, Slot, Values, longest, read
+from asha_bus.core.space.layout import Numbers, Slot, Values, flatten, longest, read, walk
 from asha_bus.core.space.member import Dimension, Member
+from asha_bus.core.space.parameter import Parameter
 
 #: The name of what a positional space holds, see `Points.is_positional`.
 POSITIONAL = "args"
@@ -137,21 +138,67 @@ class Points:
         if branch is not None:
             at, part, its = self._place(branch)
             return self._point(at, match(part, params, its))
-        problems = []
-        for at, part in enumerate(self._parts):
-            try:
-                return self._point(at, match(part, params, None))
-            except InvalidArgument as error:
-                problems.append(error)
+        problems: list[InvalidArgument] = []
+        for is_exact in (True, False):  # several members may have what was given
+            problems.clear()
+            for at, part in enumerate(self._parts):
+                try:
+                    return self._point(at, match(part, params, None, is_exact))
+                except InvalidArgument as error:
+                    problems.append(error)
         if len(problems) == 1:
             raise problems[0]
         told = "; ".join(f"member {at}: {error}" for at, error in enumerate(problems))
         raise InvalidArgument(f"{params!r} fits no member of the space: {told}")
 
+    def checked(self, point: Point, branch: int) -> Point:
+        """``point``, if it is one of level-1 configuration ``branch``; InvalidArgument if not."""
+        at, numbers = self._read(point)
+        paths = _paths(self._parts[at].slots)
+        for parameter, number in numbers.items():
+            try:
+                if type(number) not in (int, float):  # others would not travel
+                    raise InvalidArgument(f"{number!r} is no built-in int or float")
+                parameter.check(number)
+            except InvalidArgument as error:
+                raise InvalidArgument(f"{paths[parameter]}: {error}") from error
+        if (its := self._begins[at] + self._parts[at].branch_of(numbers)) != branch:
+            raise InvalidArgument(
+                f"the point {point!r} is of level-1 configuration {its}, and not of {branch}"
+            )
+        return point
+
+    def numbers(self, point: Point) -> dict[str, float]:
+        """The number of each parameter in ``point``, by the path that `level2` tells."""
+        at, numbers = self._read(point)
+        paths = _paths(self._parts[at].slots)
+        return {paths[parameter]: number for parameter, number in numbers.items()}
+
+    def point_at(self, numbers: Mapping[str, float], branch: int) -> Point:
+        """The point of level-1 configuration ``branch`` with ``numbers`` by the paths of `level2`.
+
+        Those that are not there with the options chosen are left out. Raises
+        `InvalidArgument` naming one that is missing, and `Refused` where a condition does
+        not hold.
+        """
+        at, part, its = self._place(branch)
+        known = part.fixed(its)
+        for path, parameter, _ in part.left(its):
+            if path in numbers:
+                known[parameter] = numbers[path]
+        found: Numbers = {}
+        flatten(part.slots, known, found)
+        part.branch_of(found)
+        return self._point(at, found)
+
     def level2(self, branch: int) -> list[Dimension]:
         """The parameters that are left to a searcher in ``branch``, in a point's order."""
         _, part, its = self._place(branch)
         return part.left(its)
+
+
+def _paths(slots: Iterable[Slot]) -> dict[Parameter, str]:
+    return {slot.parameter: slot.path for slot in walk(slots)}
 
 
 def _varies(slots: Iterable[Slot]) -> bool:

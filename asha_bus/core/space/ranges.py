@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import sys
+from abc import abstractmethod
+from collections.abc import Callable
 from random import Random
+from statistics import NormalDist
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
@@ -20,11 +24,11 @@ from asha_bus.core.space.parameter import (
     step_of,
 )
 
-#: e to this is near the largest float.
-_MOST_EXPONENT = 709.0
+#: e to this is near the largest float, and to its negative near the least above 0.
+_MOST_EXPONENT = 708.0
 
 
-class _Number(Parameter):
+class Number(Parameter):
     """Shared by the parameters whose values are numbers, quantised by ``q`` or not.
 
     With ``rounds`` they are rounded to multiples of q from 0, as hyperopt does, which may
@@ -37,6 +41,14 @@ class _Number(Parameter):
         self.rounds = rounds
         self._lattice = None if q is None or rounds else Lattice(first, q)
         self.is_whole = is_whole or (self._lattice is not None and self._lattice.is_whole)
+
+    @abstractmethod
+    def share(self, number: float) -> float:
+        """The share of draws, from 0 to 1, that would be less before they are quantised."""
+
+    @abstractmethod
+    def at(self, share: float) -> float:
+        """The possible number that is nearest to the one of which `share` is ``share``."""
 
     def resolve(self, number: float) -> Any:
         return int(number) if self.is_whole else number
@@ -65,7 +77,7 @@ class _Number(Parameter):
         return f"{self.kind}({found})"
 
 
-class _Range(_Number):
+class _Range(Number):
     """Shared by the real numbers with two bounds."""
 
     def __init__(
@@ -92,8 +104,39 @@ class _Range(_Number):
     def draw(self, random: Random) -> float:
         if self._lattice is not None:
             return self._lattice.value(self._draw_steps(random))
-        number = min(max(self._draw_any(random), self.low), self.high)
-        return number if self.q is None else rounded(number, self.q)
+        return self._nearest(self._draw_any(random))
+
+    def share(self, number: float) -> float:
+        return _share(*self._ends, self._scaled(number))
+
+    def at(self, share: float) -> float:
+        low, high = self._ends
+        return self._nearest(self._unscaled(low * (1 - share) + high * share))
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """The scaled bounds; of a lattice half a step beyond."""
+        if self._lattice is None:
+            return self._scaled(self.low), self._scaled(self.high)
+        assert self.q is not None
+        last = self._lattice.value(self.steps) + self.q / 2
+        return self._scaled(max(self.low - self.q / 2, self._least)), self._scaled(last)
+
+    @property
+    def _least(self) -> float:
+        return -math.inf
+
+    def _scaled(self, number: float) -> float:
+        return number / 2  # so that the difference of two is finite
+
+    def _unscaled(self, scaled: float) -> float:
+        return 2 * scaled
+
+    def _nearest(self, number: float) -> float:
+        if self._lattice is not None:
+            return self._lattice.value(min(max(self._lattice.nearest(number), 0), self.steps))
+        bounded = min(max(number, self.low), self.high)
+        return bounded if self.q is None else rounded(bounded, self.q)
 
     def _draw_any(self, random: Random) -> float:
         raise NotImplementedError
@@ -124,19 +167,29 @@ class LogUniform(_Range):
         low, high = math.log(self.low), math.log(self.high)
         return math.exp(low + (high - low) * random.random())
 
+    @property
+    def _least(self) -> float:
+        return self.low / 2
+
+    def _scaled(self, number: float) -> float:
+        return math.log(max(number, self.low / 2))
+
+    def _unscaled(self, scaled: float) -> float:
+        return math.exp(scaled)
+
     def _draw_steps(self, random: Random) -> int:
         assert self.q is not None
         return _draw_log_steps(random, self.low, self.q, self.steps)
 
 
-class RandInt(_Number):
+class RandInt(Number):
     """Whole numbers ``low``, ``low + q`` and so on up to ``high``, both included."""
 
     kind = "randint"
 
     def __init__(self, low: int, high: int, q: int = 1, log: bool = False) -> None:
         super().__init__(low, q, rounds=False, is_whole=True)
-        self.low, self.high, self.log, self._step = low, high, log, q
+        self.low, self.high, self.log, self.step = low, high, log, q
         self.steps = (high - low) // q
 
     def __repr__(self) -> str:
@@ -147,10 +200,31 @@ class RandInt(_Number):
 
     def draw(self, random: Random) -> float:
         if self.log:
-            return self.low + self._step * _draw_log_steps(random, self.low, self._step, self.steps)
-        if self._step == 1:
+            return self.low + self.step * _draw_log_steps(random, self.low, self.step, self.steps)
+        if self.step == 1:
             return random.randint(self.low, self.high)
-        return self.low + self._step * random.randrange(self.steps + 1)
+        return self.low + self.step * random.randrange(self.steps + 1)
+
+    def share(self, number: float) -> float:
+        low, high = self._ends
+        scale = self._scale
+        return _share(scale(low), scale(high), scale(max(number, low)))
+
+    def at(self, share: float) -> float:
+        low, high = map(self._scale, self._ends)
+        number = low * (1 - share) + high * share
+        steps = round(((math.exp(number) if self.log else number) - self.low) / self.step)
+        return self.low + self.step * min(max(steps, 0), self.steps)
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        """Half a step beyond the bounds."""
+        first, last = self.low - self.step / 2, self.low + (self.steps + 0.5) * self.step
+        return (max(first, self.low / 2) if self.log else first), last
+
+    @property
+    def _scale(self) -> Callable[[float], float]:
+        return math.log if self.log else float
 
     def number_of(self, value: Any) -> float:
         number = as_number(value)
@@ -159,12 +233,12 @@ class RandInt(_Number):
         whole = int(number)
         if not self.low <= whole <= self.high:
             raise InvalidArgument(f"{value!r} is outside of {self.low} to {self.high}")
-        if (whole - self.low) % self._step:
+        if (whole - self.low) % self.step:
             raise InvalidArgument(f"{value!r} is no multiple of {self.q} from {self.low} on")
         return whole
 
 
-class Normal(_Number):
+class Normal(Number):
     """Real numbers of a normal distribution."""
 
     kind = "normal"
@@ -184,13 +258,21 @@ class Normal(_Number):
         return self._arguments(self.mu, self.sigma)
 
     def draw(self, random: Random) -> float:
-        number = self._draw_any(random)
+        return self._nearest(random.gauss(self.mu, self.sigma))
+
+    def share(self, number: float) -> float:
+        return NormalDist(self.mu, self.sigma).cdf(number)
+
+    def at(self, share: float) -> float:
+        least = sys.float_info.min
+        bounded = min(max(share, least), 1 - sys.float_info.epsilon)
+        return self._nearest(NormalDist(self.mu, self.sigma).inv_cdf(bounded))
+
+    def _nearest(self, number: float) -> float:
+        """The possible number that is nearest to what was drawn."""
         if self._lattice is not None:
             return self._lattice.value(self._lattice.nearest(number))
         return number if self.q is None else rounded(number, self.q)
-
-    def _draw_any(self, random: Random) -> float:
-        return random.gauss(self.mu, self.sigma)
 
 
 class LogNormal(Normal):
@@ -198,8 +280,11 @@ class LogNormal(Normal):
 
     kind = "lognormal"
 
-    def _draw_any(self, random: Random) -> float:
-        return math.exp(min(random.gauss(self.mu, self.sigma), _MOST_EXPONENT))
+    def share(self, number: float) -> float:
+        return super().share(math.log(number)) if number > 0 else 0.0
+
+    def _nearest(self, number: float) -> float:
+        return super()._nearest(math.exp(min(max(number, -_MOST_EXPONENT), _MOST_EXPONENT)))
 
     def _bounded(self, number: float) -> float:
         if number < 0 or (number == 0 and self.q is None):
@@ -213,6 +298,10 @@ def _draw_log_steps(random: Random, low: float, q: float, steps: int) -> int:
     last = math.log(low + (steps + 0.5) * q)
     number = math.exp(first + (last - first) * random.random())
     return min(max(round((number - low) / q), 0), steps)
+
+
+def _share(low: float, high: float, number: float) -> float:
+    return min(max((number - low) / (high - low), 0.0), 1.0) if high > low else 0.5
 
 
 def uniform(low: float, high: float, q: float | None = None) -> Parameter:

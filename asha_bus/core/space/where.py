@@ -26,6 +26,10 @@ class NothingLeft(InvalidArgument):
     """A condition holds of no configuration."""
 
 
+class Refused(InvalidArgument):
+    """A condition does not hold of a point."""
+
+
 class Predicate:
     """A user's condition on parameters, of which it is told those that it takes.
 
@@ -162,7 +166,7 @@ class Filtered(Member):
                 return place
         elif self.predicate.holds(self.tree, numbers):
             return branch
-        raise InvalidArgument(
+        raise Refused(
             f"where(): {self.predicate.name} does not hold of "
             f"{Values(numbers, shown=True).of(self.tree)!r}"
         )

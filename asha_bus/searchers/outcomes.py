@@ -1,0 +1,60 @@
+"""What became of the trials of a branch, as one list of losses for a searcher's model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from asha_bus.core.trial import TrialState
+from asha_bus.records import TrialRecord
+
+#: The level of what ran to its end: above all rungs.
+_TO_THE_END = math.inf
+
+
+class Outcomes(NamedTuple):
+    """Trials as a model takes them, each list by number."""
+
+    #: Those that have a metric at the model's level, with it; smaller is better.
+    losses: list[tuple[TrialRecord, float]]
+    #: Those that failed, were lost, or reported what is no finite number.
+    bad: list[TrialRecord]
+    #: Those that have no metric there yet.
+    still_open: list[TrialRecord]
+
+
+def outcomes_of(history: Iterable[TrialRecord], mode: str, least: int) -> Outcomes:
+    """The outcomes at the highest level where ``least`` trials or more have a metric.
+
+    Levels are the resources of rungs, and above them the end. Where there are too few at
+    each, it is the lowest one. Trials that were stopped or cancelled below that level are
+    left out.
+    """
+    metrics: dict[int, dict[float, float]] = {}
+    bad, going = [], []
+    entries: dict[float, int] = {}
+    for trial in history:
+        found = {record.resource: record.metric for record in trial.rungs}
+        if trial.state is TrialState.COMPLETED and trial.metric is not None:
+            found[_TO_THE_END] = trial.metric
+        is_bad = trial.state in (TrialState.FAILED, TrialState.LOST)
+        if is_bad or not all(map(math.isfinite, found.values())):
+            bad.append(trial)
+            continue
+        for level in found:
+            entries[level] = entries.get(level, 0) + 1
+        metrics[trial.id] = found
+        going.append(trial)
+    enough = [level for level, count in entries.items() if count >= least]
+    level = max(enough) if enough else min(entries, default=_TO_THE_END)
+    sign = 1.0 if mode == "min" else -1.0
+    return Outcomes(
+        [(t, sign * metrics[t.id][level]) for t in going if level in metrics[t.id]],
+        bad,
+        [
+            t
+            for t in going
+            if level not in metrics[t.id] and t.state in (TrialState.PENDING, TrialState.RUNNING)
+        ],
+    )

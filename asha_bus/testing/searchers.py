@@ -1,0 +1,234 @@
+"""What every searcher must do: a suite that a searcher's own tests inherit."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterator
+from typing import Any
+
+import cloudpickle
+
+from asha_bus.core.messages import Point
+from asha_bus.core.space import (
+    Space,
+    choice,
+    func,
+    grid,
+    lognormal,
+    loguniform,
+    normal,
+    ordinal,
+    randint,
+    uniform,
+)
+from asha_bus.core.trial import RungRecord, Trial, TrialState
+from asha_bus.searchers.suggestions import Search, Suggestions
+
+
+def _ascending(a: float, b: float) -> bool:
+    return a <= b
+
+
+#: Every kind of parameter and of nesting, conditions, unions, and level-1 configurations.
+SPACES: dict[str, Space] = {
+    "numbers": Space(
+        plain=uniform(-1, 1),
+        steps=uniform(0, 1, q=0.25),
+        log=loguniform(1e-5, 1),
+        log_steps=loguniform(1, 100, q=3),
+        whole=randint(-5, 5),
+        whole_steps=randint(1, 99, q=7),
+        whole_log=randint(1, 4096, log=True),
+        normal=normal(10, 2),
+        normal_steps=normal(0, 3, q=1),
+        lognormal=lognormal(0, 1),
+        lognormal_steps=lognormal(0, 1, q=0.5),
+    ),
+    "options": Space(
+        plain=choice("relu", "tanh", None),
+        ordered=ordinal("small", "medium", "large"),
+        objects=choice(len, [1, 2], {"a": 1}, (1, 2)),
+        equals=choice(1, 1.0, True),
+    ),
+    "nested": Space(
+        layers=[randint(8, 32), randint(8, 32)],
+        optimizer={"name": "sgd", "rates": (uniform(0, 1), loguniform(1e-4, 1))},
+    ),
+    "one value each": Space(a=uniform(2, 2), b=randint(3, 3), c=choice("only"), d=uniform(0, 1)),
+    "extremes": Space(a=uniform(-1e308, 1e308), b=loguniform(1e-300, 1e300)),
+    "computed": Space(x=uniform(0, 1), double=func(operator.mul, 2, randint(1, 4))),
+    "sub-spaces": Space(
+        model=choice(
+            "none",
+            {"kind": "tree", "depth": randint(1, 9)},
+            {"kind": "net", "lr": loguniform(1e-4, 1), "drop": choice(None, {"p": uniform(0, 1)})},
+        ),
+        x=uniform(0, 1),
+    ),
+    "level 1": Space(fold=grid(1, 2, 3), x=uniform(0, 1), n=randint(1, 9)),
+    "union": Space(model="svm", c=loguniform(1e-3, 1e3))
+    + Space(model="tree", depth=grid(2, 4), leaves=randint(2, 99)),
+    "condition": Space(a=uniform(0, 1), b=uniform(0, 1)).where(_ascending),
+}
+
+#: How a trial goes: the metrics at its rungs, and its state after them.
+Story = tuple[tuple[float, ...], TrialState]
+
+#: Trials with a metric at the lowest rung or more; what is small is good.
+USUAL: tuple[Story, ...] = (
+    ((0.9,), TrialState.STOPPED),
+    ((0.5, 0.4), TrialState.STOPPED),
+    ((0.7, 0.6, 0.5), TrialState.COMPLETED),
+    ((0.8,), TrialState.STOPPED),
+    ((0.4, 0.3, 0.1), TrialState.COMPLETED),
+)
+
+#: All that can become of a trial.
+EVERYTHING: tuple[Story, ...] = (
+    *USUAL,
+    ((), TrialState.PENDING),
+    ((), TrialState.RUNNING),
+    ((0.6,), TrialState.RUNNING),
+    ((), TrialState.FAILED),
+    ((0.5, 0.5), TrialState.FAILED),
+    ((), TrialState.LOST),
+    ((0.3,), TrialState.LOST),
+    ((), TrialState.CANCELLED),
+    ((0.2, 0.2), TrialState.CANCELLED),
+    ((math.nan,), TrialState.STOPPED),
+    ((0.5, math.inf), TrialState.STOPPED),
+    ((-math.inf,), TrialState.STOPPED),
+    ((0.1, 0.1, math.nan), TrialState.COMPLETED),
+)
+
+#: Nothing that a model could learn from.
+ALL_BAD: tuple[Story, ...] = (
+    ((), TrialState.FAILED),
+    ((math.nan,), TrialState.STOPPED),
+    ((), TrialState.LOST),
+)
+
+
+class SearcherContract:
+    """What any searcher must do; of these tests pytest runs those of a class that inherits them.
+
+    ::
+
+        class TestMine(SearcherContract):
+            def make(self):
+                return MySearcher()
+
+    `make` returns a new searcher, the same each time. Each test plays short runs, in
+    this process and without an objective, over all of `SPACES`, and shows the space, the
+    seed and what was wrong where one fails.
+    """
+
+    #: Trials of a run that is played.
+    trials = 40
+
+    def make(self) -> Any:
+        """A new searcher; one with the same arguments each time."""
+        raise NotImplementedError(f"{type(self).__name__} must define make()")
+
+    def test_suggestions_are_in_the_space(self) -> None:
+        """In all kinds of spaces, each in the level-1 configuration that was asked for."""
+        for name, space in SPACES.items():
+            assert self._play(space), f"{name}: there was no suggestion at all"
+
+    def test_the_greatest_metric_may_be_the_best(self) -> None:
+        """Runs with ``mode="max"`` work, too."""
+        assert self._play(SPACES["nested"], mode="max")
+
+    def test_the_same_seed_and_history_give_the_same(self) -> None:
+        """Another searcher that is asked and told the same suggests the same."""
+        for name, space in SPACES.items():
+            for seed in (0, 2**31):
+                first, again = (self._play(space, seed=seed) for _ in range(2))
+                assert first == again, f"{name}, seed {seed}: the second run differs"
+
+    def test_whatever_becomes_of_trials_it_goes_on(self) -> None:
+        """Trials fail, are lost, never end, and report what is no finite number."""
+        for mode in ("min", "max"):
+            for name in ("numbers", "sub-spaces", "level 1"):
+                assert self._play(SPACES[name], EVERYTHING, mode), f"{name}: no suggestion"
+
+    def test_it_goes_on_where_nothing_succeeds(self) -> None:
+        """Even the last suggestion of many failed ones is one."""
+        points = self._play(SPACES["sub-spaces"], ALL_BAD)
+        assert points, "there was no suggestion at all"
+
+    def test_many_may_be_asked_for_before_anything_is_known(self) -> None:
+        """As many workers ask at the same time as there are trials."""
+        assert self._play(SPACES["nested"], workers=self.trials)
+
+    def test_it_can_be_sent_to_its_process(self) -> None:
+        """Pickled, before it is asked for anything and later on, by cloudpickle."""
+        searcher = self.make()
+        copy = cloudpickle.loads(cloudpickle.dumps(searcher))
+        space = SPACES["level 1"]
+        points = self._play(space, searcher=searcher)
+        assert points == self._play(space, searcher=copy), "the copy suggests something else"
+        cloudpickle.dumps(searcher)
+
+    def test_it_goes_on_with_the_trials_of_another(self) -> None:
+        """As in a run that is resumed, or whose searcher's process was killed."""
+        for name in ("numbers", "sub-spaces", "level 1"):
+            space = SPACES[name]
+            known = self._play(space, EVERYTHING)
+            given = Suggestions(Search(self.make(), space, 0, "min"))
+            for number, point in enumerate(known):
+                given.give(number, point)
+            for number, point in enumerate(known):
+                for row in _rows(number, point, EVERYTHING):
+                    given.observe(row)
+            found, is_over = given.points(len(known), 1)
+            assert found or is_over, f"{name}: no suggestion for trial {len(known)}"
+
+    def _play(
+        self,
+        space: Space,
+        stories: tuple[Story, ...] = USUAL,
+        mode: str = "min",
+        *,
+        seed: int = 0,
+        workers: int = 4,
+        searcher: Any = None,
+    ) -> list[Point]:
+        """The points of a run, in which trials go as ``stories`` tell, over and over."""
+        given = Suggestions(Search(searcher or self.make(), space, seed, mode))
+        points: list[Point] = []
+        for number in range(self.trials):
+            found, _ = given.points(number, 1)
+            if not found:
+                break  # it has no more
+            points += found
+            space.checked(found[0], number % space.branches)
+            if number >= workers:
+                for row in _rows(number - workers, points[number - workers], stories):
+                    given.observe(row)
+        return points
+
+
+def _rows(number: int, point: Point, stories: tuple[Story, ...]) -> Iterator[tuple[Any, ...]]:
+    """What the bus tells of a trial, again and again."""
+    metrics, state = stories[number % len(stories)]
+    trial = Trial(number, point, seed=number, attempt=1, worker="worker")
+    if state is TrialState.PENDING:
+        return
+    trial.state = TrialState.RUNNING
+    for rung, metric in enumerate(metrics):
+        is_last = rung == len(metrics) - 1
+        trial.metric, trial.resource = metric, 3**rung
+        if math.isfinite(metric):
+            trial.best_metric = min(metric, trial.best_metric or metric)
+        if is_last and state is TrialState.COMPLETED:
+            break  # where all of the resource is spent there is no rung
+        goes_on = not (is_last and state is TrialState.STOPPED)
+        verdict = "continue" if goes_on else "stop"
+        cutoff = metric if math.isfinite(metric) else None
+        trial.rungs.append(RungRecord(rung, 3**rung, metric, number, 1, cutoff, verdict))
+        if not is_last:
+            yield trial.to_row()
+    trial.state = state
+    yield trial.to_row()
