@@ -133,7 +133,7 @@ def fmin(
             **{**settings, "monitor": watcher.beside(settings["monitor"])},
         )
         watcher.attach(run)
-        _finish(run, watcher, ours, theirs, before)
+        watcher.finish(run, theirs, before, is_kept="journal" in options)
     return ours.argmin if return_argmin else space_eval(known, ours.argmin)
 
 
@@ -144,10 +144,10 @@ class _Watcher(Monitor):
         self, trials: Trials, space: Space, early_stop_fn: Callable[..., Any] | None, raises: bool
     ) -> None:
         self.follows_trials = raises or early_stop_fn is not None
-        #: Whether an exception of the objective is one of fmin, too.
-        self.raises = raises
-        #: What early_stop_fn raised.
-        self.error: BaseException | None = None
+        # whether an exception of the objective is one of fmin, too
+        self._raises = raises
+        # what early_stop_fn raised
+        self._error: BaseException | None = None
         self._trials, self._space = trials, space
         self._early_stop_fn = early_stop_fn
         self._state: Sequence[Any] = ()
@@ -166,17 +166,46 @@ class _Watcher(Monitor):
         if self._is_over:
             run.stop()
 
+    def finish(self, run: Run, theirs: Any, before: set[int], *, is_kept: bool) -> None:
+        """Wait for the end and fill in the trials; raise what hyperopt would.
+
+        ``theirs``: hyperopt's own trials, to be filled, too. ``before``: the numbers of
+        trials of earlier runs. ``is_kept``: whether the user has a journal.
+        """
+        failure: AllTrialsFailed | None = None
+        try:
+            result: Result = wait_for(run, tells_how_to_resume=is_kept)
+        except AllTrialsFailed as error:
+            failure, result = error, error.result
+        self._trials.fill(result)
+        if theirs is not None:
+            theirs.insert_trial_docs(self._trials.documents)
+            theirs.refresh()
+        if self._error is not None:
+            raise self._error
+        raised = [one for one in result.trials if one.id not in before and _has_raised(one)]
+        if raised and self._raises:
+            first = min(raised, key=lambda trial: trial.end_time or 0)
+            raise ObjectiveError(
+                f"fn raised in trial {first.id} with {first.params!r}; "
+                f"catch_eval_exceptions=True would go on:\n{first.error}"
+            )
+        if failure is not None:
+            raise failure
+        if result.reason == "failed":
+            logger.warning("the run ended early: %s", result.message)
+
     def on_end(self, trial: TrialRecord) -> None:
         if self._is_over or not self._trials.add(trial, self._space):
             return
         if _has_raised(trial):
-            if self.raises:
+            if self._raises:
                 self._stop()
         elif self._early_stop_fn is not None and trial.state is not TrialState.CANCELLED:
             try:
                 stop, self._state = self._early_stop_fn(self._trials, *self._state)
             except BaseException as error:  # user code, which may raise anything; fmin raises it
-                self.error, stop = error, True
+                self._error, stop = error, True
             if stop:
                 self._stop()
 
@@ -184,32 +213,6 @@ class _Watcher(Monitor):
         self._is_over = True
         if self._run is not None:
             self._run.stop()
-
-
-def _finish(run: Run, watcher: _Watcher, ours: Trials, theirs: Any, before: set[int]) -> None:
-    """Wait for the end and fill in the trials; raise what hyperopt would."""
-    failure: AllTrialsFailed | None = None
-    try:
-        result: Result = wait_for(run)
-    except AllTrialsFailed as error:
-        failure, result = error, error.result
-    ours.fill(result)
-    if theirs is not None:
-        theirs.insert_trial_docs(ours.documents)
-        theirs.refresh()
-    if watcher.error is not None:
-        raise watcher.error
-    raised = [one for one in result.trials if one.id not in before and _has_raised(one)]
-    if raised and watcher.raises:
-        first = min(raised, key=lambda trial: trial.end_time or 0)
-        raise ObjectiveError(
-            f"fn raised in trial {first.id} with {first.params!r}; catch_eval_exceptions=True "
-            f"would go on:\n{first.error}"
-        )
-    if failure is not None:
-        raise failure
-    if result.reason == "failed":
-        logger.warning("the run ended early: %s", result.message)
 
 
 def _has_raised(trial: TrialRecord) -> bool:
@@ -247,7 +250,7 @@ def _going_on(trials: Trials, options: Mapping[str, Any]) -> dict[str, Any]:
     """The journal of trials that may be passed again, unless the user has one."""
     if "journal" in options:
         return {}
-    if trials.documents and trials.result is None:
+    if trials.documents and not trials.has_journal:
         raise InvalidArgument(
             f"trials holds {len(trials.documents)} trials of a run that is not known here; give "
             f"new ones, or the run's journal=PATH with resume=True"

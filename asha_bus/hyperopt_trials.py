@@ -145,6 +145,11 @@ class Trials:
         return self._documents
 
     @property
+    def has_journal(self) -> bool:
+        """Whether there is a journal of these trials, so that a run can go on with them."""
+        return self._folder is not None
+
+    @property
     def journal(self) -> Path:
         """A file for the journal of the run, which is gone with this object."""
         if self._folder is None:

@@ -315,13 +315,17 @@ class Run:
             )
 
 
-def wait_for(run: Run) -> Result:
-    """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once."""
+def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
+    """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once.
+
+    ``tells_how_to_resume``: False where the run's journal is none of the user's.
+    """
     try:
         return run.result()
     except KeyboardInterrupt:
         run.stop()
-        run.tell_how_to_resume()
+        if tells_how_to_resume:
+            run.tell_how_to_resume()
     try:
         return run.result()
     except KeyboardInterrupt:

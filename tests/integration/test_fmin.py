@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,15 @@ def test_the_same_seed_gives_the_same_trials() -> None:
         rstate = np.random.default_rng(7)
         run(lambda params: params["x"], max_evals=5, trials=trials, rstate=rstate)
     assert first.vals == second.vals
+
+
+@pytest.mark.parametrize("algo", [None, partial(hyperopt.tpe.suggest, n_startup_jobs=5)])
+def test_tpe_learns(algo: Any) -> None:
+    trials = new_trials()
+    best = run(lambda params: (params["x"] - 2) ** 2, max_evals=30, algo=algo, trials=trials)
+    first, last = trials.vals["x"][:5], trials.vals["x"][-5:]
+    assert abs(best["x"] - 2) < 1
+    assert sum(abs(x - 2) for x in last) < sum(abs(x - 2) for x in first)
 
 
 # --- what is in the trials ------------------------------------------------------
