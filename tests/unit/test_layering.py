@@ -42,7 +42,7 @@ FLOORS = (
     ("journal",),
     ("objective", "options", "closure", "hyperopt_space", "hyperopt_labels", "shared", "tables"),
     ("records", "hyperopt_objective"),
-    ("explain", "parameters", "searchers."),
+    ("explain", "branches", "parameters", "searchers."),
     ("page.", "plots", "testing."),
     ("result",),
     ("monitors.", "hyperopt_trials"),
