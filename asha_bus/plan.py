@@ -25,7 +25,7 @@ from asha_bus.core.space import MAX_GRID_POINTS, Space, as_space
 from asha_bus.journal import Header
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import MonitorChoice, as_monitors
-from asha_bus.objective import check_takes, name_of, shape_of, to_metric
+from asha_bus.objective import Shape, check_takes, name_of, shape_of, to_metric
 from asha_bus.options import BusOptions, is_seconds
 from asha_bus.searchers.suggestions import Search
 from asha_bus.wire import MAX_POINT
@@ -161,7 +161,7 @@ def make_plan(
     page: bool | int,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
-    shape_of(objective)
+    shape = shape_of(objective)
     checked_space = as_space(space)
     if data is not None and not (
         isinstance(data, Mapping) and all(isinstance(name, str) for name in data)
@@ -178,6 +178,13 @@ def make_plan(
         raise InvalidArgument(
             f"scheduler must be a scheduler such as ASHA(max_resource=81), or None for no early "
             f"stopping, got {scheduler!r}"
+        )
+    if shape is Shape.FUNCTION and not isinstance(scheduler, NoStopping | None):
+        logger.warning(
+            "objective %s returns once, as far as can be seen, so there is nothing that %s could "
+            "stop: yield a metric for each unit of resource, or leave the scheduler out",
+            name_of(objective),
+            type(scheduler).__name__,
         )
     if isinstance(searcher, type):
         raise InvalidArgument(
