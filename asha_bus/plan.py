@@ -27,6 +27,8 @@ from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import MonitorChoice, as_monitors
 from asha_bus.objective import Shape, check_takes, name_of, shape_of, to_metric
 from asha_bus.options import BusOptions, is_seconds
+from asha_bus.records import TrialRecord
+from asha_bus.searchers.past import past_trials
 from asha_bus.searchers.suggestions import Search
 from asha_bus.wire import MAX_POINT
 
@@ -102,6 +104,8 @@ class Plan:
     capture_output: bool
     #: What the objective gets besides its parameters, by name.
     data: Mapping[str, Any]
+    #: Trials of earlier runs, for the searcher.
+    history: tuple[TrialRecord, ...]
     #: The points of the first trials; whether no point is given out twice.
     initial: tuple[Point, ...]
     unique: bool
@@ -115,7 +119,13 @@ class Plan:
         """What configurations are drawn by."""
         settings = self.settings
         return Search(
-            self.searcher, self.space, settings.seed, settings.mode, self.initial, self.unique
+            self.searcher,
+            self.space,
+            settings.seed,
+            settings.mode,
+            self.initial,
+            self.unique,
+            self.history,
         )
 
     def with_options(self, options: BusOptions) -> Plan:
@@ -155,6 +165,7 @@ def make_plan(
     fail_fast: bool,
     capture_output: bool,
     data: Mapping[str, Any] | None,
+    history: Any,
     initial: Sequence[Mapping[str, Any]] | None,
     unique: bool,
     metrics_port: int | None,
@@ -163,6 +174,11 @@ def make_plan(
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape = shape_of(objective)
     checked_space = as_space(space)
+    if history is not None and (searcher is None or isinstance(searcher, RandomSearch)):
+        raise InvalidArgument(
+            "history is for a searcher that learns: give searcher=TPE(), for instance, or leave "
+            "history out"
+        )
     if data is not None and not (
         isinstance(data, Mapping) and all(isinstance(name, str) for name in data)
     ):
@@ -279,6 +295,7 @@ def make_plan(
         seed_given=seed is not None,
         capture_output=capture_output,
         data=dict(data or {}),
+        history=() if history is None else past_trials(history, checked_space),
         initial=_initial(checked_space, initial),
         unique=unique,
         metrics_port=metrics_port,
