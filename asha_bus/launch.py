@@ -64,6 +64,7 @@ def launch(
     fail_fast: bool = ...,
     capture_output: bool = ...,
     data: Mapping[str, Any] | None = ...,
+    history: Any = ...,
     initial: Sequence[Mapping[str, Any]] | None = ...,
     unique: bool = ...,
     metrics_port: int | None = ...,
@@ -98,6 +99,7 @@ def launch(
     fail_fast: bool = ...,
     capture_output: bool = ...,
     data: Mapping[str, Any] | None = ...,
+    history: Any = ...,
     initial: Sequence[Mapping[str, Any]] | None = ...,
     unique: bool = ...,
     metrics_port: int | None = ...,
@@ -131,6 +133,7 @@ def launch(
     fail_fast: bool = False,
     capture_output: bool = False,
     data: Mapping[str, Any] | None = None,
+    history: Any = None,
     initial: Sequence[Mapping[str, Any]] | None = None,
     unique: bool = False,
     metrics_port: int | None = None,
@@ -184,6 +187,8 @@ def launch(
     tables, anything that can be pickled. Each executor gets them once, each task loads
     them once. A DataFrame of Spark is gathered and comes as an Arrow table; its size is
     printed. ``BusOptions.max_data_bytes`` is the limit of each.
+    ``history``: a `Result`, or a table like that of `Result.to_pandas`: what a searcher
+    that learns begins with, as far as it fits into the space.
     ``initial``: configurations to try first, each a dict as the objective gets it.
     ``unique``: True never runs a configuration twice, whatever the searcher says, and
     ends with reason ``exhausted`` when there is none left.
@@ -229,6 +234,7 @@ def launch(
         fail_fast=fail_fast,
         capture_output=capture_output,
         data=data,
+        history=history,
         initial=initial,
         unique=unique,
         metrics_port=metrics_port,
