@@ -15,7 +15,7 @@ from asha_bus.core.space import Space, as_space
 from asha_bus.core.trial import TrialState
 from asha_bus.hyperopt_arguments import searcher_of, seed_of, trials_of
 from asha_bus.hyperopt_labels import labels_of, point_of_raw, space_eval
-from asha_bus.hyperopt_objective import FminObjective, fail_result
+from asha_bus.hyperopt_objective import fail_result, fmin_objective
 from asha_bus.hyperopt_trials import SparkTrials, Trials
 from asha_bus.monitors.base import Monitor
 from asha_bus.options import is_seconds
@@ -122,7 +122,7 @@ def fmin(
         )
         spent = 0.0 if ours.result is None else ours.result.elapsed_s
         run = launch(
-            FminObjective(fn, by_name=by_name, data=tuple(options.get("data") or ())),
+            fmin_objective(fn, by_name=by_name, data=tuple(options.get("data") or ())),
             known,
             searcher=searcher_of(algo),
             max_trials=max_evals,

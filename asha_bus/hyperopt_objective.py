@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
-from asha_bus.objective import name_of, to_extras
+from asha_bus.objective import is_generator, name_of, to_extras
 from asha_bus.wire import MAX_EXTRAS
 
 #: What a dict of results says of itself, the same words as hyperopt's.
@@ -25,6 +25,7 @@ class FminObjective:
 
     ``by_name``: its parameters go by name, as with ``space="annotated"``. ``data``: names
     that it gets besides, and by name. Raises `InvalidArgument` where it is no function.
+    See `fmin_objective`.
     """
 
     def __init__(
@@ -43,6 +44,21 @@ class FminObjective:
         else:
             value = self.function(args[0] if args else params, **data)
         return _each(value) if isinstance(value, types.GeneratorType) else _outcome(value)
+
+
+class _Yielding(FminObjective):
+    """The same of a generator: that it is one can be seen before it is called."""
+
+    def __call__(self, *args: Any, **params: Any) -> Iterator[Any]:
+        yield from super().__call__(*args, **params)
+
+
+def fmin_objective(
+    function: Callable[..., Any], *, by_name: bool = False, data: Collection[str] = ()
+) -> FminObjective:
+    """The `FminObjective` of ``function``, a generator where that is one."""
+    kind = _Yielding if callable(function) and is_generator(function) else FminObjective
+    return kind(function, by_name=by_name, data=data)
 
 
 def fail_result(error: str | None) -> dict[str, Any] | None:

@@ -19,8 +19,9 @@ import asha_bus as ab
 from asha_bus.core.space import Space, as_space
 from asha_bus.hyperopt_arguments import searcher_of, seed_of, trials_of
 from asha_bus.hyperopt_labels import point_of_raw, raw_values
-from asha_bus.hyperopt_objective import FminObjective, StatusFail, fail_result
+from asha_bus.hyperopt_objective import FminObjective, StatusFail, fail_result, fmin_objective
 from asha_bus.hyperopt_trials import document
+from asha_bus.objective import Shape, shape_of
 
 S = ab.TrialState
 SPACE = {
@@ -203,7 +204,9 @@ def test_a_generator_is_closed_with_its_wrapper() -> None:
         finally:
             events.append("closed")
 
-    values = FminObjective(train)(x=1)
+    assert Shape.GENERATOR is shape_of(fmin_objective(train))
+    assert Shape.FUNCTION is shape_of(fmin_objective(never))
+    values = fmin_objective(train)(x=1)
     assert (1, {"epoch": 1}) == next(values)
     assert 0.5 == next(values)
     values.close()
