@@ -260,7 +260,6 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     check_travels(plan.objective, engine.dumps)
     check_space_travels(plan.space, engine.dumps)
     workers = engine.worker_count(plan.workers)
-    suggester = make_suggester(plan.search, engine.dumps)
     options = plan.options or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options)
     data = gather(plan.data, options.max_data_bytes)
@@ -268,6 +267,8 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     if journal.is_resumed:
         plan = plan.resumed(journal.header)
     try:
+        # of the seed that the run has, which a resumed one brings along
+        suggester = make_suggester(plan.search, engine.dumps)
         with ExitStack() as opened:
             exporter = _open_endpoint(plan, options, engine)
             if exporter is not None:

@@ -160,6 +160,8 @@ class Run:
         """Follow the run from now on."""
         self._dispatcher.start(self._plan.info)
         self._thread.start()
+        if self._search_failure is not None:
+            self._stop("failed", self._search_failure)
 
     def seat_empty(self, seat: str) -> bool:
         """An engine says that nobody sits at ``seat``; whether anybody had joined there."""
@@ -185,7 +187,8 @@ class Run:
     def on_search_failure(self, text: str) -> None:
         """The searcher has failed: the run ends with what there is."""
         self._search_failure = text
-        self._stop("failed", text)
+        if self.bus_address:  # else it is seen to at the start
+            self._stop("failed", text)
 
     def on_death(self, error: BusError) -> None:
         """The bus process has ended by itself."""

@@ -28,6 +28,19 @@ def slow_slope(x: float) -> Iterator[float]:
         yield value
 
 
+def tilted(x: float, act: str) -> Iterator[float]:
+    """Falls with each step; the best x is 0.2, and tanh is a little better than relu."""
+    for step in range(1, 1000):
+        yield abs(x - 0.2) + 0.1 * (act == "relu") + 1 / step
+
+
+def slow_tilted(x: float, act: str) -> Iterator[float]:
+    """`tilted` with steps of 20 ms."""
+    for value in tilted(x, act):
+        time.sleep(0.02)
+        yield value
+
+
 def square(x: float) -> float:
     """One evaluation."""
     return x * x
@@ -330,3 +343,8 @@ class Loud:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         (Path(self.folder) / f"{os.getpid()}-{os.urandom(4).hex()}").touch()
+
+
+def slow_slope_of(x: float, act: str) -> Iterator[float]:
+    """`slow_slope` with one more parameter, which does nothing."""
+    return slow_slope(x)
