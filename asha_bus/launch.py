@@ -261,6 +261,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     journal = _open(plan)
     if journal.is_resumed:
         plan = plan.resumed(journal.header)
+        suggester = make_suggester(plan.search, engine.dumps)  # of the seed that the run has
     try:
         with ExitStack() as opened:
             exporter = _open_endpoint(plan, options, engine)

@@ -60,6 +60,7 @@ class Run:
         self._error: AshaBusError | None = None
         self._worker_failure: str | None = None
         self._search_failure: str | None = None
+        self._is_attached = False
         self._result: Result | None = None
         self._hurry = threading.Event()
         self._finished = threading.Event()
@@ -155,6 +156,9 @@ class Run:
             self._plan.settings,
         )
         self.bus_address = endpoint
+        self._is_attached = True
+        if self._search_failure is not None:  # it failed before there was a bus to tell
+            self._stop("failed", self._search_failure)
 
     def start(self) -> None:
         """Follow the run from now on."""
@@ -185,7 +189,8 @@ class Run:
     def on_search_failure(self, text: str) -> None:
         """The searcher has failed: the run ends with what there is."""
         self._search_failure = text
-        self._stop("failed", text)
+        if self._is_attached:
+            self._stop("failed", text)
 
     def on_death(self, error: BusError) -> None:
         """The bus process has ended by itself."""

@@ -17,7 +17,7 @@ import time
 
 from asha_bus.core.errors import SearcherError
 from asha_bus.driver import control
-from asha_bus.searchers.suggestions import Suggestions
+from asha_bus.searchers.suggestions import Search, Suggestions
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def main() -> int:
         output.flush()
 
     try:
-        suggestions = Suggestions(pickle.loads(setup["search"]))
+        suggestions = Suggestions(_search(setup["search"]))
         while (frame := control.read(source)) is not None:
             verb, *arguments = frame
             if verb == "observe":
@@ -53,6 +53,17 @@ def main() -> int:
         say("failed", str(error))
         return 1
     return 0
+
+
+def _search(pickled: bytes) -> Search:
+    try:
+        found: Search = pickle.loads(pickled)
+    except Exception as error:  # it runs what the searcher's and the options' classes say
+        raise SearcherError(
+            f"the searcher cannot be read in its own process: {type(error).__name__}: {error}; "
+            f"what it is made of must be importable there"
+        ) from error
+    return found
 
 
 if __name__ == "__main__":

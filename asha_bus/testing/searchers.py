@@ -25,6 +25,7 @@ from asha_bus.core.space import (
 from asha_bus.core.trial import RungRecord, Trial, TrialState
 from asha_bus.searchers.suggestions import Search, Suggestions
 
+
 def _ascending(a: float, b: float) -> bool:
     return a <= b
 

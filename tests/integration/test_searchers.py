@@ -1,0 +1,137 @@
+"""Searchers that learn, in their own process beside real runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+from support import objectives, searchers
+from support.processes import children_of, wait_until
+
+import asha_bus as ab
+from asha_bus.driver import suggesting
+from asha_bus.searchers.suggestions import Search, Suggestions
+
+SPACE = ab.Space(x=ab.uniform(0, 1), act=ab.choice("relu", "tanh"))
+ASHA = ab.ASHA(max_resource=9)
+
+#: The command line of a searcher's process has it.
+PROCESS = suggesting.__name__
+
+
+def run(searcher: Any, objective: Any = objectives.tilted, space: Any = SPACE, **arguments: Any):
+    """Launch on two local workers, quietly."""
+    settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7, "scheduler": ASHA}
+    return ab.launch(objective, space, searcher=searcher, **{**settings, **arguments})
+
+
+def learned(result: ab.Result, first: int) -> int:
+    """How many trials from ``first`` on are none of those that `TPE` draws at random."""
+    always_random = Suggestions(Search(ab.TPE(random_share=1.0), SPACE, 7, "min"))
+    drawn, _ = always_random.points(0, len(result.trials))
+    return sum(trial.point != drawn[trial.id] for trial in result.trials[first:])
+
+
+def test_tpe_suggests_by_its_model_once_it_has_one() -> None:
+    result = run(ab.TPE(n_startup=10), max_trials=60)
+    assert ("max_trials", 60) == (result.reason, len(result.trials))
+    assert 0 == result.bus.fallbacks
+    assert 0 == learned(result, 0) - learned(result, 10)
+    assert learned(result, 30) > 20
+
+
+@pytest.mark.parametrize("searcher", [ab.OptunaSearcher(), searchers.Nearby()])
+def test_what_a_searcher_learns_moves_what_it_suggests(searcher: Any) -> None:
+    result = run(searcher, max_trials=60)
+    assert ("max_trials", 60) == (result.reason, len(result.trials))
+    assert 0 == result.bus.fallbacks
+    assert {"relu", "tanh"} == {trial.params["act"] for trial in result.trials}
+    late = [abs(trial.params["x"] - 0.2) for trial in result.trials[-20:]]
+    assert median(late) < 0.25  # at random: 0.3
+
+
+def test_trials_of_50_ms_a_step_are_tpes_own() -> None:
+    def steady(x: float, act: str) -> Iterator[float]:
+        for step in range(1, 4):
+            time.sleep(0.05)
+            yield abs(x - 0.2) + 1 / step
+
+    result = run(ab.TPE(n_startup=5), steady, scheduler=ab.ASHA(max_resource=3), max_trials=40)
+    assert 0 == result.bus.fallbacks
+    # the same searcher, told the same in the same order, would have suggested each of them
+    told = Suggestions(Search(ab.TPE(), SPACE, 7, "min"))
+    assert not {told.spare(trial.id) for trial in result.trials} & {t.point for t in result.trials}
+    assert learned(result, 15) > 15
+
+
+def test_another_process_takes_the_place_of_one_that_is_killed() -> None:
+    run_ = run(ab.TPE(n_startup=15), objectives.slow_tilted, max_trials=60, block=False)
+    wait_until(lambda: run_.status()["states"]["STOPPED"] >= 15)
+    [searcher] = children_of(os.getpid(), PROCESS)
+    os.kill(searcher, signal.SIGKILL)
+    wait_until(lambda: children_of(os.getpid(), PROCESS) not in ([searcher], []))
+    killed_at = run_.status()["trials"]
+    result = run_.result()
+    assert ("max_trials", 60) == (result.reason, len(result.trials))
+    assert 0 == result.bus.fallbacks
+    # it knew what the one before had been told: else 15 more would be drawn at random
+    assert 60 - killed_at - 12 < learned(result, killed_at)
+    wait_until(lambda: not children_of(os.getpid(), PROCESS))
+
+
+def test_what_takes_too_long_is_drawn_at_random_and_counted() -> None:
+    bus = ab.BusOptions(suggest_timeout_s=0.2)
+    result = run(searchers.Drowsy(), max_trials=20, bus=bus, workers=1)
+    assert ("max_trials", 20) == (result.reason, len(result.trials))
+    own = [trial for trial in result.trials if trial.params["x"] == 0.5]
+    assert 0 < result.bus.fallbacks == 20 - len(own)
+    assert result.bus.suggest_waits >= result.bus.fallbacks
+
+
+def test_one_that_has_no_more_ends_the_run() -> None:
+    result = run(searchers.Few(), max_trials=50)
+    assert ("exhausted", 7) == (result.reason, len(result.trials))
+    assert [number / 7 for number in range(7)] == [trial.params["x"] for trial in result.trials]
+
+
+def test_one_that_raises_ends_the_run_with_what_there_is() -> None:
+    result = run(searchers.Fails(), max_trials=50)
+    assert "failed" == result.reason
+    assert "suggest() of the searcher raised ArithmeticError: no more ideas" in result.message
+    assert 0 < len(result.trials) <= 20
+
+
+def test_one_that_cannot_be_sent_is_refused_at_the_launch() -> None:
+    searcher = searchers.Nearby()
+    searcher.lock = threading.Lock()  # type: ignore[attr-defined]
+    with pytest.raises(ab.SearcherError, match="make what it holds when suggest.. is first called"):
+        run(searcher, max_trials=5)
+
+
+def test_a_resumed_run_goes_on_with_its_history(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    first = run(ab.TPE(n_startup=40), max_trials=45, journal=journal)
+    result = run(ab.TPE(n_startup=40), max_trials=60, journal=journal, resume=True)
+    assert ("max_trials", 60) == (result.reason, len(result.trials))
+    assert [t.params for t in first.trials] == [t.params for t in result.trials[:45]]
+    assert learned(result, 45) > 8  # without the history all would be drawn at random
+
+
+def test_a_run_resumed_without_a_seed_draws_what_it_would_have_drawn(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    whole = run(ab.RandomSearch(), max_trials=20)
+    run(ab.RandomSearch(), max_trials=10, journal=journal)
+    result = run(ab.RandomSearch(), max_trials=20, journal=journal, resume=True, seed=None)
+    assert [t.params for t in whole.trials] == [t.params for t in result.trials]
+
+
+def test_one_that_cannot_be_read_in_its_process_says_so() -> None:
+    with pytest.raises(ab.SearcherError, match="cannot be read in its own process: .*elsewhere"):
+        run(searchers.Unreadable(), max_trials=5)

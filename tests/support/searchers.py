@@ -1,0 +1,58 @@
+"""Searchers as a user might write them, importable by their process: no base class, no observe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import Any
+
+import asha_bus as ab
+
+
+class Nearby:
+    """A user's own, without a base class: half of its suggestions are near the best."""
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        random = Random(branch.seed)
+        metrics = {t.metric: t.params["x"] for t in history if t.metric is not None}
+        if metrics and branch.trial % 2:
+            x = metrics[min(metrics)] + random.gauss(0, 0.01)
+            return {"x": min(max(x, 0), 1), "act": "tanh"}
+        return {"x": random.random(), "act": random.choice(["relu", "tanh"])}
+
+
+class Drowsy(Nearby):
+    """Takes a second for every fifth suggestion."""
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        if branch.trial % 5 == 4:
+            time.sleep(1.0)
+        return {"x": 0.5, "act": "tanh"}
+
+
+class Few:
+    """Has seven."""
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        return {"x": branch.trial / 7, "act": "relu"} if branch.trial < 7 else None
+
+
+class Fails(Nearby):
+    """Breaks at the twentieth."""
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        if branch.trial == 20:
+            raise ArithmeticError("no more ideas")
+        return super().suggest(branch, history)
+
+
+class Unreadable(Nearby):
+    """Can be pickled, but not read again."""
+
+    def __reduce__(self) -> Any:
+        return _refuse, ()
+
+
+def _refuse() -> Any:
+    raise ModuleNotFoundError("No module named 'elsewhere'")
