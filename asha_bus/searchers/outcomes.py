@@ -18,7 +18,7 @@ class Outcomes(NamedTuple):
 
     #: Those that have a metric at the model's level, with it; smaller is better.
     losses: list[tuple[TrialRecord, float]]
-    #: Those that failed, were lost, or reported what is no finite number.
+    #: Those that were stopped below it, failed, were lost, or reported no finite number.
     bad: list[TrialRecord]
     #: Those that have no metric there yet.
     still_open: list[TrialRecord]
@@ -28,8 +28,9 @@ def outcomes_of(history: Iterable[TrialRecord], mode: str, least: int) -> Outcom
     """The outcomes at the highest level where ``least`` trials or more have a metric.
 
     Levels are the resources of rungs, and above them the end. Where there are too few at
-    each, it is the lowest one. Trials that were stopped or cancelled below that level are
-    left out.
+    each, it is the lowest one. What was stopped below the level is as bad as what failed:
+    only good ones get there, and without the others a model would take the worst of these
+    for bad, and go away from them. What was cancelled below it is left out.
     """
     metrics: dict[int, dict[float, float]] = {}
     bad, going = [], []
@@ -49,12 +50,12 @@ def outcomes_of(history: Iterable[TrialRecord], mode: str, least: int) -> Outcom
     enough = [level for level, count in entries.items() if count >= least]
     level = max(enough) if enough else min(entries, default=_TO_THE_END)
     sign = 1.0 if mode == "min" else -1.0
-    return Outcomes(
-        [(t, sign * metrics[t.id][level]) for t in going if level in metrics[t.id]],
-        bad,
-        [
-            t
-            for t in going
-            if level not in metrics[t.id] and t.state in (TrialState.PENDING, TrialState.RUNNING)
-        ],
-    )
+    losses, still_open = [], []
+    for trial in going:
+        if level in metrics[trial.id]:
+            losses.append((trial, sign * metrics[trial.id][level]))
+        elif trial.state is TrialState.STOPPED:
+            bad.append(trial)
+        elif trial.state in (TrialState.PENDING, TrialState.RUNNING):
+            still_open.append(trial)
+    return Outcomes(losses, bad, still_open)

@@ -20,7 +20,7 @@ from asha_bus.searchers.outcomes import Outcomes, outcomes_of
 _MORE_THAN_PARAMETERS = 3
 
 #: Trials that hyperopt is given at most: its time grows with them.
-MAX_GIVEN = 1_000
+MAX_GIVEN = 300
 
 #: Of those, so many at least are the best ones; the rest are the latest.
 _BEST_GIVEN = 100
@@ -43,13 +43,15 @@ class TPE(Searcher):
     ``gamma * sqrt(n)``, 25 at most, are the good ones (default 0.25). ``n_candidates``: the
     best of so many draws from the model of the good ones is suggested, in each parameter
     (default 24). ``prior_weight``: how much the space itself counts, in trials (default 1).
-    ``seed``: a whole number; None takes the run's.
+    ``random_share``: so much of the suggestions is drawn at random all the same, so that
+    it gets out of where it was led by chance (default 0.2). ``seed``: a whole number; None
+    takes the run's.
 
-    Of trials that were stopped early it learns as BOHB does (Falkner, Klein and Hutter,
-    ICML 2018): the model is that of the highest rung where at least three trials more than
-    there are parameters have a metric. Trials that have not got there say nothing, but
-    those that failed are bad, and so are, for the time being, those that still run: else
-    workers that ask at the same time would all get the same.
+    Where trials are stopped early it has the model of BOHB (Falkner, Klein and Hutter, ICML
+    2018), that of the highest rung where at least three trials more than there are
+    parameters have a metric. Trials that were stopped below it are bad ones, as are those
+    that failed; and, for the time being, those that still run: else workers that ask at the
+    same time would all get the same.
 
     Needs ``pip install 'asha-bus[hyperopt]'``; raises `ImportError` without it, and
     `InvalidArgument` naming an argument that is wrong.
@@ -59,6 +61,7 @@ class TPE(Searcher):
     gamma: float = 0.25
     n_candidates: int = 24
     prior_weight: float = 1.0
+    random_share: float = 0.2
     seed: int | None = None
     #: By the number of a branch: what hyperopt knows of its parameters.
     _models: dict[int, _Model] = field(default_factory=dict, init=False, repr=False, compare=False)
@@ -76,6 +79,9 @@ class TPE(Searcher):
             is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
             if not (is_number and 0 < value < math.inf):
                 raise InvalidArgument(f"TPE: {name} must be a number above 0, got {value!r}")
+        share = self.random_share
+        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
+            raise InvalidArgument(f"TPE: random_share must be from 0 to 1, got {share!r}")
         if find_spec("hyperopt") is None:
             raise ImportError("TPE needs hyperopt: pip install 'asha-bus[hyperopt]'")
 
@@ -90,7 +96,9 @@ class TPE(Searcher):
         least = len(model.axes) + _MORE_THAN_PARAMETERS
         outcomes = outcomes_of(history, branch.mode, least)
         known = len(outcomes.losses) + len(outcomes.bad)
-        if not model.axes or known < self.n_startup or len(outcomes.losses) < least:
+        is_random = mix(seed) < self.random_share * 2**64
+        too_few = known < self.n_startup or len(outcomes.losses) < least
+        if not model.axes or is_random or too_few:
             return drawn(branch, seed)
         n_good = min(math.ceil(self.gamma * math.sqrt(known)), _MOST_GOOD, len(outcomes.losses))
         given = _given(outcomes)

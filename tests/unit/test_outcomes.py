@@ -33,8 +33,8 @@ def test_the_highest_level_with_enough_metrics_is_taken() -> None:
         trial(2, S.RUNNING, 0.6, 0.5),
         trial(3, S.COMPLETED, 0.3, 0.2, 0.1),
     ]
-    assert ({3: 0.1}, [], [2]) == summary(outcomes_of(history, "min", 1))
-    assert ({1: 0.4, 2: 0.5, 3: 0.2}, [], []) == summary(outcomes_of(history, "min", 2))
+    assert ({3: 0.1}, [0, 1], [2]) == summary(outcomes_of(history, "min", 1))
+    assert ({1: 0.4, 2: 0.5, 3: 0.2}, [0], []) == summary(outcomes_of(history, "min", 2))
     everyone = {0: 0.9, 1: 0.5, 2: 0.6, 3: 0.3}
     assert (everyone, [], []) == summary(outcomes_of(history, "min", 4))
     assert (everyone, [], []) == summary(outcomes_of(history, "min", 99))
@@ -69,7 +69,7 @@ def test_what_failed_is_bad_wherever_it_was(failed: TrialRecord) -> None:
     assert ({0: 0.5}, [1], []) == summary(outcomes_of(history, "min", 1))
 
 
-def test_what_did_not_get_to_the_level_says_nothing() -> None:
+def test_what_was_stopped_below_the_level_is_bad_and_what_was_cancelled_says_nothing() -> None:
     history = [
         trial(0, S.COMPLETED, 0.3, 0.2),
         trial(1, S.STOPPED, 0.1),
@@ -78,4 +78,4 @@ def test_what_did_not_get_to_the_level_says_nothing() -> None:
         trial(4, S.RUNNING, 0.1),
         trial(5, S.PENDING, 0.1),
     ]
-    assert ({0: 0.2}, [], [4, 5]) == summary(outcomes_of(history, "min", 1))
+    assert ({0: 0.2}, [1], [4, 5]) == summary(outcomes_of(history, "min", 1))

@@ -76,7 +76,7 @@ def test_the_greatest_is_the_best_where_that_is_the_mode() -> None:
 def test_eight_that_are_asked_for_at_the_same_time_keep_apart() -> None:
     space = ab.Space(x=ab.uniform(0, 1))
     history = drawn_history(lambda x: abs(x - 0.5), space=space)
-    tpe, points = TPE(), []
+    tpe, points = TPE(random_share=0), []
     for number in range(60, 68):
         points.append(tpe.suggest(branch_of(number, space), history))
         history.append(at(number, points[-1], None, S.PENDING))
@@ -103,11 +103,25 @@ def test_a_place_where_trials_run_or_failed_is_avoided() -> None:
 def test_it_learns_from_the_highest_rung_with_enough_trials() -> None:
     space = ab.Space(x=ab.uniform(0, 1))
     low = [_stopped(i, (i + 0.5) / 60, (i + 0.5) / 60) for i in range(60)]  # small x at rung 0
-    high = [
-        _stopped(60 + i, (i + 0.5) / 30, 0.5, 1 - (i + 0.5) / 30) for i in range(30)
-    ]  # great x at rung 1
+    high = [_stopped(60 + i, (i + 0.5) / 30, 0.5, 1 - (i + 0.5) / 30) for i in range(30)]
     assert median(params["x"] for params in suggested(low, 30, space=space)) < 0.3
     assert median(params["x"] for params in suggested(low + high, 30, space=space)) > 0.7
+
+
+def test_it_stays_where_those_are_that_got_far() -> None:
+    space = ab.Space(x=ab.uniform(0, 1))
+    stopped = [_stopped(i, (i + 0.5) / 60, 0.9) for i in range(60)]
+    survivors = [_stopped(60 + i, 0.2 + i / 200, 0.1, 0.1 + i / 200) for i in range(10)]
+    found = suggested(stopped + survivors, 40, TPE(random_share=0), space=space)
+    assert median(abs(params["x"] - 0.2) for params in found) < 0.2  # at random: 0.3
+
+
+def test_some_are_drawn_at_random_all_the_same() -> None:
+    history = drawn_history(bowl)
+    for share, least, most in ((0.0, 0, 0), (0.25, 30, 70), (1.0, 200, 200)):
+        tpe, branches = TPE(random_share=share), [branch_of(number) for number in range(60, 260)]
+        same = [drawn(one, one.seed) == tpe.suggest(one, history) for one in branches]
+        assert least <= sum(same) <= most
 
 
 def _stopped(number: int, x: float, *metrics: float) -> TrialRecord:
@@ -158,6 +172,7 @@ def test_it_is_the_same_for_the_same_seed_and_history() -> None:
         ({"gamma": 0}, "gamma must be a number above 0, got 0"),
         ({"gamma": math.nan}, "gamma must be a number above 0, got nan"),
         ({"prior_weight": "1"}, "prior_weight must be a number above 0, got '1'"),
+        ({"random_share": 1.5}, "random_share must be from 0 to 1, got 1.5"),
         ({"seed": True}, "seed must be a whole number of at least 0, got True"),
     ],
 )
