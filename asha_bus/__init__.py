@@ -40,6 +40,10 @@ from asha_bus.options import BusOptions
 
 if TYPE_CHECKING:
     from asha_bus.dry_run import dry_run
+    from asha_bus.fmin import fmin
+    from asha_bus.hyperopt_labels import space_eval
+    from asha_bus.hyperopt_objective import STATUS_FAIL, STATUS_OK
+    from asha_bus.hyperopt_trials import SparkTrials, Trials
     from asha_bus.launch import launch
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
@@ -55,6 +59,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "ASHA",
+    "STATUS_FAIL",
+    "STATUS_OK",
     "TPE",
     "AllTrialsFailed",
     "AshaBusError",
@@ -81,13 +87,16 @@ __all__ = [
     "SearcherError",
     "Snapshot",
     "Space",
+    "SparkTrials",
     "Trial",
     "TrialRecord",
     "TrialState",
+    "Trials",
     "WorkerError",
     "__version__",
     "choice",
     "dry_run",
+    "fmin",
     "func",
     "grid",
     "launch",
@@ -96,6 +105,7 @@ __all__ = [
     "normal",
     "ordinal",
     "randint",
+    "space_eval",
     "uniform",
 ]
 
@@ -105,17 +115,23 @@ _ON_USE = {
     "BusReport": "asha_bus.records",
     "FileMonitor": "asha_bus.monitors.file",
     "Monitor": "asha_bus.monitors.base",
+    "OptunaSearcher": "asha_bus.searchers.optuna",
     "Result": "asha_bus.result",
     "Run": "asha_bus.run",
     "RunInfo": "asha_bus.monitors.base",
-    "Snapshot": "asha_bus.monitors.base",
-    "Trial": "asha_bus.objective",
     "Searcher": "asha_bus.searchers.base",
-    "OptunaSearcher": "asha_bus.searchers.optuna",
+    "Snapshot": "asha_bus.monitors.base",
     "TPE": "asha_bus.searchers.tpe",
+    "Trial": "asha_bus.objective",
+    "STATUS_FAIL": "asha_bus.hyperopt_objective",
+    "STATUS_OK": "asha_bus.hyperopt_objective",
+    "SparkTrials": "asha_bus.hyperopt_trials",
     "TrialRecord": "asha_bus.records",
+    "Trials": "asha_bus.hyperopt_trials",
     "dry_run": "asha_bus.dry_run",
+    "fmin": "asha_bus.fmin",
     "launch": "asha_bus.launch",
+    "space_eval": "asha_bus.hyperopt_labels",
 }
 
 

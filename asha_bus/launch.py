@@ -28,7 +28,7 @@ from asha_bus.objective import INSIDE, name_of
 from asha_bus.options import EVERY_ADDRESS, BusOptions
 from asha_bus.plan import Plan, make_plan
 from asha_bus.result import Result
-from asha_bus.run import Run
+from asha_bus.run import Run, wait_for
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -64,6 +64,7 @@ def launch(
     fail_fast: bool = ...,
     capture_output: bool = ...,
     data: Mapping[str, Any] | None = ...,
+    history: Any = ...,
     initial: Sequence[Mapping[str, Any]] | None = ...,
     unique: bool = ...,
     metrics_port: int | None = ...,
@@ -98,6 +99,7 @@ def launch(
     fail_fast: bool = ...,
     capture_output: bool = ...,
     data: Mapping[str, Any] | None = ...,
+    history: Any = ...,
     initial: Sequence[Mapping[str, Any]] | None = ...,
     unique: bool = ...,
     metrics_port: int | None = ...,
@@ -131,6 +133,7 @@ def launch(
     fail_fast: bool = False,
     capture_output: bool = False,
     data: Mapping[str, Any] | None = None,
+    history: Any = None,
     initial: Sequence[Mapping[str, Any]] | None = None,
     unique: bool = False,
     metrics_port: int | None = None,
@@ -184,6 +187,8 @@ def launch(
     tables, anything that can be pickled. Each executor gets them once, each task loads
     them once. A DataFrame of Spark is gathered and comes as an Arrow table; its size is
     printed. ``BusOptions.max_data_bytes`` is the limit of each.
+    ``history``: a `Result`, or a table like that of `Result.to_pandas`: what a searcher
+    that learns begins with, as far as it fits into the space.
     ``initial``: configurations to try first, each a dict as the objective gets it.
     ``unique``: True never runs a configuration twice, whatever the searcher says, and
     ends with reason ``exhausted`` when there is none left.
@@ -229,13 +234,14 @@ def launch(
         fail_fast=fail_fast,
         capture_output=capture_output,
         data=data,
+        history=history,
         initial=initial,
         unique=unique,
         metrics_port=metrics_port,
         page=page,
     )
     run = _begin(plan, _make_engine(plan, spark))
-    return _wait(run) if block else run
+    return wait_for(run) if block else run
 
 
 def _make_engine(plan: Plan, spark: SparkSession | None) -> Engine:
@@ -254,15 +260,15 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     check_travels(plan.objective, engine.dumps)
     check_space_travels(plan.space, engine.dumps)
     workers = engine.worker_count(plan.workers)
-    suggester = make_suggester(plan.search, engine.dumps)
     options = plan.options or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options)
     data = gather(plan.data, options.max_data_bytes)
     journal = _open(plan)
     if journal.is_resumed:
         plan = plan.resumed(journal.header)
-        suggester = make_suggester(plan.search, engine.dumps)  # of the seed that the run has
     try:
+        # of the seed that the run has, which a resumed one brings along
+        suggester = make_suggester(plan.search, engine.dumps)
         with ExitStack() as opened:
             exporter = _open_endpoint(plan, options, engine)
             if exporter is not None:
@@ -362,17 +368,3 @@ def _open(plan: Plan) -> OpenJournal:
             Path(folder) / "journal", plan.header, resume=False, seed_given=plan.seed_given
         )
     return journal._replace(is_temporary=True)
-
-
-def _wait(run: Run) -> Result:
-    """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once."""
-    try:
-        return run.result()
-    except KeyboardInterrupt:
-        run.stop()
-        run.tell_how_to_resume()
-    try:
-        return run.result()
-    except KeyboardInterrupt:
-        run.stop(now=True)
-    return run.result()

@@ -92,7 +92,7 @@ def shape_of(objective: object) -> Shape:
         )
     parameters = list(_parameters(objective))
     takes_trial = bool(parameters) and parameters[0].name == "trial"
-    if inspect.isgeneratorfunction(function):
+    if is_generator(objective):
         if takes_trial:
             raise InvalidArgument(
                 f"objective {name_of(objective)} takes trial and yields; either report by "
@@ -100,6 +100,11 @@ def shape_of(objective: object) -> Shape:
             )
         return Shape.GENERATOR
     return Shape.TRIAL if takes_trial else Shape.FUNCTION
+
+
+def is_generator(objective: Callable[..., Any]) -> bool:
+    """Whether calling ``objective`` makes a generator, as far as can be seen."""
+    return inspect.isgeneratorfunction(_underlying(objective))
 
 
 def check_takes(objective: Callable[..., Any], space: Space, data: Collection[str] = ()) -> None:

@@ -25,14 +25,20 @@ from asha_bus.core.space import MAX_GRID_POINTS, Space, as_space
 from asha_bus.journal import Header
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import MonitorChoice, as_monitors
-from asha_bus.objective import check_takes, name_of, shape_of, to_metric
+from asha_bus.objective import Shape, check_takes, name_of, shape_of, to_metric
 from asha_bus.options import BusOptions, is_seconds
+from asha_bus.records import TrialRecord
+from asha_bus.searchers.past import past_trials
 from asha_bus.searchers.suggestions import Search
 from asha_bus.wire import MAX_POINT
 
 logger = logging.getLogger("asha_bus")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class RawPoint(tuple[float, ...]):
+    """A point among ``initial``, where a configuration could be read in two ways."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ class Plan:
     capture_output: bool
     #: What the objective gets besides its parameters, by name.
     data: Mapping[str, Any]
+    #: Trials of earlier runs, for the searcher.
+    history: tuple[TrialRecord, ...]
     #: The points of the first trials; whether no point is given out twice.
     initial: tuple[Point, ...]
     unique: bool
@@ -111,7 +119,13 @@ class Plan:
         """What configurations are drawn by."""
         settings = self.settings
         return Search(
-            self.searcher, self.space, settings.seed, settings.mode, self.initial, self.unique
+            self.searcher,
+            self.space,
+            settings.seed,
+            settings.mode,
+            self.initial,
+            self.unique,
+            self.history,
         )
 
     def with_options(self, options: BusOptions) -> Plan:
@@ -151,14 +165,20 @@ def make_plan(
     fail_fast: bool,
     capture_output: bool,
     data: Mapping[str, Any] | None,
+    history: Any,
     initial: Sequence[Mapping[str, Any]] | None,
     unique: bool,
     metrics_port: int | None,
     page: bool | int,
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
-    shape_of(objective)
+    shape = shape_of(objective)
     checked_space = as_space(space)
+    if history is not None and (searcher is None or isinstance(searcher, RandomSearch)):
+        raise InvalidArgument(
+            "history is for a searcher that learns: give searcher=TPE(), for instance, or leave "
+            "history out"
+        )
     if data is not None and not (
         isinstance(data, Mapping) and all(isinstance(name, str) for name in data)
     ):
@@ -174,6 +194,13 @@ def make_plan(
         raise InvalidArgument(
             f"scheduler must be a scheduler such as ASHA(max_resource=81), or None for no early "
             f"stopping, got {scheduler!r}"
+        )
+    if shape is Shape.FUNCTION and not isinstance(scheduler, NoStopping | None):
+        logger.warning(
+            "objective %s returns once, as far as can be seen, so there is nothing that %s could "
+            "stop: yield a metric for each unit of resource, or leave the scheduler out",
+            name_of(objective),
+            type(scheduler).__name__,
         )
     if isinstance(searcher, type):
         raise InvalidArgument(
@@ -268,6 +295,7 @@ def make_plan(
         seed_given=seed is not None,
         capture_output=capture_output,
         data=dict(data or {}),
+        history=() if history is None else past_trials(history, checked_space),
         initial=_initial(checked_space, initial),
         unique=unique,
         metrics_port=metrics_port,
@@ -284,7 +312,8 @@ def _initial(space: Space, given: Sequence[Mapping[str, Any]] | None) -> tuple[P
     points = []
     for number, params in enumerate(given):
         try:
-            points.append(space.point_of(params))
+            is_point = isinstance(params, RawPoint)
+            points.append(tuple(params) if is_point else space.point_of(params))
         except InvalidArgument as error:
             raise InvalidArgument(f"initial[{number}]: {error}") from error
     return tuple(points)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.branches import Branches, BranchRecord, fixed_of
 from asha_bus.core.description import space_from
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
@@ -113,6 +114,14 @@ class Result:
         return {state: counted[state] for state in TrialState}
 
     @property
+    def repeated(self) -> int:
+        """How many trials tried a configuration that an earlier one had tried.
+
+        ``launch(unique=True)`` has none of them.
+        """
+        return len(self.trials) - len({trial.point for trial in self.trials})
+
+    @property
     def best(self) -> TrialRecord | None:
         """The best trial, or None where none has a usable metric (see ``best_reason``).
 
@@ -127,28 +136,26 @@ class Result:
         return self._find_best()[1]
 
     def _find_best(self) -> tuple[TrialRecord | None, str]:
-        usable = [
-            trial
-            for trial in self.trials
-            if trial.metric is not None
-            and math.isfinite(trial.metric)
-            and trial.state not in (TrialState.FAILED, TrialState.LOST)
-        ]
-        if not usable:
-            return None, "no trial has a usable metric"
-        among = [trial for trial in usable if trial.state is TrialState.COMPLETED]
-        why = "the best of the completed trials"
-        if not among:
-            highest = max(_reached(trial) for trial in usable)
-            among = [trial for trial in usable if _reached(trial) == highest]
-            why = f"no trial completed; the best of those that entered the rung at {highest:g}"
-            if highest == 0:
-                why = "no trial completed or entered a rung; the best of all"
-        best = among[0]
-        for trial in among[1:]:
-            if is_better(trial.metric, best.metric, self.mode):
-                best = trial
-        return best, why
+        return _best_of(self.trials, self.mode)
+
+    def by_branch(self) -> Branches:
+        """One record per level-1 configuration that had a trial; printed, it is a table.
+
+        Each has ``fixed``, the values that the configuration tells, the number of
+        ``trials``, the ``best`` of them, and its ``best_metric`` and ``best_params``.
+        """
+        found: dict[int, list[TrialRecord]] = {}
+        for trial in self.trials:
+            found.setdefault(self.space.branch_of(trial.point), []).append(trial)
+        return Branches(
+            BranchRecord(
+                number=number,
+                fixed=fixed_of(self.space, trials[0]),
+                trials=len(trials),
+                best=_best_of(trials, self.mode)[0],
+            )
+            for number, trials in sorted(found.items())
+        )
 
     def explain(self, trial_id: int) -> str:
         """Each rung decision of a trial in words. InvalidArgument where there is no such trial."""
@@ -299,6 +306,32 @@ class AllTrialsFailed(AshaBusError):
     def __init__(self, message: str, result: Result) -> None:
         super().__init__(message)
         self.result = result
+
+
+def _best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | None, str]:
+    """The best of ``trials``, and among which it was chosen, or why there is none."""
+    usable = [
+        trial
+        for trial in trials
+        if trial.metric is not None
+        and math.isfinite(trial.metric)
+        and trial.state not in (TrialState.FAILED, TrialState.LOST)
+    ]
+    if not usable:
+        return None, "no trial has a usable metric"
+    among = [trial for trial in usable if trial.state is TrialState.COMPLETED]
+    why = "the best of the completed trials"
+    if not among:
+        highest = max(_reached(trial) for trial in usable)
+        among = [trial for trial in usable if _reached(trial) == highest]
+        why = f"no trial completed; the best of those that entered the rung at {highest:g}"
+        if highest == 0:
+            why = "no trial completed or entered a rung; the best of all"
+    best = among[0]
+    for trial in among[1:]:
+        if is_better(trial.metric, best.metric, mode):
+            best = trial
+    return best, why
 
 
 def _reached(trial: TrialRecord) -> float:

@@ -60,7 +60,6 @@ class Run:
         self._error: AshaBusError | None = None
         self._worker_failure: str | None = None
         self._search_failure: str | None = None
-        self._is_attached = False
         self._result: Result | None = None
         self._hurry = threading.Event()
         self._finished = threading.Event()
@@ -156,14 +155,13 @@ class Run:
             self._plan.settings,
         )
         self.bus_address = endpoint
-        self._is_attached = True
-        if self._search_failure is not None:  # it failed before there was a bus to tell
-            self._stop("failed", self._search_failure)
 
     def start(self) -> None:
         """Follow the run from now on."""
         self._dispatcher.start(self._plan.info)
         self._thread.start()
+        if self._search_failure is not None:
+            self._stop("failed", self._search_failure)
 
     def seat_empty(self, seat: str) -> bool:
         """An engine says that nobody sits at ``seat``; whether anybody had joined there."""
@@ -189,7 +187,7 @@ class Run:
     def on_search_failure(self, text: str) -> None:
         """The searcher has failed: the run ends with what there is."""
         self._search_failure = text
-        if self._is_attached:
+        if self.bus_address:  # else it is seen to at the start
             self._stop("failed", text)
 
     def on_death(self, error: BusError) -> None:
@@ -318,3 +316,21 @@ class Run:
                 f"{first.params!r}:\n{first.error}",
                 result,
             )
+
+
+def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
+    """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once.
+
+    ``tells_how_to_resume``: False where the run's journal is none of the user's.
+    """
+    try:
+        return run.result()
+    except KeyboardInterrupt:
+        run.stop()
+        if tells_how_to_resume:
+            run.tell_how_to_resume()
+    try:
+        return run.result()
+    except KeyboardInterrupt:
+        run.stop(now=True)
+    return run.result()

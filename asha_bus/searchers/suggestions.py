@@ -38,6 +38,8 @@ class Search:
     initial: tuple[Point, ...] = ()
     #: No point is given out twice.
     unique: bool = False
+    #: Trials of earlier runs, numbered below 0.
+    history: tuple[TrialRecord, ...] = ()
 
     @property
     def learns(self) -> bool:
@@ -187,7 +189,12 @@ class Suggestions:
             ) from error
 
     def _history(self, branch: int) -> list[TrialRecord]:
-        return [
+        past = [
+            trial
+            for trial in self._search.history
+            if self._search.space.branch_of(trial.point) == branch
+        ]
+        return past + [
             self._trials[number]
             for number in sorted(self._trials)
             if self._branches[number] == branch

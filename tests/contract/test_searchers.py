@@ -82,7 +82,7 @@ class Fragile(Nearby):
     """Breaks where a trial has no metric, and cannot be pickled."""
 
     def __init__(self) -> None:
-        self.lines = iter(())
+        self.lines = (line for line in [""])
 
     def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
         for trial in history:

@@ -231,3 +231,19 @@ def test_a_run_in_the_background_tells_its_status() -> None:
     assert handle.status()["trials"] == len(result.trials) == 30
     with pytest.raises(ProcessLookupError):
         os.kill(handle.bus_pid, 0)
+
+
+def test_configurations_that_were_given_come_first_and_repeats_are_counted() -> None:
+    space = {"x": ab.choice(1, 2, 3)}
+    initial = [{"x": 3}, {"x": 2}]
+    result = run(objectives.square, space, max_trials=6, initial=initial)
+    assert [3, 2] == [trial.params["x"] for trial in result.trials[:2]]
+    assert (6, 3) == (len(result.trials), result.repeated)
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+def test_a_run_that_tries_nothing_twice_ends_when_there_is_no_more(workers: int) -> None:
+    space = {"x": ab.choice(1, 2, 3)}
+    result = run(objectives.square, space, max_trials=6, unique=True, workers=workers)
+    assert ("exhausted", 3, 0) == (result.reason, len(result.trials), result.repeated)
+    assert {1, 2, 3} == {trial.params["x"] for trial in result.trials}

@@ -69,15 +69,17 @@ def test_a_func_that_raises_fails_its_trial_alone() -> None:
 
 def test_a_union_is_resumed_and_read(tmp_path: Path) -> None:
     path = tmp_path / "run.journal"
-    space = ab.Space(m=ab.choice({"x": ab.uniform(0, 1)}, (1, 2))) + ab.Space(y=ab.normal(0, 1))
-    first = run(objectives.echo_params, space, max_trials=6, journal=path)
-    longer = run(objectives.echo_params, space, max_trials=12, journal=path, resume=True)
+    options = ({"x": ab.uniform(0, 1)}, [0, 1], (100, 10), {"k": [1, 2], "n": None}, None)
+    space = ab.Space(m=ab.choice(*options)) + ab.Space(y=ab.normal(0, 1))
+    first = run(objectives.echo_params, space, max_trials=60, journal=path)
+    assert {list, tuple, dict, type(None)} == {type(t.params.get("m")) for t in first.trials}
+    longer = run(objectives.echo_params, space, max_trials=80, journal=path, resume=True)
     assert_told(longer)
-    assert [t.params for t in first.trials] == [t.params for t in longer.trials[:6]]
+    assert [t.params for t in first.trials] == [t.params for t in longer.trials[:60]]
     read = ab.Result.from_journal(path)
     assert [t.params for t in longer.trials] == [t.params for t in read.trials]
     with pytest.raises(ab.InvalidArgument, match="belongs to another run: space was"):
-        run(objectives.echo_params, space + {"z": 1}, max_trials=12, journal=path, resume=True)
+        run(objectives.echo_params, space + {"z": 1}, max_trials=80, journal=path, resume=True)
 
 
 def test_spaces_of_hyperopt_are_launched_as_they_are() -> None:

@@ -30,6 +30,7 @@ DEFAULTS: dict[str, Any] = {
     "fail_fast": False,
     "capture_output": False,
     "data": None,
+    "history": None,
     "initial": None,
     "unique": False,
     "metrics_port": None,

@@ -22,6 +22,14 @@ class Nearby:
         return {"x": random.random(), "act": random.choice(["relu", "tanh"])}
 
 
+class Counts:
+    """Suggests a thousandth of the number of trials whose end it knows."""
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        ended = sum(trial.end_time is not None for trial in history)
+        return {"x": ended / 1_000, "act": "tanh"}
+
+
 class Drowsy(Nearby):
     """Takes a second for every fifth suggestion."""
 

@@ -37,13 +37,14 @@ def test_every_path_is_there(document: Path) -> None:
         assert (ROOT / path).exists(), f"{document.name} names {path}"
 
 
-def test_the_examples_of_spaces_run() -> None:
-    text = (ROOT / "docs" / "spaces.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("name", "least"), [("spaces.md", 6), ("searchers.md", 2)])
+def test_the_examples_run(name: str, least: int) -> None:
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert text.count("```python") == len(blocks) > 5
+    assert text.count("```python") == len(blocks) >= least
     known: dict[str, object] = {}
     for block in blocks:
-        exec(compile(block, "docs/spaces.md", "exec"), known)
+        exec(compile(block, f"docs/{name}", "exec"), known)
 
 
 def test_paths_are_told_from_other_words() -> None:

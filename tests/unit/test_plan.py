@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from support.plans import DEFAULTS, ENDLESS, plan_for, square
 
+import asha_bus as ab
 from asha_bus import (
     ASHA,
     BusOptions,
@@ -251,3 +252,21 @@ def test_several_heartbeats_fit_into_a_lease_and_a_timeout(
     options: BusOptions, beat_s: float
 ) -> None:
     assert beat_s == options.beat_s
+
+
+def test_a_rule_for_what_returns_once_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    def yields(x: float) -> Iterator[float]:
+        yield x
+
+    space = {"x": ab.uniform(0, 1)}
+    for objective, scheduler, words in (
+        (lambda x: x, ab.ASHA(9), "there is nothing that ASHA could stop"),
+        (lambda x: x, ab.NoStopping(), ""),
+        (lambda x: x, None, ""),
+        (yields, ab.ASHA(9), ""),
+        (lambda trial: None, ab.ASHA(9), ""),
+    ):
+        caplog.clear()
+        plan_for(objective, space, scheduler=scheduler, max_trials=3)
+        assert words in caplog.text
+        assert bool(words) == bool(caplog.records)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas
 import pytest
 from support.plans import plan_for
+from support.results import make_result, make_trial
 
 import asha_bus as ab
 from asha_bus.core.trial import RungRecord, Trial, TrialState
@@ -188,3 +190,61 @@ def test_unique_draws_are_the_same_in_any_order_and_after_a_resume() -> None:
 def test_a_wrong_initial_configuration_is_named(given: Any, words: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=words):
         plan_for(lambda x, act: x, SPACE, max_trials=5, initial=given)
+
+
+# --- history -----------------------------------------------------------------
+
+
+def past(*metrics: float) -> ab.Result:
+    trials = [
+        make_trial(number, params={"x": 0.1 * number, "act": "relu"}, metric=metric)
+        for number, metric in enumerate(metrics)
+    ]
+    return make_result(*trials)
+
+
+def test_a_searcher_begins_with_what_came_of_earlier_runs() -> None:
+    searcher = Steps()
+    plan = plan_for(
+        lambda x, act: x, SPACE, searcher=searcher, max_trials=5, history=past(0.5, 0.4)
+    )
+    given = Suggestions(plan.search)
+    given.points(0, 2)
+    assert [[-2, -1], [-2, -1, 0]] == [[t.id for t in history] for _, history in searcher.asked]
+    assert [0.5, 0.4] == [trial.metric for trial in searcher.asked[0][1]]
+
+
+def test_a_table_of_a_result_serves_as_well() -> None:
+    searcher = Steps()
+    table = past(0.5, 0.4).to_pandas()
+    plan = plan_for(lambda x, act: x, SPACE, searcher=searcher, max_trials=5, history=table)
+    assert [(0.0, 0.5), (0.1, 0.4)] == [(trial.params["x"], trial.metric) for trial in plan.history]
+    bare = table[["params.x", "params.act", "metric"]]
+    plan = plan_for(lambda x, act: x, SPACE, searcher=searcher, max_trials=5, history=bare)
+    assert [0.5, 0.4] == [trial.metric for trial in plan.history]
+
+
+def test_what_does_not_fit_is_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
+    mixed = past(0.5, 0.4, 0.3)
+    mixed.trials[1].params["x"] = 7.0
+    plan = plan_for(lambda x, act: x, SPACE, searcher=Steps(), max_trials=5, history=mixed)
+    assert [0.5, 0.3] == [trial.metric for trial in plan.history]
+    assert "1 of 3 trials of history do not fit into the space: x" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("searcher", "history", "words"),
+    [
+        (None, past(0.5), "history is for a searcher that learns"),
+        (Steps(), [0.5], "history must be a Result"),
+        (Steps(), pandas.DataFrame({"x": [1]}), "history needs a column 'metric'"),
+        (
+            Steps(),
+            pandas.DataFrame({"params.lr": [1], "metric": [2]}),
+            "history has no trial that fits into the space",
+        ),
+    ],
+)
+def test_a_history_that_cannot_be_used_is_said(searcher: Any, history: Any, words: str) -> None:
+    with pytest.raises(ab.InvalidArgument, match=words):
+        plan_for(lambda x, act: x, SPACE, searcher=searcher, max_trials=5, history=history)

@@ -16,11 +16,14 @@ from asha_bus.core.space.parameter import Parameter
 _MISSING = object()
 
 
-def match(member: Member, params: Mapping[str, Any], branch: int | None) -> Numbers:
+def match(
+    member: Member, params: Mapping[str, Any], branch: int | None, is_exact: bool = False
+) -> Numbers:
     """The numbers whose values are ``params``, in the order of a point.
 
     What level-1 configuration ``branch`` tells need not be among them; neither need
-    constants and values of funcs. A parameter that only funcs see is given by its path.
+    constants and values of funcs, but with ``is_exact``. A parameter that only funcs see is
+    given by its path.
     Raises `InvalidArgument` naming what is missing, unknown, or no value of its parameter.
     """
     known = {} if branch is None else member.fixed(branch)
@@ -35,6 +38,8 @@ def match(member: Member, params: Mapping[str, Any], branch: int | None) -> Numb
         _match(name, node, params.get(name, _MISSING), known)
     if branch is None:
         member.complete(known, lambda tree, numbers: _fits(tree, numbers, params))
+    if is_exact:
+        _check_complete("", member.tree, params, is_exact)
     numbers: Numbers = {}
     flatten(member.slots, known, numbers)
     _check_computed(member.tree, params, numbers)
@@ -80,8 +85,8 @@ def _match_parameter(path: str, parameter: Parameter, value: Any, known: Numbers
         index = int(known[parameter])
         if index in parameter.nested:
             _match(f"{path}:{index}", parameter.options[index], value, known)
-            return
-    if parameter in known and is_same(parameter.resolve(known[parameter]), value):
+        elif not is_same(parameter.options[index], value):
+            raise _another(path, parameter, value, known)
         return
     try:
         number = parameter.number_of(value)
@@ -90,39 +95,52 @@ def _match_parameter(path: str, parameter: Parameter, value: Any, known: Numbers
             raise InvalidArgument(f"{path}: {error}") from error
         number = _match_nested(path, parameter, value, known)
     if not math.isclose(known.setdefault(parameter, number), number, rel_tol=1e-9):
-        raise InvalidArgument(
-            f"{path}: {value!r} was given where the same parameter is "
-            f"{parameter.resolve(known[parameter])!r}"
-        )
+        raise _another(path, parameter, value, known)
+
+
+def _another(path: str, parameter: Parameter, value: Any, known: Numbers) -> InvalidArgument:
+    return InvalidArgument(
+        f"{path}: {value!r} was given where the same parameter is "
+        f"{parameter.resolve(known[parameter])!r}"
+    )
 
 
 def _match_nested(path: str, parameter: Options, value: Any, known: Numbers) -> int:
-    """The first sub-space that has ``value``."""
-    problems = []
-    for i in sorted(parameter.nested):
-        found = {**known, parameter: i}
-        try:
-            _match(f"{path}:{i}", parameter.options[i], value, found)
-            _check_complete(f"{path}:{i}", parameter.options[i], value)
-        except InvalidArgument as error:
-            problems.append(str(error))
-            continue
-        known.update(found)
-        return i
+    """The sub-space that has ``value``: the first in all of it, or else without constants."""
+    problems: list[str] = []
+    for is_exact in (True, False):
+        problems.clear()
+        for i in sorted(parameter.nested):
+            place, option = f"{path}:{i}", parameter.options[i]
+            found = {**known, parameter: i}
+            try:
+                _match(place, option, value, found)
+                _check_complete(place, option, value, is_exact)
+            except InvalidArgument as error:
+                problems.append(str(error))
+                continue
+            known.update(found)
+            return i
     raise InvalidArgument(f"{path}: {value!r} fits no option: {'; '.join(problems)}")
 
 
-def _check_complete(path: str, node: Any, value: Any) -> None:
-    """InvalidArgument where a dict within ``value`` lacks a key that is no constant or func."""
+def _check_complete(path: str, node: Any, value: Any, is_exact: bool) -> None:
+    """InvalidArgument where ``value`` lacks a parameter of ``node``.
+
+    With ``is_exact``, also where it lacks a constant or a func, or is a list for a tuple.
+    """
     if type(node) is dict:
         for key, child in node.items():
+            place = f"{path}.{key}".lstrip(".")
             if key in value:
-                _check_complete(f"{path}.{key}", child, value[key])
-            elif isinstance(child, Parameter):
-                raise InvalidArgument(f"{path}.{key} is missing")
+                _check_complete(place, child, value[key], is_exact)
+            elif is_exact or isinstance(child, Parameter):
+                raise InvalidArgument(f"{place} is missing")
     elif type(node) in (list, tuple):
+        if is_exact and type(value) is not type(node):
+            raise InvalidArgument(f"{path} must be a {type(node).__name__}, got {value!r}")
         for i, child in enumerate(node):
-            _check_complete(f"{path}[{i}]", child, value[i])
+            _check_complete(f"{path}[{i}]", child, value[i], is_exact)
 
 
 def _check_computed(tree: Any, params: Mapping[str, Any], numbers: Numbers) -> None:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain, islice
 from random import Random
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.rung import mix
 from asha_bus.core.space.layout import Layout, Numbers, Place, Slot, draw, flatten, slots_of, walk
-from asha_bus.core.space.options import Grid
+from asha_bus.core.space.options import MAX_GRID_POINTS, Grid
 from asha_bus.core.space.parameter import Parameter
 
 #: What stands in a point as a level-1 configuration's number goes up to this.
@@ -226,10 +227,11 @@ class Sampled(Member):
         seen = {place.leaf for place in self.places}
         unseen = (s.parameter for s in walk(self.inner.slots) if s.parameter not in seen)
         flatten(self.inner.slots, {**dict.fromkeys(unseen, 0), **known}, {})  # is one missing?
-        its = self.inner.branch_of(known)
-        for number in range(self.n):
-            drawn: Numbers = {self.number: number}
-            self.inner.fill(its, Random(mix(self.seed, number)), drawn)
+        likely = self.inner.branch_of(known) * self.n  # sub-spaces of a grid may be alike
+        found = range(likely, likely + self.n), range(likely), range(likely + self.n, self.branches)
+        for branch in islice(chain(*found), MAX_GRID_POINTS):
+            drawn: Numbers = {}
+            self.fill(branch, Random(0), drawn)
             if fits(self.tree, drawn):
                 known.update(drawn)
                 return

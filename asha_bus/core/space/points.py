@@ -138,12 +138,14 @@ class Points:
         if branch is not None:
             at, part, its = self._place(branch)
             return self._point(at, match(part, params, its))
-        problems = []
-        for at, part in enumerate(self._parts):
-            try:
-                return self._point(at, match(part, params, None))
-            except InvalidArgument as error:
-                problems.append(error)
+        problems: list[InvalidArgument] = []
+        for is_exact in (True, False):  # several members may have what was given
+            problems.clear()
+            for at, part in enumerate(self._parts):
+                try:
+                    return self._point(at, match(part, params, None, is_exact))
+                except InvalidArgument as error:
+                    problems.append(error)
         if len(problems) == 1:
             raise problems[0]
         told = "; ".join(f"member {at}: {error}" for at, error in enumerate(problems))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from typing import Any
 
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
-from asha_bus.core.space.options import Options
+from asha_bus.core.space.options import Options, holds_parameter
 from asha_bus.core.space.parameter import Leaf
 from asha_bus.core.space.where import Filtered
 
@@ -37,8 +36,11 @@ def html_of(members: Sequence[Member]) -> str:
     rows = []
     for number, member in enumerate(members):
         its = [(path, leaf.kind, _range(leaf)) for path, leaf in member.places]
-        placed = {path.split(".")[0].split("[")[0].split(":")[0] for path, _, _ in its}
-        its += [(n, "constant", _cut(repr(v))) for n, v in member.tree.items() if n not in placed]
+        its += [
+            (name, "constant", _cut(repr(node)))
+            for name, node in member.tree.items()
+            if not holds_parameter(node)
+        ]
         rows += [(str(number), *row) if len(members) > 1 else row for row in its]
     head = ["path", "kind", "range or options"]
     shown = rows[:_ROWS] + ([("...",) * len(rows[0])] if len(rows) > _ROWS else [])
@@ -52,6 +54,8 @@ def html_of(members: Sequence[Member]) -> str:
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
+    from html import escape  # which takes its time, and only notebooks need it
+
     return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
 
 

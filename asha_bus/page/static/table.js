@@ -2,7 +2,7 @@
 
 const ROW_HEIGHT = 29; // of the style sheet's 28 and a line
 const SPARE_ROWS = 8; // beyond each edge
-const COMPARISON = /^([\w.[\]-]+)(<=|>=|!=|<|>|=)(.+)$/;
+const COMPARISON = /^([\w.:[\]-]+)(<=|>=|!=|<|>|=)(.+)$/;
 
 /** Name, width in pixels, what it sorts and compares by, and what is shown. */
 function columnsOf(run) {

@@ -1,0 +1,89 @@
+"""Points by hyperopt's labels: each parameter's raw value, which of a choice is the index."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.messages import Point
+from asha_bus.core.space import POSITIONAL, Options, Parameter, RandInt, Space, as_space
+from asha_bus.core.space.layout import Numbers, flatten, read, walk
+
+
+def labels_of(space: Space) -> dict[str, Parameter]:
+    """Each parameter of ``space`` by its label; by its path where it has none.
+
+    InvalidArgument for a union, whose members may have the same labels.
+    """
+    if len(space.parts) > 1:
+        raise InvalidArgument(
+            "the space is a union, of whose members labels cannot tell; take launch(), or write "
+            "the members as the options of one choice()"
+        )
+    found: dict[str, Parameter] = {}
+    for slot in walk(space.parts[0].slots):
+        found.setdefault(slot.parameter.label or slot.path, slot.parameter)
+    return found
+
+
+def raw_values(space: Space, point: Point) -> dict[str, Any]:
+    """The raw value of each parameter that is there in ``point``, by its label."""
+    numbers: Numbers = {}
+    read(space.parts[0].slots, iter(point), numbers)
+    return {
+        label: _raw(parameter, numbers[parameter])
+        for label, parameter in labels_of(space).items()
+        if parameter in numbers
+    }
+
+
+def point_of_raw(space: Space, values: Mapping[str, Any]) -> Point:
+    """The point whose raw values are ``values``: `raw_values` turned round.
+
+    Raises `InvalidArgument` naming the label that is missing, unknown or outside.
+    """
+    if not isinstance(values, Mapping):
+        raise InvalidArgument(f"values must be a dict by labels, got {values!r}")
+    labels = labels_of(space)
+    known: dict[Parameter, float] = {}
+    for label, value in values.items():
+        if label not in labels:
+            raise InvalidArgument(f"there is no label {label!r} (there is {', '.join(labels)})")
+        known[labels[label]] = _number(label, labels[label], value)
+    numbers: Numbers = {}
+    flatten(space.parts[0].slots, known, numbers)
+    space.parts[0].branch_of(numbers)  # which a condition may refuse
+    return tuple(numbers.values())
+
+
+def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
+    """What the objective gets for raw values by label, such as those that `fmin` returned.
+
+    ``space``: whatever `fmin` takes. Raises `InvalidArgument` naming the label that is
+    missing, unknown or outside.
+    """
+    known = as_space(space)
+    params = known.resolve(point_of_raw(known, hp_assignment))
+    return params[POSITIONAL] if known.is_positional else params
+
+
+def _raw(parameter: Parameter, number: float) -> Any:
+    """What hyperopt has for a number: a float, but for indices and randint."""
+    if isinstance(parameter, (Options, RandInt)) or parameter.kind == "sample":
+        return int(number)
+    return float(number)
+
+
+def _number(label: str, parameter: Parameter, value: Any) -> float:
+    """The number of a raw value; InvalidArgument names its label."""
+    try:
+        if not isinstance(parameter, Options):
+            return parameter.number_of(value)
+        if int(value) == value and int(value) in range(len(parameter.options)):
+            return int(value)
+    except (InvalidArgument, TypeError, ValueError) as error:
+        raise InvalidArgument(f"{label}: {error}") from error
+    raise InvalidArgument(
+        f"{label} must be the index of one of {len(parameter.options)} options, got {value!r}"
+    )

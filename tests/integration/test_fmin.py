@@ -1,0 +1,329 @@
+"""Programs of hyperopt with one line changed, and hyperopt itself beside them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hyperopt
+import numpy as np
+import pytest
+from hyperopt import hp, rand
+from hyperopt.early_stop import no_progress_loss
+from hyperopt.fmin import generate_trial
+from hyperopt.pyll import scope
+from support.fmin_objectives import abs_x, curve, quarter_fails, raises_below_0, slow
+
+import asha_bus as ab
+
+SPACE = {
+    "lr": hp.loguniform("lr", -7, 0),
+    "depth": scope.int(hp.quniform("depth", 1, 10, 1)),
+    "model": hp.choice("model", [{"C": hp.lognormal("C", 0, 1)}, {"gamma": hp.uniform("g", 0, 1)}]),
+}
+X = {"x": hp.uniform("x", -5, 5)}
+
+
+def run(fn: Any, space: Any = X, **arguments: Any) -> Any:
+    """`ab.fmin` by random search, quietly."""
+    settings: dict[str, Any] = {"algo": rand.suggest, "verbose": False, "rstate": 7}
+    return ab.fmin(fn, space, **{**settings, **arguments})
+
+
+def their_run(fn: Any, space: Any = X, **arguments: Any) -> Any:
+    """hyperopt's, with the same arguments."""
+    settings: dict[str, Any] = {"algo": rand.suggest, "verbose": False}
+    rstate = np.random.default_rng(7)
+    return hyperopt.fmin(fn, space, **{**settings, "rstate": rstate, **arguments})
+
+
+def new_trials() -> Any:
+    """Trials of ours, whose result is there after a run."""
+    return ab.Trials()
+
+
+def kinds(values: dict[str, Any]) -> dict[str, type]:
+    """The types of raw values; numpy's numbers are those of Python."""
+    return {label: int if isinstance(v, np.integer) else float for label, v in values.items()}
+
+
+# --- what fmin returns ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("option", [0, 1])
+def test_argmin_has_the_labels_and_types_of_hyperopts(option: int) -> None:
+    wanted = ("C", "gamma")[option]
+
+    def fn(params: Any) -> Any:
+        return params["lr"] + (0 if wanted in params["model"] else 100)
+
+    found = run(fn, SPACE, max_evals=30)
+    theirs = their_run(fn, SPACE, max_evals=30)
+    assert set(theirs) == set(found)
+    assert kinds(theirs) == {label: type(value) for label, value in found.items()}
+    assert option == found["model"]
+
+
+def test_the_configuration_itself() -> None:
+    trials = new_trials()
+    best = run(lambda params: params["lr"], SPACE, max_evals=8, trials=trials, return_argmin=False)
+    assert trials.best_trial["result"]["loss"] == best["lr"] == min(trials.losses())
+    assert ab.space_eval(SPACE, trials.argmin) == best
+    assert hyperopt.space_eval(SPACE, trials.argmin) == best
+
+
+@pytest.mark.parametrize(
+    "space", [hp.uniform("x", 0, 1), [hp.uniform("x", 0, 1), 7], hp.choice("x", [(1, 2), (3, 4)])]
+)
+def test_spaces_that_are_no_dict(space: Any) -> None:
+    def fn(point: Any) -> float:
+        return float(point if isinstance(point, float) else point[0])
+
+    assert set(their_run(fn, space, max_evals=6)) == set(run(fn, space, max_evals=6)) == {"x"}
+
+
+def test_a_space_in_annotations() -> None:
+    def fn(x: hp.uniform("x", 0, 1), y: hp.choice("y", [0, 5])) -> Any:  # type: ignore[valid-type]
+        return x + y
+
+    fn.__annotations__ = {"x": hp.uniform("x", 0, 1), "y": hp.choice("y", [0, 5])}
+    assert 0 == run(fn, "annotated", max_evals=9)["y"]
+
+
+def test_the_same_seed_gives_the_same_trials() -> None:
+    first, second = new_trials(), new_trials()
+    for trials in (first, second):
+        rstate = np.random.default_rng(7)
+        run(lambda params: params["x"], max_evals=5, trials=trials, rstate=rstate)
+    assert first.vals == second.vals
+
+
+@pytest.mark.parametrize("algo", [None, partial(hyperopt.tpe.suggest, n_startup_jobs=5)])
+def test_tpe_learns(algo: Any) -> None:
+    trials = new_trials()
+    best = run(lambda params: (params["x"] - 2) ** 2, max_evals=30, algo=algo, trials=trials)
+    first, last = trials.vals["x"][:5], trials.vals["x"][-5:]
+    assert abs(best["x"] - 2) < 1
+    assert sum(abs(x - 2) for x in last) < sum(abs(x - 2) for x in first)
+
+
+# --- what is in the trials ------------------------------------------------------
+
+
+@pytest.mark.parametrize("theirs", [None, hyperopt.Trials])
+def test_a_status_of_fail(theirs: Any) -> None:
+    trials = new_trials() if theirs is None else theirs()
+    points = [{"x": float(x)} for x in (1, -1, 2, -2, 3, -3, 4, -4)]
+    best = run(quarter_fails, max_evals=8, points_to_evaluate=points, trials=trials)
+    assert {"x": 1.0} == best == trials.argmin
+    assert ["ok", "fail"] * 4 == trials.statuses()
+    assert [1, None, 2, None, 3, None, 4, None] == trials.losses()
+    assert {"status": "fail", "why": "negative"} == trials.results[1]
+    assert {"loss": 1.0, "status": "ok", "note": "fine"} == trials.results[0]
+    assert [0, 1, 2, 3, 4, 5, 6, 7] == trials.tids
+    assert {"x": [point["x"] for point in points]} == trials.vals
+    if theirs is None:
+        assert 4 == trials.result.counts[ab.TrialState.FAILED]
+
+
+def test_all_fail() -> None:
+    trials = new_trials()
+    with pytest.raises(ab.AllTrialsFailed, match="StatusFail"):
+        run(lambda params: {"status": ab.STATUS_FAIL}, max_evals=4, trials=trials)
+    assert {"fail"} == set(trials.statuses())
+
+
+def test_points_come_first_and_count() -> None:
+    points = [
+        {"lr": 0.5, "depth": 3.0, "model": 1, "g": 0.25},
+        {"lr": 0.25, "depth": 4, "model": 0, "C": 2.0},
+    ]
+    trials, theirs = new_trials(), hyperopt.Trials()
+    run(lambda params: params["lr"], SPACE, max_evals=4, points_to_evaluate=points, trials=trials)
+    assert 4 == len(trials) == len(trials.trials) == len(list(trials))
+    got = [{k: v[0] for k, v in misc["vals"].items() if v} for misc in trials.miscs[:2]]
+    assert points == got
+    their_run(lambda params: params["lr"], SPACE, max_evals=4, trials=theirs)
+    assert set(theirs.vals) == set(trials.vals)
+    assert set(theirs.trials[0]) <= set(trials.trials[0])
+    assert set(theirs.trials[0]["misc"]) == set(trials.trials[0]["misc"])
+
+
+def test_the_same_trials_go_on() -> None:
+    trials = new_trials()
+    run(abs_x, max_evals=4, trials=trials)
+    first = trials.vals["x"]
+    run(abs_x, max_evals=7, trials=trials, timeout=60)
+    assert first == trials.vals["x"][:4]
+    assert 7 == len(set(trials.vals["x"]))
+    assert trials.argmin == run(abs_x, max_evals=7, trials=trials)
+    assert 7 == len(trials)
+
+
+# --- exceptions -----------------------------------------------------------------
+
+
+def test_an_exception_ends_the_run() -> None:
+    trials = new_trials()
+    points = [{"x": 1.0}, {"x": -1.0}]
+    with pytest.raises(ab.ObjectiveError, match=r"trial 1 with {'x': -1.0}[^$]*no such thing"):
+        run(raises_below_0, max_evals=10**6, points_to_evaluate=points, trials=trials)
+    assert [0] == trials.tids[:1]
+    assert 1 not in trials.tids  # as in hyperopt
+    assert ab.TrialState.FAILED is trials.result.trials[1].state
+
+
+def test_the_first_trial_raises() -> None:
+    with pytest.raises(ab.ObjectiveError, match="no such thing"):
+        run(raises_below_0, max_evals=1, points_to_evaluate=[{"x": -1.0}])
+
+
+def test_an_exception_is_caught_on_demand() -> None:
+    points = [{"x": 1.0}, {"x": -1.0}, {"x": 0.5}]
+    theirs, ours = hyperopt.Trials(), new_trials()
+    arguments = {"max_evals": 3, "catch_eval_exceptions": True}
+    best = run(raises_below_0, points_to_evaluate=points, trials=ours, **arguments)
+    assert {"x": 0.5} == best
+    for tid, point in enumerate(points):
+        theirs.insert_trial_docs([generate_trial(tid, point)])
+    their_run(raises_below_0, trials=theirs, **{**arguments, "max_evals": 4})
+    assert theirs.losses()[:2] == [1.0, 0.5] == ours.losses()
+    with pytest.raises(ab.AllTrialsFailed, match="no such thing"):
+        run(raises_below_0, {"x": hp.uniform("x", -2, -1)}, **arguments)
+
+
+# --- ends -----------------------------------------------------------------------
+
+
+def test_a_loss_that_is_low_enough() -> None:
+    trials = new_trials()
+    run(abs_x, loss_threshold=2, trials=trials)
+    assert trials.losses()[-1] <= 2 < min([9.0, *trials.losses()[:-1]])
+
+
+def test_the_time_is_up() -> None:
+    trials = new_trials()
+
+    def fn(params: Any) -> Any:
+        time.sleep(0.05)
+        return params["x"]
+
+    run(fn, timeout=1, trials=trials)
+    assert "max_time" == trials.result.reason
+    assert trials.argmin in [{"x": x} for x in trials.vals["x"]]
+
+
+def test_early_stop_fn_sees_finished_trials_once() -> None:
+    seen = []
+
+    def stop_after(trials: Any, count: int = 0) -> tuple[bool, list[int]]:
+        seen.append(list(trials.tids))
+        assert trials.best_trial["result"]["loss"] == min(trials.losses())
+        return count == 3, [count + 1]
+
+    trials = new_trials()
+    run(slow, early_stop_fn=stop_after, trials=trials)
+    assert [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3]] == seen
+    assert "stopped" == trials.result.reason
+    assert 4 <= len(trials)
+
+
+def test_what_hyperopt_has_for_it() -> None:
+    trials = new_trials()
+    run(lambda params: 1.0, early_stop_fn=no_progress_loss(3), max_evals=10**6, trials=trials)
+    assert "stopped" == trials.result.reason
+
+
+def test_early_stop_fn_raises() -> None:
+    def broken(trials: Any, *state: Any) -> Any:
+        raise ZeroDivisionError("in early_stop_fn")
+
+    trials = new_trials()
+    with pytest.raises(ZeroDivisionError, match="in early_stop_fn"):
+        run(slow, early_stop_fn=broken, max_evals=10**6, trials=trials)
+    assert trials.losses()
+
+
+# --- one word further -----------------------------------------------------------
+
+
+def test_early_stopping() -> None:
+    trials = new_trials()
+    best = run(curve, max_evals=20, trials=trials, scheduler=ab.ASHA(9), workers=2)
+    assert {"ok", "suspended"} == set(trials.statuses())
+    assert 9 == trials.best_trial["result"]["epoch"]
+    assert best == trials.argmin
+    assert 0 < trials.result.counts[ab.TrialState.STOPPED]
+
+
+def test_data_and_more() -> None:
+    def fn(params: Any, rows: list[int]) -> Any:
+        return params["x"] ** 2 + len(rows)
+
+    trials = new_trials()
+    run(fn, max_evals=3, trials=trials, data={"rows": [1, 2, 3]}, name="moved")
+    assert min(trials.losses()) >= 3
+    assert "moved" == trials.result.name
+
+
+@pytest.mark.parametrize("catch", [True, False])
+def test_a_file_is_written_once(catch: bool, tmp_path: Path) -> None:
+    path = tmp_path / "lines"
+
+    def fn(params: Any) -> Any:
+        with path.open("a") as file:
+            file.write(f"{params['x']}\n")
+        if params["x"] == 1:
+            raise ValueError("after writing")
+        return params["x"]
+
+    points = [{"x": 0.0}, {"x": 1.0}]
+    try:
+        run(fn, max_evals=3, points_to_evaluate=points, catch_eval_exceptions=catch)
+    except ab.ObjectiveError:
+        assert not catch
+    assert ["0.0", "1.0"] == path.read_text().split()[:2]
+    assert 1 == path.read_text().split().count("1.0")
+
+
+def test_the_move_is_one_line(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from hyperopt import hp, rand\n"
+        "from asha_bus import fmin, STATUS_OK, Trials, space_eval\n"
+        "import asha_bus\n"
+        "trials = Trials()\n"
+        "best = fmin(lambda p: {'loss': p['x'] ** 2, 'status': STATUS_OK},\n"
+        "            {'x': hp.uniform('x', -1, 1)}, algo=rand.suggest,\n"
+        "            max_evals=4, trials=trials)\n"
+        "assert best == trials.argmin and len(trials) == 4\n"
+        "assert callable(asha_bus.launch) and callable(asha_bus.fmin)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", str(program)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+
+
+@pytest.mark.spark
+@pytest.mark.timeout(180)
+def test_spark_trials(spark: Any) -> None:
+    trials: Any = ab.SparkTrials(parallelism=2, spark_session=spark)
+    points = [{"x": 1.0}, {"x": -1.0}, {"x": 0.5}]
+    best = run(raises_below_0, max_evals=8, points_to_evaluate=points, trials=trials)
+    assert best == trials.argmin
+    assert 0 < best["x"] <= 0.5
+    assert 1 not in trials.tids
+    assert 8 == len(trials.result.trials)
+    assert 8 > len(trials)
+    theirs = hyperopt.SparkTrials(parallelism=2, spark_session=spark)
+    assert best == run(raises_below_0, max_evals=8, points_to_evaluate=points, trials=theirs)
+    assert trials.losses() == theirs.losses()
