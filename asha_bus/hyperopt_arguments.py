@@ -99,14 +99,14 @@ def trials_of(given: Any) -> tuple[Trials, Any]:
 
 
 def _tpe(given: dict[str, Any]) -> Any:
-    """Our TPE by the arguments of hyperopt's."""
+    """Our TPE by the arguments of hyperopt's, which draws none at random once it has a model."""
     for name in given:
         if name not in (*_OF_TPE, "verbose"):
             raise InvalidArgument(
                 f"algo: tpe.suggest with {name} is not known here; it may have {', '.join(_OF_TPE)}"
             )
     arguments = {ours: given[theirs] for theirs, ours in _OF_TPE.items() if theirs in given}
-    return TPE(**arguments)
+    return TPE(random_share=0.0, **arguments)
 
 
 def _is_suggest(function: Any, module: str) -> bool:

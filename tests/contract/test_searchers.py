@@ -91,6 +91,20 @@ class Fragile(Nearby):
         return super().suggest(branch, history)
 
 
+class Silent:
+    """Has no suggestion at all."""
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> None:
+        return None
+
+
+class TestASearcherForOneSpace(SearcherContract):
+    spaces = {"x alone": ab.Space(x=ab.uniform(0, 1))}  # noqa: RUF012 - as users write it
+
+    def make(self) -> Any:
+        return Outside()
+
+
 @pytest.mark.parametrize(
     ("make", "broken", "words"),
     [
@@ -98,6 +112,7 @@ class Fragile(Nearby):
         (Moody, "test_the_same_seed_and_history_give_the_same", "the second run differs"),
         (Fragile, "test_whatever_becomes_of_trials_it_goes_on", "AssertionError"),
         (Fragile, "test_it_can_be_sent_to_its_process", "pickle"),
+        (Silent, "test_it_goes_on_where_nothing_succeeds", "there was no suggestion at all"),
     ],
 )
 def test_the_contract_finds_what_is_wrong(make: Any, broken: str, words: str) -> None:

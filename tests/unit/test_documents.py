@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from asha_bus.testing import SearcherContract
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -42,9 +45,17 @@ def test_the_examples_run(name: str, least: int) -> None:
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert text.count("```python") == len(blocks) >= least
-    known: dict[str, object] = {}
+    known: dict[str, object] = {"__name__": "__main__"}
     for block in blocks:
         exec(compile(block, f"docs/{name}", "exec"), known)
+    for suite in filter(_is_suite, known.values()):
+        for test in filter(lambda name: name.startswith("test_"), dir(suite)):
+            getattr(suite(), test)()
+
+
+def _is_suite(thing: Any) -> bool:
+    """Whether pytest would run tests of it."""
+    return isinstance(thing, type) and issubclass(thing, SearcherContract) and "make" in vars(thing)
 
 
 def test_paths_are_told_from_other_words() -> None:

@@ -47,9 +47,9 @@ def never(params: Any) -> float:
 
 
 def test_tpe_has_the_arguments_of_hyperopts() -> None:
-    assert ab.TPE() == searcher_of(None) == searcher_of(tpe.suggest)
+    assert ab.TPE(random_share=0) == searcher_of(None) == searcher_of(tpe.suggest)
     given = partial(tpe.suggest, n_startup_jobs=5, gamma=0.3, n_EI_candidates=9, verbose=False)
-    assert ab.TPE(n_startup=5, gamma=0.3, n_candidates=9) == searcher_of(given)
+    assert ab.TPE(n_startup=5, gamma=0.3, n_candidates=9, random_share=0) == searcher_of(given)
     with pytest.raises(ab.InvalidArgument, match="tpe.suggest with linear_forgetting is not"):
         searcher_of(partial(tpe.suggest, linear_forgetting=3))
 
