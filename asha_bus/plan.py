@@ -85,15 +85,7 @@ class Plan:
     @property
     def info(self) -> RunInfo:
         """What monitors are told at the start."""
-        return RunInfo(
-            name=self.name,
-            mode=self.settings.mode,
-            seed=self.settings.seed,
-            parameters=tuple(self.space.names),
-            scheduler=repr(self.settings.scheduler),
-            max_trials=self.settings.max_trials,
-            start_time=self.settings.epoch,
-        )
+        return RunInfo.of(self.name, self.settings, self.space)
 
     def resumed(self, header: Header) -> Plan:
         """This plan for the run of ``header``: its name, its seed, its identity."""

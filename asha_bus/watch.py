@@ -11,7 +11,7 @@ from typing import Any
 
 from asha_bus.core.description import space_from
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.status import changes, status
 from asha_bus.journal import Replayer
 from asha_bus.live import Changes, Live
@@ -24,7 +24,7 @@ _AT_A_TIME = 1_000
 
 #: What a journal does not tell.
 _UNKNOWN: dict[str, Any] = {
-    "rejected": dict.fromkeys(("unauthenticated", "unsent", "unreachable", *REJECTED_KINDS), 0),
+    "rejected": dict.fromkeys(DROPPED_KINDS, 0),
     "router_cpu_s": math.nan,
     "process_cpu_s": math.nan,
 }
@@ -44,15 +44,7 @@ class JournalFollower:
         settings = header.settings
         space = space_from(header.space)
         experiment = self._replayer.experiment
-        info = RunInfo(
-            name=header.name,
-            mode=settings.mode,
-            seed=settings.seed,
-            parameters=tuple(space.names),
-            scheduler=repr(settings.scheduler),
-            max_trials=settings.max_trials,
-            start_time=settings.epoch,
-        )
+        info = RunInfo.of(header.name, settings, space)
         self.live = Live(
             info, space, lambda: Changes(*changes(experiment, _AT_A_TIME, _AT_A_TIME)), settings
         )

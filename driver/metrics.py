@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.roster import WORKER_STATES
 from asha_bus.core.trial import TrialState
 from asha_bus.driver.readings import (
@@ -31,14 +31,11 @@ from asha_bus.driver.readings import (
     status,
     suggestions,
 )
-from asha_bus.driver.router import UNSENT_KINDS
 
 #: Why a run may end.
 REASONS = ("max_trials", "max_time", "stop_at", "exhausted", "stopped", "failed")
 #: Where something may wait.
 QUEUES = ("requeued", "suggestions", "undrawn", "waiting_workers")
-#: What may be dropped.
-REJECTED = ("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS)
 
 
 class Family(NamedTuple):
@@ -304,7 +301,7 @@ METRICS: tuple[Family, ...] = (
         "counter",
         "What was dropped: connections without the run's key, messages that are none of the "
         "protocol, answers that nobody took",
-        each(REJECTED, lambda facts: of(facts)["rejected"]),
+        each(DROPPED_KINDS, lambda facts: of(facts)["rejected"]),
         ("kind",),
     ),
     Family(

@@ -28,7 +28,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.latency import Latencies
 from asha_bus.core.messages import (
-    REJECTED_KINDS,
+    DROPPED_KINDS,
     Done,
     End,
     Interrupt,
@@ -54,8 +54,6 @@ _STALL_S = 0.5
 _HIGH_WATER = 200
 #: A handshake takes milliseconds; a connection that has not done it is closed.
 _HANDSHAKE_MS = 10_000
-#: Answers that were dropped: the peer does not read, or is gone.
-UNSENT_KINDS = ("unsent", "unreachable")
 #: Trials per answer to ``rows``, to ``logs``, and to ``curves``.
 _ROWS = 500
 _LOGS = 50
@@ -112,7 +110,7 @@ class Router:
         self._socket.zap_domain = b"asha-bus"
         self._socket.setsockopt(zmq.USE_FD, listener)
         self._socket.bind(endpoint)
-        self._rejected = dict.fromkeys(("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS), 0)
+        self._rejected = dict.fromkeys(DROPPED_KINDS, 0)
         self._latencies = Latencies()
         #: Seconds outside of the poll, and processor seconds of the buses before.
         self._busy_s = self._cpu_before_s = self._process_cpu_before_s = 0.0

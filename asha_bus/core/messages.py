@@ -17,6 +17,12 @@ PROTOCOL_VERSION = 1
 #: field is wrong, it has frames beyond the body.
 REJECTED_KINDS = ("bad_name", "undecodable", "foreign_version", "malformed", "extra_frame")
 
+#: Answers that were dropped: the peer does not read, or is gone.
+UNSENT_KINDS = ("unsent", "unreachable")
+
+#: Everything that the bus drops and counts: connections without the run's key, too.
+DROPPED_KINDS = ("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS)
+
 #: Appended to a worker's name, this is the identity of its heartbeat socket.
 BEAT_SUFFIX = "/b"
 

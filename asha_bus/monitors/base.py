@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from asha_bus.core.events import RunSettings
+from asha_bus.core.space import Space
 from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.records import TrialRecord
 from asha_bus.result import Result
@@ -29,6 +31,19 @@ class RunInfo:
     max_trials: int | None
     #: Seconds since the epoch.
     start_time: float
+
+    @classmethod
+    def of(cls, name: str, settings: RunSettings, space: Space) -> RunInfo:
+        """The run ``name`` over ``space``."""
+        return cls(
+            name=name,
+            mode=settings.mode,
+            seed=settings.seed,
+            parameters=tuple(space.names),
+            scheduler=repr(settings.scheduler),
+            max_trials=settings.max_trials,
+            start_time=settings.epoch,
+        )
 
 
 @dataclass(frozen=True)

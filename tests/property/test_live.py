@@ -11,18 +11,17 @@ from property.test_lossy_link import CONDITIONS, SCHEDULERS, settings_of
 from support.world import Conditions, World
 
 from asha_bus import Space, TrialRecord, uniform
-from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.status import changes, status
 from asha_bus.core.trial import FINAL
-from asha_bus.driver.router import UNSENT_KINDS
 from asha_bus.live import Changes, Live
 from asha_bus.monitors.base import Assigned, Decided, Happening, Reported, RunInfo, TrialEnded
 
 SPACE = Space(x=uniform(0, 1))
 #: What the bus adds to a status.
 ROUTERS = {
-    "rejected": dict.fromkeys(("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS), 0),
+    "rejected": dict.fromkeys(DROPPED_KINDS, 0),
     "router_cpu_s": 0.0,
     "process_cpu_s": 0.0,
 }
