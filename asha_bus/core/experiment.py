@@ -407,7 +407,6 @@ class Experiment:
         """
         if not self._ending.begin(stop, interrupt, now):
             return
-        self._searching.is_over = True
         self.assignments.cancel_queue(now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
@@ -439,7 +438,6 @@ class Experiment:
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.assignments.resume(settings, self.roster)
         self._waiting.clear()
-        self._searching.is_over = False
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else self.started + limit_s)
         self.ended = None

@@ -17,8 +17,6 @@ class Searching:
         self._table = assignments.table
         self._counters = assignments.counters
         self._waiting = waiting
-        #: Nothing more is asked for.
-        self.is_over = False
 
     def take(self, event: Suggested | FellBack) -> bool:
         """Take points; whether that changes anything."""
@@ -57,7 +55,7 @@ class Searching:
     def due(self) -> float | None:
         """When the searcher is not waited for any longer; None: nobody waits for it."""
         since = self._waiting.since
-        if since is None or self.is_over or self._assignments.supply.missing is None:
+        if since is None or self._assignments.supply.missing is None:
             return None
         return since + self._assignments.settings.suggest_timeout_s
 
