@@ -181,29 +181,21 @@ class _Client:
     def _answer(self, request: m.Request, seconds: float) -> m.ToWorker:
         if isinstance(request, m.Hello):
             return m.Welcome(request.seq, 5.0, "min", None, None)
-        if isinstance(request, m.Next):
-            self._end(seconds)
-            assignment = self._assignment()
-            if assignment is None:
-                return m.Done(request.seq, "rehearsed")
-            return m.Assign(request.seq, assignment)
-        trial = self.trials[-1]
         if isinstance(request, m.Report):
+            trial = self.trials[-1]
             trial.steps.append(Step(request.resource, request.metric, request.extras, seconds))
             if len(trial.steps) < self._most_steps:
                 return m.Continue(request.seq, _ALWAYS)
             return m.Stop(request.seq, "stopped", None)
-        assert isinstance(request, m.End)
-        trial.outcome, trial.error = request.outcome, request.error
-        self._end(seconds)
+        assert isinstance(request, m.Next | m.End)
+        if self.trials:
+            self.trials[-1].ending_s = seconds
+        if isinstance(request, m.End):
+            self.trials[-1].outcome, self.trials[-1].error = request.outcome, request.error
         assignment = self._assignment()
         if assignment is None:
             return m.Done(request.seq, "rehearsed")
         return m.Assign(request.seq, assignment)
-
-    def _end(self, seconds: float) -> None:
-        if self.trials and not self.trials[-1].ending_s:
-            self.trials[-1].ending_s = seconds
 
     def _assignment(self) -> m.Assignment | None:
         number = len(self.trials)

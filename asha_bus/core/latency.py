@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 #: 16 buckets for each doubling, powers of two among their ends: those of Prometheus's
 #: native histograms with schema 4.
@@ -56,7 +57,8 @@ def total_s(counts: Mapping[int, int]) -> float:
 
 def cumulative(counts: Mapping[int, int], bounds: Sequence[int]) -> list[int]:
     """How many durations are at most as long as each of ``bounds``, indexes of `BOUNDS_S`."""
-    return [sum(n for bucket, n in counts.items() if bucket <= bound) for bound in bounds]
+    totals = list(accumulate(counts.get(bucket, 0) for bucket in range(BUCKETS)))
+    return [totals[bound] for bound in bounds]
 
 
 def _middle(bucket: int) -> float:

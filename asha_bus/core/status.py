@@ -16,6 +16,7 @@ def status(experiment: Experiment, now: float) -> dict[str, Any]:
     logs = list(experiment.logs)
     experiment.logs.clear()
     ready, undrawn = assignments.depths
+    busy = roster.busy(now)
     return {
         "elapsed_s": now - experiment.started,
         "states": {state.value: count for state, count in table.states.items()},
@@ -31,8 +32,8 @@ def status(experiment: Experiment, now: float) -> dict[str, Any]:
         "left": roster.left,
         "workers_by_state": roster.standing(now),
         "silence_s": roster.silence_s(now),
-        "worker_s": roster.busy(now),
-        "busy": assignments.busy_window or roster.busy(now),
+        "worker_s": busy,
+        "busy": assignments.busy_window or busy,
         "latency": roster.latency(),
         "queues": {
             "requeued": len(table.queue),

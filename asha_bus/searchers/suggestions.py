@@ -13,7 +13,7 @@ from asha_bus.core.messages import Point
 from asha_bus.core.rung import mix
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
-from asha_bus.core.trial import TrialState
+from asha_bus.core.trial import Trial
 from asha_bus.records import TrialRecord
 from asha_bus.searchers.base import Branch
 
@@ -217,21 +217,4 @@ def _name(searcher: object) -> str:
 
 def _pending(number: int, space: Space, point: Point) -> TrialRecord:
     """A trial that is to be, or whose worker has not been heard of since."""
-    return TrialRecord(
-        id=number,
-        params=space.shown(point),
-        point=point,
-        state=TrialState.PENDING,
-        metric=None,
-        best_metric=None,
-        resource=0,
-        attempts=0,
-        worker=None,
-        start_time=None,
-        end_time=None,
-        error=None,
-        extras={},
-        bracket=0,
-        seed=0,
-        rungs=(),
-    )
+    return TrialRecord.from_row(Trial(number, point, seed=0).to_row(), space)

@@ -80,6 +80,15 @@ def browse() -> Iterator[Browse]:
         yield browse
 
 
+def held_at_the_end(events: list[Event]) -> dict[int, list[Any]]:
+    """The documents of the trials that a page holds after ``events``, by number."""
+    held = {row[0]: row for row in events[0].data["trials"]}
+    for event in events[1:]:
+        if event.name == "trials":
+            held.update((row[0], row) for row in event.data)
+    return held
+
+
 def test_the_events_tell_the_whole_run(browse: Browse) -> None:
     run = start()
     browser = browse(run.page_url)
@@ -87,10 +96,7 @@ def test_the_events_tell_the_whole_run(browse: Browse) -> None:
     result = run.result(timeout=60)
     assert "run" == events[0].name
     assert "end" == events[-1].name
-    held = {row[0]: row for row in events[0].data["trials"]}
-    for event in events[1:]:
-        if event.name == "trials":
-            held.update((row[0], row) for row in event.data)
+    held = held_at_the_end(events)
     expected = {t.id: trial_document(t, result.space) for t in result.trials}
     where = TRIAL_FIELDS.index("curve")  # the page keeps what it has seen of that
     assert without(expected, where) == without(held, where)
@@ -199,10 +205,7 @@ def test_a_journal_is_watched_while_its_run_goes_on(tmp_path: Path, browse: Brow
         browser = browse(url)
         events = list(browser.events())
         result = run.result(timeout=60)
-        held = {row[0]: row for row in events[0].data["trials"]}
-        for event in events[1:]:
-            if event.name == "trials":
-                held.update((row[0], row) for row in event.data)
+        held = held_at_the_end(events)
         state = TRIAL_FIELDS.index("state")
         assert {t.id: str(t.state) for t in result.trials} == {n: r[state] for n, r in held.items()}
         assert ("end", "max_trials") == (events[-1].name, events[-1].data["reason"])
