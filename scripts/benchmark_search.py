@@ -31,7 +31,7 @@ from asha_bus.searchers.suggestions import Search, Suggestions
 from asha_bus.tables import table as text_table
 
 PROBLEMS = (
-    Problem("networks on digits", table.SPACE, table.curve, table.EPOCHS),
+    Problem("networks on digits", table.SPACE, table.curve, table.EPOCHS, table.FIRST_RUNG),
     Problem("simulated curves", curves.SPACE, curves.curve, curves.RESOURCE),
 )
 
@@ -62,7 +62,7 @@ def ours(make: Callable[[], object]) -> Tuner:
     """A searcher of ours under ASHA."""
 
     def run(problem: Problem, workers: int, resource: float, seed: int) -> list[Completed]:
-        scheduler = ab.ASHA(max_resource=problem.max_resource)
+        scheduler = ab.ASHA(problem.max_resource, min_resource=problem.min_resource)
         return tuned(problem, make(), scheduler, workers=workers, resource=resource, seed=seed)
 
     return run

@@ -44,7 +44,7 @@ class TPE(Searcher):
     best of so many draws from the model of the good ones is suggested, in each parameter
     (default 24). ``prior_weight``: how much the space itself counts, in trials (default 1).
     ``random_share``: so much of the suggestions is drawn at random all the same, so that
-    it gets out of where it was led by chance (default 0.2). ``seed``: a whole number; None
+    it gets out of where it was led by chance (default 1/3). ``seed``: a whole number; None
     takes the run's.
 
     Where trials are stopped early it has the model of BOHB (Falkner, Klein and Hutter, ICML
@@ -61,7 +61,7 @@ class TPE(Searcher):
     gamma: float = 0.25
     n_candidates: int = 24
     prior_weight: float = 1.0
-    random_share: float = 0.2
+    random_share: float = 1 / 3
     seed: int | None = None
     #: By the number of a branch: what hyperopt knows of its parameters.
     _models: dict[int, _Model] = field(default_factory=dict, init=False, repr=False, compare=False)

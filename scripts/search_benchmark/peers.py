@@ -108,7 +108,9 @@ class OptunaTPE(Peer):
         self._tree = problem.space.tree
         self._study = optuna.create_study(
             sampler=optuna.samplers.TPESampler(seed=seed, constant_liar=True),
-            pruner=optuna.pruners.SuccessiveHalvingPruner(min_resource=1, reduction_factor=3),
+            pruner=optuna.pruners.SuccessiveHalvingPruner(
+                min_resource=problem.min_resource, reduction_factor=3
+            ),
         )
 
     def ask(self) -> tuple[Any, dict[str, Any]]:

@@ -21,12 +21,16 @@ from asha_bus.searchers.suggestions import Search, Suggestions
 
 
 class Problem(NamedTuple):
-    """What is tuned: the metrics of a configuration by resource, from 1 to the end."""
+    """What is tuned: the metrics of a configuration by resource, from 1 to the end.
+
+    ``min_resource``: that of the first rung.
+    """
 
     name: str
     space: Space
     curve: Callable[[dict[str, Any]], Sequence[float]]
     max_resource: int
+    min_resource: int = 1
 
 
 class Completed(NamedTuple):

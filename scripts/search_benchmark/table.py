@@ -26,10 +26,10 @@ from asha_bus.demo import data, loss
 PATH = Path(__file__).resolve().parents[2] / "tests" / "data" / "digits_curves.npz"
 
 EPOCHS = 81
+#: One epoch tells too little: of the ten that are best in the end, one is the 163rd then.
+FIRST_RUNG = 3
 CONFIGURATIONS = 500
 SEED = 0
-#: So many neighbours make a curve.
-NEAREST = 3
 
 ACTIVATIONS = ("relu", "tanh", "logistic")
 BATCHES = (16, 32, 64, 128)
@@ -66,19 +66,24 @@ def losses(params: dict[str, Any], seed: int) -> Iterator[float]:
 
 
 def place(params: dict[str, Any]) -> list[float]:
-    """Where a configuration lies, in units in which equal distances mean as much.
+    """Where a configuration lies, in units in which neighbours tell most about each other.
 
-    The scales are those with which the final loss of each one that was trained follows best
-    from those of its neighbours.
+    With these scales the final loss of each one that was trained follows best from those of
+    the others: a rank correlation of 0.93, and of 0.85 among the better half. The last
+    coordinate is the size of a step, which is what the first two are about.
     """
+    rate = math.log10(params["learning_rate"])
+    inertia = math.log10(1 - params["momentum"])
+    batch = math.log10(params["batch"])
     activation = ACTIVATIONS.index(params["activation"])
     return [
-        1.0 * math.log10(params["learning_rate"]) / 4,
-        0.7 * math.log10(1 - params["momentum"]) / 2,
-        0.65 * math.log10(params["alpha"]) / 6,
-        0.35 * math.log2(params["units"]) / 5,
-        0.45 * math.log2(params["batch"]) / 3,
-        *(0.2 * (i == activation) / math.sqrt(2) for i in range(len(ACTIVATIONS))),
+        3.1 * rate,
+        5.3 * inertia,
+        5.5 * math.log10(params["alpha"]),
+        4.0 * math.log10(params["units"]),
+        2.4 * batch,
+        *(17.0 * (i == activation) for i in range(len(ACTIVATIONS))),
+        9.7 * (rate - inertia - batch),
     ]
 
 
@@ -101,18 +106,17 @@ def make_data(configurations: int = CONFIGURATIONS, path: Path = PATH) -> None:
 
 @cache
 def _table() -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The places of those that were trained, and their curves."""
+    """The places of those that were trained, and the logarithms of their losses."""
     with np.load(PATH) as file:
         points, curves = file["points"], file["curves"]
-    return np.array([place(SPACE.resolve(tuple(point))) for point in points.tolist()]), curves
+    places = [place(SPACE.resolve(tuple(point))) for point in points.tolist()]
+    return np.array(places), np.log(curves)
 
 
 def curve(params: dict[str, Any]) -> list[float]:
-    """The losses by epoch from the first on: the mean of the nearest ones, by closeness."""
-    places, curves = _table()
+    """The losses by epoch from the first on: the mean of the neighbours, by closeness."""
+    places, logarithms = _table()
     distances = ((places - place(params)) ** 2).sum(axis=1)
-    nearest = np.argpartition(distances, NEAREST)[:NEAREST]
-    found: list[float] = np.average(
-        curves[nearest], axis=0, weights=1 / (distances[nearest] + 1e-9)
-    ).tolist()
+    weights = np.exp((distances.min() - distances) / 2)
+    found: list[float] = np.exp(weights @ logarithms / weights.sum()).tolist()
     return found
