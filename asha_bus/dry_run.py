@@ -180,7 +180,7 @@ class _Client:
 
     def _answer(self, request: m.Request, seconds: float) -> m.ToWorker:
         if isinstance(request, m.Hello):
-            return m.Welcome(request.seq, 5.0, "min", None, None)
+            return m.Welcome(request.seq, 5.0, "min", None, None, 1)
         if isinstance(request, m.Report):
             trial = self.trials[-1]
             trial.steps.append(Step(request.resource, request.metric, request.extras, seconds))

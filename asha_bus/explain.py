@@ -20,7 +20,7 @@ def ranks(trials: Sequence[TrialRecord], mode: str) -> Ranks:
     entries: dict[tuple[int, int], list[tuple[int, float, int]]] = {}
     for trial in trials:
         for record in trial.rungs:
-            key = sign * record.metric if math.isfinite(record.metric) else math.inf
+            key = sign * record.judged if math.isfinite(record.judged) else math.inf
             entries.setdefault((trial.bracket, record.rung), []).append((record.n, key, trial.id))
     found = {}
     for (_, rung), entered in entries.items():
@@ -67,16 +67,18 @@ def _decision(trial: TrialRecord, record: RungRecord, rank: int, mode: str, brac
         where = f"bracket {trial.bracket}, {where}"
     verdict = "goes on" if record.verdict == "continue" else "stopped"
     head = f"{where}: metric {record.metric:g}"
-    if not math.isfinite(record.metric):
+    if record.mean is not None:
+        head += f", with its repeats {record.mean:g} in the mean"
+    if not math.isfinite(record.judged):
         return f"{head} is no number and ranks worst: {verdict}"
     if record.n == 1:
         return f"{head}, the first here: {verdict}"
     text = f"{head}, rank {rank} of {record.n} here, the best {record.keep} go on"
     if record.cutoff is not None:
         text += f", the {_ordinal(record.keep)} has {record.cutoff:g}"
-    if record.verdict == "continue" and is_better(record.cutoff, record.metric, mode):
+    if record.verdict == "continue" and is_better(record.cutoff, record.judged, mode):
         text += ", but the rung is within its quorum"
-    elif record.metric == record.cutoff and record.verdict == "stop":
+    elif record.judged == record.cutoff and record.verdict == "stop":
         text += " (equal metrics are ordered by lot)"
     return f"{text}: {verdict}"
 

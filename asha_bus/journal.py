@@ -88,7 +88,7 @@ Decision = tuple[int, int, int, float, bool]
 
 
 def _decision(record: RungRecord) -> Decision:
-    rung, _, _, n, keep, cutoff, verdict = record
+    rung, _, _, n, keep, cutoff, verdict, _ = record
     return rung, n, keep, math.inf if cutoff is None else cutoff, verdict == "continue"
 
 

@@ -67,6 +67,8 @@ def launch(
     history: Any = ...,
     initial: Sequence[Mapping[str, Any]] | None = ...,
     unique: bool = ...,
+    repeats: int = ...,
+    retries: int = ...,
     metrics_port: int | None = ...,
     page: bool | int = ...,
     block: Literal[True] = ...,
@@ -102,6 +104,8 @@ def launch(
     history: Any = ...,
     initial: Sequence[Mapping[str, Any]] | None = ...,
     unique: bool = ...,
+    repeats: int = ...,
+    retries: int = ...,
     metrics_port: int | None = ...,
     page: bool | int = ...,
     block: Literal[False],
@@ -136,6 +140,8 @@ def launch(
     history: Any = None,
     initial: Sequence[Mapping[str, Any]] | None = None,
     unique: bool = False,
+    repeats: int = 1,
+    retries: int = 0,
     metrics_port: int | None = None,
     page: bool | int = False,
     block: bool = True,
@@ -192,6 +198,13 @@ def launch(
     ``initial``: configurations to try first, each a dict as the objective gets it.
     ``unique``: True never runs a configuration twice, whatever the searcher says, and
     ends with reason ``exhausted`` when there is none left.
+    ``repeats``: each configuration is tried by so many trials in a row, with seeds of their
+    own, which `Trial.repeat` numbers from 0. A rung is decided on the mean of those that
+    reached it, and the best configuration is that with the best mean. Default 1. They count
+    in ``max_trials`` one by one.
+    ``retries``: a trial whose attempt raised, or ran longer than ``trial_timeout``, is begun
+    again up to so many times before it has failed. Default 0. What the attempt raised is
+    kept in its ``log``.
     ``metrics_port``: serve the run's metrics to Prometheus at this port, until 15 s after
     the result was returned, at ``BusOptions.metrics_host``; 0 takes a free one and
     prints it. Runs of one process may share a port. None (default): nowhere.
@@ -237,6 +250,8 @@ def launch(
         history=history,
         initial=initial,
         unique=unique,
+        repeats=repeats,
+        retries=retries,
         metrics_port=metrics_port,
         page=page,
     )

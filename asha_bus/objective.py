@@ -42,10 +42,13 @@ class Trial(ABC):
 
     #: The number of the trial within the run, from 0.
     id: int
-    #: The attempt at it, from 1; more where an earlier worker was lost.
+    #: The attempt at it, from 1; more where a worker was lost, or an attempt failed.
     attempt: int
     #: A number for the user's own generators, the same for every attempt.
     seed: int
+    #: Which of the repeats of its configuration it is, from 0: the fold to leave out, for
+    #: instance; always 0 without ``launch(repeats=...)``.
+    repeat: int
     #: The parameters, as the space writes them.
     params: dict[str, Any]
 

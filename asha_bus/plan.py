@@ -80,6 +80,8 @@ class Plan:
             identity["initial"] = _form(self.initial)
         if self.unique:
             identity["unique"] = "True"
+        if self.settings.repeats > 1:
+            identity["repeats"] = self.settings.repeats
         return Header(self.name, self.settings, space, identity, asha_bus.__version__)
 
     @property
@@ -118,6 +120,7 @@ class Plan:
             self.initial,
             self.unique,
             self.history,
+            settings.repeats,
         )
 
     def with_options(self, options: BusOptions) -> Plan:
@@ -160,6 +163,8 @@ def make_plan(
     history: Any,
     initial: Sequence[Mapping[str, Any]] | None,
     unique: bool,
+    repeats: int,
+    retries: int,
     metrics_port: int | None,
     page: bool | int,
 ) -> Plan:
@@ -224,6 +229,8 @@ def make_plan(
     _switch("fail_fast", fail_fast)
     _switch("capture_output", capture_output)
     _switch("unique", unique)
+    _count("repeats", repeats, 1)
+    _count("retries", retries, 0)
     if metrics_port is not None and not (
         isinstance(metrics_port, int) and metrics_port is not True and 0 <= metrics_port <= 65_535
     ):
@@ -254,7 +261,7 @@ def make_plan(
         raise InvalidArgument("resume=True needs the journal to go on with: give journal=PATH")
     if retry_failed and not resume:
         raise InvalidArgument("retry_failed=True is for a run that is resumed: give resume=True")
-    limit, limit_reason = _limit(checked_space, max_trials, max_time)
+    limit, limit_reason = _limit(checked_space, max_trials, max_time, repeats)
     run = secrets.token_hex(8)
     settings = RunSettings(
         run=run,
@@ -270,6 +277,8 @@ def make_plan(
         max_failures=max_failures,
         fail_fast=fail_fast,
         learns=searcher is not None and not isinstance(searcher, RandomSearch),
+        repeats=repeats,
+        retries=retries,
     )
     return Plan(
         name=name or f"run-{run[:6]}",
@@ -325,7 +334,9 @@ def _form(plain: Any) -> str:
     return json.dumps(plain, sort_keys=True, default=repr)
 
 
-def _limit(space: Space, max_trials: int | None, max_time: float | None) -> tuple[int | None, str]:
+def _limit(
+    space: Space, max_trials: int | None, max_time: float | None, repeats: int
+) -> tuple[int | None, str]:
     """How many trials there are at most, and the reason to give when they are done."""
     if space.is_finite:
         if max_trials is None and max_time is None and space.branches > MAX_GRID_POINTS:
@@ -333,8 +344,9 @@ def _limit(space: Space, max_trials: int | None, max_time: float | None) -> tupl
                 f"the space has {space.branches} configurations, so the run needs another end: "
                 f"give max_trials or max_time (seconds)"
             )
-        if max_trials is None or max_trials >= space.branches:
-            return min(space.branches, 2**63 - 1), "exhausted"
+        every = space.branches * repeats
+        if max_trials is None or max_trials >= every:
+            return min(every, 2**63 - 1), "exhausted"
     elif max_trials is None and max_time is None:
         raise InvalidArgument(
             "the space has no end, so the run needs one: give max_trials or max_time (seconds)"
@@ -360,6 +372,12 @@ def _whole(argument: str, value: object, least: int) -> None:
         raise InvalidArgument(
             f"{argument} must be a whole number of at least {least}, got {value!r}"
         )
+
+
+def _count(argument: str, value: object, least: int) -> None:
+    if value is None:
+        raise InvalidArgument(f"{argument} must be a whole number of at least {least}, got None")
+    _whole(argument, value, least)
 
 
 def _switch(argument: str, value: object) -> None:

@@ -25,7 +25,8 @@ class TrialRecord:
     metric: float | None
     best_metric: float | None
     resource: float
-    #: How many times it was begun; more than once where a worker was lost.
+    #: How many times it was begun; more than once where a worker was lost, or an attempt
+    #: failed and there were retries.
     attempts: int
     worker: str | None
     start_time: float | None
@@ -45,6 +46,13 @@ class TrialRecord:
     reports: tuple[tuple[float, float], ...] = field(default=(), repr=False)
     #: Its numbers as they travel, which `Space.resolve` turns into ``params``.
     point: tuple[float, ...] = field(default=(), repr=False)
+    #: Which repeat of its configuration it is, from 0.
+    repeat: int = 0
+
+    @property
+    def configuration(self) -> int:
+        """The number of the first trial of its configuration: its own where none is repeated."""
+        return self.id - self.repeat
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
@@ -83,6 +91,7 @@ class TrialRecord:
             rungs,
             start_time,
             end_time,
+            repeat,
         ) = row
         return cls(
             id=number,
@@ -103,6 +112,7 @@ class TrialRecord:
             log=log,
             reports=tuple(reports),
             point=tuple(point),
+            repeat=repeat,
         )
 
 
@@ -126,6 +136,8 @@ class BusReport:
     #: repeated requests, and messages dropped as no message of the protocol.
     workers: int
     requeued: int
+    #: Attempts that failed and were begun again, with ``launch(retries=...)``.
+    failed_attempts: int
     fenced: int
     retried: int
     rejected: int
@@ -154,6 +166,7 @@ class BusReport:
             process_cpu_s=status["process_cpu_s"],
             workers=status["joined"],
             requeued=counters["requeued"],
+            failed_attempts=counters["failed_attempts"],
             fenced=counters["fenced"],
             retried=counters["retried"],
             rejected=sum(rejected[kind] for kind in REJECTED_KINDS),
@@ -178,6 +191,7 @@ class BusReport:
             process_cpu_s=math.nan,
             workers=len(experiment.roster.workers),
             requeued=counters.requeued,
+            failed_attempts=counters.failed_attempts,
             fenced=counters.fenced,
             retried=0,
             rejected=0,

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.branches import Branches, BranchRecord, fixed_of
+from asha_bus.configurations import Configurations, configurations_of, leader_of
 from asha_bus.core.description import space_from
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import is_better
 from asha_bus.explain import explain, has_brackets, ranks
 from asha_bus.journal import replay
 from asha_bus.records import BusReport, TrialRecord
@@ -115,11 +115,12 @@ class Result:
 
     @property
     def repeated(self) -> int:
-        """How many trials tried a configuration that an earlier one had tried.
+        """How many configurations were the same as an earlier one.
 
-        ``launch(unique=True)`` has none of them.
+        ``launch(unique=True)`` has none of them; those of ``launch(repeats=...)`` do not count.
         """
-        return len(self.trials) - len({trial.point for trial in self.trials})
+        points = [trial.point for trial in self.trials if not trial.repeat]
+        return len(points) - len(set(points))
 
     @property
     def best(self) -> TrialRecord | None:
@@ -127,6 +128,10 @@ class Result:
 
         It has the best last metric among the completed ones; where none completed,
         among those that entered the highest rung. Ties go to the earlier trial.
+
+        Where configurations are repeated it is of the best one: that of which most repeats
+        completed, and of these the one with the best mean of their last metrics. Then it is
+        the first of these repeats; `by_configuration` tells the mean and the spread.
         """
         return self._find_best()[0]
 
@@ -137,6 +142,14 @@ class Result:
 
     def _find_best(self) -> tuple[TrialRecord | None, str]:
         return _best_of(self.trials, self.mode)
+
+    def by_configuration(self) -> Configurations:
+        """One record per configuration, the best one first; printed, it is a table.
+
+        Each has ``params``, all its ``trials``, the mean ``metric`` of those that got
+        ``furthest``, and their ``spread``.
+        """
+        return configurations_of(self.trials, self.mode)
 
     def by_branch(self) -> Branches:
         """One record per level-1 configuration that had a trial; printed, it is a table.
@@ -202,6 +215,7 @@ class Result:
             for field in ("start_time", "end_time"):
                 row[field] = pandas.to_datetime(getattr(trial, field), unit="s", utc=True)
             row["bracket"], row["rungs"] = trial.bracket, len(trial.rungs)
+            row["repeat"] = trial.repeat
             row.update({f"extras.{name}": value for name, value in trial.extras.items()})
             rows.append(row)
         return pandas.DataFrame(rows)
@@ -258,11 +272,19 @@ class Result:
                 f"  best: trial {best.id}, metric {best.metric:g} at resource "
                 f"{best.resource:g}, params {best.params!r}"
             )
+            if any(trial.repeat for trial in self.trials):
+                lines.append(f"  {self._mean_of_best()}")
         lines += [
             f"  rung {number} at {resource:g}: {entries} entered, {passed} went on"
             for number, resource, entries, passed in self.rung_table()
         ]
         return "\n".join(lines)
+
+    def _mean_of_best(self) -> str:
+        best = self.by_configuration()[0]
+        spread = "" if best.spread is None else f" ± {best.spread:.2g}"
+        count = len(best.furthest)
+        return f"mean of {count} repeat{'s' * (count > 1)}: {best.metric:g}{spread}"
 
     def _repr_html_(self) -> str:
         shown = self._leading(_SHOWN)
@@ -310,27 +332,18 @@ class AllTrialsFailed(AshaBusError):
 
 def _best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | None, str]:
     """The best of ``trials``, and among which it was chosen, or why there is none."""
-    usable = [
-        trial
-        for trial in trials
-        if trial.metric is not None
-        and math.isfinite(trial.metric)
-        and trial.state not in (TrialState.FAILED, TrialState.LOST)
-    ]
-    if not usable:
+    lead = leader_of(trials, mode)
+    if lead is None:
         return None, "no trial has a usable metric"
-    among = [trial for trial in usable if trial.state is TrialState.COMPLETED]
+    completed, highest, _ = lead.progress
     why = "the best of the completed trials"
-    if not among:
-        highest = max(_reached(trial) for trial in usable)
-        among = [trial for trial in usable if _reached(trial) == highest]
+    if not completed:
         why = f"no trial completed; the best of those that entered the rung at {highest:g}"
         if highest == 0:
             why = "no trial completed or entered a rung; the best of all"
-    best = among[0]
-    for trial in among[1:]:
-        if is_better(trial.metric, best.metric, mode):
-            best = trial
+    if any(trial.repeat for trial in trials):
+        why += ", by the mean of a configuration's repeats"
+    best: TrialRecord = lead.trials[0]
     return best, why
 
 

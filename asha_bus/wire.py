@@ -64,6 +64,10 @@ def _seq(value: Any) -> bool:
     return type(value) is int and 0 < value <= _MAX_INT
 
 
+def _positive_count(value: Any) -> bool:
+    return _count(value) and value > 0
+
+
 def _number(value: Any) -> bool:
     return type(value) in _NUMBER
 
@@ -213,7 +217,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (17, m.Log, (_count, _seq, _level, _text)),
     (18, m.Beat, (_latency,)),
     (19, m.Leave, (_latency,)),
-    (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil, _resource_or_nil)),
+    (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil, _resource_or_nil, _positive_count)),
     (66, m.Assign, (_seq, _assignment)),
     (67, m.Continue, (_seq, _resource_or_nil)),
     (68, m.Stop, (_seq, _verdict, _assignment_or_nil)),

@@ -104,7 +104,7 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = "not given" if value is None else repr(value)
     return text if len(text) <= 300 else text[:300] + "..."
 
 

@@ -105,6 +105,12 @@ METRICS: tuple[Family, ...] = (
         counter("requeued"),
     ),
     Family(
+        "asha_bus_failed_attempts_total",
+        "counter",
+        "Attempts that failed and were begun again, as launch(retries=...) says",
+        counter("failed_attempts"),
+    ),
+    Family(
         "asha_bus_best_metric",
         "gauge",
         "The leading trial's last metric: of the completed ones, else of those that got "

@@ -46,6 +46,7 @@ class RunningTrial(Trial):
         self.id = assignment.trial
         self.attempt = assignment.attempt
         self.seed = assignment.seed
+        self.repeat = assignment.trial % client.worker.repeats
         self.params = {}  # set when user code may run: a func() of the space is such
         #: Set when the bus could not be reached: the worker must end.
         self.bus_error: BusError | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asha_bus.core.events import Counters, Draw, RunSettings
-from asha_bus.core.messages import Assignment
+from asha_bus.core.messages import Assignment, Log
 from asha_bus.core.roster import Roster, WorkerRecord
 from asha_bus.core.schedulers import Rule
 from asha_bus.core.supply import Supply
@@ -65,13 +65,13 @@ class Assignments:
 
     @property
     def supply(self) -> Supply:
-        """The points of trials to come."""
+        """The points of configurations to come."""
         return self._upcoming.supply
 
     @property
     def limit(self) -> int | None:
         """How many trials there are at most; None: no end."""
-        return self.supply.limit
+        return self._upcoming.limit
 
     @property
     def depths(self) -> tuple[int, int]:
@@ -135,6 +135,20 @@ class Assignments:
     def close(self, trial: Trial, state: TrialState, now: float) -> None:
         """The same of a trial whose worker was freed before."""
         self.table.finish(trial, state, self.settings.epoch + now)
+
+    def fail(self, trial: Trial, error: str | None, now: float, *, is_over: bool) -> None:
+        """The attempt at ``trial`` failed: queue it again while there are retries."""
+        if is_over or trial.failures >= self.settings.retries:
+            trial.error = error
+            self.finish(trial, TrialState.FAILED, now)
+        else:
+            trial.failures += 1
+            trial.forgiven += 1
+            text = f"attempt {trial.attempt} failed, and the trial is begun again:\n{error}"
+            self.table.log(Log(trial.id, trial.attempt, "warning", text))
+            self._release(trial)
+            self.table.requeue(trial)
+            self.counters.failed_attempts += 1
 
     def cancel_queue(self, now: float) -> None:
         """Nothing will be run again: the waiting trials end."""

@@ -18,7 +18,8 @@ class RunSettings:
     Times are in seconds. ``max_trials`` None: no limit but time. ``limit_reason``
     is the reason given when ``max_trials`` are done. An attempt that runs for longer
     than ``trial_timeout_s`` fails; more failures than ``max_failures`` end the run, and
-    with ``fail_fast`` the first one does.
+    with ``fail_fast`` the first one does. Each configuration is tried by ``repeats`` trials in
+    a row, and a trial whose attempt failed is begun again up to ``retries`` times.
     """
 
     run: str
@@ -42,10 +43,14 @@ class RunSettings:
     #: The searcher learns from what came of its points, and is waited for so long.
     learns: bool = False
     suggest_timeout_s: float = 10.0
+    repeats: int = 1
+    retries: int = 0
 
     def welcome(self, seq: int) -> Welcome:
         """What a worker must know of it."""
-        return Welcome(seq, self.beat_s, self.mode, self.stop_at, self.trial_timeout_s)
+        return Welcome(
+            seq, self.beat_s, self.mode, self.stop_at, self.trial_timeout_s, self.repeats
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """The same as plain data."""
@@ -69,6 +74,8 @@ class Counters:
     fenced: int = 0
     retried: int = 0
     requeued: int = 0
+    #: Attempts that failed and were begun again.
+    failed_attempts: int = 0
     leases_expired: int = 0
     refused: int = 0
     #: Times a worker had to wait for the searcher, and points drawn at random since it

@@ -6,7 +6,6 @@ object, so the same events give the same trials, rungs and verdicts everywhere.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -39,9 +38,6 @@ from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
 from asha_bus.core.waiting import Waiting
 
-#: So many lines that objectives logged are held until they are collected.
-MAX_LOG_LINES = 1_000
-
 
 class Experiment:
     """All trials, rungs and workers of one run.
@@ -63,7 +59,6 @@ class Experiment:
         self.roster = Roster(settings.lease_s, settings.beat_s)
         self.counters = Counters()
         self.curves = Curves(settings.curves)
-        self.logs: deque[tuple[int, str, str]] = deque(maxlen=MAX_LOG_LINES)
         self.started = now
         self.ended: Ended | None = None
         limit_s = settings.max_time_s
@@ -304,8 +299,7 @@ class Experiment:
                 # without an end of the run, somebody else interrupted the worker
                 self._lose(trial, now)
             elif end.outcome == "failed":
-                trial.error = end.error
-                self.assignments.finish(trial, TrialState.FAILED, now)
+                self._fail(trial, end.error, now)
             else:
                 self.assignments.finish(trial, TrialState.COMPLETED, now)
                 if is_target(end.metric, self.settings):
@@ -325,8 +319,7 @@ class Experiment:
         trial = self.assignments.held(worker, message.trial, message.attempt)
         if trial is not None:  # else this is a repeat, or the trial ended meanwhile
             self._record(Received(worker.name, message), now)
-            trial.error = message.error
-            self.assignments.finish(trial, TrialState.FAILED, now)
+            self._fail(trial, message.error, now)
             self._settle(now)
         self._send(worker.name + BEAT_SUFFIX, m.Pong(message.seq))
 
@@ -343,8 +336,6 @@ class Experiment:
     def _on_log(self, worker: WorkerRecord, log: m.Log, now: float) -> None:
         if self.table.log(log):
             self._record(Received(worker.name, log), now)
-        if log.level != "output":  # what it printed is seen where it was printed
-            self.logs.append((log.trial, log.level, log.text))
 
     def _on_leave(self, worker: WorkerRecord, leave: m.Leave, now: float) -> None:
         worker.latency = leave.latency
@@ -355,6 +346,9 @@ class Experiment:
     def _lose(self, trial: Trial, now: float) -> None:
         self.assignments.lose(trial, now, is_over=self._ending.stop is not None)
         self._settle(now)
+
+    def _fail(self, trial: Trial, error: str | None, now: float) -> None:
+        self.assignments.fail(trial, error, now, is_over=self._ending.stop is not None)
 
     def _emit_all(self, effects: Iterator[Effect]) -> None:
         for effect in effects:
@@ -417,7 +411,7 @@ class Experiment:
         """See whether the run is to end, or has ended, with what just happened."""
         stop = self._ending.stop
         if stop is None:
-            enough = reason_to_end(self.settings, self.table, self.assignments.supply)
+            enough = reason_to_end(self.assignments)
             if enough is not None:
                 self._end(enough, AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:

@@ -171,6 +171,9 @@ class Welcome(NamedTuple):
     stop_at: float | None
     #: An attempt that runs for longer fails; None: it may take any time.
     trial_timeout_s: float | None
+    #: Each configuration is tried by so many trials in a row: trial ``i`` is its repeat
+    #: ``i % repeats``.
+    repeats: int
 
 
 class Assign(NamedTuple):

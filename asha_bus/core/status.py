@@ -13,8 +13,8 @@ def status(experiment: Experiment, now: float) -> dict[str, Any]:
     """The numbers of ``experiment`` at ``now``; takes the lines that objectives logged."""
     table, roster, assignments = experiment.table, experiment.roster, experiment.assignments
     leader = table.leader
-    logs = list(experiment.logs)
-    experiment.logs.clear()
+    logs = list(table.logs)
+    table.logs.clear()
     ready, undrawn = assignments.depths
     busy = roster.busy(now)
     return {

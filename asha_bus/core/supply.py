@@ -15,19 +15,21 @@ DRAW_BATCH = 500
 
 
 class Supply:
-    """Points in the order of the trials they are for; asked for ahead of them.
+    """Points of configurations, in the order of their trials; asked for ahead of them.
+
+    Where nothing is repeated a configuration has the number of its trial.
 
     ``learns``: the searcher looks at what came of its points, so it is asked as late as
     it can be, one point at a time and one for each worker.
     """
 
     def __init__(self, limit: int | None, *, learns: bool = False) -> None:
-        #: There will be no more trials than this; None: no end.
+        #: There will be no more configurations than this; None: no end.
         self.limit = limit
         self._learns = learns
         self._asked = 0
         self._taken = 0
-        #: By the number of the trial.
+        #: By the number of the configuration.
         self._points: dict[int, Point] = {}
         #: The searcher has told that it has no more.
         self.is_exhausted = False
@@ -42,14 +44,14 @@ class Supply:
 
     @property
     def has_next(self) -> bool:
-        """Whether the next trial's point is there."""
+        """Whether the next point is there."""
         return self._taken in self._points
 
     def wanted(self, workers: int = 0, begun: int = 0) -> tuple[int, int] | None:
-        """The first trial and the number of the next batch to draw; None: enough is asked for.
+        """The first and the number of the next points to draw; None: enough is asked for.
 
-        ``workers``: how many there are, each of whom may need a point at any moment.
-        ``begun``: how many trials were given out.
+        ``workers``: so many points may be needed at any moment. ``begun``: for how many
+        configurations a trial was given out.
         """
         first = self._asked
         if self._learns:
@@ -66,7 +68,7 @@ class Supply:
         return first, count
 
     def outstanding(self) -> Iterator[tuple[int, int]]:
-        """The first trial and the number of each batch asked for and not delivered."""
+        """The first and the number of the points of each batch asked for and not delivered."""
         missing = [n for n in range(self._taken, self._asked) if n not in self._points]
         while missing:
             first = missing[0]
@@ -75,9 +77,9 @@ class Supply:
             del missing[:count]
 
     def deliver(self, first: int, points: tuple[Point, ...], *, is_last: bool = False) -> None:
-        """Take the points of the trials from ``first`` on; ``is_last``: there are no more.
+        """Take the points from ``first`` on; ``is_last``: there are no more.
 
-        One that comes too late, since another was taken for its trial, is left out, and so
+        One that comes too late, since another was taken in its place, is left out, and so
         is one that was not asked for: a bus before may have done so, and it comes again.
         """
         end = first + len(points)
@@ -90,13 +92,13 @@ class Supply:
 
     @property
     def missing(self) -> int | None:
-        """The next trial's number where its point was asked for and has not come."""
+        """The number of the next point where it was asked for and has not come."""
         is_missing = self._taken < self._asked and not self.has_next
         is_over = self.limit is not None and self._taken >= self.limit
         return self._taken if is_missing and not is_over else None
 
     def take(self) -> Point:
-        """The next trial's point."""
+        """The next point."""
         point = self._points.pop(self._taken)
         self._taken += 1
         return point

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple
@@ -45,6 +46,11 @@ TRANSITIONS: dict[TrialState, frozenset[TrialState]] = {
 FINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
 
 
+def mean_of(metrics: Sequence[float]) -> float:
+    """The mean; infinite or NaN where one of them is, or where they are too large."""
+    return sum(metric / len(metrics) for metric in metrics)
+
+
 class RungRecord(NamedTuple):
     """One decision: what a trial met when it entered a rung."""
 
@@ -59,6 +65,14 @@ class RungRecord(NamedTuple):
     cutoff: float | None
     #: ``continue`` or ``stop``.
     verdict: str
+    #: What was judged in place of ``metric`` where configurations are repeated: the mean of
+    #: the repeats that had entered the rung by then.
+    mean: float | None = None
+
+    @property
+    def judged(self) -> float:
+        """The number that the verdict is about."""
+        return self.metric if self.mean is None else self.mean
 
 
 class RungStanding(NamedTuple):
@@ -94,6 +108,12 @@ class Trial:
     end_time: float | None = None
     #: Attempts that do not count towards the most there may be: it was given up then.
     forgiven: int = 0
+    #: Attempts that failed and were begun again.
+    failures: int = 0
+    #: Which of its configuration's repeats this is, from 0.
+    repeat: int = 0
+    #: All repeats of its configuration so far, this one included; None: there are none.
+    siblings: list[Trial] | None = field(default=None, repr=False, compare=False)
     #: None: it said nothing.
     log: TrialLog | None = field(default=None, repr=False, compare=False)
     #: Its reports between rungs, pairs of resource and metric, where they are kept.
@@ -104,6 +124,27 @@ class Trial:
         if state not in TRANSITIONS[self.state]:
             raise LocalProtocolError(f"trial {self.id} cannot go from {self.state} to {state}")
         self.state = state
+
+    @property
+    def configuration(self) -> int:
+        """The number of the first trial of its configuration."""
+        return self.id - self.repeat
+
+    def mean_at(self, rung: int, metric: float) -> float | None:
+        """The mean of ``metric`` and of those with which its siblings entered ``rung``.
+
+        None where configurations are not repeated.
+        """
+        if self.siblings is None:
+            return None
+        met = [
+            record.metric
+            for sibling in self.siblings
+            if sibling is not self
+            for record in sibling.rungs
+            if record.rung == rung
+        ]
+        return mean_of([*met, metric])
 
     def to_row(self) -> tuple[object, ...]:
         """What a result tells of it, in plain values; to be used at once, as it holds the rungs."""
@@ -123,6 +164,7 @@ class Trial:
             self.rungs,
             self.start_time,
             self.end_time,
+            self.repeat,
         )
 
     def reopen(self) -> None:
@@ -130,3 +172,4 @@ class Trial:
         self.state = TrialState.PENDING
         self.worker = self.error = self.end_time = None
         self.forgiven = self.attempt
+        self.failures = 0

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
 
 from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Log
-from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState
+from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
+
+#: So many lines about trials are held until they are collected.
+MAX_LOG_LINES = 1_000
 
 
 def is_better(metric: float | None, than: float | None, mode: str) -> bool:
@@ -19,25 +24,63 @@ def is_better(metric: float | None, than: float | None, mode: str) -> bool:
     return metric < than if mode == "min" else metric > than
 
 
-def standing(trial: Trial) -> tuple[bool, float]:
-    """How far a trial got: completed ones first, then by the highest rung entered."""
-    completed = trial.state is TrialState.COMPLETED
-    return completed, 0 if completed or not trial.rungs else trial.rungs[-1].resource
+class _Tried(Protocol):
+    """What a standing looks at; a trial, or its record in a result."""
+
+    @property
+    def state(self) -> TrialState: ...
+    @property
+    def metric(self) -> float | None: ...
+    @property
+    def rungs(self) -> Sequence[RungRecord]: ...
 
 
-def leads(trial: Trial, leader: Trial | None, mode: str) -> bool:
-    """Whether ``trial`` takes the lead: it got further, or as far with a better metric.
+#: What ended so has no standing.
+_BAD = frozenset({TrialState.FAILED, TrialState.LOST})
 
-    One without a usable metric never does, nor does one that failed or was lost.
+
+class Standing(NamedTuple):
+    """How a configuration stands, by all its trials: one, or its repeats."""
+
+    #: Who got further has more: trials that completed; if there are none, the highest rung
+    #: entered, and the trials that entered it.
+    progress: tuple[int, float, int]
+    #: The mean of the last metrics of the trials that got so far.
+    metric: float
+    #: These trials, as they were given.
+    trials: Sequence[Any]
+
+    def leads(self, leader: Standing | None, mode: str) -> bool:
+        """Whether it got further than ``leader``, or as far with a better metric."""
+        if leader is None or self.progress > leader.progress:
+            return True
+        return self.progress == leader.progress and is_better(self.metric, leader.metric, mode)
+
+
+def standing(trials: Sequence[_Tried]) -> Standing | None:
+    """The standing of a configuration; None where no trial has a usable metric.
+
+    What failed or was lost has none.
     """
-    if trial.state in (TrialState.FAILED, TrialState.LOST):
-        return False
-    if leader is None:
-        return is_better(trial.metric, None, mode)
-    ours, theirs = standing(trial), standing(leader)
-    if ours == theirs:
-        return is_better(trial.metric, leader.metric, mode)
-    return ours > theirs and is_better(trial.metric, None, mode)
+    reached = -1.0
+    among: list[_Tried] = []
+    for trial in trials:
+        state, metric = trial.state, trial.metric
+        if metric is None or not math.isfinite(metric) or state in _BAD:
+            continue
+        if state is TrialState.COMPLETED:
+            level = math.inf
+        else:
+            level = trial.rungs[-1].resource if trial.rungs else 0.0
+        if level > reached:
+            reached, among = level, [trial]
+        elif level == reached:
+            among.append(trial)
+    if not among:
+        return None
+    count = len(among)
+    progress = (count, 0.0, 0) if reached == math.inf else (0, reached, count)
+    return Standing(progress, mean_of([trial.metric or 0.0 for trial in among]), among)
 
 
 class TrialTable:
@@ -58,7 +101,10 @@ class TrialTable:
         self.queue: deque[int] = deque()
         #: How many trials are in a final state.
         self.finished = 0
-        self.leader: Trial | None = None
+        #: The best standing, as far as it is known.
+        self._lead: Standing | None = None
+        #: What objectives logged and what is said about them: trial, level and text.
+        self.logs: deque[tuple[int, str, str]] = deque(maxlen=MAX_LOG_LINES)
         #: The resource of all attempts, and what stopped trials did not get of theirs.
         self.spent = 0.0
         self.saved = 0.0
@@ -66,6 +112,14 @@ class TrialTable:
         self.changed: set[int] | None = None
         #: Trials that a searcher that learns is to be told of; None: it does not learn.
         self.unseen: set[int] | None = set() if learns else None
+
+    @property
+    def leader(self) -> Trial | None:
+        """The best trial so far; of a repeated configuration the first of those that count."""
+        if self._lead is None:
+            return None
+        trial: Trial = self._lead.trials[0]
+        return trial
 
     def __getitem__(self, number: int) -> Trial:
         return self.trials[number]
@@ -93,7 +147,7 @@ class TrialTable:
         trial.curve.clear()
         trial.attempt += 1
         trial.worker = worker
-        if trial is self.leader:
+        if self._is_in_lead(trial):
             self._lead_anew()
 
     def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
@@ -113,6 +167,8 @@ class TrialTable:
         """Write down what a trial said, whoever runs it by now; whether that is kept for good."""
         if log.trial >= len(self.trials):
             return False
+        if log.level != "output":  # what it printed is seen where it was printed
+            self.logs.append((log.trial, log.level, log.text))
         trial = self.trials[log.trial]
         trial.log = trial.log or TrialLog()
         return trial.log.add(log.attempt, log.level, log.text)
@@ -130,15 +186,22 @@ class TrialTable:
             self.unseen.add(trial.id)
         if state is TrialState.STOPPED and self._full_resource is not None:
             self.saved += self._full_resource - trial.resource
-        if trial is self.leader and state in (TrialState.FAILED, TrialState.LOST):
-            self._lead_anew()
-        else:
-            self.consider(trial)
+        self.consider(trial)
 
     def consider(self, trial: Trial) -> None:
-        """See whether ``trial`` leads now."""
-        if leads(trial, self.leader, self._mode):
-            self.leader = trial
+        """See whether ``trial`` leads now; it has reported, or ended."""
+        lead, siblings = self._lead, trial.siblings
+        if lead and lead.progress[0] and not siblings and trial.state is not TrialState.COMPLETED:
+            return  # something has completed, and this has not: the usual case, at no cost
+        found = standing(siblings or (trial,))
+        if self._is_in_lead(trial) and not (found and found.leads(self._lead, self._mode)):
+            self._lead_anew()
+        elif found and found.leads(self._lead, self._mode):
+            self._lead = found
+
+    def _is_in_lead(self, trial: Trial) -> bool:
+        leader = self.leader
+        return leader is not None and leader.configuration == trial.configuration
 
     def reopen(self, states: frozenset[TrialState]) -> None:
         """Queue all trials in one of ``states`` again, by number."""
@@ -181,9 +244,11 @@ class TrialTable:
 
     def _lead_anew(self) -> None:
         """The leader has nothing to show any more: find another."""
-        self.leader = None
+        self._lead = None
         for trial in self.trials:
-            self.consider(trial)
+            found = standing(trial.siblings or (trial,))
+            if found and found.leads(self._lead, self._mode):
+                self._lead = found
 
     def _move(self, trial: Trial, state: TrialState) -> None:
         self.states[trial.state] -= 1

@@ -23,32 +23,61 @@ class Upcoming:
 
     def __init__(self, settings: RunSettings, rule: Rule) -> None:
         self._rule = rule
+        self._repeats = settings.repeats
         self._random = Random(mix(settings.seed))
         self._seeds = mix(settings.seed, _SEED_SALT)
-        self._supply = Supply(settings.max_trials, learns=settings.learns)
+        self._supply = Supply(None, learns=settings.learns)
+        #: The trials of the configuration that was given out last, where it is repeated.
+        self._siblings: list[Trial] = []
         #: The next trial, made while nobody waits for it; None: it is still to be made.
         self.ready: Trial | None = None
+        self.resume(settings)
 
     def resume(self, settings: RunSettings) -> None:
         """From now on there is another limit."""
-        self._supply.limit = settings.max_trials
+        self._most = most = settings.max_trials
+        self._supply.limit = None if most is None else self._configurations(most)
         self._supply.is_exhausted = False
 
     @property
     def supply(self) -> Supply:
-        """The points of trials to come."""
+        """The points of configurations to come."""
         return self._supply
+
+    @property
+    def limit(self) -> int | None:
+        """How many trials there are at most; None: no end."""
+        if self._supply.limit is None:
+            return None
+        limit = self._supply.limit * self._repeats
+        return limit if self._most is None else min(self._most, limit)
 
     def prepare(self, number: int) -> Trial | None:
         """Have trial ``number``, the next one, ready, if there is to be one."""
-        limit = self._supply.limit
+        limit = self.limit
         if limit is not None and number >= limit:
             return None
-        if self.ready is None and self._supply.has_next:
-            seed = mix_in(self._seeds, number) & _SEED_MASK
-            self.ready = Trial(number, self._supply.take(), seed)
-            self._rule.assign(self.ready, self._random)
+        if self.ready is None:
+            self.ready = self._make(number)
         return self.ready
+
+    def _make(self, number: int) -> Trial | None:
+        """Trial ``number``, if its point is there: a repeat has that of the one before it."""
+        seed = mix_in(self._seeds, number) & _SEED_MASK
+        repeat = number % self._repeats
+        if repeat:
+            first = self._siblings[0]
+            trial = Trial(number, first.point, seed, first.bracket, repeat=repeat)
+        elif self._supply.has_next:
+            trial = Trial(number, self._supply.take(), seed)
+            self._rule.assign(trial, self._random)
+            self._siblings = []
+        else:
+            return None
+        if self._repeats > 1:
+            trial.siblings = self._siblings
+            trial.siblings.append(trial)
+        return trial
 
     def take(self, number: int) -> Trial | None:
         """Trial ``number``, the next one, if there is one."""
@@ -59,7 +88,8 @@ class Upcoming:
 
     def wanted(self, workers: int, begun: int) -> Iterator[Draw]:
         """The points to ask the searcher for now; see `Supply.wanted`."""
-        while (batch := self._supply.wanted(workers, begun)) is not None:
+        needed, begun = self._configurations(workers), self._configurations(begun)
+        while (batch := self._supply.wanted(needed, begun)) is not None:
             yield Draw(*batch)
 
     @property
@@ -70,3 +100,7 @@ class Upcoming:
     def outstanding(self) -> Iterator[Draw]:
         """The points that were asked for and have not come."""
         return (Draw(*batch) for batch in self._supply.outstanding())
+
+    def _configurations(self, trials: int) -> int:
+        """How many configurations so many trials in a row are of."""
+        return -(-trials // self._repeats)

@@ -73,6 +73,7 @@ class Worker:
         self.stop_at: float | None = None
         self.beat_s = 5.0
         self.trial_timeout_s: float | None = None
+        self.repeats = 1
         self.attempt: Attempt | None = None
         #: The trial that came with the stop of the last one, not begun yet.
         self.upcoming: m.Assignment | None = None
@@ -217,7 +218,7 @@ class Worker:
         self._outstanding = None
         if isinstance(message, m.Welcome):
             self.mode, self.stop_at, self.beat_s = message.mode, message.stop_at, message.beat_s
-            self.trial_timeout_s = message.trial_timeout_s
+            self.trial_timeout_s, self.repeats = message.trial_timeout_s, message.repeats
         elif isinstance(message, m.Assign):
             self._take(message.assignment)
         elif isinstance(message, m.Continue):

@@ -21,7 +21,7 @@ class Branch:
     space: Space
     #: ``min`` or ``max``: which metric is better.
     mode: str
-    #: The number of the trial to come.
+    #: The number of the trial to come, the first of its repeats.
     trial: int
     #: A number below 2**32 of the run's seed and that trial: for a generator of random
     #: numbers that depends on nothing else.
@@ -31,7 +31,7 @@ class Branch:
 class Searcher(ABC):
     """Suggests configurations by what came of earlier ones.
 
-    It lives in a process of its own. `suggest` is asked once for each trial, in order,
+    It lives in a process of its own. `suggest` is asked once for each configuration, in order,
     a little before a worker needs it; while it takes its time, workers train on. Any
     object with these methods serves as well; `observe` may be missing.
     """
@@ -45,7 +45,9 @@ class Searcher(ABC):
         ``history``: the trials of this level-1 configuration so far, by number, with
         their rungs; those still running or not begun are among them. What is returned
         are the parameters as the objective gets them; those that level 1 fixes may be
-        left out. Or it is a point of the space, a tuple as in ``TrialRecord.point``.
+        left out. Or it is a point of the space, a tuple as in ``TrialRecord.point``. Where
+        configurations are repeated each repeat is a trial of ``history``, with the same
+        `TrialRecord.configuration`.
         """
 
     def observe(self, trial: TrialRecord) -> None:  # noqa: B027 - need not be overridden

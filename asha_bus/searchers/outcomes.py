@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
-from asha_bus.core.trial import TrialState
+from asha_bus.core.trial import RungRecord, TrialState, mean_of
 from asha_bus.records import TrialRecord
 
 #: The level of what ran to its end: above all rungs.
@@ -59,3 +60,45 @@ def outcomes_of(history: Iterable[TrialRecord], mode: str, least: int) -> Outcom
         elif trial.state in (TrialState.PENDING, TrialState.RUNNING):
             still_open.append(trial)
     return Outcomes(losses, bad, still_open)
+
+
+def averaged(history: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
+    """``history`` with one trial for each configuration, the first of its repeats.
+
+    It has the mean of the repeats that reached a rung, and of those that completed. One
+    that failed, or reported no finite number, makes all of it so.
+    """
+    if not any(trial.repeat for trial in history):
+        return history
+    groups: dict[int, list[TrialRecord]] = {}
+    for trial in history:
+        groups.setdefault(trial.configuration, []).append(trial)
+    return [_average(group) for group in groups.values()]
+
+
+#: The state of several trials is the first of these that one of them has.
+_STATES = (
+    *(TrialState.FAILED, TrialState.LOST, TrialState.COMPLETED, TrialState.RUNNING),
+    *(TrialState.PENDING, TrialState.STOPPED, TrialState.CANCELLED),
+)
+
+
+def _average(repeats: Sequence[TrialRecord]) -> TrialRecord:
+    if len(repeats) == 1:
+        return repeats[0]
+    states = {trial.state for trial in repeats}
+    ends = [t.metric for t in repeats if t.state is TrialState.COMPLETED and t.metric is not None]
+    met: dict[int, list[RungRecord]] = {}
+    for trial in repeats:
+        for record in trial.rungs:
+            met.setdefault(record.rung, []).append(record)
+    rungs = tuple(
+        records[-1]._replace(metric=mean_of([record.metric for record in records]))
+        for _, records in sorted(met.items())
+    )
+    return replace(
+        repeats[0],
+        state=next(state for state in _STATES if state in states),
+        metric=mean_of(ends) if ends else repeats[0].metric,
+        rungs=rungs,
+    )

@@ -83,4 +83,5 @@ def _record(row: Mapping[str, Any], names: list[str]) -> TrialRecord:
         bracket=0,
         seed=0,
         rungs=(),
+        repeat=int(row.get("repeat", 0)),
     )

@@ -1,4 +1,4 @@
-"""From a searcher to points: one for each trial, by the number of the trial."""
+"""From a searcher to points: one for each configuration, by its number."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ class Search:
     unique: bool = False
     #: Trials of earlier runs, numbered below 0.
     history: tuple[TrialRecord, ...] = ()
+    #: Each configuration is tried by so many trials in a row.
+    repeats: int = 1
 
     @property
     def learns(self) -> bool:
@@ -48,10 +50,10 @@ class Search:
 
 
 class Suggestions:
-    """The points of a run's trials. The same number always gets the same point.
+    """The points of a run's configurations. The same number always gets the same point.
 
-    Raises `SearcherError` where the searcher raises, or suggests what is not in the
-    space.
+    Where nothing is repeated a configuration has the number of its trial. Raises
+    `SearcherError` where the searcher raises, or suggests what is not in the space.
     """
 
     def __init__(self, search: Search) -> None:
@@ -62,7 +64,7 @@ class Suggestions:
         self._branches: dict[int, int] = {}
         #: The points that were given out, where none may be so twice.
         self._seen: set[Point] = set()
-        #: The number of the trial for which there was none any more.
+        #: The number of the configuration for which there was none any more.
         self._end: int | None = None
 
     def observe(self, row: Sequence[Any]) -> None:
@@ -71,19 +73,20 @@ class Suggestions:
         known = self._trials.get(trial.id)
         if known is not None and known == trial:
             return  # told again after a death of the bus
-        self._keep(trial.id, tuple(row[1]))
+        self._keep(trial.id // self._search.repeats, trial.point)
         self._trials[trial.id] = trial
         observe = getattr(self._search.searcher, "observe", None)
         if observe is not None:
             _call("observe()", observe, trial)
 
     def give(self, number: int, point: Point) -> None:
-        """Trial ``number`` has its point: it was suggested before."""
+        """Configuration ``number`` has its point: it was suggested before."""
         self._keep(number, point)
-        self._trials.setdefault(number, _pending(number, self._search.space, point))
+        pending = self._pending(number, point)
+        self._trials.setdefault(pending.id, pending)
 
     def points(self, first: int, count: int) -> tuple[list[Point], bool]:
-        """The points of ``count`` trials from ``first`` on, and whether there are no more."""
+        """The points of ``count`` of them from ``first`` on, and whether there are no more."""
         found: list[Point] = []
         for number in range(first, first + count):
             point = self._point(number)
@@ -93,7 +96,7 @@ class Suggestions:
         return found, False
 
     def spare(self, number: int) -> Point:
-        """A random draw for trial ``number``."""
+        """A random draw for configuration ``number``."""
         return self._random.draw(self._search.space, number, self._search.seed)
 
     def _point(self, number: int) -> Point | None:
@@ -106,7 +109,7 @@ class Suggestions:
         return self._fresh(number)
 
     def _fresh(self, number: int) -> Point | None:
-        """The point of trial ``number``, kept for when it is asked for again."""
+        """The point of configuration ``number``, kept for when it is asked for again."""
         if number in self._points:
             return self._points[number]
         if self._end is not None and number >= self._end:
@@ -117,7 +120,8 @@ class Suggestions:
             return None
         self._keep(number, point)
         if self._search.learns:
-            self._trials[number] = _pending(number, self._search.space, point)
+            pending = self._pending(number, point)
+            self._trials[pending.id] = pending
         return point
 
     def _keep(self, number: int, point: Point) -> None:
@@ -168,7 +172,7 @@ class Suggestions:
             number=number % space.branches,
             space=space,
             mode=search.mode,
-            trial=number,
+            trial=number * search.repeats,
             seed=mix(search.seed, _SEED_SALT, number) & _SEED_MASK,
         )
         params = _call("suggest()", search.searcher.suggest, branch, self._history(branch.number))
@@ -197,8 +201,13 @@ class Suggestions:
         return past + [
             self._trials[number]
             for number in sorted(self._trials)
-            if self._branches[number] == branch
+            if self._branches[number // self._search.repeats] == branch
         ]
+
+    def _pending(self, number: int, point: Point) -> TrialRecord:
+        """The first trial of a configuration: not begun, or its worker not heard of since."""
+        trial = Trial(number * self._search.repeats, point, seed=0)
+        return TrialRecord.from_row(trial.to_row(), self._search.space)
 
 
 def _call(what: str, function: Any, *arguments: Any) -> Any:
@@ -213,8 +222,3 @@ def _call(what: str, function: Any, *arguments: Any) -> Any:
 
 def _name(searcher: object) -> str:
     return type(searcher).__name__
-
-
-def _pending(number: int, space: Space, point: Point) -> TrialRecord:
-    """A trial that is to be, or whose worker has not been heard of since."""
-    return TrialRecord.from_row(Trial(number, point, seed=0).to_row(), space)

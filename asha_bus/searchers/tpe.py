@@ -14,7 +14,7 @@ from asha_bus.core.rung import mix
 from asha_bus.records import TrialRecord
 from asha_bus.searchers.axes import Axis, Places, axes_of, drawn, places_of, point_at
 from asha_bus.searchers.base import Branch, Searcher
-from asha_bus.searchers.outcomes import Outcomes, outcomes_of
+from asha_bus.searchers.outcomes import Outcomes, averaged, outcomes_of
 
 #: A model needs the metrics of so many more trials than there are parameters.
 _MORE_THAN_PARAMETERS = 3
@@ -94,7 +94,7 @@ class TPE(Searcher):
             model = self._models[branch.number] = _Model(branch)
         seed = branch.seed if self.seed is None else mix(self.seed, branch.trial) & _SEED_MASK
         least = len(model.axes) + _MORE_THAN_PARAMETERS
-        outcomes = outcomes_of(history, branch.mode, least)
+        outcomes = outcomes_of(averaged(history), branch.mode, least)
         known = len(outcomes.losses) + len(outcomes.bad)
         is_random = mix(seed) < self.random_share * 2**64
         too_few = known < self.n_startup or len(outcomes.losses) < least

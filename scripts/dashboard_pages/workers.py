@@ -97,13 +97,19 @@ def workers() -> str:
             ),
             lines(
                 "Lost work",
-                "Trials queued again since their worker was lost, leases that ended, and trials "
-                "that were given up.",
+                "Trials queued again since their worker was lost, or since the attempt failed and "
+                "there were retries; leases that ended; and trials that were given up.",
                 query(now("asha_bus_requeued_total"), "queued again · {{run}}"),
+                query(now("asha_bus_failed_attempts_total"), "failed attempts · {{run}}"),
                 query(now("asha_bus_leases_expired_total"), "leases ended · {{run}}"),
                 query(now("asha_bus_trials", state="LOST"), "LOST · {{run}}"),
                 unit="short",
-                colors={"queued": "orange", "leases": "purple", "LOST": "dark-red"},
+                colors={
+                    "queued": "orange",
+                    "failed": "red",
+                    "leases": "purple",
+                    "LOST": "dark-red",
+                },
                 stepped=True,
             ),
             lines(

@@ -6,8 +6,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from support.clusters import require_java
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "from-hyperopt.md"
 
@@ -19,11 +21,21 @@ def programs() -> list[str]:
 
 
 def test_there_are_some() -> None:
-    assert 2 == len(programs())
+    assert 3 == len(programs())
 
 
-@pytest.mark.parametrize("program", programs())
+def params() -> list[Any]:
+    """The same; what takes SparkTrials needs a JVM."""
+    marks = (pytest.mark.spark, pytest.mark.timeout(180))
+    return [pytest.param(p, marks=marks if "SparkTrials" in p else ()) for p in programs()]
+
+
+@pytest.mark.parametrize("program", params())
 def test_a_program_runs(program: str, tmp_path: Path) -> None:
+    if "SparkTrials" in program:
+        require_java()
+    if "xgboost" in program:
+        pytest.importorskip("xgboost")
     path = tmp_path / "program.py"
     path.write_text(program, encoding="utf-8")
     done = subprocess.run(
@@ -31,7 +43,7 @@ def test_a_program_runs(program: str, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=150,
         check=False,
     )
     assert 0 == done.returncode, done.stderr

@@ -163,3 +163,33 @@ def test_a_slow_searcher_that_learns_loses_no_trial(
     assert_every_answered_report_counted_once(world)
     assert_rungs_like_the_oracle(world)
     assert_the_journal_gives_the_state(world)
+
+
+@given(
+    CONDITIONS,
+    SCHEDULERS,
+    st.integers(2, 5),
+    st.integers(0, 2),
+    st.integers(0, 3),
+    st.booleans(),
+)
+def test_repeats_are_judged_by_their_mean(
+    conditions: Conditions, scheduler: Any, repeats: int, retries: int, crashes: int, learns: bool
+) -> None:
+    conditions = replace(conditions, crashes=crashes)
+    world = run(conditions, scheduler, repeats=repeats, retries=retries, learns=learns)
+    table = world.experiment.table
+    assert all(trial.state in FINAL for trial in table.trials)
+    if world.ended[0].reason == "max_trials":
+        assert TRIALS == len(table)
+    for trial in table.trials:
+        first = table[trial.configuration]
+        assert (trial.id // repeats * repeats, trial.id % repeats) == (first.id, trial.repeat)
+        assert (first.point, first.bracket) == (trial.point, trial.bracket)
+        assert trial.failures <= retries
+        if trial.state is S.FAILED:
+            assert retries == trial.failures
+    assert len(table) == len({trial.seed for trial in table.trials})
+    assert_every_answered_report_counted_once(world)
+    assert_rungs_like_the_oracle(world)
+    assert_the_journal_gives_the_state(world)

@@ -72,6 +72,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         st.sampled_from(["min", "max"]),
         numbers | st.none(),
         resources | st.none(),
+        seqs,
     ),
     m.Assign: st.builds(m.Assign, seqs, assignments),
     m.Continue: st.builds(m.Continue, seqs, resources | st.none()),
@@ -107,7 +108,7 @@ END = m.End(9, 12, 1, 27, 0.25, 0.125, {}, "failed", "ValueError", 2.5)
 HELLO = m.Hello(1, "run", "0.1", "host", 4711)
 TELEMETRY = m.Telemetry(12, 1, 0.25, ((1, 0.5), (2, 0.25)))
 LOG = m.Log(12, 1, "info", "text")
-WELCOME = m.Welcome(1, 5.0, "min", None, None)
+WELCOME = m.Welcome(1, 5.0, "min", None, None, 1)
 ASSIGN = m.Assign(2, m.Assignment(12, 1, (0.5, 24), 77, 1))
 STOP = m.Stop(7, "stopped", m.Assignment(13, 1, (0.5, 8), 78, 1))
 INTERRUPT = m.Interrupt(2.0, 5.0)

@@ -348,3 +348,17 @@ class Loud:
 def slow_slope_of(x: float, act: str) -> Iterator[float]:
     """`slow_slope` with one more parameter, which does nothing."""
     return slow_slope(x)
+
+
+def folds(trial: ab.Trial) -> None:
+    """The first of three folds is the easiest."""
+    trial.report(trial.params["x"] + trial.repeat, repeat=trial.repeat)
+
+
+def fails_at_first(trial: ab.Trial) -> None:
+    """Leaves a line for each attempt; the first one fails."""
+    with (Path(trial.params["folder"]) / str(trial.id)).open("a") as file:
+        file.write(f"{trial.attempt}\n")
+    if trial.attempt == 1:
+        raise OSError("not there yet")
+    trial.report(trial.params["x"])

@@ -33,6 +33,8 @@ DEFAULTS: dict[str, Any] = {
     "history": None,
     "initial": None,
     "unique": False,
+    "repeats": 1,
+    "retries": 0,
     "metrics_port": None,
     "page": False,
 }

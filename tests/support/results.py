@@ -21,6 +21,7 @@ QUIET_BUS = BusReport(
     process_cpu_s=0.0,
     workers=0,
     requeued=0,
+    failed_attempts=0,
     fenced=0,
     retried=0,
     rejected=0,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from statistics import fmean
 from typing import Any
 
 from support.oracle import Oracle
@@ -28,7 +29,11 @@ def assert_every_answered_report_counted_once(world: World) -> None:
 
 
 def assert_rungs_like_the_oracle(world: World) -> None:
-    """Each rung holds its entries once, and each was judged by the rule."""
+    """Each rung holds its entries once, and each was judged by the rule.
+
+    Where configurations are repeated, by the mean of the repeats that had come by then.
+    """
+    repeats = world.experiment.settings.repeats
     scheduler, seed = world.experiment.settings.scheduler, world.experiment.settings.seed
     entries: dict[tuple[int, int], list[Any]] = {}
     for trial in world.experiment.table.trials:
@@ -37,8 +42,17 @@ def assert_rungs_like_the_oracle(world: World) -> None:
     for (_, rung), entered in entries.items():
         assert isinstance(scheduler, ASHA)
         oracle = Oracle(scheduler.reduction_factor, scheduler.quorum)
+        come: dict[int, list[float]] = {}
         for record, trial_id in sorted(entered, key=lambda entry: entry[0].n):
-            key = record.metric if math.isfinite(record.metric) else math.inf
+            its_own = come.setdefault(trial_id // repeats, [])
+            its_own.append(record.metric)
+            assert (record.mean is None) is (repeats == 1)
+            if record.mean is not None:
+                if all(map(math.isfinite, its_own)):
+                    assert math.isclose(fmean(its_own), record.mean)
+                else:
+                    assert not math.isfinite(record.mean)
+            key = record.judged if math.isfinite(record.judged) else math.inf
             expected = oracle.enter(key, mix(seed, rung, trial_id))
             assert (expected.n, expected.keep) == (record.n, record.keep)
             assert expected.goes_on is (record.verdict == "continue")

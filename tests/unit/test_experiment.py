@@ -9,9 +9,9 @@ from support.bench import RUN, Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import Draw, Suggested
-from asha_bus.core.experiment import MAX_LOG_LINES
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import TrialState
+from asha_bus.core.trials import MAX_LOG_LINES
 
 S = TrialState
 
@@ -26,7 +26,7 @@ def assignment(answer: m.ToWorker | None) -> m.Assignment:
 
 def test_a_worker_is_welcomed_and_gets_the_first_trial() -> None:
     bench = Bench(mode="max", stop_at=0.9, beat_s=2.0)
-    assert m.Welcome(1, 2.0, "max", 0.9, None) == bench.hello("a")
+    assert m.Welcome(1, 2.0, "max", 0.9, None, 1) == bench.hello("a")
     answer = bench.ask("a")
     seed = bench.trial(0).seed
     assert m.Assign(2, m.Assignment(0, 1, (0.0,), seed, 1)) == answer
@@ -167,7 +167,7 @@ def test_a_strangers_one_way_messages_are_ignored(message: m.OneWay) -> None:
     bench = Bench()
     bench.join("a")
     assert None is bench.send("x", message)
-    assert (None, 0) == (bench.trial(0).metric, len(bench.experiment.logs))
+    assert (None, 0) == (bench.trial(0).metric, len(bench.experiment.table.logs))
 
 
 def test_anybody_may_ping() -> None:
@@ -256,8 +256,8 @@ def test_lines_that_objectives_log_are_kept_up_to_a_limit() -> None:
     bench.join("a")
     for number in range(MAX_LOG_LINES + 1):
         bench.send("a", m.Log(0, 1, "info", str(number)))
-    assert (0, "info", "1") == bench.experiment.logs[0]
-    assert MAX_LOG_LINES == len(bench.experiment.logs)
+    assert (0, "info", "1") == bench.experiment.table.logs[0]
+    assert MAX_LOG_LINES == len(bench.experiment.table.logs)
 
 
 def test_points_that_nobody_waits_for_are_kept() -> None:

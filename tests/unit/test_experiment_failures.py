@@ -9,7 +9,7 @@ from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_STOP
-from asha_bus.core.events import Ended, SeatEmpty
+from asha_bus.core.events import Ended, SeatEmpty, StopRun
 from asha_bus.core.trial import TrialState
 
 S = TrialState
@@ -141,3 +141,78 @@ def test_the_last_trial_given_up_ends_the_run() -> None:
     bench.join("a")
     give_up(bench, 0)
     assert Ended("max_trials", "") == bench.ended
+
+
+# --- retries -------------------------------------------------------------------
+
+
+def test_an_attempt_that_failed_is_begun_again() -> None:
+    bench = Bench(max_trials=2, retries=2, max_attempts=1)
+    bench.join("a")
+    answer = fail(bench, 0)
+    assert isinstance(answer, m.Assign)
+    assert (0, 2) == (answer.assignment.trial, answer.assignment.attempt)
+    assert bench.trial(0).seed == answer.assignment.seed
+    bench.end("a", 0, "failed", metric=None, error="again", attempt=2)
+    bench.end("a", 0, attempt=3)
+    trial = bench.trial(0)
+    assert (S.COMPLETED, 3, None) == (trial.state, trial.attempt, trial.error)
+    assert (2, 0) == (bench.experiment.counters.failed_attempts, bench.experiment.counters.requeued)
+
+
+def test_it_has_failed_when_there_are_no_retries_left() -> None:
+    bench = one_that_went_well(retries=1, max_failures=0)
+    fail(bench, 1)
+    assert (S.RUNNING, None) == (bench.trial(1).state, bench.ended)
+    bench.end("a", 1, "failed", metric=None, error="the last", attempt=2)
+    assert (S.FAILED, "the last") == (bench.trial(1).state, bench.trial(1).error)
+    assert bench.ended is not None
+
+
+def test_what_the_attempt_raised_is_kept() -> None:
+    bench = Bench(max_trials=2, retries=1)
+    bench.join("a")
+    fail(bench, 0)
+    words = "attempt 1 failed, and the trial is begun again:\nTraceback\nerror 0"
+    assert [(0, "warning", words)] == list(bench.experiment.table.logs)
+    assert f"warning: {words}\n" == str(bench.trial(0).log)
+
+
+def test_lost_attempts_are_counted_apart_from_failed_ones() -> None:
+    bench = Bench(max_trials=1, retries=1, max_attempts=2)
+    bench.join("a")
+    fail(bench, 0)
+    bench.handle(SeatEmpty("seat of a"))
+    bench.join("b")
+    assert (S.RUNNING, 3) == (bench.trial(0).state, bench.trial(0).attempt)
+    bench.handle(SeatEmpty("seat of b"))
+    assert S.LOST is bench.trial(0).state
+
+
+def test_what_the_worker_gave_up_is_begun_again_by_another() -> None:
+    bench = Bench(max_trials=1, retries=1, trial_timeout_s=30.0)
+    bench.join("a")
+    bench.send(BEATS_OF_A, m.GiveUp(1, 0, 1, "too long"))
+    assert S.PENDING is bench.trial(0).state
+    bench.join("b")
+    bench.end("b", 0, attempt=2)
+    assert S.COMPLETED is bench.trial(0).state
+
+
+def test_after_the_end_of_the_run_nothing_is_begun_again() -> None:
+    bench = Bench(max_trials=5, retries=3)
+    bench.join("a")
+    bench.handle(StopRun("stopped"))
+    fail(bench, 0)
+    assert S.FAILED is bench.trial(0).state
+    assert bench.ended is not None
+
+
+def test_the_first_five_fail_with_all_their_retries_before_they_end_the_run() -> None:
+    bench = Bench(max_trials=20, retries=1)
+    bench.join("a")
+    for number in range(5):
+        assert None is bench.ended
+        fail(bench, number)
+        bench.end("a", number, "failed", metric=None, error="no", attempt=2)
+    assert Ended("failed", "the first 5 trials all failed") == bench.ended

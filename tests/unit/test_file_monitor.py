@@ -76,6 +76,7 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
             "keep": 1,
             "cutoff": None,
             "verdict": "stop",
+            "mean": None,
         },
         {
             "event": "end",

@@ -68,7 +68,7 @@ def test_lines_of_all_kinds_reach_the_trial_from_both_sockets() -> None:
     assert "logged\nprinted\nwarning: careful\n" == str(bench.trial(0).log)
     # what was printed is seen elsewhere
     logged = [(0, "info", "logged"), (0, "warning", "careful")]
-    assert logged == list(bench.experiment.logs)
+    assert logged == list(bench.experiment.table.logs)
 
 
 def test_a_trial_that_says_nothing_has_no_log() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from support.results import make_trial
 
 from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.records import TrialRecord
-from asha_bus.searchers.outcomes import Outcomes, outcomes_of
+from asha_bus.searchers.outcomes import Outcomes, averaged, outcomes_of
 
 S = TrialState
 
@@ -79,3 +80,54 @@ def test_what_was_stopped_below_the_level_is_bad_and_what_was_cancelled_says_not
         trial(5, S.PENDING, 0.1),
     ]
     assert ({0: 0.2}, [1], [4, 5]) == summary(outcomes_of(history, "min", 1))
+
+
+# --- repeats -------------------------------------------------------------------
+
+
+def repeated(number: int, repeat: int, state: TrialState, *metrics: float) -> TrialRecord:
+    return replace(trial(number, state, *metrics), repeat=repeat)
+
+
+def test_repeats_become_one_trial_with_their_means() -> None:
+    history = [
+        repeated(0, 0, S.COMPLETED, 0.5, 0.25),
+        repeated(1, 1, S.COMPLETED, 1.0, 0.75),
+        repeated(2, 2, S.STOPPED, 0.75),
+        repeated(3, 0, S.STOPPED, 0.5),
+        repeated(4, 1, S.STOPPED, 1.0),
+        trial(5, S.RUNNING, 0.5),
+    ]
+    first, second, third = averaged(history)
+    assert (0, S.COMPLETED, 0.5) == (first.id, first.state, first.metric)
+    assert [0.75] == [record.metric for record in first.rungs]
+    assert (3, S.STOPPED, [0.75]) == (second.id, second.state, [r.metric for r in second.rungs])
+    assert third is history[5]
+    assert ({0: 0.5}, [3], [5]) == summary(outcomes_of(averaged(history), "min", 1))
+    assert ({0: 0.75, 3: 0.75, 5: 0.5}, [], []) == summary(outcomes_of(averaged(history), "min", 3))
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([S.COMPLETED, S.FAILED, S.LOST], S.FAILED),
+        ([S.RUNNING, S.COMPLETED, S.STOPPED], S.COMPLETED),
+        ([S.STOPPED, S.RUNNING, S.CANCELLED], S.RUNNING),
+        ([S.STOPPED, S.PENDING], S.PENDING),
+        ([S.CANCELLED, S.STOPPED], S.STOPPED),
+        ([S.CANCELLED, S.CANCELLED], S.CANCELLED),
+    ],
+)
+def test_the_state_of_repeats(states: list[TrialState], expected: TrialState) -> None:
+    [found] = averaged([repeated(n, n, state, 0.5) for n, state in enumerate(states)])
+    assert expected is found.state
+
+
+def test_a_repeat_that_reported_no_number_makes_its_configuration_bad() -> None:
+    history = [repeated(0, 0, S.STOPPED, math.nan), repeated(1, 1, S.COMPLETED, 0.5, 0.5)]
+    assert ({}, [0], []) == summary(outcomes_of(averaged(history), "min", 1))
+
+
+def test_without_repeats_history_is_as_it_was() -> None:
+    history = [trial(0, S.STOPPED, 0.5)]
+    assert history is averaged(history)

@@ -270,3 +270,40 @@ def test_a_rule_for_what_returns_once_is_warned_of(caplog: pytest.LogCaptureFixt
         plan_for(objective, space, scheduler=scheduler, max_trials=3)
         assert words in caplog.text
         assert bool(words) == bool(caplog.records)
+
+
+# --- repeats and retries ---------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("max_trials", "limit", "reason"),
+    [(None, 6, "exhausted"), (6, 6, "exhausted"), (5, 5, "max_trials"), (9, 6, "exhausted")],
+)
+def test_each_point_of_a_finite_space_is_repeated(
+    max_trials: int | None, limit: int, reason: str
+) -> None:
+    settings = plan_for(space=THREE, repeats=2, max_trials=max_trials).settings
+    assert (2, limit, reason) == (settings.repeats, settings.max_trials, settings.limit_reason)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"repeats": 0}, "repeats must be a whole number of at least 1, got 0"),
+        ({"repeats": None}, "repeats must be a whole number of at least 1, got None"),
+        ({"repeats": 2.0}, "repeats must be a whole number of at least 1, got 2.0"),
+        ({"retries": -1}, "retries must be a whole number of at least 0, got -1"),
+        ({"retries": True}, "retries must be a whole number of at least 0, got True"),
+        ({"retries": None}, "retries must be a whole number of at least 0, got None"),
+    ],
+)
+def test_repeats_and_retries_are_whole_numbers(arguments: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidArgument, match=words):
+        plan_for(max_trials=5, **arguments)
+
+
+def test_a_journal_tells_of_repeats_and_not_of_retries() -> None:
+    plan = plan_for(max_trials=6, repeats=3, retries=2, seed=1)
+    assert 3 == plan.header.identity["repeats"]
+    assert 3 == plan.search.repeats
+    assert "repeats" not in plan_for(max_trials=6, retries=2).header.identity

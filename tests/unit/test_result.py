@@ -281,7 +281,7 @@ def test_to_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_row_of_the_bus_becomes_a_record() -> None:
     rung = (0, 1, 0.5, 1, 1, 0.5, "continue")
-    row = (3, (0.25,), 9, 1, "STOPPED", 2, "w", 0.5, 0.4, 1, {"a": 1}, None, [rung], 5.0, 6.0)
+    row = (3, (0.25,), 9, 1, "STOPPED", 2, "w", 0.5, 0.4, 1, {"a": 1}, None, [rung], 5.0, 6.0, 1)
     expected = make_trial(
         3,
         S.STOPPED,
@@ -297,7 +297,9 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         extras={"a": 1},
         start_time=5.0,
         end_time=6.0,
+        repeat=1,
     )
+    assert 2 == expected.configuration
     assert expected == TrialRecord.from_row(row, SPACE)
 
 
@@ -306,6 +308,7 @@ def test_the_bus_report_is_made_of_its_last_status() -> None:
         "reports": 9,
         "decisions": 4,
         "requeued": 1,
+        "failed_attempts": 8,
         "fenced": 2,
         "retried": 3,
         "suggest_waits": 5,

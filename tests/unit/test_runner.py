@@ -25,7 +25,9 @@ ASHA = ab.ASHA(max_resource=9)
 
 
 def warnings_of(bench: Bench) -> list[tuple[int, str]]:
-    return [(trial, text) for trial, level, text in bench.experiment.logs if level == "warning"]
+    return [
+        (trial, text) for trial, level, text in bench.experiment.table.logs if level == "warning"
+    ]
 
 
 def test_a_function_is_called_once_per_trial() -> None:
@@ -116,7 +118,7 @@ def test_extras_and_lines_arrive() -> None:
 
     bench = run_objective(objective, max_trials=1)
     assert {"accuracy": 0.5, "note": "n"} == bench.trial(0).extras
-    assert [(0, "info", "hello")] == list(bench.experiment.logs)
+    assert [(0, "info", "hello")] == list(bench.experiment.table.logs)
 
 
 def fail_with(error: BaseException) -> Callable[[float], float]:

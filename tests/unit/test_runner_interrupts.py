@@ -21,7 +21,9 @@ ASHA = ab.ASHA(max_resource=9)
 
 
 def warnings_of(bench: Bench) -> list[tuple[int, str]]:
-    return [(trial, text) for trial, level, text in bench.experiment.logs if level == "warning"]
+    return [
+        (trial, text) for trial, level, text in bench.experiment.table.logs if level == "warning"
+    ]
 
 
 def test_what_outlives_its_trial_reports_to_no_other() -> None:
@@ -38,7 +40,7 @@ def test_what_outlives_its_trial_reports_to_no_other() -> None:
     bench = run_objective(objective, max_trials=2)
     assert [S.COMPLETED, S.COMPLETED] == bench.states()
     assert [(0.5, 1), (0.5, 1)] == [(t.metric, t.resource) for t in bench.experiment.table.trials]
-    assert [] == list(bench.experiment.logs)
+    assert [] == list(bench.experiment.table.logs)
 
 
 class Watch:

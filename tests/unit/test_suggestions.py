@@ -248,3 +248,54 @@ def test_what_does_not_fit_is_left_out_and_said(caplog: pytest.LogCaptureFixture
 def test_a_history_that_cannot_be_used_is_said(searcher: Any, history: Any, words: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=words):
         plan_for(lambda x, act: x, SPACE, searcher=searcher, max_trials=5, history=history)
+
+
+# --- repeats -------------------------------------------------------------------
+
+
+def test_repeats_are_known_by_their_configuration() -> None:
+    searcher = Steps()
+    given = suggestions(searcher, repeats=3)
+    points, _ = given.points(0, 2)
+    given.observe(row(1, points[0], 0.5, repeat=1))
+    given.observe(row(3, points[1], 0.25))
+    given.points(2, 1)
+    branch, history = searcher.asked[-1]
+    assert 6 == branch.trial
+    assert [(0, None), (1, 0.5), (3, 0.25)] == [(trial.id, trial.metric) for trial in history]
+    assert [0, 0, 3] == [trial.configuration for trial in history]
+
+
+def test_a_searcher_that_was_killed_gets_repeats_again() -> None:
+    searcher = Steps()
+    given = suggestions(searcher, repeats=2)
+    given.give(0, (0.5, 0))
+    given.give(1, (0.25, 1))
+    given.observe(row(1, (0.5, 0), 0.5, repeat=1))
+    assert ([(0.5, 0), (0.25, 1)], False) == given.points(0, 2)
+    given.points(2, 1)
+    assert [0, 1, 2] == [trial.id for trial in searcher.asked[-1][1]]
+
+
+@pytest.mark.parametrize("searcher", [ab.RandomSearch(), Steps()])
+def test_repeats_change_no_configuration(searcher: Any) -> None:
+    once, thrice = (suggestions(searcher, repeats=repeats).points(0, 5) for repeats in (1, 3))
+    if isinstance(searcher, ab.RandomSearch):
+        assert once == thrice
+    else:
+        assert [branch.seed for branch, _ in searcher.asked[:5]] == [
+            branch.seed for branch, _ in searcher.asked[5:]
+        ]
+
+
+def test_level_1_takes_turns_by_configuration() -> None:
+    space = ab.Space(model=ab.grid("tree", "net"), x=ab.uniform(0, 1))
+    points, _ = suggestions(ab.RandomSearch(), space, repeats=3).points(0, 4)
+    assert ["tree", "net"] * 2 == [space.resolve(point)["model"] for point in points]
+
+
+def test_unique_configurations_may_be_repeated() -> None:
+    space = ab.Space(x=ab.choice(1, 2, 3))
+    points, is_last = suggestions(ab.RandomSearch(), space, unique=True, repeats=2).points(0, 9)
+    assert is_last
+    assert [0, 1, 2] == sorted(point[0] for point in points)

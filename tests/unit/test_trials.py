@@ -9,7 +9,7 @@ import pytest
 
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.trial import FINAL, TRANSITIONS, RungRecord, Trial, TrialState
-from asha_bus.core.trials import TrialTable, is_better, leads
+from asha_bus.core.trials import TrialTable, is_better, standing
 
 S = TrialState
 
@@ -93,7 +93,8 @@ def running(metric: float | None, *resources: float) -> Trial:
     ],
 )
 def test_who_leads(trial: Trial, leader: Trial | None, expected: bool) -> None:
-    assert expected is leads(trial, leader, "min")
+    ours, theirs = standing([trial]), standing([leader] if leader else [])
+    assert expected is (ours is not None and ours.leads(theirs, "min"))
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ def make_assignment(
 def joined(mode: str = "min", stop_at: float | None = None) -> Worker:
     worker = Worker(run="run", seat="0.1", host="host", pid=7, now=0.0)
     assert m.Hello(1, "run", "0.1", "host", 7) == worker.hello()
-    worker.receive(m.Welcome(1, 2.5, mode, stop_at, None))
+    worker.receive(m.Welcome(1, 2.5, mode, stop_at, None, 1))
     return worker
 
 

@@ -130,7 +130,6 @@ class _ASHARule(Rule):
 
     def report(self, trial: Trial, resource: float, metric: float) -> Judgement:
         sign = self._sign
-        key = metric * sign if math.isfinite(metric) else math.inf
         rungs = self._brackets[trial.bracket]
         records: tuple[RungRecord, ...] = ()
         for position in range(len(trial.rungs), len(rungs)):
@@ -139,10 +138,13 @@ class _ASHARule(Rule):
             if not reached(resource, level):
                 return Judgement("continue", records, level)
             number = position + trial.bracket
+            mean = trial.mean_at(number, metric)
+            judged = metric if mean is None else mean
+            key = judged * sign if math.isfinite(judged) else math.inf
             n, keep, cutoff, goes_on = rung.enter(key, mix_in(self._lots[number], trial.id))
             verdict = "continue" if goes_on else "stop"
             shown = cutoff * sign if math.isfinite(cutoff) else None
-            records += (RungRecord(number, level, metric, n, keep, shown, verdict),)
+            records += (RungRecord(number, level, metric, n, keep, shown, verdict, mean),)
             if not goes_on:
                 return Judgement("stop", records, None)
         if reached(resource, self._max_resource):
