@@ -67,7 +67,7 @@ def _decision(trial: TrialRecord, record: RungRecord, rank: int, mode: str, brac
         where = f"bracket {trial.bracket}, {where}"
     verdict = "goes on" if record.verdict == "continue" else "stopped"
     head = f"{where}: metric {record.metric:g}"
-    if record.mean is not None:
+    if record.mean not in (None, record.metric):
         head += f", with its repeats {record.mean:g} in the mean"
     if not math.isfinite(record.judged):
         return f"{head} is no number and ranks worst: {verdict}"
