@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from asha_bus.core.errors import InvalidArgument, SearcherError
 from asha_bus.core.messages import Point
@@ -24,6 +24,8 @@ _UNIQUE_SALT = 3
 #: A point that is new is looked for by so many random draws.
 _MOST_DRAWS = 10_000
 _SEED_MASK = 0xFFFFFFFF
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Suggestions:
     """The points of a run's trials. The same number always gets the same point.
 
     Raises `SearcherError` where the searcher raises, or suggests what is not in the
-    space.
+    space, and where a condition of the space holds of no draw.
     """
 
     def __init__(self, search: Search) -> None:
@@ -75,7 +77,12 @@ class Suggestions:
         self._trials[trial.id] = trial
         observe = getattr(self._search.searcher, "observe", None)
         if observe is not None:
-            _call("observe()", observe, trial)
+            searcher = self._search.searcher
+            _call(
+                f"observe() of {_name(searcher)}, told of trial {trial.id},",
+                "mend it, or leave it out",
+                *(observe, trial),
+            )
 
     def give(self, number: int, point: Point) -> None:
         """Trial ``number`` has its point: it was suggested before."""
@@ -86,7 +93,7 @@ class Suggestions:
         """The points of ``count`` trials from ``first`` on, and whether there are no more."""
         found: list[Point] = []
         for number in range(first, first + count):
-            point = self._point(number)
+            point = _drawn(number, self._point, number)
             if point is None:
                 return found, True
             found.append(point)
@@ -94,7 +101,8 @@ class Suggestions:
 
     def spare(self, number: int) -> Point:
         """A random draw for trial ``number``."""
-        return self._random.draw(self._search.space, number, self._search.seed)
+        draw = self._random.draw
+        return _drawn(number, draw, self._search.space, number, self._search.seed)
 
     def _point(self, number: int) -> Point | None:
         search = self._search
@@ -171,7 +179,11 @@ class Suggestions:
             trial=number,
             seed=mix(search.seed, _SEED_SALT, number) & _SEED_MASK,
         )
-        params = _call("suggest()", search.searcher.suggest, branch, self._history(branch.number))
+        params = _call(
+            f"suggest() of {_name(search.searcher)}, asked for trial {number},",
+            "it must return a dict of parameters, or None for no more",
+            *(search.searcher.suggest, branch, self._history(branch.number)),
+        )
         if params is None:
             return None
         if not isinstance(params, (Mapping, tuple)):
@@ -201,14 +213,21 @@ class Suggestions:
         ]
 
 
-def _call(what: str, function: Any, *arguments: Any) -> Any:
+def _call(what: str, advice: str, function: Any, *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SearcherError(
-            f"{what} of the searcher raised {type(error).__name__}: {error}\n"
-            f"{traceback.format_exc()}"
+            f"{what} raised {type(error).__name__}: {error}; {advice}:\n{traceback.format_exc()}"
         ) from error
+
+
+def _drawn(number: int, draw: Callable[..., _Found], *arguments: Any) -> _Found:
+    """What ``draw`` finds for trial ``number``; SearcherError where a condition refuses it."""
+    try:
+        return draw(*arguments)
+    except InvalidArgument as error:
+        raise SearcherError(f"nothing can be drawn for trial {number}: {error}") from error
 
 
 def _name(searcher: object) -> str:
