@@ -4,7 +4,7 @@
 Real launches on local workers take turns, one with `TPE` and one with `RandomSearch`. The
 objective sleeps before each report, so that the workers, of which there are more than
 cores, wait for nothing but the bus. Processor time is that of the router's thread, between
-the end of a warm-up and the end of the run. Medians over the repetitions.
+the end of a warm-up and so many decisions later. Medians over the repetitions.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from dataclasses import dataclass
 from random import Random
 from statistics import median
+from typing import Any
 
 import asha_bus as ab
 from asha_bus.tables import table
@@ -29,6 +30,10 @@ SPACE = ab.Space(
     act=ab.choice("relu", "tanh", "gelu"),
 )
 SCHEDULER = ab.ASHA(max_resource=27)
+
+#: No run takes longer, and it is looked at so often.
+_MOST_S = 300.0
+_LOOK_EVERY_S = 0.5
 
 #: The two searchers in the order of the table's columns.
 KINDS = ("random", "TPE")
@@ -64,24 +69,22 @@ class Figures:
     fallbacks: int
 
 
-def measure(kind: str, *, seconds: float, warm_up: float, workers: int, step_s: float) -> Figures:
-    """Run with one of the searchers, and count between warm-up and end."""
+def measure(kind: str, *, warm_up: int, decisions: int, workers: int, step_s: float) -> Figures:
+    """Run with one of the searchers, and count so many decisions after those of the warm-up."""
     run = ab.launch(
         Steady(step_s),
         SPACE,
         scheduler=SCHEDULER,
         searcher=ab.TPE() if kind == "TPE" else ab.RandomSearch(),
-        max_time=warm_up + seconds + 60,
+        max_time=_MOST_S,
         workers=workers,
         engine="local",
         monitor=None,
         block=False,
     )
     try:
-        time.sleep(warm_up)
-        before = run.bus_report()
-        time.sleep(seconds)
-        after = run.bus_report()
+        before = _report_after(run, warm_up)
+        after = _report_after(run, before.decisions + decisions)
     finally:
         run.stop()
         run.result()
@@ -96,12 +99,22 @@ def measure(kind: str, *, seconds: float, warm_up: float, workers: int, step_s: 
     )
 
 
-def compare(repetitions: int, **load: float | int) -> dict[str, float]:
+def _report_after(run: ab.Run, decisions: int) -> ab.BusReport:
+    """The bus's report once there were so many decisions."""
+    due = time.monotonic() + _MOST_S
+    while (report := run.bus_report()).decisions < decisions:
+        if time.monotonic() > due:
+            raise TimeoutError(f"there were {report.decisions} of {decisions} decisions in time")
+        time.sleep(_LOOK_EVERY_S)
+    return report
+
+
+def compare(repetitions: int, **load: Any) -> dict[str, float]:
     """The figures of both searchers, medians, and what the one that learns changes."""
     found: dict[str, list[Figures]] = {kind: [] for kind in KINDS}
     for number in range(repetitions):
         for kind in KINDS if number % 2 == 0 else KINDS[::-1]:
-            found[kind].append(measure(kind, **load))  # type: ignore[arg-type]
+            found[kind].append(measure(kind, **load))
     figures: dict[str, float] = {}
     rows = []
     for name in Figures.__dataclass_fields__:
@@ -122,18 +135,18 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repetitions", type=int, default=5, help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=12.0, help="of one run, after its warm-up")
+    parser.add_argument("--decisions", type=int, default=800, help="of one run, after a warm-up")
     parser.add_argument("--workers", type=int, default=8, help="default: %(default)s")
-    parser.add_argument("--step", type=float, default=0.02, help="seconds before each report")
+    parser.add_argument("--step", type=float, default=0.1, help="seconds before each report")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
     parser.add_argument("--smoke", action="store_true", help="only see that it works")
     given = parser.parse_args()
     if given.smoke:
-        given.repetitions, given.seconds, given.workers = 1, 1.0, 2
+        given.repetitions, given.decisions, given.workers = 1, 30, 2
     figures = compare(
         given.repetitions,
-        seconds=given.seconds,
-        warm_up=0.5 if given.smoke else 3.0,
+        warm_up=given.decisions // 5,
+        decisions=given.decisions,
         workers=given.workers,
         step_s=given.step,
     )
