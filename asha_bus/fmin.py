@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asha_bus import launch
-from asha_bus.core.errors import InvalidArgument, ObjectiveError
+from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
 from asha_bus.core.space import Space, as_space
 from asha_bus.core.trial import TrialState
 from asha_bus.hyperopt_arguments import searcher_of, seed_of, trials_of
@@ -85,7 +85,8 @@ def fmin(
 
     Raises `InvalidArgument` before anything starts; `ObjectiveError` with the traceback
     where ``fn`` raised, which ends the run, unless it is on Spark or
-    ``catch_eval_exceptions`` is set; `AllTrialsFailed` if no trial has a loss; what
+    ``catch_eval_exceptions`` is set; `SearcherError` where the searcher raised or suggested
+    what is not in the space; `AllTrialsFailed` if no trial has a loss; what
     ``early_stop_fn`` raises; and what `asha_bus.launch` raises.
     """
     _check_options(options)
@@ -192,6 +193,8 @@ class _Watcher(Monitor):
             )
         if failure is not None:
             raise failure
+        if result.reason == "failed" and run.search_failure is not None:
+            raise SearcherError(run.search_failure)
         if result.reason == "failed":
             logger.warning("the run ended early: %s", result.message)
 

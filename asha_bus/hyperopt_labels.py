@@ -49,7 +49,10 @@ def point_of_raw(space: Space, values: Mapping[str, Any]) -> Point:
     known: dict[Parameter, float] = {}
     for label, value in values.items():
         if label not in labels:
-            raise InvalidArgument(f"there is no label {label!r} (there is {', '.join(labels)})")
+            raise InvalidArgument(
+                f"there is no label {label!r} (there is {', '.join(labels)}); leave it out, or "
+                f"give it one of these"
+            )
         known[labels[label]] = _number(label, labels[label], value)
     numbers: Numbers = {}
     flatten(space.parts[0].slots, known, numbers)

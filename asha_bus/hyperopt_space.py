@@ -119,7 +119,7 @@ class _Reader:
         if kind is None:
             raise InvalidArgument(
                 f"hyperopt's {_distribution(node).name!r} of {label!r} is no distribution that is "
-                f"known here: {', '.join(sorted(_ARGUMENTS))}"
+                f"known here; take one of {', '.join(sorted(_ARGUMENTS))}"
             )
         arguments = _arguments(node)
         try:
@@ -159,7 +159,10 @@ class _Reader:
             )
         function = _PLAIN_FUNCTIONS.get(node.name) or scope._impls.get(node.name)
         if function is None:
-            raise InvalidArgument(f"hyperopt's node {node.name!r} is not known")
+            raise InvalidArgument(
+                f"hyperopt's node {node.name!r} is not known; define it by scope.define before the "
+                f"space is read, or compute it in the objective from the parameters"
+            )
         args = tuple(map(self.read, node.pos_args))
         if not node.named_args:
             return Func(function, args)

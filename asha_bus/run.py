@@ -135,7 +135,12 @@ class Run:
                 "stopped; go on with launch(..., journal=%r, resume=True)", str(self._plan.journal)
             )
 
-    # --- for launch ----------------------------------------------------------
+    # --- for launch and fmin -------------------------------------------------
+
+    @property
+    def search_failure(self) -> str | None:
+        """Why the searcher could not go on, where it could not."""
+        return self._search_failure
 
     def attach(
         self,

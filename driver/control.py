@@ -57,7 +57,8 @@ class PipeEnd:
 
     def frames(self) -> Iterator[Any]:
         """The frames that have arrived whole; sets ``is_closed`` at the end of the pipe."""
-        while True:
+        data = b""
+        while not data or len(data) == _READ_BYTES:  # else that was all, for now
             try:
                 data = os.read(self.read_fd, _READ_BYTES)
             except BlockingIOError:
@@ -76,8 +77,12 @@ class PipeEnd:
 
     def send(self, frame: Any) -> None:
         """Write ``frame``, now as far as the pipe takes it and the rest with `flush`."""
-        self._outgoing += pack(frame)
+        self.put(frame)
         self.flush()
+
+    def put(self, frame: Any) -> None:
+        """Have ``frame`` written with the next `flush`: one write for several, one reader woken."""
+        self._outgoing += pack(frame)
 
     def flush(self) -> None:
         """Write what is left; see `wants_write`."""

@@ -78,8 +78,7 @@ def _size(name: str, value: Any) -> int:
 def _hold_to_limit(name: str, size: int, limit_bytes: int) -> None:
     if size > limit_bytes:
         raise InvalidArgument(
-            f"data[{name!r}] has {size / 1e6:,.0f} MB, more than the limit of "
-            f"{limit_bytes / 1e6:,.0f} MB for what every executor loads. Write it to storage that "
-            f"all of them reach and read it in the objective, or raise "
-            f"BusOptions(max_data_bytes=...)"
+            f"data[{name!r}] has {size:,} bytes, and every executor would load it: more than the "
+            f"{limit_bytes:,} of BusOptions.max_data_bytes. Write it to storage that all of them "
+            f"reach and read it in the objective, or raise BusOptions(max_data_bytes=...)"
         )

@@ -148,6 +148,7 @@ class Router:
             self._experiment.handle(resumed, self._now())
         self._experiment.restart(self._now(), before.get("counters", {}))
         self._flush()
+        self._pipe.flush()
         arrivals: list[tuple[Any, int]] = [
             (self._socket, zmq.POLLIN),
             (self._pipe.read_fd, zmq.POLLIN),
@@ -170,12 +171,11 @@ class Router:
                 elif where == self._pipe.read_fd:
                     for frame in self._pipe.frames():
                         self._obey(*frame)
-                else:
-                    self._pipe.flush()
             # what is there was heard first: nobody's lease ends for our own slowness
             if deadline is not None and now >= deadline:
                 self._experiment.tick(now)
             self._flush()
+            self._pipe.flush()
             if self._broken is not None and not self._is_ending:
                 self._is_ending = True
                 self._experiment.handle(StopRun("failed", self._broken), now)
@@ -238,9 +238,9 @@ class Router:
             if self._broken is None or isinstance(effect.message, Interrupt):
                 self._send(effect)
         elif isinstance(effect, Observed):
-            self._pipe.send(("observed", effect.trial.to_row()))
+            self._pipe.put(("observed", effect.trial.to_row()))
         elif isinstance(effect, Draw):
-            self._pipe.send(("draw", *effect))
+            self._pipe.put(("draw", *effect))
         else:
             self._pipe.send(("ended", effect.reason, effect.message))
 

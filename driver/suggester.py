@@ -48,9 +48,13 @@ class Suggester(ABC):
     def observe(self, row: Sequence[Any]) -> None:  # noqa: B027 - who does not learn ignores it
         """Tell what came of a trial."""
 
-    def spare(self, number: int) -> Point:
-        """A random draw for trial ``number``, at once."""
-        return self._suggestions.spare(number)
+    def spare(self, number: int) -> Point | None:
+        """A random draw for trial ``number``, at once; None where there is none: it has failed."""
+        try:
+            return self._suggestions.spare(number)
+        except SearcherError as error:
+            self._on_failure(str(error))
+            return None
 
     def close(self) -> None:  # noqa: B027 - there may be nothing to close
         """Draw no more."""
@@ -66,7 +70,11 @@ class DrawHere(Suggester):
 
     def ask(self, first: int, count: int) -> None:
         began = time.monotonic()
-        points, is_last = self._suggestions.points(first, count)
+        try:
+            points, is_last = self._suggestions.points(first, count)
+        except SearcherError as error:
+            self._on_failure(str(error))
+            return
         self._count(points, time.monotonic() - began)
         self._on_points(first, points, is_last)
 
@@ -137,7 +145,7 @@ class AskProcess(Suggester):
 
     def _follow(self) -> None:
         """Take what it says; start another one where it is killed."""
-        for _ in range(_MOST_STARTS):
+        for left in reversed(range(_MOST_STARTS)):
             current = self._process
             assert current is not None
             assert current.stdout is not None
@@ -152,10 +160,12 @@ class AskProcess(Suggester):
             if failure is not None:
                 self._on_failure(failure)
                 return
-            logger.warning("the searcher's process ended with status %s: started again", status)
-            self._start()
+            if left:
+                logger.warning("the searcher's process ended with status %s: started again", status)
+                self._start()
         self._on_failure(
-            f"the searcher's process ended {_MOST_STARTS} times, the last time with status {status}"
+            f"the searcher's process ended {_MOST_STARTS} times, the last time with status "
+            f"{status}: it was killed, or code of the searcher crashed or ended it; see its stderr"
         )
 
     def _take(self, kind: str, *rest: Any) -> str | None:

@@ -265,7 +265,8 @@ class Supervisor:
         elif kind == "draw":
             first, count, is_spare = rest
             if is_spare:
-                self._give("spare", first, self.suggester.spare(first))
+                if (point := self.suggester.spare(first)) is not None:
+                    self._give("spare", first, point)
             else:
                 self.suggester.ask(first, count)
         elif kind == "observed":

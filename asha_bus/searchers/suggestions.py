@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
+from typing import Any, TypeVar
 
 from asha_bus.core.errors import InvalidArgument, SearcherError
 from asha_bus.core.messages import Point
@@ -24,6 +24,8 @@ _UNIQUE_SALT = 3
 #: A point that is new is looked for by so many random draws.
 _MOST_DRAWS = 10_000
 _SEED_MASK = 0xFFFFFFFF
+
+_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Suggestions:
     """The points of a run's configurations. The same number always gets the same point.
 
     Where nothing is repeated a configuration has the number of its trial. Raises
-    `SearcherError` where the searcher raises, or suggests what is not in the space.
+    `SearcherError` where the searcher raises, or suggests what is not in the space, and
+    where a condition of the space holds of no draw.
     """
 
     def __init__(self, search: Search) -> None:
@@ -77,7 +80,12 @@ class Suggestions:
         self._trials[trial.id] = trial
         observe = getattr(self._search.searcher, "observe", None)
         if observe is not None:
-            _call("observe()", observe, trial)
+            searcher = self._search.searcher
+            _call(
+                f"observe() of {_name(searcher)}, told of trial {trial.id},",
+                "mend it, or leave it out",
+                *(observe, trial),
+            )
 
     def give(self, number: int, point: Point) -> None:
         """Configuration ``number`` has its point: it was suggested before."""
@@ -89,7 +97,7 @@ class Suggestions:
         """The points of ``count`` of them from ``first`` on, and whether there are no more."""
         found: list[Point] = []
         for number in range(first, first + count):
-            point = self._point(number)
+            point = _drawn(number * self._search.repeats, self._point, number)
             if point is None:
                 return found, True
             found.append(point)
@@ -97,7 +105,9 @@ class Suggestions:
 
     def spare(self, number: int) -> Point:
         """A random draw for configuration ``number``."""
-        return self._random.draw(self._search.space, number, self._search.seed)
+        search = self._search
+        first = number * search.repeats
+        return _drawn(first, self._random.draw, search.space, number, search.seed)
 
     def _point(self, number: int) -> Point | None:
         search = self._search
@@ -175,7 +185,11 @@ class Suggestions:
             trial=number * search.repeats,
             seed=mix(search.seed, _SEED_SALT, number) & _SEED_MASK,
         )
-        params = _call("suggest()", search.searcher.suggest, branch, self._history(branch.number))
+        params = _call(
+            f"suggest() of {_name(search.searcher)}, asked for trial {branch.trial},",
+            "it must return a dict of parameters, or None for no more",
+            *(search.searcher.suggest, branch, self._history(branch.number)),
+        )
         if params is None:
             return None
         if not isinstance(params, (Mapping, tuple)):
@@ -210,14 +224,21 @@ class Suggestions:
         return TrialRecord.from_row(trial.to_row(), self._search.space)
 
 
-def _call(what: str, function: Any, *arguments: Any) -> Any:
+def _call(what: str, advice: str, function: Any, *arguments: Any) -> Any:
     try:
         return function(*arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SearcherError(
-            f"{what} of the searcher raised {type(error).__name__}: {error}\n"
-            f"{traceback.format_exc()}"
+            f"{what} raised {type(error).__name__}: {error}; {advice}:\n{traceback.format_exc()}"
         ) from error
+
+
+def _drawn(number: int, draw: Callable[..., _Found], *arguments: Any) -> _Found:
+    """What ``draw`` finds for trial ``number``; SearcherError where a condition refuses it."""
+    try:
+        return draw(*arguments)
+    except InvalidArgument as error:
+        raise SearcherError(f"nothing can be drawn for trial {number}: {error}") from error
 
 
 def _name(searcher: object) -> str:

@@ -74,7 +74,11 @@ def test_what_is_wrong_with_it_is_said(data: Any, words: str) -> None:
 
 
 def test_what_is_too_large_is_refused_before_anything_starts() -> None:
-    with pytest.raises(ab.InvalidArgument, match=r"data\['train'\] has 8 MB, more than .* 1 MB"):
+    words = (
+        r"data\['train'\] has 8,000,000 bytes, .* more than the 1,000,000 of "
+        r"BusOptions.max_data_bytes. Write it to storage .* and read it in the objective, or raise"
+    )
+    with pytest.raises(ab.InvalidArgument, match=words):
         run(
             lambda x, train: x,
             data={"train": np.zeros(1_000_000)},
@@ -117,5 +121,7 @@ def test_on_spark_tables_are_broadcast_and_a_frame_of_spark_is_gathered(
         pytest.approx(trial.metric) for trial in result.trials
     ]
     assert "data frame: 1,000 rows, 0.0 MB\n" == capsys.readouterr().out
-    with pytest.raises(ab.InvalidArgument, match=r"data\['frame'\] has .* MB, more than the limit"):
+    with pytest.raises(
+        ab.InvalidArgument, match=r"data\['frame'\] has .* bytes, .* more than the 1,000"
+    ):
         gather({"frame": frame}, 1_000)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from support import objectives, searchers
-from support.processes import children_of, wait_until
+from support.processes import children_of, unreaped_of, wait_until
 
 import asha_bus as ab
 from asha_bus.driver import suggesting
@@ -23,6 +23,8 @@ ASHA = ab.ASHA(max_resource=9)
 
 #: The command line of a searcher's process has it.
 PROCESS = suggesting.__name__
+#: Those of a searcher, a bus and a worker have it.
+OURS = "asha_bus."
 
 
 def run(searcher: Any, objective: Any = objectives.tilted, space: Any = SPACE, **arguments: Any):
@@ -98,8 +100,54 @@ def test_one_that_has_no_more_ends_the_run() -> None:
 def test_one_that_raises_ends_the_run_with_what_there_is() -> None:
     result = run(searchers.Fails(), max_trials=50)
     assert "failed" == result.reason
-    assert "suggest() of the searcher raised ArithmeticError: no more ideas" in result.message
+    words = "suggest() of Fails, asked for trial 20, raised ArithmeticError: no more ideas; it must"
+    assert words in result.message
+    assert words in repr(result)
     assert 0 < len(result.trials) <= 20
+    assert not children_of(os.getpid(), OURS)
+
+
+def test_an_observe_that_raises_ends_the_run_with_what_there_is() -> None:
+    result = run(searchers.Deaf(), max_trials=50)
+    assert "failed" == result.reason
+    assert "observe() of Deaf, told of trial 0, raised ValueError: cannot hear" in result.message
+    assert 0 < len(result.trials) < 50
+    assert not children_of(os.getpid(), OURS)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"y": 0.5}, "suggest.. of Says returned what is not in the space: the space has no 'y'"),
+        ({"x": 2, "act": "tanh"}, "not in the space: x: 2.0 is outside of 0 to 1; give what lies"),
+        (ArithmeticError, "suggest.. of Says, asked for trial 0, raised ArithmeticError: .*; it m"),
+        (SystemExit, "suggest.. of Says, asked for trial 0, raised SystemExit: "),
+    ],
+)
+def test_one_whose_first_suggestion_is_none_leaves_nothing_behind(given: Any, words: str) -> None:
+    with pytest.raises(ab.SearcherError, match=words):
+        run(searchers.Says(given), max_trials=5)
+    assert not children_of(os.getpid(), OURS)
+
+
+def test_one_that_ends_its_process_again_and_again_is_given_up() -> None:
+    before = unreaped_of(os.getpid())
+    with pytest.raises(
+        ab.SearcherError, match="ended 4 times, the last time with status 3: it was"
+    ):
+        run(searchers.Dies(), max_trials=5)
+    assert not children_of(os.getpid(), OURS)
+    assert set(unreaped_of(os.getpid())) <= set(before)
+
+
+def test_a_condition_that_holds_of_no_draw_ends_the_run_with_what_there_is() -> None:
+    space = ab.Space(x=ab.uniform(0, 1), n=ab.grid(range(1_200)))
+    narrow = space.where(lambda x, n: n < 1_100)
+    result = run(ab.RandomSearch(), lambda x, n: x, narrow, scheduler=None, max_trials=1_200)
+    assert "failed" == result.reason
+    assert "nothing can be drawn for trial 1100: where(): " in result.message
+    assert "held of none of 1000 draws" in result.message
+    assert 0 < len(result.trials) <= 1_100
 
 
 def test_one_that_cannot_be_sent_is_refused_at_the_launch() -> None:

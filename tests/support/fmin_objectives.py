@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import asha_bus as ab
@@ -33,3 +35,35 @@ def slow(params: Any) -> float:
 def curve(params: Any) -> Iterator[dict[str, Any]]:
     for epoch in range(1, 100):
         yield {"loss": abs(params["x"]) + 1 / epoch, "status": ab.STATUS_OK, "epoch": epoch}
+
+
+def tells(params: Any) -> Any:
+    """A loss, and what it got: for each name the type and the value."""
+    got = {name: f"{type(value).__name__} {value!r}" for name, value in params.items()}
+    return {"loss": sum(map(len, got.values())), "status": ab.STATUS_OK, **got}
+
+
+class Unpicklable(Exception):
+    """Cannot be pickled, as many of other libraries cannot."""
+
+    def __reduce__(self) -> Any:
+        raise RuntimeError("not to be pickled")
+
+
+class WritesThenFails:
+    """Writes x to a file, and then fails as told where x is 1."""
+
+    def __init__(self, path: Path, kind: type[BaseException]) -> None:
+        self.path, self.kind = path, kind
+
+    def __call__(self, params: Any) -> float:
+        with self.path.open("a") as file:
+            file.write(f"{params['x']}\n")
+        if params["x"] == 1:
+            self._fail()
+        return float(params["x"])
+
+    def _fail(self) -> None:
+        if self.kind is SystemExit:
+            sys.exit(3)
+        raise self.kind("after writing")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 #: Nothing that a test waits for takes longer, even on a slow machine.
@@ -20,7 +20,16 @@ def wait_until(condition: Callable[[], bool]) -> None:
 
 def children_of(parent: int, word: str) -> list[int]:
     """The living children of ``parent`` whose command line contains ``word``."""
-    found = []
+    return [pid for pid, state, command in _children(parent) if state != "Z" and word in command]
+
+
+def unreaped_of(parent: int) -> list[int]:
+    """The children of ``parent`` that have ended, and nobody has waited for."""
+    return [pid for pid, state, _ in _children(parent) if state == "Z"]
+
+
+def _children(parent: int) -> Iterator[tuple[int, str, str]]:
+    """The process ids of the children of ``parent``, their states and command lines."""
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -28,9 +37,8 @@ def children_of(parent: int, word: str) -> list[int]:
                 command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it ended meanwhile
-            if int(its_parent) == parent and state != "Z" and word in command:
-                found.append(int(entry.name))
-    return found
+            if int(its_parent) == parent:
+                yield int(entry.name), state, command
 
 
 def is_alive(pid: int) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from random import Random
@@ -53,6 +54,32 @@ class Fails(Nearby):
         if branch.trial == 20:
             raise ArithmeticError("no more ideas")
         return super().suggest(branch, history)
+
+
+class Deaf(Nearby):
+    """Breaks at what it is told first."""
+
+    def observe(self, trial: ab.TrialRecord) -> None:
+        raise ValueError("cannot hear")
+
+
+class Says:
+    """Suggests whatever it is made with; an exception is raised."""
+
+    def __init__(self, what: Any) -> None:
+        self.what = what
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        if isinstance(self.what, type):
+            raise self.what
+        return self.what
+
+
+class Dies(Nearby):
+    """Ends its process."""
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        os._exit(3)
 
 
 class Unreadable(Nearby):

@@ -107,8 +107,17 @@ def test_trials_of_hyperopt_are_taken_where_they_are_empty() -> None:
         ({"max_trials": 3}, "fmin\\(\\) takes no max_trials; give max_evals instead"),
         ({"patience": 3}, "neither fmin\\(\\) nor launch\\(\\) takes 'patience'"),
         ({"fn": 3}, "fn must be a function, got 3"),
-        ({"points_to_evaluate": [{"x": 0.5}, {"y": 1}]}, r"points_to_evaluate\[1\]: there is no"),
-        ({"points_to_evaluate": [{"x": 2}]}, "outside"),
+        (
+            {"points_to_evaluate": [{"x": 0.5}, {"y": 1}]},
+            r"points_to_evaluate\[1\]: there is no label 'y' \(there is x\); leave it out, or give",
+        ),
+        ({"points_to_evaluate": [{}]}, r"points_to_evaluate\[0\]: x is missing: give it a value"),
+        (
+            {"points_to_evaluate": [{"x": 2}]},
+            r"points_to_evaluate\[0\]: x: 2.0 is outside of 0 to 1; give what lies between",
+        ),
+        ({"algo": "tpe"}, "algo unknown: 'tpe'; give hyperopt's tpe.suggest or rand.suggest, .*"),
+        ({"space": {"trial": hp.uniform("t", 0, 1)}}, "a parameter named 'trial'.* another one"),
         ({"space": ab.Space(x=1) + {"y": 2}}, "the space is a union"),
     ],
 )

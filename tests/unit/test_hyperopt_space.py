@@ -212,7 +212,11 @@ BAD: list[tuple[Any, str]] = [
     ({"a": hp.normal("x", 0, 0)}, "sigma must be above 0"),
     (
         {"a": scope.hyperopt_param("x", scope.randint_via_categorical([0.5, 0.5]))},
-        "'randint_via_categorical' of 'x' is no distribution that is known here: categorical, ",
+        "'randint_via_categorical' of 'x' is no distribution that is known here; take one of cat",
+    ),
+    (
+        {"trial": hp.uniform("trial", 0, 1)},
+        "the space has a parameter named 'trial', got uniform.*; give the parameter another one",
     ),
 ]
 
@@ -233,8 +237,21 @@ def test_an_unknown_node_is_named() -> None:
         assert 1 < ours(space, 1)[0]["a"] < 2
     finally:
         scope.undefine(of_this_test)
-    with pytest.raises(InvalidArgument, match="hyperopt's node 'of_this_test' is not known"):
-        as_space(space)
+    for read in (as_space, Space.from_hyperopt):
+        with pytest.raises(
+            InvalidArgument,
+            match="hyperopt's node 'of_this_test' is not known; define it by .* or compute it in",
+        ):
+            read(space)
+
+
+def test_a_label_may_be_called_trial() -> None:
+    space = Space.from_hyperopt(
+        {"t": hp.uniform("trial", 0, 1), "c": hp.choice("c", [{"trial": hp.uniform("u", 0, 1)}])}
+    )
+    params = space.draw(1)
+    assert {"t", "c"} == set(params)
+    assert {"trial"} == set(params["c"])
 
 
 def test_an_expression_within_a_space_of_ours_is_an_error() -> None:

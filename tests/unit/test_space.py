@@ -64,6 +64,28 @@ def test_a_plain_dict_is_a_space_and_a_space_is_itself() -> None:
     assert ("x", "y") == Space({"x": uniform(0, 1)}, y=2).names
 
 
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda: Space(trial=uniform(0, 1)),
+        lambda: Space({"x": 1, "trial": "a constant"}),
+        lambda: as_space({"trial": grid(1, 2)}),
+        lambda: Space(x=1) * {"trial": uniform(0, 1)},
+        lambda: {"trial": uniform(0, 1)} + Space(x=1),
+    ],
+)
+def test_no_parameter_is_called_trial(write: Callable[[], Any]) -> None:
+    words = "the space has a parameter named 'trial', got .* gets its Trial under this name; give"
+    with pytest.raises(InvalidArgument, match=words):
+        write()
+
+
+def test_below_the_top_a_parameter_may_be_called_trial() -> None:
+    space = Space(m=choice({"trial": uniform(0, 1)}), net={"trial": randint(3, 3)})
+    [params] = draws(space, 1)
+    assert ({"trial"}, {"trial": 3}) == (set(params["m"]), params["net"])
+
+
 def test_each_configuration_is_a_structure_of_its_own() -> None:
     space = Space(net={"layers": [1, grid(2)]})
     first, second = space.resolve((0,)), space.resolve((0,))

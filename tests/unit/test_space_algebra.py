@@ -84,7 +84,7 @@ def test_a_product_distributes_over_unions() -> None:
 
 
 def test_a_clash_of_names_is_an_error() -> None:
-    with pytest.raises(InvalidArgument, match=r"both sides of \* have 'c'"):
+    with pytest.raises(InvalidArgument, match=r"both sides of \* have 'c'; rename one, or leave"):
         SVM * {"c": 1}
     with pytest.raises(InvalidArgument, match=r"both sides of \* have 'depth'"):
         (SVM + FOREST) * Space(depth=uniform(0, 1)).sample(2)
@@ -241,7 +241,7 @@ def raising(a: int) -> bool:
 
 
 BAD: list[tuple[Callable[[], object], str]] = [
-    (lambda: SVM.where(lambda c: c > 99), "holds of none of 3 configurations"),
+    (lambda: SVM.where(lambda c: c > 99), "of none of 3 configurations; make it wider, or"),
     (lambda: SVM.where(lambda d: True), "requires d, which the space lacks .it has model, c"),
     (lambda: (SVM + FOREST).where(lambda c: True), "requires c, which .*; filter the members of a"),
     (lambda: Space(a=grid(1, 2)).where(raising), r"raising raised ZeroDiv.* for \{'a': 2\}"),
@@ -250,7 +250,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: SVM.where(lambda a, /: a), "takes a by position only"),
     (
         lambda: Space(x=uniform(0, 1)).where(lambda x: x > 1),
-        r"held of none of 1000 draws, the last being \{'x': 0\.",
+        r"held of none of 1000 draws, the last being \{'x': 0\..*; make it wider, or the ranges",
     ),
     (
         lambda: Space(x=grid(range(2_000)), y=grid(range(2_000))).where(lambda x, y: True),

@@ -57,7 +57,10 @@ def test_what_a_branch_tells_need_not_be_given() -> None:
     ("params", "message"),
     [
         (given(lr=2), "lr: 2.0 is outside of 0.001 to 1"),
-        (given(other=1), r"the space has no 'other' \(it has lr, net, model, seed\)"),
+        (
+            given(other=1),
+            r"the space has no 'other' \(it has lr, net, model, seed\); leave it out, or give it",
+        ),
         ({"lr": 0.1}, r"net\.units\[0\] is missing: give it a value of randint\(1, 9, q=2\)"),
         (given(net={"units": [4, 5], "act": None}), r"net\.units\[0\]: 4 is no multiple of 2 from"),
         (given(net={"units": [3], "act": None}), r"net\.units must be a list of 2, got \[3\]"),

@@ -122,14 +122,14 @@ def test_a_value_has_a_number(parameter: Any, value: Any, number: float) -> None
 @pytest.mark.parametrize(
     ("parameter", "value", "message"),
     [
-        (uniform(0, 1), 1.1, "1.1 is outside of 0 to 1"),
+        (uniform(0, 1), 1.1, "1.1 is outside of 0 to 1; give what lies between"),
         (uniform(0, 1), "0.5", "'0.5' is no finite number"),
         (uniform(0, 1), True, "True is no finite number"),
         (uniform(0, 1), math.nan, "nan is no finite number"),
         (uniform(0, 1, q=0.1), 0.25, "0.25 is no multiple of 0.1 from 0 on; the nearest is 0.2"),
         (uniform(0, 1, q=0.3), 1.2, "1.2 is outside of 0 to 1"),
         (randint(1, 9), 2.5, "2.5 is no whole number"),
-        (randint(1, 9), 10, "10 is outside of 1 to 9"),
+        (randint(1, 9), 10, "10 is outside of 1 to 9; give what lies between"),
         (randint(1, 9, q=4), 4, "4 is no multiple of 4 from 1 on"),
         (lognormal(0, 1), 0, "0.0 is not above 0"),
         (Uniform(0.2, 1, 0.5, rounds=True), 0.2, "0.2 is no multiple of 0.5; the nearest is 0.0"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -117,14 +118,26 @@ def _raises(branch: Branch, history: Any) -> Any:
     raise ZeroDivisionError("no history yet")
 
 
+def _exits(branch: Branch, history: Any) -> Any:
+    sys.exit(3)
+
+
 @pytest.mark.parametrize(
     ("what", "words"),
     [
-        (_raises, "suggest.. of the searcher raised ZeroDivisionError: no history yet"),
+        (
+            _raises,
+            r"suggest\(\) of Says, asked for trial 0, raised ZeroDivisionError: no history yet; it "
+            r"must return a dict of parameters, or None for no more:\nTraceback",
+        ),
+        (_exits, r"asked for trial 0, raised SystemExit: 3; it must return a dict of parameters"),
         ([0.5], r"suggest.. of Says must return a dict of parameters.* got \[0.5\]"),
-        ({"x": 0.5}, "returned what is not in the space.*act"),
-        ({"x": 0.5, "act": "relu", "lr": 1}, "returned what is not in the space.*lr"),
-        ({"x": 1.5, "act": "relu"}, "returned what is not in the space.*x.*1.5"),
+        ({"x": 0.5}, "returned what is not in the space: act is missing: give it a value"),
+        (
+            {"x": 0.5, "act": "relu", "lr": 1},
+            "not in the space: the space has no 'lr' .*; leave it",
+        ),
+        ({"x": 1.5, "act": "relu"}, "not in the space: x: 1.5 is outside of 0 to 1; give what"),
         ({"x": float("nan"), "act": "relu"}, "returned what is not in the space.*x"),
         ({"x": 0.5, "act": "gelu"}, "returned what is not in the space.*act.*gelu"),
     ],
@@ -139,8 +152,25 @@ def test_an_observe_that_raises_is_said() -> None:
         def observe(self, trial: ab.TrialRecord) -> None:
             raise ValueError("cannot hear")
 
-    with pytest.raises(ab.SearcherError, match="observe.. of the searcher raised.* cannot hear"):
+    with pytest.raises(
+        ab.SearcherError,
+        match=r"observe\(\) of Deaf, told of trial 0, raised ValueError: cannot hear; mend it, or",
+    ):
         suggestions(Deaf()).observe(row(0, (0.5, 0), 0.5))
+
+
+def test_a_condition_that_holds_of_no_draw_is_said_for_its_trial() -> None:
+    # at the definition so many level-1 configurations are tried, and not the last ones
+    space = ab.Space(x=ab.uniform(0, 1), n=ab.grid(range(2_000))).where(lambda x, n: n < 1_500)
+    words = (
+        "nothing can be drawn for trial 1500: where.*held of none of 1000 draws.*; make it wider"
+    )
+    given = suggestions(ab.RandomSearch(), space)
+    assert 1_500 == len(given.points(0, 1_500)[0])
+    with pytest.raises(ab.SearcherError, match=words):
+        given.points(1_500, 1)
+    with pytest.raises(ab.SearcherError, match=words):
+        given.spare(1_500)
 
 
 # --- initial and unique ------------------------------------------------------

@@ -32,7 +32,8 @@ def match(
     for name in params:
         if name not in member.tree and name not in hidden:
             raise InvalidArgument(
-                f"the space has no {name!r} (it has {', '.join(map(str, member.tree))})"
+                f"the space has no {name!r} (it has {', '.join(map(str, member.tree))}); leave it "
+                f"out, or give it one of these names"
             )
     for name, node in {**hidden, **member.tree}.items():
         _match(name, node, params.get(name, _MISSING), known)

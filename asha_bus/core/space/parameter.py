@@ -156,7 +156,9 @@ def check_bounds(number: float, low: float, high: float) -> float:
     """``number`` within the bounds, beyond which it may be by a rounding error only."""
     slack = 1e-9 * max(abs(low), abs(high))
     if not low - slack <= number <= high + slack:
-        raise InvalidArgument(f"{number!r} is outside of {low:g} to {high:g}")
+        raise InvalidArgument(
+            f"{number!r} is outside of {low:g} to {high:g}; give what lies between"
+        )
     return min(max(number, low), high)
 
 

@@ -232,7 +232,9 @@ class RandInt(Number):
             raise InvalidArgument(f"{value!r} is no whole number")
         whole = int(number)
         if not self.low <= whole <= self.high:
-            raise InvalidArgument(f"{value!r} is outside of {self.low} to {self.high}")
+            raise InvalidArgument(
+                f"{value!r} is outside of {self.low} to {self.high}; give what lies between"
+            )
         if (whole - self.low) % self.step:
             raise InvalidArgument(f"{value!r} is no multiple of {self.q} from {self.low} on")
         return whole

@@ -22,6 +22,9 @@ from asha_bus.core.space.points import Points
 from asha_bus.core.space.table import html_of, text_of
 from asha_bus.core.space.where import Filtered, NothingLeft
 
+#: What an objective that reports by hand calls its `Trial`, so no parameter has this name.
+TRIAL = "trial"
+
 
 class Space(Points, SubSpace):
     """A set of configurations.
@@ -31,7 +34,8 @@ class Space(Points, SubSpace):
     tuples; whatever is no parameter is a constant and reaches the objective as it
     is. One parameter in several places has one value. ``A + B`` is the union of two
     spaces, each with its own names, and ``A * B`` has the names of both; a dict may
-    stand on one side. Raises `InvalidArgument` where there is nothing in it.
+    stand on one side. Raises `InvalidArgument` where there is nothing in it, and where a
+    name at the top is no string, or is ``trial``, which stands for the `Trial`.
     """
 
     def __init__(self, definition: Mapping[str, Any] | None = None, /, **names: Any) -> None:
@@ -51,6 +55,12 @@ class Space(Points, SubSpace):
                     f"the space has a parameter named {name!r} of type {type(name).__name__}; "
                     f"names of parameters are strings"
                 )
+        if TRIAL in tree:
+            raise InvalidArgument(
+                f"the space has a parameter named {TRIAL!r}, got {tree[TRIAL]!r}, but an objective "
+                f"gets its Trial under this name; give the parameter another one, as in "
+                f"Space(trial_kind=...)"
+            )
         super().__init__([Plain(tree)])
 
     @classmethod

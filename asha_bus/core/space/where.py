@@ -114,7 +114,7 @@ class Filtered(Member):
             if not self.branches:
                 raise NothingLeft(
                     f"where(): {self.predicate.name} holds of none of {inner.branches} "
-                    f"configurations"
+                    f"configurations; make it wider, or add values of which it holds"
                 )
 
     def __getstate__(self) -> dict[str, Any]:  # a worker needs no list of a million numbers
