@@ -13,6 +13,10 @@ LOOK_AHEAD = 1_000
 FIRST_DRAW = 50
 DRAW_BATCH = 500
 
+#: One that learns is asked for the points of so many of the workers at once: each answer
+#: wakes the bus, and what it does not know yet is no more than that.
+LEARNER_BATCH = 1 / 4
+
 
 class Supply:
     """Points of configurations, in the order of their trials; asked for ahead of them.
@@ -20,7 +24,7 @@ class Supply:
     Where nothing is repeated a configuration has the number of its trial.
 
     ``learns``: the searcher looks at what came of its points, so it is asked as late as
-    it can be, one point at a time and one for each worker.
+    it can be: one point for each worker, of a few workers at a time.
     """
 
     def __init__(self, limit: int | None, *, learns: bool = False) -> None:
@@ -55,7 +59,8 @@ class Supply:
         """
         first = self._asked
         if self._learns:
-            count = int(self._asked - begun < max(workers, 1))
+            is_enough = self._asked - begun >= max(workers, 1)
+            count = 0 if is_enough else max(int(workers * LEARNER_BATCH), 1)
         elif self._asked - self._taken > LOOK_AHEAD - DRAW_BATCH:
             count = 0
         else:

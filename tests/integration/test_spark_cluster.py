@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.clusters import Cluster, make_session
@@ -44,8 +45,20 @@ def run(spark, function, **arguments):
     return ab.launch(function, {"x": ab.uniform(0, 1)}, **{**settings, **arguments})
 
 
-def test_standalone_executors_work_on_one_run(session) -> None:
-    result = run(session, objective(), max_trials=16)
+def test_standalone_executors_work_on_one_run(session, tmp_path: Path) -> None:
+    both_are_there = tmp_path / "both are there"
+
+    def train(trial: ab.Trial) -> None:
+        while trial.id == 0 and not both_are_there.exists():  # the other one may come late
+            time.sleep(0.02)
+        for step in range(9):
+            time.sleep(0.02)
+            trial.report(trial.params["x"] + 1 / (step + 1))
+
+    handle = run(session, train, max_trials=16, block=False)
+    wait_until(lambda: handle.status()["workers"] == 2)
+    both_are_there.touch()
+    result = handle.result()
     assert result.counts[TrialState.COMPLETED] == 16
     assert len({trial.worker for trial in result.trials}) == 2
 

@@ -78,6 +78,18 @@ def test_a_searcher_that_learns_is_asked_for_one_point_a_worker() -> None:
     assert (3, 1) == supply.wanted(3, begun=1)
 
 
+def test_with_many_workers_it_is_asked_for_the_points_of_a_quarter_at_once() -> None:
+    supply = Supply(50, learns=True)
+    asked = []
+    while (batch := supply.wanted(12)) is not None:
+        asked.append(batch)
+    assert [(0, 3), (3, 3), (6, 3), (9, 3)] == asked
+    assert (12, 3) == supply.wanted(12, begun=1)
+    assert [None, None] == [supply.wanted(12, begun=begun) for begun in (2, 3)]
+    assert (15, 3) == supply.wanted(12, begun=4)
+    assert (18, 32) == supply.wanted(128, begun=18)  # the last ones
+
+
 def test_what_has_not_come_is_told_in_batches() -> None:
     supply = Supply(None, learns=True)
     for _ in range(6):
