@@ -148,6 +148,11 @@ class Experiment:
             deadlines.append(self._ending.give_up_at)
         return min((at for at in deadlines if at is not None), default=None)
 
+    @property
+    def waits_for_searcher(self) -> bool:
+        """Whether a worker waits for a point that was asked for."""
+        return self._searching.due is not None
+
     def validate(self) -> None:
         """Check the invariants between the parts; AssertionError where one is broken."""
         self.rule.validate()
@@ -415,6 +420,7 @@ class Experiment:
             if enough is not None:
                 self._end(enough, AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:
+            self._emit_all(self._searching.untold())
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)
 

@@ -31,9 +31,11 @@ class Searching:
         return True
 
     def wanted(self) -> Iterator[Observed | Draw]:
-        """What to tell the searcher, and what to ask it for."""
-        yield from self._untold()
-        yield from self._assignments.prepare()
+        """What to ask the searcher for, and before that what it was not told yet."""
+        draws = list(self._assignments.prepare())
+        if draws:
+            yield from self.untold()
+        yield from draws
 
     @property
     def is_idle(self) -> bool:
@@ -44,7 +46,7 @@ class Searching:
         """The same for a searcher that may have missed what it was told and asked for."""
         if self._table.unseen is not None:
             self._table.unseen.update(range(len(self._table)))
-        yield from self._untold()
+        yield from self.untold()
         yield from self._assignments.outstanding()
 
     def waits(self) -> None:
@@ -66,7 +68,8 @@ class Searching:
             self._waiting.since = now
             yield Draw(number, 1, is_spare=True)
 
-    def _untold(self) -> Iterator[Observed]:
+    def untold(self) -> Iterator[Observed]:
+        """What is new of trials: told before the next question, since no word is worth a wake."""
         unseen = self._table.unseen
         if unseen:
             for number in sorted(unseen):

@@ -51,4 +51,4 @@ class Searcher(ABC):
         """
 
     def observe(self, trial: TrialRecord) -> None:  # noqa: B027 - need not be overridden
-        """A trial entered a rung, or ended."""
+        """A trial entered a rung, or ended: told before the next `suggest`."""

@@ -52,10 +52,27 @@ def test_it_is_told_of_rungs_and_ends_before_it_is_asked_again() -> None:
 
     bench.experiment.emit = watch
     bench.report("a", 0, 1, 0.5)
-    assert [0] == order
+    assert [] == order
     bench.end("a", 0)
-    assert [0, 0, Draw(2, 1)] == order
-    assert [0, 0] == bench.observed
+    assert [0, Draw(2, 1)] == order
+    assert [0] == bench.observed
+
+
+def test_it_is_told_of_the_last_trials_before_the_run_has_ended() -> None:
+    bench = learner(max_trials=1, scheduler=ASHA(max_resource=9))
+    bench.hello("a")
+    answer(bench, 0)
+    bench.ask("a")
+    emit, order = bench.experiment.emit, []
+
+    def watch(effect: object) -> None:
+        if isinstance(effect, Observed | Ended):
+            order.append(type(effect))
+        emit(effect)  # type: ignore[arg-type]
+
+    bench.experiment.emit = watch
+    bench.end("a", 0)
+    assert [Observed, Ended] == order
 
 
 def test_a_searcher_that_does_not_learn_is_told_nothing() -> None:
