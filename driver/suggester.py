@@ -48,8 +48,11 @@ class Suggester(ABC):
     def observe(self, row: Sequence[Any]) -> None:  # noqa: B027 - who does not learn ignores it
         """Tell what came of a trial."""
 
-    def spare(self, number: int) -> Point:
-        """A random draw for trial ``number``, at once."""
+    def spare(self, number: int) -> Point | None:
+        """A point for configuration ``number`` without the searcher, at once.
+
+        None: there are no more. What the searcher says of it later does not count.
+        """
         return self._suggestions.spare(number)
 
     def close(self) -> None:  # noqa: B027 - there may be nothing to close
@@ -85,10 +88,10 @@ class AskProcess(Suggester):
         self._is_over = False
         self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
-        #: What another process has to be told: the last of each trial, what was
-        #: suggested, and what was asked for and not answered.
+        self._repeats = search.repeats
+        #: What another process has to be told besides the points that were given: the
+        #: last of each trial, and what was asked for and not answered.
         self._rows: dict[int, Sequence[Any]] = {}
-        self._given: dict[int, Point] = {}
         self._asked: dict[int, int] = {}
         self._thread = threading.Thread(target=self._follow, name="asha-bus-suggester", daemon=True)
 
@@ -105,7 +108,15 @@ class AskProcess(Suggester):
     def observe(self, row: Sequence[Any]) -> None:
         with self._lock:
             self._rows[row[0]] = row
+            self._suggestions.keep(row[0] // self._repeats, tuple(row[1]))
             self._frames.put(("observe", row))
+
+    def spare(self, number: int) -> Point | None:
+        with self._lock:
+            point = super().spare(number)
+            if point is not None:
+                self._frames.put(("given", number, point))
+        return point
 
     def close(self) -> None:
         with self._lock:
@@ -124,7 +135,7 @@ class AskProcess(Suggester):
             self._frames = frames
             paths = [os.path.abspath(entry) for entry in sys.path]
             frames.put({"search": self._pickled, "sys_path": paths})
-            for number, point in self._given.items():
+            for number, point in self._suggestions.given.items():
                 frames.put(("given", number, point))
             for row in self._rows.values():
                 frames.put(("observe", row))
@@ -165,9 +176,17 @@ class AskProcess(Suggester):
         first, points, is_last, seconds = rest
         with self._lock:
             self._asked.pop(first, None)
-            self._given.update(enumerate(points, first))
+            accepted = []
+            for number, point in enumerate(map(tuple, points), first):
+                found = self._suggestions.accept(number, point)
+                if found is None:
+                    is_last = True
+                    break
+                accepted.append(found)
+                if found != point:
+                    self._frames.put(("given", number, found))
         self._count(points, seconds)
-        self._on_points(first, points, is_last)
+        self._on_points(first, accepted, is_last)
         return None
 
 

@@ -1,9 +1,9 @@
 """The process of a searcher that learns: ``python -m asha_bus.driver.suggesting``.
 
 Frames as in `asha_bus.driver.control`. It is sent ``["observe", row]``, ``["given", number,
-point]`` for what a process before it had suggested, and ``["suggest", first, count]``, which
-it answers by ``["points", first, points, is_last, seconds]``; or it
-says ``["failed", text]``, and ends. It ends with the pipe.
+point]`` for what a process before it had suggested or what was taken in the place of a
+suggestion, and ``["suggest", first, count]``, which it answers by ``["points", first, points,
+is_last, seconds]``; or it says ``["failed", text]``, and ends. It ends with the pipe.
 """
 
 from __future__ import annotations

@@ -265,7 +265,7 @@ class Supervisor:
         elif kind == "draw":
             first, count, is_spare = rest
             if is_spare:
-                self._give("spare", first, self.suggester.spare(first))
+                self._give_spare(first)
             else:
                 self.suggester.ask(first, count)
         elif kind == "observed":
@@ -295,6 +295,13 @@ class Supervisor:
         elif kind == "failed":
             self._failure = rest[0]
             self._ready.set()
+
+    def _give_spare(self, number: int) -> None:
+        point = self.suggester.spare(number)
+        if point is None:
+            self._give("points", number, [], True)
+        else:
+            self._give("spare", number, point)
 
     def give_points(self, first: int, points: Sequence[Point], is_last: bool) -> None:
         """The searcher has drawn ``points`` of the trials from ``first`` on."""
