@@ -197,8 +197,9 @@ def _suggest(asked: optuna.Trial, axis: Axis) -> float:
         return asked.suggest_int(path, parameter.low, last, step=step, log=parameter.log)
     assert isinstance(parameter, (Uniform, LogUniform))
     if parameter.q is not None:
-        last, step = float(parameter.at(1.0)), float(parameter.q)
-        return parameter.number_of(asked.suggest_float(path, parameter.low, last, step=step))
+        end = float(parameter.at(1.0))
+        place = asked.suggest_float(path, parameter.low, end, step=float(parameter.q))
+        return parameter.number_of(place)
     is_log = isinstance(parameter, LogUniform)
     return asked.suggest_float(path, parameter.low, parameter.high, log=is_log)
 

@@ -31,7 +31,8 @@ def result_of(space: ab.Space, repeats: int = 1) -> ab.Result:
         configuration, repeat = divmod(number, repeats)
         point = space.draw_point(Random(configuration), configuration % space.branches)
         params = space.resolve(point)
-        fields = {"point": point, "repeat": repeat, "metric": float(configuration)}
+        fields: dict[str, Any] = {"point": point, "repeat": repeat}
+        fields["metric"] = float(configuration)
         trials.append(make_trial(number, params=params, **fields))
     return make_result(*trials, space=space)
 
