@@ -172,6 +172,11 @@ def check_parameters(
     ``which``: what has these names. ``data``: names that it gets besides.
     """
     if shape_of(objective) is Shape.TRIAL:
+        if "trial" in names:
+            raise InvalidArgument(
+                f"{which} has a parameter named trial, but objective {name_of(objective)} gets the "
+                f"running Trial as its argument trial; give the parameter another name"
+            )
         required = [
             parameter.name
             for parameter in list(_parameters(objective))[1:]

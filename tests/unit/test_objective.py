@@ -193,6 +193,7 @@ def test_parameters_that_fit(objective: Callable[..., Any], names: list[str]) ->
         (functools.partial(returns, 0.5), ["x"], "the space has x, which objective .*partial"),
         (by_position, ["x", "y"], "takes x by position only, .* remove the / from its signature"),
         (optional_by_position, ["x"], "the space has x, which objective .* does not take"),
+        (lambda trial: 0.5, ["trial"], "a parameter named trial, but .* give .* another name"),
         (trial_and_more, ["x"], "takes trial and also requires data, folder; find them in trial"),
     ],
 )
