@@ -80,6 +80,14 @@ class Suggestions:
         if observe is not None:
             _call("observe()", observe, trial)
 
+    def keep(self, number: int, point: Point) -> None:
+        """Configuration ``number`` has ``point``, if it has none yet."""
+        if number not in self._points:
+            self._points[number] = point
+            self._branches[number] = self._search.space.branch_of(point)
+            if self._search.unique:
+                self._seen.add(point)
+
     def give(self, number: int, point: Point) -> None:
         """Configuration ``number`` has ``point``, whatever was suggested for it here."""
         other = self._points.get(number)
@@ -155,14 +163,6 @@ class Suggestions:
             pending = self._pending(number, point)
             self._trials[pending.id] = pending
         return point
-
-    def keep(self, number: int, point: Point) -> None:
-        """Configuration ``number`` has ``point``, if it has none yet."""
-        if number not in self._points:
-            self._points[number] = point
-            self._branches[number] = self._search.space.branch_of(point)
-            if self._search.unique:
-                self._seen.add(point)
 
     def _next(self, number: int, *, is_spare: bool = False) -> Point | None:
         search = self._search
