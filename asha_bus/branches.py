@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from asha_bus.core.description import shortened
-from asha_bus.core.space import Space
+from asha_bus.core.space import holds_parameter
 from asha_bus.records import TrialRecord
-from asha_bus.tables import table
+from asha_bus.tables import cell, table
 
 
 @dataclass(frozen=True)
@@ -18,7 +17,8 @@ class BranchRecord:
 
     #: Its number within the space.
     number: int
-    #: The names whose values it tells, constants included.
+    #: What it tells, by name, constants included; of what it tells in part, such as a model
+    #: with parameters of its own, the rest is there as it was written.
     fixed: dict[str, Any]
     #: How many trials it had.
     trials: int
@@ -32,10 +32,14 @@ class BranchRecord:
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """What the searcher found for the names that are not fixed; empty without a best trial."""
+        """What the searcher found for the names of which something was left to it."""
         if self.best is None:
             return {}
-        return {name: v for name, v in self.best.params.items() if name not in self.fixed}
+        return {
+            name: value
+            for name, value in self.best.params.items()
+            if name not in self.fixed or holds_parameter(self.fixed[name])
+        }
 
 
 class Branches(tuple[BranchRecord, ...]):
@@ -49,21 +53,15 @@ class Branches(tuple[BranchRecord, ...]):
         rows = [
             [
                 str(one.number),
-                *(_short(one.fixed[name]) if name in one.fixed else "" for name in names),
+                *(cell(one.fixed[name]) if name in one.fixed else "" for name in names),
                 str(one.trials),
                 "" if one.best_metric is None else f"{one.best_metric:.6g}",
-                ", ".join(f"{name}={_short(value)}" for name, value in one.best_params.items()),
+                ", ".join(f"{name}={cell(value)}" for name, value in one.best_params.items()),
             ]
             for one in self
         ]
         left = [column for column, name in enumerate(head) if name not in ("trials", "metric")]
         return table(rows, head=head, left=left)
-
-
-def fixed_of(space: Space, trial: TrialRecord) -> dict[str, Any]:
-    """What the level-1 configuration of ``trial`` tells, by name."""
-    names = space.parts[space.member_of(trial.point)].fixed_names
-    return {name: value for name, value in trial.params.items() if name in names}
 
 
 def _telling(records: Iterable[BranchRecord]) -> list[str]:
@@ -73,9 +71,3 @@ def _telling(records: Iterable[BranchRecord]) -> list[str]:
     if len(fixed) < 2:
         return list(names)
     return [n for n in names if len({repr(one[n]) if n in one else "" for one in fixed}) > 1]
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:.4g}" if isinstance(value, float) else shortened(value)

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asha_bus.core.description import shortened
 from asha_bus.core.trials import Standing, standing
 from asha_bus.records import TrialRecord
-from asha_bus.tables import table
+from asha_bus.tables import cell, table
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class Configurations(tuple[ConfigurationRecord, ...]):
                 "" if one.metric is None else f"{one.metric:.6g}",
                 "" if one.spread is None else f"{one.spread:.2g}",
                 str(len(one.furthest)),
-                ", ".join(f"{name}={_short(value)}" for name, value in one.params.items()),
+                ", ".join(f"{name}={cell(value)}" for name, value in one.params.items()),
             ]
             for one in self
         ]
@@ -120,9 +119,3 @@ def _states(trials: Sequence[TrialRecord]) -> str:
     if len(trials) == 1:
         return str(trials[0].state)
     return ", ".join(f"{count} {state}" for state, count in counted.items())
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:.4g}" if isinstance(value, float) else shortened(value)

@@ -191,11 +191,18 @@ class _Client:
         if self.trials:
             self.trials[-1].ending_s = seconds
         if isinstance(request, m.End):
-            self.trials[-1].outcome, self.trials[-1].error = request.outcome, request.error
+            self._end(self.trials[-1], request, seconds)
         assignment = self._assignment()
         if assignment is None:
             return m.Done(request.seq, "rehearsed")
         return m.Assign(request.seq, assignment)
+
+    def _end(self, trial: Rehearsal, end: m.End, seconds: float) -> None:
+        trial.outcome, trial.error = end.outcome, end.error
+        reported = trial.steps[-1].resource if trial.steps else 0
+        if end.metric is not None and end.resource > reported:  # it was returned at the end
+            trial.steps.append(Step(end.resource, end.metric, end.extras, seconds))
+            trial.ending_s = 0.0
 
     def _assignment(self) -> m.Assignment | None:
         number = len(self.trials)

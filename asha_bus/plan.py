@@ -297,15 +297,20 @@ def make_plan(
         capture_output=capture_output,
         data=dict(data or {}),
         history=() if history is None else past_trials(history, checked_space),
-        initial=_initial(checked_space, initial),
+        initial=_initial(checked_space, initial, unique),
         unique=unique,
         metrics_port=metrics_port,
         page=_page_port(page),
     )
 
 
-def _initial(space: Space, given: Sequence[Mapping[str, Any]] | None) -> tuple[Point, ...]:
-    """The points of the configurations that were given; InvalidArgument names the wrong one."""
+def _initial(
+    space: Space, given: Sequence[Mapping[str, Any]] | None, unique: bool
+) -> tuple[Point, ...]:
+    """The points of the configurations that were given; InvalidArgument names the wrong one.
+
+    Where each is tried once, so is one that was given twice.
+    """
     if given is None:
         return ()
     if not isinstance(given, (list, tuple)):
@@ -317,7 +322,7 @@ def _initial(space: Space, given: Sequence[Mapping[str, Any]] | None) -> tuple[P
             points.append(tuple(params) if is_point else space.point_of(params))
         except InvalidArgument as error:
             raise InvalidArgument(f"initial[{number}]: {error}") from error
-    return tuple(points)
+    return tuple(dict.fromkeys(points) if unique or space.is_finite else points)
 
 
 def _page_port(page: object) -> int | None:

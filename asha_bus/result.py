@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asha_bus.branches import Branches, BranchRecord, fixed_of
+from asha_bus.branches import Branches, BranchRecord
 from asha_bus.configurations import Configurations, configurations_of, leader_of
 from asha_bus.core.description import space_from
 from asha_bus.core.errors import AshaBusError, InvalidArgument
@@ -163,7 +163,7 @@ class Result:
         return Branches(
             BranchRecord(
                 number=number,
-                fixed=fixed_of(self.space, trials[0]),
+                fixed=self.space.level1(number),
                 trials=len(trials),
                 best=_best_of(trials, self.mode)[0],
             )

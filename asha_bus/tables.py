@@ -1,8 +1,19 @@
-"""Plain text tables for the command line."""
+"""Plain text tables: for the command line, and of results."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Any
+
+from asha_bus.core.description import shortened
+
+
+def cell(value: Any) -> str:
+    """``value`` in a line: numbers in short, others by their reprs, but texts as they are."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    text = value if isinstance(value, str) else shortened(value)
+    return text if text.isprintable() else " ".join(text.split())
 
 
 def table(

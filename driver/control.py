@@ -35,13 +35,13 @@ def read(stream: IO[bytes] | RawIOBase) -> Any | None:
 
 def _read_exactly(stream: IO[bytes] | RawIOBase, count: int) -> bytes:
     """``count`` bytes of ``stream``; none at its end."""
-    data = b""
+    data = bytearray()
     while len(data) < count:
         more = stream.read(count - len(data))
         if not more:
             return b""
         data += more
-    return data
+    return bytes(data)
 
 
 class PipeEnd:

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -73,6 +74,11 @@ def _lock(fd: int, path: Path) -> None:
             time.sleep(0.05)
 
 
+#: Of a value that differs so many characters are shown, so many of them before the difference.
+_SHOWN_CHARS = 300
+_SHOWN_BEFORE = 60
+
+
 def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: bool) -> OpenJournal:
     data = os.pread(fd, os.fstat(fd).st_size, 0)
     if not data:
@@ -91,9 +97,10 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
     if not seed_given:
         del names["seed"]
     differing = [
-        f"{name} was {_shown(old.identity.get(name))} and is {_shown(header.identity.get(name))}"
+        f"{name} was {was} and is {now}"
         for name in names
         if old.identity.get(name) != header.identity.get(name)
+        for was, now in [_shown(old.identity.get(name), header.identity.get(name))]
     ]
     if differing:
         raise InvalidArgument(
@@ -103,9 +110,18 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
     return OpenJournal(fd, str(path), old, is_resumed=True)
 
 
-def _shown(value: Any) -> str:
-    text = "not given" if value is None else repr(value)
-    return text if len(text) <= 300 else text[:300] + "..."
+def _shown(*values: Any) -> list[str]:
+    """Two values that differ; of long ones the part where they begin to."""
+    texts = ["not given" if value is None else repr(value) for value in values]
+    begin = 0
+    if max(map(len, texts)) > _SHOWN_CHARS:
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False))
+        begin = max(sum(1 for _ in alike) - _SHOWN_BEFORE, 0)
+    return [
+        f"{'...' if begin else ''}{text[begin : begin + _SHOWN_CHARS]}"
+        f"{'...' if len(text) > begin + _SHOWN_CHARS else ''}"
+        for text in texts
+    ]
 
 
 def _sync_folder(path: Path) -> None:

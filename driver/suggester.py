@@ -49,12 +49,16 @@ class Suggester(ABC):
         """Tell what came of a trial."""
 
     def spare(self, number: int) -> Point | None:
-        """A random draw for trial ``number``, at once; None where there is none: it has failed."""
-        try:
-            return self._suggestions.spare(number)
-        except SearcherError as error:
-            self._on_failure(str(error))
-            return None
+        """A point for configuration ``number`` without the searcher, at once.
+
+        None: there are no more. What the searcher says of it later does not count. Raises
+        `SearcherError` where none can be drawn.
+        """
+        return self._suggestions.spare(number)
+
+    def fail(self, why: str) -> None:
+        """There are no more points, since something went wrong."""
+        self._on_failure(why)
 
     def close(self) -> None:  # noqa: B027 - there may be nothing to close
         """Draw no more."""
@@ -73,7 +77,7 @@ class DrawHere(Suggester):
         try:
             points, is_last = self._suggestions.points(first, count)
         except SearcherError as error:
-            self._on_failure(str(error))
+            self.fail(str(error))
             return
         self._count(points, time.monotonic() - began)
         self._on_points(first, points, is_last)
@@ -93,10 +97,10 @@ class AskProcess(Suggester):
         self._is_over = False
         self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
-        #: What another process has to be told: the last of each trial, what was
-        #: suggested, and what was asked for and not answered.
+        self._repeats = search.repeats
+        #: What another process has to be told besides the points that were given: the
+        #: last of each trial, and what was asked for and not answered.
         self._rows: dict[int, Sequence[Any]] = {}
-        self._given: dict[int, Point] = {}
         self._asked: dict[int, int] = {}
         self._thread = threading.Thread(target=self._follow, name="asha-bus-suggester", daemon=True)
 
@@ -113,7 +117,15 @@ class AskProcess(Suggester):
     def observe(self, row: Sequence[Any]) -> None:
         with self._lock:
             self._rows[row[0]] = row
+            self._suggestions.keep(row[0] // self._repeats, tuple(row[1]))
             self._frames.put(("observe", row))
+
+    def spare(self, number: int) -> Point | None:
+        with self._lock:
+            point = super().spare(number)
+            if point is not None:
+                self._frames.put(("given", number, point))
+        return point
 
     def close(self) -> None:
         with self._lock:
@@ -132,7 +144,7 @@ class AskProcess(Suggester):
             self._frames = frames
             paths = [os.path.abspath(entry) for entry in sys.path]
             frames.put({"search": self._pickled, "sys_path": paths})
-            for number, point in self._given.items():
+            for number, point in self._suggestions.given.items():
                 frames.put(("given", number, point))
             for row in self._rows.values():
                 frames.put(("observe", row))
@@ -158,12 +170,12 @@ class AskProcess(Suggester):
             if self._is_over:
                 return
             if failure is not None:
-                self._on_failure(failure)
+                self.fail(failure)
                 return
             if left:
                 logger.warning("the searcher's process ended with status %s: started again", status)
                 self._start()
-        self._on_failure(
+        self.fail(
             f"the searcher's process ended {_MOST_STARTS} times, the last time with status "
             f"{status}: it was killed, or code of the searcher crashed or ended it; see its stderr"
         )
@@ -173,12 +185,28 @@ class AskProcess(Suggester):
         if kind == "failed":
             return str(rest[0])
         first, points, is_last, seconds = rest
-        with self._lock:
-            self._asked.pop(first, None)
-            self._given.update(enumerate(points, first))
+        try:
+            with self._lock:
+                self._asked.pop(first, None)
+                accepted = self._accepted(first, points)
+        except SearcherError as error:  # a condition of the space holds of no other draw
+            self.fail(str(error))
+            return None
         self._count(points, seconds)
-        self._on_points(first, points, is_last)
+        self._on_points(first, accepted, is_last or len(accepted) < len(points))
         return None
+
+    def _accepted(self, first: int, points: Sequence[Point]) -> list[Point]:
+        """What configurations from ``first`` on get for ``points``; fewer: there are no more."""
+        accepted = []
+        for number, point in enumerate(map(tuple, points), first):
+            found = self._suggestions.accept(number, point)
+            if found is None:
+                break
+            accepted.append(found)
+            if found != point:
+                self._frames.put(("given", number, found))
+        return accepted
 
 
 def _write(child: subprocess.Popen[bytes], frames: queue.SimpleQueue[Any]) -> None:

@@ -1,9 +1,9 @@
 """The process of a searcher that learns: ``python -m asha_bus.driver.suggesting``.
 
 Frames as in `asha_bus.driver.control`. It is sent ``["observe", row]``, ``["given", number,
-point]`` for what a process before it had suggested, and ``["suggest", first, count]``, which
-it answers by ``["points", first, points, is_last, seconds]``; or it
-says ``["failed", text]``, and ends. It ends with the pipe.
+point]`` for what a process before it had suggested or what was taken in the place of a
+suggestion, and ``["suggest", first, count]``, which it answers by ``["points", first, points,
+is_last, seconds]``; or it says ``["failed", text]``, and ends. It ends with the pipe.
 """
 
 from __future__ import annotations
@@ -11,9 +11,14 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import select
 import signal
 import sys
 import time
+from collections import deque
+from collections.abc import Iterator
+from io import RawIOBase
+from typing import Any
 
 from asha_bus.core.errors import SearcherError
 from asha_bus.driver import control
@@ -24,7 +29,7 @@ def main() -> int:
     """Suggest until the supervisor closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
-    source = sys.stdin.buffer
+    source = os.fdopen(os.dup(0), "rb", 0)  # select sees all that is there
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a searcher prints must not get into the frames
     setup = control.read(source)
@@ -38,8 +43,7 @@ def main() -> int:
 
     try:
         suggestions = Suggestions(_search(setup["search"]))
-        while (frame := control.read(source)) is not None:
-            verb, *arguments = frame
+        for verb, *arguments in frames_of(source):
             if verb == "observe":
                 suggestions.observe(*arguments)
             elif verb == "given":
@@ -53,6 +57,25 @@ def main() -> int:
         say("failed", str(error))
         return 1
     return 0
+
+
+def frames_of(source: RawIOBase) -> Iterator[Any]:
+    """The frames of an unbuffered pipe: what is given at once, the others in their order.
+
+    So nothing is suggested in vain for a trial that could not wait for it.
+    """
+    waiting: deque[Any] = deque()
+    while True:
+        if waiting and not select.select([source], [], [], 0)[0]:
+            yield waiting.popleft()
+            continue
+        frame = control.read(source)
+        if frame is None:
+            return
+        if frame[0] == "given":
+            yield frame
+        else:
+            waiting.append(frame)
 
 
 def _search(pickled: bytes) -> Search:

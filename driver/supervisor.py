@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import astuple
 from typing import Any, NamedTuple
 
-from asha_bus.core.errors import BusError
+from asha_bus.core.errors import BusError, SearcherError
 from asha_bus.core.events import RunSettings
 from asha_bus.core.messages import Point
 from asha_bus.driver import control, process
@@ -265,8 +265,7 @@ class Supervisor:
         elif kind == "draw":
             first, count, is_spare = rest
             if is_spare:
-                if (point := self.suggester.spare(first)) is not None:
-                    self._give("spare", first, point)
+                self._give_spare(first)
             else:
                 self.suggester.ask(first, count)
         elif kind == "observed":
@@ -296,6 +295,17 @@ class Supervisor:
         elif kind == "failed":
             self._failure = rest[0]
             self._ready.set()
+
+    def _give_spare(self, number: int) -> None:
+        try:
+            point = self.suggester.spare(number)
+        except SearcherError as error:
+            self.suggester.fail(str(error))
+            return
+        if point is None:
+            self._give("points", number, [], True)
+        else:
+            self._give("spare", number, point)
 
     def give_points(self, first: int, points: Sequence[Point], is_last: bool) -> None:
         """The searcher has drawn ``points`` of the trials from ``first`` on."""

@@ -82,20 +82,22 @@ class RunningTrial(Trial):
             raise self._placed(error, at) from error.__cause__
         return self._report(number, at, plain)
 
-    def report_value(self, value: Any) -> bool:
-        """Report what was returned or yielded: a metric, or a metric and its extras."""
+    def report_value(self, value: Any, *, is_end: bool = False) -> bool:
+        """Report what was yielded, or returned at the end: a metric, or one and its extras."""
         try:
             metric, extras = to_metric_and_extras(value)
         except ObjectiveError as error:
             raise self._placed(error, None) from error.__cause__
-        return self._report(metric, None, extras)
+        return self._report(metric, None, extras, is_end=is_end)
 
     def _placed(self, error: ObjectiveError, resource: float | None) -> ObjectiveError:
         """``error`` with the resource at which it happened."""
         at = self._attempt.resource + 1 if resource is None else resource
         return ObjectiveError(f"at resource {at:g}: {error}")
 
-    def _report(self, metric: float, resource: float | None, extras: m.Extras) -> bool:
+    def _report(
+        self, metric: float, resource: float | None, extras: m.Extras, *, is_end: bool = False
+    ) -> bool:
         self._client.check_process()
         with self._lock:
             if self._is_over:  # the worker may have begun another trial
@@ -105,7 +107,7 @@ class RunningTrial(Trial):
             try:
                 if resource is not None and resource == self._attempt.resource:
                     self._warn_repeat(resource)
-                request = worker.report(metric, resource, extras, _clock())
+                request = worker.report(metric, resource, extras, _clock(), is_end=is_end)
                 if request is not None:
                     self._ask(request)
                 elif (telemetry := worker.telemetry(_clock())) is not None:
@@ -255,7 +257,7 @@ class Runner:
         if isinstance(value, types.GeneratorType):
             _consume(value, trial)
         elif value is not None and not trial.should_stop and trial._attempt.metric is None:
-            trial.report_value(value)
+            trial.report_value(value, is_end=True)
         elif value is None and self._shape is Shape.FUNCTION:
             raise ObjectiveError(
                 "the objective returned None; return the metric, or yield one per epoch"

@@ -47,8 +47,9 @@ FINAL = frozenset(state for state, following in TRANSITIONS.items() if not follo
 
 
 def mean_of(metrics: Sequence[float]) -> float:
-    """The mean; infinite or NaN where one of them is, or where they are too large."""
-    return sum(metric / len(metrics) for metric in metrics)
+    """The mean, which lies within their bounds; infinite or NaN where one of them is."""
+    mean = sum(metric / len(metrics) for metric in metrics)  # their sum may be too large
+    return min(max(mean, min(metrics)), max(metrics))
 
 
 class RungRecord(NamedTuple):

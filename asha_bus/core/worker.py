@@ -111,12 +111,19 @@ class Worker:
         return self.attempt
 
     def report(
-        self, metric: float, resource: float | None, extras: m.Extras, now: float
+        self,
+        metric: float,
+        resource: float | None,
+        extras: m.Extras,
+        now: float,
+        *,
+        is_end: bool = False,
     ) -> m.Request | None:
         """Take a report of the current trial; a request where the bus must be asked.
 
         ``resource`` None counts by itself. One that repeats the last is left out,
-        and `ObjectiveError` is raised for one that is smaller or not above 0.
+        and `ObjectiveError` is raised for one that is smaller or not above 0. ``is_end``: the
+        trial has ended with it, so there is nothing to ask.
         """
         attempt = self._attempt()
         if attempt.stopped is not None:
@@ -139,6 +146,8 @@ class Worker:
         attempt.extras = extras
         if is_better(metric, attempt.best_metric, self.mode):
             attempt.best_metric = metric
+        if is_end:
+            return None
         level = attempt.next_resource
         if self.must_ask or self._hits_target(metric) or (level and reached(resource, level)):
             return self._ask(

@@ -32,8 +32,9 @@ class Searcher(ABC):
     """Suggests configurations by what came of earlier ones.
 
     It lives in a process of its own. `suggest` is asked once for each configuration, in order,
-    a little before a worker needs it; while it takes its time, workers train on. Any
-    object with these methods serves as well; `observe` may be missing.
+    a little before a worker needs it, unless level 1 or ``initial`` tells all of it; while it
+    takes its time, workers train on. Any object with these methods serves as well; `observe`
+    may be missing.
     """
 
     @abstractmethod

@@ -196,6 +196,10 @@ def _suggest(asked: optuna.Trial, axis: Axis) -> float:
         last, step = parameter.low + parameter.step * parameter.steps, parameter.step
         return asked.suggest_int(path, parameter.low, last, step=step, log=parameter.log)
     assert isinstance(parameter, (Uniform, LogUniform))
+    if parameter.q is not None:
+        end = float(parameter.at(1.0))
+        place = asked.suggest_float(path, parameter.low, end, step=float(parameter.q))
+        return parameter.number_of(place)
     is_log = isinstance(parameter, LogUniform)
     return asked.suggest_float(path, parameter.low, parameter.high, log=is_log)
 
@@ -211,5 +215,6 @@ def _has_its_own(axis: Axis) -> bool:
     if isinstance(parameter, RandInt):
         return not parameter.log or parameter.step == 1
     if isinstance(parameter, (Uniform, LogUniform)):
-        return parameter.q is None and math.isfinite(parameter.high - parameter.low)
+        is_even = isinstance(parameter, Uniform) and not parameter.rounds
+        return (parameter.q is None or is_even) and math.isfinite(parameter.high - parameter.low)
     return isinstance(parameter, Options)

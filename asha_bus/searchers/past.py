@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.messages import Point
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
 from asha_bus.records import TrialRecord
@@ -15,33 +17,100 @@ from asha_bus.records import TrialRecord
 logger = logging.getLogger("asha_bus")
 
 _PREFIX = "params."
+_FIELDS = ("metric", "state", "resource", "repeat")
 
 
 def past_trials(history: Any, space: Space) -> tuple[TrialRecord, ...]:
     """The trials of ``history`` that fit into ``space``, numbered from below 0 upwards.
 
     ``history``: a `Result`, or a table like that of `Result.to_pandas`, with a column
-    ``metric`` and one ``params.<name>`` for each name of the space. Raises
+    ``metric`` and one ``params.<name>`` for each name of the space; from a file, too. Raises
     `InvalidArgument` for anything else, and where none fits.
     """
     found = []
     left_out = 0
     why = None
     given = list(_trials(history))
-    for number, trial in enumerate(given):
+    for trial in given:
         try:
-            point = space.point_of(trial.params)
+            point = _point_of(trial, space)
         except InvalidArgument as error:
             left_out, why = left_out + 1, error
             continue
-        found.append(replace(trial, id=number - len(given), point=point, worker=None))
+        found.append(replace(trial, params=space.shown(point), point=point, worker=None))
     if left_out and not found:
         raise InvalidArgument(f"history has no trial that fits into the space: {why}")
     if left_out:
         logger.warning(
             "%d of %d trials of history do not fit into the space: %s", left_out, len(given), why
         )
-    return tuple(found)
+    return _numbered(found)
+
+
+def _numbered(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
+    """``trials`` with numbers below 0, and repeats in a row: a table may be in any order."""
+    if any(trial.repeat for trial in trials):
+        groups: dict[Point, list[TrialRecord]] = {}
+        for trial in trials:
+            groups.setdefault(trial.point, []).append(trial)
+        trials = [
+            replace(trial, repeat=repeat)
+            for group in groups.values()
+            for repeat, trial in enumerate(group)
+        ]
+    return tuple(replace(trial, id=n - len(trials)) for n, trial in enumerate(trials))
+
+
+def _point_of(trial: TrialRecord, space: Space) -> Point:
+    """The point of ``trial`` in ``space``; InvalidArgument where there is none."""
+    problem = None
+    for params in _readings(trial.params, space):
+        try:
+            return space.point_of(params)
+        except InvalidArgument as error:
+            problem = problem or error
+    try:  # the parameters do not tell what only a func sees, which its own point does
+        if trial.point and repr(space.shown(trial.point)) == repr(trial.params):
+            return space.checked(trial.point, space.branch_of(trial.point))
+    except InvalidArgument as error:
+        problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+def _readings(params: Mapping[str, Any], space: Space) -> Iterator[Mapping[str, Any]]:
+    """``params`` as they are, and as a table or a file may have changed them.
+
+    A table has a column for each name of a union, and in a file there may be NaN for None,
+    and a text or an array for a list.
+    """
+    yield params
+    plain = {name: _plain(value) for name, value in params.items()}
+    for read in ({**params, **{n: None for n in plain if plain[n] is None}}, plain):
+        for member in space.members:
+            yield {n: v for n, v in read.items() if v is not None or n in member.names}
+
+
+def _plain(value: Any) -> Any:
+    """``value`` of a table as it was before, as far as that can be told."""
+    if hasattr(value, "tolist"):  # an array, or a number of numpy
+        value = value.tolist()
+    if isinstance(value, str):
+        try:
+            return ast.literal_eval(value)
+        except (ValueError, SyntaxError):  # a text
+            return value
+    if isinstance(value, Mapping):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return None if _is_missing(value) else value
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether it is None, or what stands for it in a table."""
+    is_nan = isinstance(value, float) and value != value
+    return value is None or is_nan or type(value).__name__ == "NAType"
 
 
 def _trials(history: Any) -> Iterable[TrialRecord]:
@@ -59,29 +128,31 @@ def _trials(history: Any) -> Iterable[TrialRecord]:
             f"history needs a column 'metric' and one '{_PREFIX}<name>' for each parameter, it has "
             f"{', '.join(columns) or 'none'}"
         )
-    return [_record(row, names) for row in history.to_dict("records")]
+    return [_record(n, row, names) for n, row in enumerate(history.to_dict("records"))]
 
 
-def _record(row: Mapping[str, Any], names: list[str]) -> TrialRecord:
-    """A row of a table as a trial that ended."""
-    metric = row["metric"]
-    is_known = metric is not None and metric == metric
-    state = row.get("state", "COMPLETED" if is_known else "FAILED")
-    return TrialRecord(
-        id=0,
-        params={name.removeprefix(_PREFIX): row[name] for name in names},
-        state=TrialState(state),
-        metric=float(metric) if is_known else None,
-        best_metric=float(metric) if is_known else None,
-        resource=float(row.get("resource", 1)),
-        attempts=1,
-        worker=None,
-        start_time=None,
-        end_time=None,
-        error=None,
-        extras={},
-        bracket=0,
-        seed=0,
-        rungs=(),
-        repeat=int(row.get("repeat", 0)),
-    )
+def _record(number: int, row: Mapping[str, Any], names: list[str]) -> TrialRecord:
+    """A row of a table as a trial that ended; InvalidArgument where it is none."""
+    told = {name: row[name] for name in _FIELDS if not _is_missing(row.get(name))}
+    try:
+        metric = float(told["metric"]) if "metric" in told else None
+        return TrialRecord(
+            id=0,
+            params={name.removeprefix(_PREFIX): row[name] for name in names},
+            state=TrialState(told.get("state", "FAILED" if metric is None else "COMPLETED")),
+            metric=metric,
+            best_metric=metric,
+            resource=float(told.get("resource", 1)),
+            attempts=1,
+            worker=None,
+            start_time=None,
+            end_time=None,
+            error=None,
+            extras={},
+            bracket=0,
+            seed=0,
+            rungs=(),
+            repeat=int(told.get("repeat", 0)),
+        )
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"history: row {number} is no trial: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import Random
 from typing import Any, TypeVar
 
@@ -61,7 +62,8 @@ class Suggestions:
 
     def __init__(self, search: Search) -> None:
         self._search = search
-        self._random = RandomSearch()
+        #: What draws without a searcher, or in its place.
+        self._random: RandomSearch = RandomSearch() if search.learns else search.searcher
         self._points: dict[int, Point] = {}
         self._trials: dict[int, TrialRecord] = {}
         self._branches: dict[int, int] = {}
@@ -76,7 +78,7 @@ class Suggestions:
         known = self._trials.get(trial.id)
         if known is not None and known == trial:
             return  # told again after a death of the bus
-        self._keep(trial.id // self._search.repeats, trial.point)
+        self.keep(trial.id // self._search.repeats, trial.point)
         self._trials[trial.id] = trial
         observe = getattr(self._search.searcher, "observe", None)
         if observe is not None:
@@ -87,11 +89,40 @@ class Suggestions:
                 *(observe, trial),
             )
 
+    def keep(self, number: int, point: Point) -> None:
+        """Configuration ``number`` has ``point``, if it has none yet."""
+        if number not in self._points:
+            self._points[number] = point
+            self._branches[number] = self._search.space.branch_of(point)
+            if self._search.unique:
+                self._seen.add(point)
+
     def give(self, number: int, point: Point) -> None:
-        """Configuration ``number`` has its point: it was suggested before."""
-        self._keep(number, point)
+        """Configuration ``number`` has ``point``, whatever was suggested for it here."""
+        other = self._points.get(number)
+        if other is not None and other != point:
+            del self._points[number]
+            if other not in self._points.values():
+                self._seen.discard(other)
+        self.keep(number, point)
         pending = self._pending(number, point)
-        self._trials.setdefault(pending.id, pending)
+        known = self._trials.get(pending.id)
+        if known is None or known.point != point:
+            self._trials[pending.id] = pending
+
+    def accept(self, number: int, point: Point) -> Point | None:
+        """What configuration ``number`` gets where the searcher's process says ``point``.
+
+        A spare that was drawn before stands, and so does what is unique; None: there are no
+        more.
+        """
+        if number not in self._points:
+            found: Point | None = point
+            if point in self._seen:
+                found = _drawn(number * self._search.repeats, self._another, number)
+            if found is not None:
+                self.keep(number, found)
+        return self._points.get(number)
 
     def points(self, first: int, count: int) -> tuple[list[Point], bool]:
         """The points of ``count`` of them from ``first`` on, and whether there are no more."""
@@ -103,11 +134,22 @@ class Suggestions:
             found.append(point)
         return found, False
 
-    def spare(self, number: int) -> Point:
-        """A random draw for configuration ``number``."""
-        search = self._search
-        first = number * search.repeats
-        return _drawn(first, self._random.draw, search.space, number, search.seed)
+    def spare(self, number: int) -> Point | None:
+        """The point of configuration ``number`` without the searcher; None: there are no more.
+
+        It is a random draw, where neither ``initial`` nor level 1 tells it.
+        """
+        if number not in self._points:
+            first = number * self._search.repeats
+            point = _drawn(first, partial(self._next, is_spare=True), number)
+            if point is not None:
+                self.keep(number, point)
+        return self._points.get(number)
+
+    @property
+    def given(self) -> Mapping[int, Point]:
+        """The points that configurations have, by number."""
+        return self._points
 
     def _point(self, number: int) -> Point | None:
         search = self._search
@@ -128,33 +170,32 @@ class Suggestions:
         if point is None:
             self._end = number
             return None
-        self._keep(number, point)
+        self.keep(number, point)
         if self._search.learns:
             pending = self._pending(number, point)
             self._trials[pending.id] = pending
         return point
 
-    def _keep(self, number: int, point: Point) -> None:
-        if number not in self._points:
-            self._points[number] = point
-            self._branches[number] = self._search.space.branch_of(point)
-            if self._search.unique:
-                self._seen.add(point)
-
-    def _next(self, number: int) -> Point | None:
+    def _next(self, number: int, *, is_spare: bool = False) -> Point | None:
         search = self._search
         point: Point | None
         if number < len(search.initial):
             point = search.initial[number]
         elif search.space.is_finite:
             point = self._next_of_finite(number)
+        elif is_spare or not search.learns or not self._is_left(number):
+            point = self._draw(number)
         else:
-            point = self._suggest(number) if search.learns else self._draw(number)
+            point = self._suggest(number)
         return self._another(number) if search.unique and point in self._seen else point
 
+    def _is_left(self, number: int) -> bool:
+        """Whether level 1 leaves anything of configuration ``number`` to a searcher."""
+        space = self._search.space
+        return bool(space.level2(number % space.branches))
+
     def _draw(self, number: int) -> Point:
-        drawn: Point = self._search.searcher.draw(self._search.space, number, self._search.seed)
-        return drawn
+        return self._random.draw(self._search.space, number, self._search.seed)
 
     def _next_of_finite(self, number: int) -> Point:
         """Each level-1 configuration once: those given first, then the others in order."""

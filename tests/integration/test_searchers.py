@@ -188,3 +188,19 @@ def test_a_run_resumed_without_a_seed_draws_what_it_would_have_drawn(tmp_path: P
 def test_one_that_cannot_be_read_in_its_process_says_so() -> None:
     with pytest.raises(ab.SearcherError, match="cannot be read in its own process: .*elsewhere"):
         run(searchers.Unreadable(), max_trials=5)
+
+
+def test_nothing_is_tried_twice_though_the_searcher_takes_too_long() -> None:
+    space = ab.Space(x=ab.randint(1, 6), act=ab.choice("relu", "tanh"))
+    bus = ab.BusOptions(suggest_timeout_s=0.05)
+    result = run(searchers.OneOnly(), objectives.tilted, space, unique=True, max_time=60, bus=bus)
+    assert ("exhausted", 12) == (result.reason, len({trial.point for trial in result.trials}))
+    assert 12 == len(result.trials)
+    assert result.bus.fallbacks > 0
+
+
+def test_a_union_may_have_members_that_leave_nothing_to_the_searcher() -> None:
+    space = ab.Space(x=ab.uniform(0, 1), act="relu") + ab.Space(x=0.5, act=ab.grid("tanh", "elu"))
+    result = run(ab.TPE(n_startup=2), objectives.tilted, space, max_trials=15)
+    assert ("max_trials", "") == (result.reason, result.message)
+    assert [5, 5, 5] == [branch.trials for branch in result.by_branch()]

@@ -40,6 +40,14 @@ class Drowsy(Nearby):
         return {"x": 0.5, "act": "tanh"}
 
 
+class OneOnly:
+    """Always suggests the same, and takes its time."""
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        time.sleep(0.3)
+        return {"x": 1, "act": "tanh"}
+
+
 class Few:
     """Has seven."""
 

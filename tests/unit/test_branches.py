@@ -8,9 +8,10 @@ from typing import Any
 
 from support.results import make_result, make_trial
 
-from asha_bus import Result, Space, TrialState, choice, grid, uniform
+from asha_bus import Result, Space, TrialState, choice, grid, randint, uniform
 
 SVM = Space(model="svm", kernel=grid("rbf", "poly"), C=uniform(0, 1), epochs=9)
+grid_of_sizes = grid("small", "large")
 TREE = Space(model="tree", depth=uniform(0, 8, q=1), epochs=9).sample(2, seed=3)
 
 
@@ -58,6 +59,31 @@ def test_a_space_without_level_1_is_one_branch() -> None:
     [only] = result.by_branch()
     assert ({"n": 3}, 2, 1.0) == (only.fixed, only.trials, only.best_metric)
     assert ["branch", "n", "trials"] == repr(result.by_branch()).split()[:3]
+
+
+def test_what_level_1_tells_in_part_is_told() -> None:
+    space = Space(
+        model=grid({"name": "svm", "C": uniform(0, 1)}, ("tree", grid_of_sizes)),
+        net={"act": grid_of_sizes, "units": [randint(1, 3), 7]},
+        seed=choice(1, 2),
+    )
+    found = of(space, (0, 1.0), (3, None)).by_branch()
+    assert {
+        "model": {"name": "svm", "C": space.parameters["model:0.C"]},
+        "net": {"act": "small", "units": [space.parameters["net.units[0]"], 7]},
+    } == found[0].fixed
+    assert ("tree", "large") == found[1].fixed["model"]
+    assert {"model", "net", "seed"} == set(found[0].best_params)
+    lines = repr(found).splitlines()
+    assert "{'name': 'svm', 'C': uniform(0.0, 1.0)}" in lines[2]
+    assert "('tree', 'large')" in lines[3]
+
+
+def test_a_text_of_several_lines_stays_in_its_row() -> None:
+    result = of(Space(text=grid("one\ntwo", "three"), x=uniform(0, 1)), (0, 2.0), (1, 1.0))
+    assert 4 == len(repr(result.by_branch()).splitlines())
+    assert "one two" in repr(result.by_branch())
+    assert 4 == len(repr(result.by_configuration()).splitlines())
 
 
 def test_nothing_was_run() -> None:

@@ -122,7 +122,8 @@ def test_parameters_have_their_own_distributions_where_optuna_has_them() -> None
         act=ab.choice("relu", "tanh"),
         size=ab.ordinal("s", "m", "l"),
         bell=ab.normal(0, 1),
-        steps=ab.uniform(0, 1, q=0.5),
+        steps=ab.uniform(0.1, 1, q=0.2),
+        steps_log=ab.loguniform(1, 100, q=3),
         model=ab.choice({"depth": ab.randint(1, 3)}, {"rate": ab.uniform(0, 1)}),
     )
     sampler = Watched()
@@ -139,7 +140,8 @@ def test_parameters_have_their_own_distributions_where_optuna_has_them() -> None
         "act": optuna.distributions.CategoricalDistribution((0, 1)),
         "size": ints(0, 2),
         "bell": floats(0, 1),
-        "steps": floats(0, 1),
+        "steps": floats(0.1, 0.9, step=0.2),
+        "steps_log": floats(0, 1),
         "model": optuna.distributions.CategoricalDistribution((0, 1)),
     }
     inner = "model:0.depth" if "depth" in params["model"] else "model:1.rate"
@@ -147,6 +149,19 @@ def test_parameters_have_their_own_distributions_where_optuna_has_them() -> None
     assert expected == {name: asked.distributions[name] for name in expected}
     assert params["real"] == asked.params["real"]
     assert params["act"] == ("relu", "tanh")[asked.params["act"]]
+
+
+@pytest.mark.filterwarnings("ignore:BruteForceSampler is experimental")
+def test_a_sampler_that_goes_through_a_list_tries_each_step_of_a_range() -> None:
+    space = ab.Space(x=ab.uniform(0.1, 1, q=0.2), n=ab.uniform(0, 4, q=2))
+    searcher = OptunaSearcher(optuna.samplers.BruteForceSampler(seed=1))
+    history: list[ab.TrialRecord] = []
+    while (point := searcher.suggest(branch_of(len(history), space), history)) is not None:
+        assert point == space.checked(point, 0)
+        history.append(make_trial(len(history), S.COMPLETED, 0.5, point=point))
+        assert len(history) <= 15
+    steps = {0.1, 0.3, 0.5, 0.7, 0.9}
+    assert {(x, n) for x in steps for n in (0, 2, 4)} == {trial.point for trial in history}
 
 
 def test_the_default_learns_and_depends_on_seed_and_history_alone() -> None:

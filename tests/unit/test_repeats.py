@@ -84,6 +84,11 @@ def test_a_mean_of_the_greatest_numbers_is_one() -> None:
     assert 1.7e308 == pytest.approx(mean_of([1.7e308, 1.7e308]))
 
 
+@pytest.mark.parametrize("count", [3, 7, 10])
+def test_a_mean_of_equals_is_what_they_are(count: int) -> None:
+    assert [0.1, 0.7, 2.3] == [mean_of([metric] * count) for metric in (0.1, 0.7, 2.3)]
+
+
 def test_without_repeats_there_is_no_mean() -> None:
     bench = bench_of(1)
     bench.join("a")

@@ -194,6 +194,24 @@ def test_a_long_traceback_keeps_its_beginning_and_its_end() -> None:
     assert error.rstrip().endswith("x end")
 
 
+@pytest.mark.parametrize("objective", [lambda trial: trial.id / 10, lambda x: x / 10])
+def test_what_is_returned_ends_its_trial_and_is_judged_nowhere(
+    objective: Callable[..., Any],
+) -> None:
+    bench = run_objective(objective, scheduler=ASHA, max_trials=6)
+    assert [S.COMPLETED] * 6 == bench.states()
+    trials = bench.experiment.table.trials
+    assert {(1, 0)} == {(trial.resource, len(trial.rungs)) for trial in trials}
+    assert all(trial.metric is not None for trial in trials)
+
+
+def test_what_is_returned_may_be_the_target() -> None:
+    bench = run_objective(lambda trial: 3 - trial.id, scheduler=ASHA, stop_at=1.0, max_trials=9)
+    assert bench.ended is not None
+    assert "stop_at" == bench.ended.reason
+    assert [3, 2, 1] == [trial.metric for trial in bench.experiment.table.trials]
+
+
 def returns(value: Any) -> Callable[..., Any]:
     return lambda x: value if x == 1 else 0.5
 

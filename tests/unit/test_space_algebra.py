@@ -295,8 +295,12 @@ def test_a_draw_is_one_configuration() -> None:
 
 def test_what_stands_twice_is_told() -> None:
     space = Space(a=grid(1, True, 1.0, 1), b=choice([1], [1]), c=[choice("x", math.nan, "x")])
-    assert {"a": 1, "c[0]": "x"} == space.repetitions
+    assert {"a": 1, "b": [1], "c[0]": "x"} == space.repetitions
     assert 4 == len(Space(a=grid(1, True, 1.0, 1)))
+    assert {} == Space(a=grid([1], [True], {"k": {1}}, {"k": {2}}, {1}, [{1}])).repetitions
+    assert {"a": {"k": {1}}} == Space(a=grid({"k": {1}}, [1], {"k": {1}})).repetitions
+    width = uniform(0, 1)
+    assert {} == Space(a=choice([width, uniform(0, 1)], [width, uniform(0, 1)])).repetitions
 
 
 def test_spaces_read_as_they_were_written() -> None:
@@ -305,6 +309,15 @@ def test_spaces_read_as_they_were_written() -> None:
         "(Space(x=uniform(0.0, 1.0)) * Space(y=grid(1, 2)).where(raising_not)).sample(2, seed=5) + "
         "Space(z=1)"
     ) == repr(space + {"z": 1})
+
+
+def test_of_a_long_list_of_options_some_are_shown() -> None:
+    space = Space(x=grid(range(1_000)), y=choice(*range(20)))
+    text, table = repr(space), space._repr_html_()
+    assert "17, 18, 19, and 980 more), y=choice(0, 1" in text
+    assert text.endswith("18, 19))")
+    assert "18, 19 and 980 more<" in table
+    assert "18, 19<" in table
 
 
 def raising_not(y: int) -> bool:

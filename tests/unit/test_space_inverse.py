@@ -177,3 +177,15 @@ def test_a_point_comes_back(space: Space) -> None:
         point = space.draw_point(Random(number), number % space.branches)
         params = space.resolve(point)
         assert point == find(params) == find(params, number % space.branches)
+
+
+def test_of_two_numbers_that_are_equal_the_one_of_the_right_type_is_meant() -> None:
+    nested = Space(
+        x=choice(uniform(0, 9), randint(0, 9), {"k": uniform(0, 9)}, {"k": randint(0, 9)})
+    )
+    union = Space(x=uniform(0, 9)) + Space(x=randint(0, 9))
+    for space in (nested, union):
+        assert [(0, 3.0), (1, 3)] == [space.point_of({"x": x}) for x in (3.0, 3)]
+        assert float is type(space.resolve(space.point_of({"x": 3.0}))["x"])
+    assert [(2, 3.0), (3, 3)] == [nested.point_of({"x": {"k": x}}) for x in (3.0, 3)]
+    assert (0, 3.0) == Space(x=choice(uniform(0, 9), "a")).point_of({"x": 3})

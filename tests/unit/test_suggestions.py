@@ -193,6 +193,65 @@ def test_a_finite_space_begins_with_them_and_runs_each_point_once() -> None:
     assert {space.branch_of(point) for point in points} == set(range(6))
 
 
+@pytest.mark.parametrize("unique", [False, True])
+def test_what_is_given_first_twice_takes_no_other_s_place_in_a_finite_space(unique: bool) -> None:
+    space = ab.Space(a=ab.grid(0, 1, 2))
+    plan = plan_for(lambda a: a, space, initial=[{"a": 2}, {"a": 2}], unique=unique)
+    assert [(2,), (0,), (1,)] == Suggestions(plan.search).points(0, 3)[0]
+
+
+def test_no_searcher_is_asked_where_level_1_tells_all() -> None:
+    searcher = Says(lambda branch, history: {"x": 0.5} if branch.number == 0 else 1 / 0)
+    space = ab.Space(x=ab.uniform(0, 1)) + {"model": "baseline"} + {"model": ab.grid("a", "b")}
+    points, _ = suggestions(searcher, space).points(0, 5)
+    assert [(0, 0.5), (1,), (2, 0), (2, 1), (0, 0.5)] == points
+
+
+# --- in place of a searcher that takes too long ------------------------------
+
+
+def test_a_spare_is_what_was_given_first_or_what_level_1_tells_or_a_draw() -> None:
+    initial = (SPACE.point_of({"x": 0.25, "act": "relu"}),)
+    given = suggestions(Says(None), initial=initial)
+    drawn = ab.RandomSearch().draw(SPACE, 1, 7)
+    assert (initial[0], drawn) == (given.spare(0), given.spare(1))
+    grid = ab.Space(a=ab.grid(0, 1, 2))
+    assert [2, 0, 1] == [
+        point[0]
+        for number in range(3)
+        if (point := suggestions(Says(None), grid, initial=((2,),)).spare(number)) is not None
+    ]
+
+
+def test_a_spare_stands_whatever_the_searcher_says_later() -> None:
+    here, there = (suggestions(Steps(), unique=True) for _ in range(2))
+    spare = here.spare(0)
+    assert spare is not None
+    (late,), _ = there.points(0, 1)
+    assert late != spare
+    assert spare == here.accept(0, late)
+    there.give(0, spare)
+    assert ([spare], False) == there.points(0, 1)
+    assert late == here.accept(1, late)  # it is free again
+
+
+def test_unique_holds_for_spares_and_for_what_the_searcher_could_not_know_of() -> None:
+    space = ab.Space(n=ab.randint(1, 4))
+    given = suggestions(Says({"n": 1}), space, unique=True)
+    spares = [given.spare(number) for number in range(2)]
+    others = [given.accept(number, (1,)) for number in range(2, 4)]
+    assert {(1,), (2,), (3,), (4,)} == {*spares, *others}
+    assert given.accept(4, (1,)) is given.spare(4) is None
+
+
+def test_a_suggestion_that_a_spare_replaced_may_be_made_again() -> None:
+    space = ab.Space(n=ab.randint(1, 3))
+    given = suggestions(Says({"n": 1}), space, unique=True)
+    given.points(0, 1)
+    given.give(0, (2,))
+    assert [(2,), (1,), (3,)] == given.points(0, 3)[0]
+
+
 @pytest.mark.parametrize("searcher", [ab.RandomSearch(), Says({"n": 1})])
 def test_unique_points_are_never_given_twice_and_have_an_end(searcher: Any) -> None:
     space = ab.Space(n=ab.randint(1, 3))

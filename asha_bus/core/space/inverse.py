@@ -11,6 +11,7 @@ from asha_bus.core.space.layout import Numbers, Values, flatten, walk
 from asha_bus.core.space.member import Member
 from asha_bus.core.space.options import Func, Options, children, is_same
 from asha_bus.core.space.parameter import Parameter
+from asha_bus.core.space.ranges import Number
 
 #: Stands for a value that was not given.
 _MISSING = object()
@@ -128,8 +129,13 @@ def _match_nested(path: str, parameter: Options, value: Any, known: Numbers) -> 
 def _check_complete(path: str, node: Any, value: Any, is_exact: bool) -> None:
     """InvalidArgument where ``value`` lacks a parameter of ``node``.
 
-    With ``is_exact``, also where it lacks a constant or a func, or is a list for a tuple.
+    With ``is_exact``, also where it lacks a constant or a func, is a list for a tuple, or an
+    int for a float.
     """
+    if is_exact and isinstance(node, Number):
+        kind = type(node.resolve(node.number_of(value)))
+        if type(value) is not kind:
+            raise InvalidArgument(f"{path} must be of type {kind.__name__}, got {value!r}")
     if type(node) is dict:
         for key, child in node.items():
             place = f"{path}.{key}".lstrip(".")

@@ -128,6 +128,20 @@ def longest(slots: Iterable[Slot]) -> int:
     return sum(1 + max(map(longest, slot.inner or ((),))) for slot in slots)
 
 
+def filled(node: Any, known: Numbers) -> Any:
+    """``node`` with values for those parameters that are ``known``; itself if none of it is."""
+    if isinstance(node, Parameter):
+        return filled(node.resolve(known[node]), known) if node in known else node
+    if type(node) is dict:
+        found = {key: filled(child, known) for key, child in node.items()}
+        return found if any(found[key] is not node[key] for key in node) else node
+    if type(node) in (list, tuple):
+        parts = [filled(child, known) for child in node]
+        is_changed = any(part is not child for part, child in zip(parts, node, strict=True))
+        return type(node)(parts) if is_changed else node
+    return node
+
+
 class Values:
     """What the parameters of a point became. ``shown``: a func that fails is told by a text."""
 

@@ -13,6 +13,10 @@ from asha_bus.core.space.parameter import Leaf, Parameter, SubSpace
 
 #: More level-1 configurations than this are not built, nor tried one by one.
 MAX_GRID_POINTS = 1_000_000
+#: So many options are shown of those that there are.
+MAX_SHOWN = 20
+#: Options without a hash are compared with so many before them.
+_MOST_COMPARED = 200
 
 
 class Options(Parameter):
@@ -29,7 +33,10 @@ class Options(Parameter):
         self.nested = frozenset(i for i, one in enumerate(self.options) if holds_parameter(one))
 
     def __repr__(self) -> str:
-        return f"{self.kind}({', '.join(map(repr, self.options))})"
+        shown = list(map(repr, self.options[:MAX_SHOWN]))
+        if (more := len(self.options) - len(shown)) > 0:
+            shown.append(f"and {more:,} more")
+        return f"{self.kind}({', '.join(shown)})"
 
     def draw(self, random: Random) -> float:
         return random.randrange(len(self.options))
@@ -191,17 +198,27 @@ def is_same(a: Any, b: Any) -> bool:
         return False
 
 
+def _is_alike(a: Any, b: Any) -> bool:
+    """Whether two objects without a hash are the same, also to look at: [1] and [True] are not."""
+    try:
+        return a is b or (type(a) is type(b) and is_same(a, b) and repr(a) == repr(b))
+    except Exception:  # a repr is user code
+        return False
+
+
 def repeated(options: tuple[Any, ...]) -> Any | None:
     """The first of ``options`` that stands there twice, as a tuple of it; None: none does."""
     seen: set[Any] = set()
+    unhashable: list[Any] = []
     for option in options:
         try:
             key = (type(option), option)
             if key in seen:
                 return (option,)
             seen.add(key)
-        except Exception:  # hashing and comparing is user code; unhashable: by identity
-            if id(option) in seen:
+        except Exception:  # hashing and comparing is user code
+            if any(_is_alike(one, option) for one in unhashable):
                 return (option,)
-            seen.add(id(option))
+            if len(unhashable) < _MOST_COMPARED:
+                unhashable.append(option)
     return None

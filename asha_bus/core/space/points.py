@@ -11,7 +11,16 @@ from typing import Any
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space.inverse import match
-from asha_bus.core.space.layout import Numbers, Slot, Values, flatten, longest, read, walk
+from asha_bus.core.space.layout import (
+    Numbers,
+    Slot,
+    Values,
+    filled,
+    flatten,
+    longest,
+    read,
+    walk,
+)
 from asha_bus.core.space.member import Dimension, Member
 from asha_bus.core.space.parameter import Parameter
 
@@ -190,6 +199,21 @@ class Points:
         flatten(part.slots, known, found)
         part.branch_of(found)
         return self._point(at, found)
+
+    def level1(self, branch: int) -> dict[str, Any]:
+        """What level-1 configuration ``branch`` tells, by name: constants, and values of grids.
+
+        Of a name of which it tells a part the rest is there as it was written.
+        """
+        _, part, its = self._place(branch)
+        known = part.fixed(its)
+        values = Values(known, shown=True)
+        found: dict[str, Any] = {}
+        for name, node in part.tree.items():
+            told = values.of(node) if name in part.fixed_names else filled(node, known)
+            if told is not node or name in part.fixed_names:
+                found[name] = told
+        return found
 
     def level2(self, branch: int) -> list[Dimension]:
         """The parameters that are left to a searcher in ``branch``, in a point's order."""

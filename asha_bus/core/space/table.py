@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
-from asha_bus.core.space.options import Options, holds_parameter
+from asha_bus.core.space.options import MAX_SHOWN, Options, holds_parameter
 from asha_bus.core.space.parameter import Leaf
 from asha_bus.core.space.where import Filtered
 
@@ -62,7 +62,10 @@ def _row(tag: str, cells: Sequence[str]) -> str:
 def _range(leaf: Leaf) -> str:
     """What stands between the brackets of a parameter."""
     if isinstance(leaf, Options):
-        return _cut(", ".join(map(_option, leaf.options[:20])))
+        more = len(leaf.options) - MAX_SHOWN
+        return _cut(", ".join(map(_option, leaf.options[:MAX_SHOWN]))) + (
+            f" and {more:,} more" if more > 0 else ""
+        )
     return _cut(repr(leaf).partition("(")[2].removesuffix(")"))
 
 
