@@ -94,10 +94,9 @@ class SparkEngine(Engine):
         return pickled
 
     def worker_count(self, wanted: int | None) -> int:
-        dynamic = self._context.getConf().get("spark.dynamicAllocation.enabled") == "true"
-        if dynamic:
-            return wanted or max(self._slots(), 1)
-        slots = self._wait_for_slots(wanted or 1)
+        if _is_dynamic(self._context):
+            return wanted or max(_slots(self._context), 1)
+        slots = _steady_slots(self._context)
         if slots == 0:
             raise WorkerError(
                 f"Spark has no slot for a task after {_SLOTS_TIMEOUT_S:g} s; are there executors, "
@@ -246,23 +245,39 @@ class SparkEngine(Engine):
         except Exception:  # a JVM that is gone answers with any error of py4j
             return True
 
-    def _slots(self) -> int:
-        scala = self._context._jsc.sc()
-        profile = scala.resourceProfileManager().defaultResourceProfile()
-        return int(scala.maxNumConcurrentTasks(profile))
 
-    def _wait_for_slots(self, wanted: int) -> int:
-        """The number of task slots once it is at least ``wanted``, or does not grow any more."""
-        deadline = time.monotonic() + _SLOTS_TIMEOUT_S
-        slots = self._slots()
-        if self._master.startswith("local["):
-            return slots
-        while time.monotonic() < deadline:
-            time.sleep(_SLOTS_PAUSE_S)
-            before, slots = slots, self._slots()
-            if slots == before > 0:
-                break
+def steady_slots(spark: SparkSession | None) -> int | None:
+    """How many tasks ``spark`` runs at a time, once that does not grow any more.
+
+    None where executors come and go as they are needed. ``spark``: None takes the active
+    session or starts one.
+    """
+    context = _session(spark).sparkContext
+    return None if _is_dynamic(context) else _steady_slots(context)
+
+
+def _is_dynamic(context: SparkContext) -> bool:
+    return context.getConf().get("spark.dynamicAllocation.enabled") == "true"
+
+
+def _slots(context: SparkContext) -> int:
+    scala = context._jsc.sc()
+    profile = scala.resourceProfileManager().defaultResourceProfile()
+    return int(scala.maxNumConcurrentTasks(profile))
+
+
+def _steady_slots(context: SparkContext) -> int:
+    """The number of task slots once it is above 0 and does not grow any more."""
+    deadline = time.monotonic() + _SLOTS_TIMEOUT_S
+    slots = _slots(context)
+    if (context.master or "").startswith("local["):
         return slots
+    while time.monotonic() < deadline:
+        time.sleep(_SLOTS_PAUSE_S)
+        before, slots = slots, _slots(context)
+        if slots == before > 0:
+            break
+    return slots
 
 
 def _session(spark: Any) -> SparkSession:
