@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import types
 import uuid
@@ -40,6 +41,8 @@ class FminObjective:
     ) -> None:
         if not callable(function):
             raise InvalidArgument(f"fn must be a function, got {function!r}")
+        if not by_name:
+            _check_takes(function, data)
         self.function, self._by_name, self._data = function, by_name, frozenset(data)
         self._folder = folder
         self.__qualname__ = name_of(function)
@@ -89,6 +92,22 @@ def fail_result(error: str | None) -> dict[str, Any] | None:
     except ValueError:
         plain = {}
     return {"status": STATUS_FAIL, **plain}
+
+
+def _check_takes(function: Callable[..., Any], data: Collection[str]) -> None:
+    """Check that it can be called with a configuration first and ``data`` by name."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-ins have none: they take anything
+        return
+    try:
+        signature.bind(None, **dict.fromkeys(data))
+    except TypeError as error:
+        wanted = ", ".join(["params", *data])
+        raise InvalidArgument(
+            f"fn {name_of(function)}{signature} cannot be called as fn({wanted}): {error}. It gets "
+            f"the configuration as its first argument, and what is in data by name"
+        ) from error
 
 
 def _each(

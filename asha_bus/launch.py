@@ -16,7 +16,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
-from asha_bus.driver.data import gather
+from asha_bus.data import gather
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.suggester import make_suggester

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pyspark import InheritableThread, SparkContext
+from pyspark import Broadcast, InheritableThread, SparkContext
 from pyspark import cloudpickle as spark_pickle
 from pyspark.sql import SparkSession
 
@@ -172,9 +172,14 @@ class SparkEngine(Engine):
             logger.warning("some tasks of %s did not end; see Spark's UI", self._name)
 
     def _packed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function`` as it travels in Spark's closure."""
+        """``function`` as it travels in Spark's closure, with the broadcasts that it captured."""
         is_here = self._master.startswith("local")
-        return _unpacked(self.dumps(function), _own_modules() if is_here else [])
+        captured = self._context._pickled_broadcast_vars  # of this thread
+        captured.clear()
+        pickled = self.dumps(function)
+        broadcasts = [*captured]
+        captured.clear()
+        return _unpacked(pickled, _own_modules() if is_here else [], broadcasts)
 
     # --- one job -------------------------------------------------------------
 
@@ -305,11 +310,14 @@ def _own_modules() -> list[str]:
     ]
 
 
-def _unpacked(pickled: bytes, sys_path: list[str]) -> Callable[..., Any]:
+def _unpacked(
+    pickled: bytes, sys_path: list[str], broadcasts: list[Broadcast[Any]]
+) -> Callable[..., Any]:
     """The function in ``pickled``, looked for among installed and shipped packages first.
 
     A Python worker has its current folder at the head of sys.path, where a folder
-    named asha_bus would hide the package. ``sys_path`` is added at the end.
+    named asha_bus would hide the package. ``sys_path`` is added at the end. ``broadcasts``:
+    those that ``pickled`` names.
     """
 
     def call(*arguments: Any) -> Any:
@@ -317,6 +325,7 @@ def _unpacked(pickled: bytes, sys_path: list[str]) -> Callable[..., Any]:
         import sys
         from pickle import loads
 
+        assert broadcasts is not None  # Spark has to see them, to bring them along
         here = [entry for entry in sys.path if os.path.abspath(entry) == os.getcwd()]
         sys.path[:] = [entry for entry in sys.path if entry not in here] + here
         sys.path += [entry for entry in sys_path if entry not in sys.path]

@@ -40,7 +40,8 @@ FLOORS = (
     ("core.status",),
     ("wire",),
     ("journal",),
-    ("objective", "options", "closure", "hyperopt_space", "hyperopt_labels", "shared", "tables"),
+    ("objective", "options", "closure", "hyperopt_space", "hyperopt_labels", "tables"),
+    ("shared", "data"),
     ("records", "hyperopt_results"),
     ("hyperopt_objective",),
     ("hyperopt_documents",),
@@ -88,7 +89,7 @@ CORE_MAY_USE = {
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
-    "cloudpickle": {"driver.local", "dry_run", "hyperopt_results", "testing.searchers"},
+    "cloudpickle": {"driver.local", "hyperopt_results", "shared", "testing.searchers"},
     "hyperopt": {"hyperopt_space", "hyperopt_suggest", "hyperopt_trials", "searchers.tpe"},
     "msgpack": {"wire", "journal", "driver.control"},
     "matplotlib": {"plots", "monitors.notebook"},
