@@ -83,11 +83,14 @@ def _plain(results: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any]]:
     plain: dict[str, Any] = {}
     rest: dict[Any, Any] = {}
     for key, value in results.items():
+        scalar = value
+        # a number of numpy becomes one of Python of its kind; arrays are none
+        if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
+            scalar = value.item()
         try:
-            # an array of one element would come back as a number
-            if len(plain) == MAX_EXTRAS - 1 or bool(getattr(value, "shape", None)):
+            if len(plain) == MAX_EXTRAS - 1 or hasattr(scalar, "shape"):
                 raise ObjectiveError("no extra")
-            plain.update(to_extras({key: value}))
+            plain.update(to_extras({key: scalar}))
         except ObjectiveError:
             rest[key] = value
     return plain, rest

@@ -44,6 +44,13 @@ def test_arrays_and_attachments_come_back(tmp_path: Path) -> None:
     )
 
 
+def test_numbers_of_numpy_become_those_of_python_of_their_kind() -> None:
+    extras = pack({"best": np.argmax([1, 3]), "rate": np.float32(0.5), "yes": np.True_}, None, "")
+    assert [("best", 1, int), ("rate", 0.5, float), ("yes", True, bool)] == [
+        (name, value, type(value)) for name, value in extras.items()
+    ]
+
+
 def test_small_ones_need_no_folder(tmp_path: Path) -> None:
     away = tmp_path / "of another machine"
     extras = pack({"params": {"x": 1}, "model": object(), "n": 3}, str(away), "one")
