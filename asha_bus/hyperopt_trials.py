@@ -238,8 +238,8 @@ class Trials:
         if new:
             self._told |= new
             logger.warning(
-                "fn gave back what did not come along from its worker: %s; of Spark's other "
-                "machines only plain values do. Write it to storage in fn and give back the path",
+                "fn gave back what did not come along: %s; from other machines and earlier "
+                "processes only plain values do. Write it to storage in fn and give back the path",
                 ", ".join(sorted(new)),
             )
         return made
