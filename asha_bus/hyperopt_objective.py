@@ -41,6 +41,11 @@ class FminObjective:
     ) -> None:
         if not callable(function):
             raise InvalidArgument(f"fn must be a function, got {function!r}")
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise InvalidArgument(
+                f"fn {name_of(function)} is asynchronous; write a plain function, which may run "
+                f"asyncio.run() inside"
+            )
         if not by_name:
             _check_takes(function, data)
         self.function, self._by_name, self._data = function, by_name, frozenset(data)

@@ -48,6 +48,10 @@ SPACE = {
 }
 
 
+async def later(params: Any) -> float:
+    return 0.0
+
+
 def never(params: Any) -> float:
     raise AssertionError("nothing is to be run")
 
@@ -172,6 +176,7 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"max_trials": 3}, "fmin\\(\\) takes no max_trials; give max_evals instead"),
         ({"patience": 3}, "neither fmin\\(\\) nor launch\\(\\) takes 'patience'"),
         ({"fn": 3}, "fn must be a function, got 3"),
+        ({"fn": later}, "fn later is asynchronous"),
         ({"fn": lambda x, y: x}, r"fn\(params\): missing a required argument: 'y'"),
         ({"data": {"rows": 1}}, r"cannot be called as fn\(params, rows\).*unexpected keyword"),
         ({"fn": lambda rows, p: p, "data": {"rows": 1}}, "the configuration as its first"),
