@@ -80,10 +80,21 @@ def _pickles(value: Any, dumps: Callable[[Any], bytes]) -> bool:
 
 def _driver_only(value: Any) -> str | None:
     """The name of the driver-only class that ``value`` is of."""
-    for cls in type(value).__mro__:
-        if cls.__module__.partition(".")[0] == "pyspark" and cls.__name__ in _DRIVER_ONLY:
-            return cls.__name__
-    return None
+    return next((cls.__name__ for cls in type(value).__mro__ if is_driver_only(cls)), None)
+
+
+def is_driver_only(cls: type) -> bool:
+    """Whether ``cls`` is one of Spark's that live on the driver only."""
+    return _is_of_spark(cls) and cls.__name__ in _DRIVER_ONLY
+
+
+def is_broadcast(value: Any) -> bool:
+    """Whether it is a broadcast of Spark, which travels, though it holds a context here."""
+    return _is_of_spark(type(value)) and type(value).__name__ == "Broadcast"
+
+
+def _is_of_spark(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] == "pyspark"
 
 
 def _captured(objective: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
@@ -95,7 +106,7 @@ def _walk(path: str, value: Any, depth: int, seen: set[int]) -> Iterator[tuple[s
     if id(value) in seen or isinstance(value, (types.ModuleType, type)):
         return
     seen.add(id(value))
-    if depth > 0 and _driver_only(value) is None:
+    if depth > 0 and _driver_only(value) is None and not is_broadcast(value):
         for name, child in _parts(path, value):
             yield from _walk(name, child, depth - 1, seen)
     yield path, value
@@ -150,6 +161,17 @@ def _global_names(code: types.CodeType) -> set[str]:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             found |= _global_names(constant)
+    return found
+
+
+def imported_by(objective: Callable[..., Any]) -> set[str]:
+    """The modules that ``objective``, and functions that it captured, import when they run."""
+    codes = [v.__code__ for _, v in _captured(objective) if isinstance(v, types.FunctionType)]
+    found = set()
+    while codes:
+        code = codes.pop()
+        found |= {i.argval for i in dis.get_instructions(code) if i.opname == "IMPORT_NAME"}
+        codes += [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
     return found
 
 

@@ -9,24 +9,27 @@ import pickle
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from math import isfinite
 from pathlib import Path
 from typing import Any, cast
 
-import cloudpickle
-
-from asha_bus.closure import check_space_travels, check_travels
+from asha_bus.closure import check_space_travels, check_travels, imported_by, is_driver_only
 from asha_bus.core import messages as m
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
 from asha_bus.core.worker import Worker
+from asha_bus.data import gather
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Outbox
 from asha_bus.executor.runner import Runner
 from asha_bus.objective import check_takes, name_of, shape_of
+from asha_bus.options import BusOptions
+from asha_bus.shared import dumps
 from asha_bus.tables import table
 
 #: Below every resource there is: asked for there, a trial asks at each of its reports.
@@ -109,7 +112,7 @@ def dry_run(
     It is pickled and read back as on its way to a worker, and run by the worker's own
     code on ``n`` random configurations of ``space`` (default 1), each stopped after
     ``steps`` reports (default 2). ``seed`` (default 0) draws the configurations.
-    ``data``: what the objective gets besides, as in a launch. ``quiet``: True prints
+    ``data``: what the objective gets besides, gathered as in a launch. ``quiet``: True prints
     nothing.
 
     Raises `InvalidArgument` for what a launch would refuse, too: an objective or a space
@@ -121,22 +124,27 @@ def dry_run(
     shape_of(objective)
     checked = as_space(space)
     check_takes(objective, checked, tuple(data or ()))
-    check_travels(objective, cloudpickle.dumps)
-    check_space_travels(checked, cloudpickle.dumps)
-    pickled, pickled_space = cloudpickle.dumps(objective), cloudpickle.dumps(checked)
+    check_travels(objective, dumps)
+    check_space_travels(checked, dumps)
+    pickled, pickled_space = dumps(objective), dumps(checked)
     client = _Client(checked, n, steps, seed)
     # as in a worker, nothing is shared with what the caller holds
     reader = _Reader(io.BytesIO(pickled))
-    copy, space_copy = reader.load(), cloudpickle.loads(pickled_space)
+    copy, space_copy = reader.load(), pickle.loads(pickled_space)
     if data:
-        copy = functools.partial(copy, **data)
+        gathered = gather(data, BusOptions().max_data_bytes)
+        copy = functools.partial(copy, **pickle.loads(dumps(gathered)))
     Runner(cast(Client, client), Interrupter(), copy, space_copy).run()
     found = DryRun(
         name_of(objective),
         tuple(client.trials),
         len(pickled),
         len(pickled_space),
-        tuple(_problems(client.trials, len(pickled) + len(pickled_space), reader.modules)),
+        (
+            *_of_travel(reader, imported_by(objective)),
+            *_of_trials(client.trials),
+            *_of_size(len(pickled) + len(pickled_space)),
+        ),
     )
     if not quiet:
         print(found, flush=True)
@@ -214,15 +222,26 @@ class _Client:
 
 
 class _Reader(pickle.Unpickler):
-    """Reads a pickle, and notes the modules that it names but does not bring along."""
+    """Reads a pickle, and notes what it names but does not bring along."""
 
     def __init__(self, file: io.BytesIO) -> None:
         super().__init__(file)
         self.modules: set[str] = set()
+        #: Classes of Spark that live on the driver only.
+        self.driver_only: set[str] = set()
 
     def find_class(self, module_name: str, global_name: str, /) -> Any:
+        found = super().find_class(module_name, global_name)
+        if global_name == "subimport" and "cloudpickle" in module_name:
+            return self._import  # a module as a whole, which is an argument
         self.modules.add(module_name)
-        return super().find_class(module_name, global_name)
+        if isinstance(found, type) and is_driver_only(found):
+            self.driver_only.add(global_name)
+        return found
+
+    def _import(self, name: str) -> Any:
+        self.modules.add(name)
+        return import_module(name)
 
 
 def _is_installed(module: str) -> bool:
@@ -234,22 +253,40 @@ def _is_installed(module: str) -> bool:
     return any(Path(path).resolve().is_relative_to(Path(place).resolve()) for place in places)
 
 
-def _problems(trials: list[Rehearsal], size: int, modules: set[str]) -> list[str]:
-    found = [
-        f"the module {module!r} is not sent along, only its name: install it on the executors, or "
-        f"send it by spark.sparkContext.addPyFile({sys.modules[module].__file__!r})"
-        for module in sorted(modules)
-        if not _is_installed(module)
-    ]
+def _of_travel(reader: _Reader, imported: set[str]) -> Iterator[str]:
+    """What of the objective is not there on an executor."""
+    for module in sorted(reader.modules | (imported & set(sys.modules))):
+        if not _is_installed(module):
+            yield (
+                f"the module {module!r} is not sent along, only its name: install it on the "
+                f"executors, or send it by "
+                f"spark.sparkContext.addPyFile({sys.modules[module].__file__!r})"
+            )
+    for name in sorted(reader.driver_only):
+        yield (
+            f"the objective uses {name}, which lives on the driver only: it fails on an executor. "
+            f"Read the data before the launch and give it by data=, or read it with another library"
+        )
+
+
+def _of_trials(trials: list[Rehearsal]) -> Iterator[str]:
     failed = [trial for trial in trials if trial.outcome == "failed"]
     if failed:
-        found.append(f"{len(failed)} of {len(trials)} trials failed")
-    if size > _LARGE_BYTES:
-        found.append(
-            f"objective and space are {size / 1e6:.0f} MB, which every worker has to be sent: load "
-            f"data inside the objective"
+        yield f"{len(failed)} of {len(trials)} trials failed"
+    unusable = [trial for trial in trials if any(not isfinite(s.metric) for s in trial.steps)]
+    if unusable:
+        yield (
+            f"{len(unusable)} of {len(trials)} trials reported NaN or an infinity, which ranks "
+            f"worst and is never the best"
         )
-    return found
+
+
+def _of_size(size: int) -> Iterator[str]:
+    if size > _LARGE_BYTES:
+        yield (
+            f"objective and space are {size / 1e6:.0f} MB, which every worker has to be sent: give "
+            f"data by data=, which each executor gets once, or load it inside the objective"
+        )
 
 
 def _shown(extras: Mapping[str, Any]) -> str:

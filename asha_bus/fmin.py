@@ -13,7 +13,15 @@ from asha_bus import launch
 from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
 from asha_bus.core.space import Space, as_space
 from asha_bus.core.trial import TrialState
-from asha_bus.hyperopt_arguments import searcher_of, seed_of, trials_of
+from asha_bus.hyperopt_arguments import (
+    give_back,
+    points_of,
+    remembering,
+    searcher_of,
+    seed_of,
+    trials_of,
+)
+from asha_bus.hyperopt_documents import raw_of
 from asha_bus.hyperopt_labels import labels_of, point_of_raw, space_eval
 from asha_bus.hyperopt_objective import fail_result, fmin_objective
 from asha_bus.hyperopt_trials import SparkTrials, Trials
@@ -40,6 +48,9 @@ _INSTEAD = {
     "spark": "trials=SparkTrials(spark_session=...)",
     "block": "launch(..., block=False)",
 }
+
+#: hyperopt goes on however many trials failed.
+_ANY_NUMBER = 2**62
 
 
 def fmin(
@@ -68,8 +79,9 @@ def fmin(
     ``fn``: a function of one argument, a configuration, that returns the loss or a dict
     with ``loss`` and ``status``; or a generator that yields such, one per unit of
     resource. It runs in another process. ``space``: what hyperopt takes, or a `Space`.
-    ``algo``: ``tpe.suggest`` (default), ``rand.suggest``, a partial of the first, or a
-    searcher. ``max_evals``: so many trials in all, ``points_to_evaluate`` among them.
+    ``algo``: ``tpe.suggest`` (default), ``rand.suggest``, any other algorithm of hyperopt, a
+    partial of one, or a searcher. ``max_evals``: so many trials in all, those that ``trials``
+    hold already and ``points_to_evaluate`` among them.
     ``timeout`` (seconds), ``loss_threshold``: the run ends then. One of the three, or
     ``early_stop_fn``, is needed. ``trials``: a `SparkTrials` runs them on Spark; a
     `Trials`, or None, in one process of this machine, one after the other. ``rstate``: a
@@ -108,33 +120,43 @@ def fmin(
         loss_threshold = ours.loss_threshold if loss_threshold is None else loss_threshold
     has_end = loss_threshold is not None or early_stop_fn is not None or known.is_finite
     max_evals = _limit(max_evals, timeout, has_end)
+    points = [*points_of(theirs), *_points_given(points_to_evaluate)]
     settings: dict[str, Any] = {
-        **_where(ours),
-        **({} if trials is None else _going_on(ours, options)),
+        **_where(ours, options),
+        "max_failures": max_evals or _ANY_NUMBER,
         "monitor": "progress" if verbose and show_progressbar else None,
-        "initial": _points(known, points_to_evaluate),
         **options,
     }
-    is_new = not settings.get("resume")
-    before = {one["tid"] for one in ours.documents}
-    if max_evals is None or len(before) < max_evals:
-        watcher = _Watcher(
-            ours, known, early_stop_fn, not (catch_eval_exceptions or ours.engine == "spark")
+    journal = options.get("journal")
+    is_resumed = bool(options.get("resume") and journal and Path(journal).exists())
+    ours.begin(is_resumed=is_resumed)
+    earlier = [] if is_resumed else list(ours.documents)
+    left = None if max_evals is None else max_evals - (0 if is_resumed else len(ours))
+    searcher = remembering(searcher_of(algo, _annotated(fn) if by_name else space), earlier, known)
+    if left is None or left > 0:
+        settings["max_trials"] = left
+        settings["initial"] = _points(known, points, earlier)
+        # a run that is resumed has a seed already
+        settings["seed"] = None if is_resumed else seed_of(rstate, len(earlier))
+        raises = not (catch_eval_exceptions or ours.engine == "spark")
+        watcher = _Watcher(ours, known, early_stop_fn, raises=raises, is_resumed=is_resumed)
+        objective = fmin_objective(
+            fn,
+            by_name=by_name,
+            data=tuple(options.get("data") or ()),
+            folder=None if trials is None and early_stop_fn is None else str(ours.folder),
         )
-        spent = 0.0 if ours.result is None else ours.result.elapsed_s
         run = launch(
-            fmin_objective(fn, by_name=by_name, data=tuple(options.get("data") or ())),
+            objective,
             known,
-            searcher=searcher_of(algo),
-            max_trials=max_evals,
-            max_time=None if timeout is None else timeout + spent,
+            searcher=searcher,
+            max_time=timeout,
             stop_at=loss_threshold,
-            seed=seed_of(rstate) if is_new else None,
             block=False,
             **{**settings, "monitor": watcher.beside(settings["monitor"])},
         )
         watcher.attach(run)
-        watcher.finish(run, theirs, before, is_kept="journal" in options)
+        watcher.finish(run, theirs, is_kept="journal" in options)
     return ours.argmin if return_argmin else space_eval(known, ours.argmin)
 
 
@@ -142,7 +164,13 @@ class _Watcher(Monitor):
     """Keeps the trials as they end, and ends the run where hyperopt would."""
 
     def __init__(
-        self, trials: Trials, space: Space, early_stop_fn: Callable[..., Any] | None, raises: bool
+        self,
+        trials: Trials,
+        space: Space,
+        early_stop_fn: Callable[..., Any] | None,
+        *,
+        raises: bool,
+        is_resumed: bool,
     ) -> None:
         self.follows_trials = raises or early_stop_fn is not None
         # whether an exception of the objective is one of fmin, too
@@ -150,6 +178,8 @@ class _Watcher(Monitor):
         # what early_stop_fn raised
         self._error: BaseException | None = None
         self._trials, self._space = trials, space
+        # what a run that is resumed had tried before
+        self._before = {one["tid"] for one in trials.documents} if is_resumed else set()
         self._early_stop_fn = early_stop_fn
         self._state: Sequence[Any] = ()
         self._is_over = False
@@ -167,11 +197,11 @@ class _Watcher(Monitor):
         if self._is_over:
             run.stop()
 
-    def finish(self, run: Run, theirs: Any, before: set[int], *, is_kept: bool) -> None:
+    def finish(self, run: Run, theirs: Any, *, is_kept: bool) -> None:
         """Wait for the end and fill in the trials; raise what hyperopt would.
 
-        ``theirs``: hyperopt's own trials, to be filled, too. ``before``: the numbers of
-        trials of earlier runs. ``is_kept``: whether the user has a journal.
+        ``theirs``: hyperopt's own trials, to be filled, too. ``is_kept``: whether the user
+        has a journal.
         """
         failure: AllTrialsFailed | None = None
         try:
@@ -180,11 +210,10 @@ class _Watcher(Monitor):
             failure, result = error, error.result
         self._trials.fill(result)
         if theirs is not None:
-            theirs.insert_trial_docs(self._trials.documents)
-            theirs.refresh()
+            give_back(self._trials, theirs)
         if self._error is not None:
             raise self._error
-        raised = [one for one in result.trials if one.id not in before and _has_raised(one)]
+        raised = [one for one in result.trials if one.id not in self._before and _has_raised(one)]
         if raised and self._raises:
             first = min(raised, key=lambda trial: trial.end_time or 0)
             raise ObjectiveError(
@@ -240,30 +269,30 @@ def _annotated(fn: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
-def _where(trials: Trials) -> dict[str, Any]:
+def _where(trials: Trials, options: Mapping[str, Any]) -> dict[str, Any]:
     """Where the trials run, and how many at a time."""
     if not isinstance(trials, SparkTrials):
         return {"engine": trials.engine, "workers": 1}
+    where = {"engine": trials.engine, "spark": trials.spark_session}
     wanted = trials.parallelism
-    workers = None if wanted is None or wanted <= 0 else wanted
-    return {"engine": trials.engine, "workers": workers, "spark": trials.spark_session}
+    if wanted is None or wanted <= 0 or "workers" in options:
+        return where
+    from asha_bus.driver.spark import steady_slots
 
-
-def _going_on(trials: Trials, options: Mapping[str, Any]) -> dict[str, Any]:
-    """The journal of trials that may be passed again, unless the user has one."""
-    if "journal" in options:
-        return {}
-    if trials.documents and not trials.has_journal:
-        raise InvalidArgument(
-            f"trials holds {len(trials.documents)} trials of a run that is not known here; give "
-            f"new ones, or the run's journal=PATH with resume=True"
+    slots = steady_slots(trials.spark_session)
+    if slots is not None and 0 < slots < wanted:
+        logger.warning(
+            "SparkTrials: parallelism=%d is more than the %d task slots that Spark has: %d trials "
+            "run at a time",
+            wanted,
+            slots,
+            slots,
         )
-    trials.forget_cancelled()
-    journal: Path = trials.journal
-    return {"journal": journal, "resume": journal.exists()}
+        wanted = slots
+    return {**where, "workers": wanted}
 
 
-def _limit(max_evals: object, timeout: object, has_end: bool) -> int | None:
+def _limit(max_evals: Any, timeout: object, has_end: bool) -> int | None:
     """``max_evals``, checked; InvalidArgument where there is no end at all."""
     if timeout is not None and not is_seconds(timeout):
         raise InvalidArgument(f"timeout must be a number of seconds above 0, got {timeout!r}")
@@ -271,21 +300,34 @@ def _limit(max_evals: object, timeout: object, has_end: bool) -> int | None:
         if timeout is None and not has_end:
             raise InvalidArgument("the run needs an end: give max_evals or timeout (seconds)")
         return sys.maxsize if timeout is None else None
-    if isinstance(max_evals, bool) or not isinstance(max_evals, int) or max_evals < 1:
+    try:
+        number = int(max_evals)  # a float will do, and what numpy counts with
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if isinstance(max_evals, (bool, str)) or number != max_evals or number < 1:
         raise InvalidArgument(f"max_evals must be a whole number above 0, got {max_evals!r}")
-    return max_evals
+    return number
 
 
-def _points(space: Space, given: Any) -> list[RawPoint] | None:
-    """The points of raw values by label; InvalidArgument names the wrong one."""
+def _points_given(given: Any) -> Sequence[Any]:
     if given is None:
-        return None
+        return []
     if not isinstance(given, (list, tuple)):
         raise InvalidArgument(f"points_to_evaluate must be a list of dicts, got {given!r}")
+    return given
+
+
+def _points(
+    space: Space, given: Sequence[Any], earlier: Sequence[Mapping[str, Any]]
+) -> list[RawPoint] | None:
+    """The points of raw values by label that are new; InvalidArgument names the wrong one."""
+    tried = [raw_of(one) for one in earlier]
     points = []
     for number, values in enumerate(given):
         try:
-            points.append(RawPoint(point_of_raw(space, values)))
+            point = point_of_raw(space, values)
         except InvalidArgument as error:
             raise InvalidArgument(f"points_to_evaluate[{number}]: {error}") from error
-    return points
+        if dict(values) not in tried:
+            points.append(RawPoint(point))
+    return points or None

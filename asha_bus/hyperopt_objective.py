@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import types
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
-from asha_bus.objective import is_generator, name_of, to_extras
-from asha_bus.wire import MAX_EXTRAS
+from asha_bus.hyperopt_results import pack
+from asha_bus.objective import is_generator, name_of
 
 #: What a dict of results says of itself, the same words as hyperopt's.
 STATUS_OK = "ok"
@@ -24,16 +26,30 @@ class FminObjective:
     """Calls ``function`` as ``fmin`` does, and gives on what `asha_bus.launch` understands.
 
     ``by_name``: its parameters go by name, as with ``space="annotated"``. ``data``: names
-    that it gets besides, and by name. Raises `InvalidArgument` where it is no function.
+    that it gets besides, and by name. ``folder``: where to leave results that are no plain
+    values; None leaves them out. Raises `InvalidArgument` where it is no function.
     See `fmin_objective`.
     """
 
     def __init__(
-        self, function: Callable[..., Any], *, by_name: bool = False, data: Collection[str] = ()
+        self,
+        function: Callable[..., Any],
+        *,
+        by_name: bool = False,
+        data: Collection[str] = (),
+        folder: str | None = None,
     ) -> None:
         if not callable(function):
             raise InvalidArgument(f"fn must be a function, got {function!r}")
+        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+            raise InvalidArgument(
+                f"fn {name_of(function)} is asynchronous; write a plain function, which may run "
+                f"asyncio.run() inside"
+            )
+        if not by_name:
+            _check_takes(function, data)
         self.function, self._by_name, self._data = function, by_name, frozenset(data)
+        self._folder = folder
         self.__qualname__ = name_of(function)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
@@ -43,7 +59,10 @@ class FminObjective:
             value = self.function(**params, **data)
         else:
             value = self.function(args[0] if args else params, **data)
-        return _each(value) if isinstance(value, types.GeneratorType) else _outcome(value)
+        name = uuid.uuid4().hex  # of the file of this call
+        if isinstance(value, types.GeneratorType):
+            return _each(value, self._folder, name)
+        return _outcome(value, self._folder, name)
 
 
 class _Yielding(FminObjective):
@@ -54,11 +73,15 @@ class _Yielding(FminObjective):
 
 
 def fmin_objective(
-    function: Callable[..., Any], *, by_name: bool = False, data: Collection[str] = ()
+    function: Callable[..., Any],
+    *,
+    by_name: bool = False,
+    data: Collection[str] = (),
+    folder: str | None = None,
 ) -> FminObjective:
     """The `FminObjective` of ``function``, a generator where that is one."""
     kind = _Yielding if callable(function) and is_generator(function) else FminObjective
-    return kind(function, by_name=by_name, data=data)
+    return kind(function, by_name=by_name, data=data, folder=folder)
 
 
 def fail_result(error: str | None) -> dict[str, Any] | None:
@@ -76,25 +99,43 @@ def fail_result(error: str | None) -> dict[str, Any] | None:
     return {"status": STATUS_FAIL, **plain}
 
 
-def _each(values: types.GeneratorType[Any, Any, Any]) -> Iterator[Any]:
+def _check_takes(function: Callable[..., Any], data: Collection[str]) -> None:
+    """Check that it can be called with a configuration first and ``data`` by name."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some built-ins have none: they take anything
+        return
+    try:
+        signature.bind(None, **dict.fromkeys(data))
+    except TypeError as error:
+        wanted = ", ".join(["params", *data])
+        raise InvalidArgument(
+            f"fn {name_of(function)}{signature} cannot be called as fn({wanted}): {error}. It gets "
+            f"the configuration as its first argument, and what is in data by name"
+        ) from error
+
+
+def _each(
+    values: types.GeneratorType[Any, Any, Any], folder: str | None, name: str
+) -> Iterator[Any]:
     """What a generator yields; it is closed when this is."""
     try:
         for value in values:
-            yield _outcome(value)
+            yield _outcome(value, folder, name)
     finally:
         values.close()
 
 
-def _outcome(value: Any) -> Any:
-    """A loss as it is; of a dict of results the loss and what is plain of the rest."""
+def _outcome(value: Any, folder: str | None, name: str) -> Any:
+    """A loss as it is; of a dict of results the loss and, as extras, the rest."""
     if not isinstance(value, Mapping):
-        return value
+        return float(value) if isinstance(value, bool) else value
     status = value.get("status")
-    rest = _plain({key: part for key, part in value.items() if key not in ("loss", "status")})
+    rest = {key: part for key, part in value.items() if key not in ("loss", "status")}
     if status == STATUS_FAIL:
         if value.get("loss") is not None:
-            rest = {**_plain({"loss": value["loss"]}), **rest}
-        raise StatusFail(json.dumps(rest))
+            rest = {"loss": _loss(value["loss"]), **rest}
+        raise StatusFail(json.dumps(pack(rest, folder, name)))
     if status != STATUS_OK:
         raise ObjectiveError(
             f"the objective gave back a dict with status {status!r}; give "
@@ -104,17 +145,12 @@ def _outcome(value: Any) -> Any:
         raise ObjectiveError(
             f"the objective gave back a dict without a loss (it has {', '.join(map(str, value))})"
         )
-    return value["loss"], rest
+    return _loss(value["loss"]), pack(rest, folder, name)
 
 
-def _plain(rest: Mapping[Any, Any]) -> dict[str, Any]:
-    """What can be kept with a trial: names with numbers, texts, booleans or None."""
-    kept: dict[str, Any] = {}
-    for key, part in rest.items():
-        if len(kept) == MAX_EXTRAS:
-            break
-        try:
-            kept.update(to_extras({key: part}))
-        except ObjectiveError:
-            continue  # a model, an array, a dict: such results stay with the worker
-    return kept
+def _loss(value: Any) -> Any:
+    """A loss as the float that hyperopt makes of it, be it a text; else as it is."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return value  # which is no metric, as will be said

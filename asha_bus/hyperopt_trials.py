@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asha_bus.core.errors import AshaBusError
-from asha_bus.core.trial import TrialState
-from asha_bus.hyperopt_labels import labels_of, raw_values
-from asha_bus.hyperopt_objective import STATUS_OK, fail_result
+from asha_bus.core.errors import AshaBusError, InvalidArgument
+from asha_bus.hyperopt_documents import CANCEL, DONE, ERROR, NEW, RUNNING, document
+from asha_bus.hyperopt_objective import STATUS_OK
+from asha_bus.hyperopt_results import MORE, Unpacked, unpack
+from asha_bus.options import is_seconds
 from asha_bus.records import TrialRecord
 from asha_bus.result import AllTrialsFailed, Result
 
@@ -23,50 +24,50 @@ if TYPE_CHECKING:
 
     from asha_bus.core.space import Space
 
-#: hyperopt's numbers for the states of a document.
-_NEW, _RUNNING, _DONE, _ERROR, _CANCEL = range(5)
-
-_STATES = {
-    TrialState.PENDING: _NEW,
-    TrialState.RUNNING: _RUNNING,
-    TrialState.COMPLETED: _DONE,
-    TrialState.STOPPED: _DONE,
-    TrialState.CANCELLED: _CANCEL,
-    TrialState.FAILED: _ERROR,
-    TrialState.LOST: _ERROR,
-}
+logger = logging.getLogger("asha_bus")
 
 
 class Trials:
     """What an `fmin` tried: pass one in, and look at it afterwards.
 
     The objective runs in one process of this machine, one trial after the other. Another
-    `fmin` with the same object, objective and space goes on where this one ended, up to
-    ``max_evals`` in all.
+    `fmin` with the same object goes on after these trials, up to ``max_evals`` in all, and
+    its ``algo`` learns from them.
 
     As in hyperopt, a trial whose objective raised, and one that the end of the run cut
-    off, is missing in all but ``result``, which is the `Result` of the run: it has each
-    trial with its traceback, charts and a report.
+    off, is missing in all but ``result``, which is the `Result` of the last run: it has
+    each trial with its traceback, charts and a report.
     """
 
     #: Where the trials run.
     engine = "local"
+    #: hyperopt's word for whether several run at a time.
+    asynchronous = False
 
     def __init__(self) -> None:
         #: None until an `fmin` has ended, and where the object was unpickled.
         self.result: Result | None = None
+        #: By `hyperopt`'s names what the objective gave back as ``attachments``.
+        self.attachments: dict[str, Any] = {}
         self._documents: list[dict[str, Any]] = []
+        self._earlier: list[dict[str, Any]] = []
         self._folder: Path | None = None
+        self._told: set[str] = set()
 
     @property
     def trials(self) -> list[dict[str, Any]]:
         """A document per trial: ``tid``, ``state``, ``result``, ``misc`` with ``vals``."""
-        return [one for one in self._documents if one["state"] in (_NEW, _RUNNING, _DONE)]
+        return [one for one in self._documents if one["state"] in (NEW, RUNNING, DONE)]
 
     @property
     def tids(self) -> list[int]:
         """The numbers of the trials."""
         return [one["tid"] for one in self.trials]
+
+    @property
+    def specs(self) -> list[Any]:
+        """None for each trial, as in hyperopt."""
+        return [one["spec"] for one in self.trials]
 
     @property
     def results(self) -> list[dict[str, Any]]:
@@ -89,6 +90,11 @@ class Trials:
         return self._by_label("idxs")
 
     @property
+    def idxs_vals(self) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
+        """`idxs` and `vals`."""
+        return self.idxs, self.vals
+
+    @property
     def best_trial(self) -> dict[str, Any]:
         """The document of the trial with the lowest loss and status ``ok``.
 
@@ -106,8 +112,12 @@ class Trials:
             raise AshaBusError("there is no trial with a loss yet")
         best = self.result.best
         if best is None:
-            raise AllTrialsFailed("there is no trial with status 'ok' and a loss", self.result)
-        return next(one for one in self._documents if one["tid"] == best.id)
+            raise AllTrialsFailed(
+                f"there is no trial with status 'ok' and a loss; the run ended by "
+                f"{self.result.reason} after {self.result.elapsed_s:.1f} s",
+                self.result,
+            )
+        return next(one for one in self._documents if one["tid"] == self._first + best.id)
 
     @property
     def argmin(self) -> dict[str, Any]:
@@ -121,6 +131,38 @@ class Trials:
     def statuses(self) -> list[str]:
         """The status of each trial: ``ok``, ``fail``, or ``suspended`` by a scheduler."""
         return [result["status"] for result in self.results]
+
+    def average_best_error(self) -> float:
+        """hyperopt's mean of ``true_loss``, weighted by how likely each trial is the best.
+
+        It goes by the ``loss_variance`` that the objective gave back; without that it is the
+        lowest loss. Needs hyperopt. Raises ValueError without a loss.
+        """
+        from hyperopt.base import trials_from_docs
+
+        return float(trials_from_docs(self.trials, validate=False).average_best_error())
+
+    def trial_attachments(self, trial: Mapping[str, Any]) -> MutableMapping[str, Any]:
+        """What the objective gave back as ``attachments`` in ``trial``, a document, by name."""
+        return _Attachments(self.attachments, trial["tid"])
+
+    def count_by_state_synced(self, state: int | Collection[int]) -> int:
+        """How many of `trials` are in ``state``, a number of hyperopt's or several."""
+        return _count(self.trials, state)
+
+    def count_by_state_unsynced(self, state: int | Collection[int]) -> int:
+        """The same of all trials, those that raised or were cut off among them."""
+        return _count(self._documents, state)
+
+    def refresh(self) -> None:
+        """Nothing, since the trials are never out of date; hyperopt's programs call it."""
+
+    def delete_all(self) -> None:
+        """Forget all trials."""
+        self.result = None
+        self.attachments.clear()
+        self._documents.clear()
+        self._earlier.clear()
 
     def __len__(self) -> int:
         return len(self.trials)
@@ -145,33 +187,65 @@ class Trials:
         return self._documents
 
     @property
-    def has_journal(self) -> bool:
-        """Whether there is a journal of these trials, so that a run can go on with them."""
-        return self._folder is not None
-
-    @property
-    def journal(self) -> Path:
-        """A file for the journal of the run, which is gone with this object."""
+    def folder(self) -> Path:
+        """Where workers leave results that are no plain values; gone with this object."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="asha-bus-trials-"))
+            self._folder = Path(tempfile.mkdtemp(prefix="asha-bus-results-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
-        return self._folder / "journal"
+        return self._folder
+
+    def begin(self, *, is_resumed: bool) -> None:
+        """A run begins. ``is_resumed``: it has the trials that are here, if there are any."""
+        self._documents[:] = [one for one in self._documents if one["state"] != CANCEL]
+        self._earlier = [] if is_resumed else list(self._documents)
 
     def add(self, trial: TrialRecord, space: Space) -> bool:
-        """Add a trial that has just ended; whether it is new."""
-        if any(one["tid"] == trial.id for one in self._documents):
+        """Add a trial of the run that has just ended; whether it is new."""
+        number = self._first + trial.id
+        if any(one["tid"] == number for one in self._documents):
             return False  # it is of an earlier launch
-        self._documents.append(document(trial, space))
+        self._documents.append(self._document(trial, space, {}))
         return True
-
-    def forget_cancelled(self) -> None:
-        """Leave out what the end of the last run cut off: it is run again."""
-        self._documents[:] = [one for one in self._documents if one["state"] != _CANCEL]
 
     def fill(self, result: Result) -> None:
         """Take over the trials of a run that has ended."""
         self.result = result
-        self._documents[:] = [document(trial, result.space) for trial in result.trials]
+        known = {one["tid"]: one for one in self._documents}
+        self._documents[:] = self._earlier + [
+            self._document(trial, result.space, known) for trial in result.trials
+        ]
+
+    @property
+    def _first(self) -> int:
+        """The number of the run's first trial."""
+        return max((one["tid"] for one in self._earlier), default=-1) + 1
+
+    def _document(
+        self, trial: TrialRecord, space: Space, known: Mapping[int, dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The document of a trial; its results are taken from that which is ``known``."""
+        made = document(trial, space, self._first)
+        before = known.get(made["tid"])
+        if before is not None and before["state"] == made["state"]:
+            made["result"] = before["result"]
+            return made
+        results, lost = self._unpacked(made["result"])
+        attachments = results.pop("attachments", {})
+        if isinstance(attachments, Mapping):
+            self.trial_attachments(made).update(attachments)
+        made["result"] = results
+        new = set(lost) - self._told
+        if new:
+            self._told |= new
+            logger.warning(
+                "fn gave back what did not come along: %s; from other machines and earlier "
+                "processes only plain values do. Write it to storage in fn and give back the path",
+                ", ".join(sorted(new)),
+            )
+        return made
+
+    def _unpacked(self, results: dict[str, Any]) -> Unpacked:
+        return unpack(results, self._folder) if MORE in results else Unpacked(results, ())
 
     def _by_label(self, part: str) -> dict[str, list[Any]]:
         found: dict[str, list[Any]] = {}
@@ -184,12 +258,14 @@ class Trials:
 class SparkTrials(Trials):
     """Trials that run on Spark, ``parallelism`` at a time.
 
-    ``parallelism``: None, 0 or below takes all free slots. ``timeout`` (seconds) and
-    ``loss_threshold``: as those of `fmin`. ``spark_session``: None takes the active one or
-    starts one.
+    ``parallelism``: None, 0 or below takes all free slots; more than these are not taken.
+    ``timeout`` (seconds) and ``loss_threshold``: as those of `fmin`. ``spark_session``: None
+    takes the active one or starts one. ``resource_profile`` is refused. Raises
+    `InvalidArgument` naming an argument that is wrong.
     """
 
     engine = "spark"
+    asynchronous = True
 
     def __init__(
         self,
@@ -197,58 +273,75 @@ class SparkTrials(Trials):
         timeout: float | None = None,
         loss_threshold: float | None = None,
         spark_session: SparkSession | None = None,
+        resource_profile: Any = None,
     ) -> None:
         super().__init__()
+        if parallelism is not None and not isinstance(parallelism, int):
+            raise InvalidArgument(
+                f"SparkTrials: parallelism must be a whole number or None, got {parallelism!r}"
+            )
+        if timeout is not None and not is_seconds(timeout):
+            raise InvalidArgument(
+                f"SparkTrials: timeout must be a number of seconds above 0, got {timeout!r}"
+            )
+        is_number = isinstance(loss_threshold, (int, float)) and loss_threshold is not True
+        if loss_threshold is not None and not is_number:
+            raise InvalidArgument(
+                f"SparkTrials: loss_threshold must be a number or None, got {loss_threshold!r}"
+            )
+        if resource_profile is not None:
+            raise InvalidArgument(
+                "SparkTrials: resource_profile is not supported; set spark.task.cpus and the like "
+                "for the session"
+            )
         self.parallelism = parallelism
         self.timeout, self.loss_threshold = timeout, loss_threshold
         self.spark_session = spark_session
+
+    def count_successful_trials(self) -> int:
+        """How many trials came to their end, with whatever status."""
+        return self.count_by_state_unsynced(DONE)
+
+    def count_failed_trials(self) -> int:
+        """How many raised."""
+        return self.count_by_state_unsynced(ERROR)
+
+    def count_cancelled_trials(self) -> int:
+        """How many the end of the run cut off."""
+        return self.count_by_state_unsynced(CANCEL)
+
+    def count_total_trials(self) -> int:
+        """How many there are of these three kinds."""
+        return self.count_by_state_unsynced((DONE, ERROR, CANCEL))
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), "spark_session": None}
 
 
-def document(trial: TrialRecord, space: Space) -> dict[str, Any]:
-    """A trial as hyperopt writes it down."""
-    drawn = raw_values(space, trial.point)
-    state, result = _STATES[trial.state], _result(trial)
-    misc: dict[str, Any] = {
-        "tid": trial.id,
-        "cmd": ("domain_attachment", "FMinIter_Domain"),
-        "workdir": None,
-        "idxs": {label: [trial.id] if label in drawn else [] for label in labels_of(space)},
-        "vals": {label: [drawn[label]] if label in drawn else [] for label in labels_of(space)},
-    }
-    if result["status"] == "fail":
-        state = _DONE  # it did not raise
-    elif state == _ERROR:
-        misc["error"] = (str(trial.state), trial.error)
-    return {
-        "tid": trial.id,
-        "state": state,
-        "spec": None,
-        "result": result,
-        "misc": misc,
-        "exp_key": None,
-        "owner": trial.worker,
-        "version": 0,
-        "book_time": _moment(trial.start_time),
-        "refresh_time": _moment(trial.end_time),
-    }
+class _Attachments(MutableMapping[str, Any]):
+    """The attachments of one trial among those of all, under hyperopt's names."""
+
+    def __init__(self, attachments: dict[str, Any], tid: int) -> None:
+        self._attachments, self._prefix = attachments, f"ATTACH::{tid}::"
+
+    def __getitem__(self, name: str) -> Any:
+        return self._attachments[self._prefix + name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._attachments[self._prefix + name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._attachments[self._prefix + name]
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self._attachments:
+            if name.startswith(self._prefix):
+                yield name.removeprefix(self._prefix)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
-def _result(trial: TrialRecord) -> dict[str, Any]:
-    if trial.state is TrialState.COMPLETED:
-        return {**trial.extras, "loss": trial.metric, "status": STATUS_OK}
-    if trial.state is TrialState.STOPPED:
-        return {**trial.extras, "loss": trial.metric, "status": "suspended"}
-    failed: Mapping[str, Any] | None = None
-    if trial.state is TrialState.FAILED:
-        failed = fail_result(trial.error)
-    return dict(failed) if failed is not None else {"status": "new"}
-
-
-def _moment(seconds: float | None) -> datetime | None:
-    """Without a time zone, in UTC, as hyperopt's."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
+def _count(documents: Collection[Mapping[str, Any]], state: int | Collection[int]) -> int:
+    wanted = (state,) if isinstance(state, int) else state
+    return sum(one["state"] in wanted for one in documents)

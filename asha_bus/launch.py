@@ -16,7 +16,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
-from asha_bus.driver.data import gather
+from asha_bus.data import gather
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.suggester import make_suggester
@@ -160,7 +160,8 @@ def launch(
     ``max_trials``, ``max_time`` (seconds): the run ends then; one is needed unless the
     space is finite. At the end of max_time no trial begins; those that run are told
     to stop at their next report, interrupted after 2 s, and killed after 5 s.
-    ``stop_at``: the run ends when a trial's last metric is as good as this.
+    ``stop_at``: the run ends when a trial's last metric is as good as this, be it one of
+    several repeats.
     ``spark``: the session to use; None takes the active one or starts one.
     ``engine``: ``spark`` (default), or ``local`` for processes of this machine.
     ``workers``: how many trials run at a time; None takes all free slots or cores.
@@ -183,8 +184,7 @@ def launch(
     included, is interrupted and fails; 5 s later its worker's process is replaced. None
     (default): a trial may take any time.
     ``max_failures``: the run ends with reason ``failed`` when more trials than this
-    failed or were lost; None (default): never. Whatever it is, a run ends whose first
-    five trials all failed.
+    failed or were lost; None (default): only where the first five trials all failed.
     ``fail_fast``: True ends the run at the first such trial.
     ``capture_output``: True keeps what the objective writes to sys.stdout and sys.stderr
     in its trial's ``log``, beside what it logs; it is written as ever, too. What native

@@ -20,7 +20,7 @@ import cloudpickle
 
 from asha_bus.driver import process
 from asha_bus.driver.engine import Engine, Hooks, Restarts
-from asha_bus.shared import PickledFile
+from asha_bus.shared import PickledFile, dumps
 
 logger = logging.getLogger("asha_bus")
 
@@ -50,8 +50,7 @@ class LocalEngine(Engine):
         return "127.0.0.1"
 
     def dumps(self, value: Any) -> bytes:
-        pickled: bytes = cloudpickle.dumps(value)
-        return pickled
+        return dumps(value)
 
     def worker_count(self, wanted: int | None) -> int:
         return wanted or len(os.sched_getaffinity(0))

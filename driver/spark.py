@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from pyspark import InheritableThread, SparkContext
+from pyspark import Broadcast, InheritableThread, SparkContext
 from pyspark import cloudpickle as spark_pickle
 from pyspark.sql import SparkSession
 
@@ -94,10 +94,9 @@ class SparkEngine(Engine):
         return pickled
 
     def worker_count(self, wanted: int | None) -> int:
-        dynamic = self._context.getConf().get("spark.dynamicAllocation.enabled") == "true"
-        if dynamic:
-            return wanted or max(self._slots(), 1)
-        slots = self._wait_for_slots(wanted or 1)
+        if _is_dynamic(self._context):
+            return wanted or max(_slots(self._context), 1)
+        slots = _steady_slots(self._context)
         if slots == 0:
             raise WorkerError(
                 f"Spark has no slot for a task after {_SLOTS_TIMEOUT_S:g} s; are there executors, "
@@ -173,9 +172,14 @@ class SparkEngine(Engine):
             logger.warning("some tasks of %s did not end; see Spark's UI", self._name)
 
     def _packed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function`` as it travels in Spark's closure."""
+        """``function`` as it travels in Spark's closure, with the broadcasts that it captured."""
         is_here = self._master.startswith("local")
-        return _unpacked(self.dumps(function), _own_modules() if is_here else [])
+        captured = self._context._pickled_broadcast_vars  # of this thread
+        captured.clear()
+        pickled = self.dumps(function)
+        broadcasts = [*captured]
+        captured.clear()
+        return _unpacked(pickled, _own_modules() if is_here else [], broadcasts)
 
     # --- one job -------------------------------------------------------------
 
@@ -246,23 +250,39 @@ class SparkEngine(Engine):
         except Exception:  # a JVM that is gone answers with any error of py4j
             return True
 
-    def _slots(self) -> int:
-        scala = self._context._jsc.sc()
-        profile = scala.resourceProfileManager().defaultResourceProfile()
-        return int(scala.maxNumConcurrentTasks(profile))
 
-    def _wait_for_slots(self, wanted: int) -> int:
-        """The number of task slots once it is at least ``wanted``, or does not grow any more."""
-        deadline = time.monotonic() + _SLOTS_TIMEOUT_S
-        slots = self._slots()
-        if self._master.startswith("local["):
-            return slots
-        while time.monotonic() < deadline:
-            time.sleep(_SLOTS_PAUSE_S)
-            before, slots = slots, self._slots()
-            if slots == before > 0:
-                break
+def steady_slots(spark: SparkSession | None) -> int | None:
+    """How many tasks ``spark`` runs at a time, once that does not grow any more.
+
+    None where executors come and go as they are needed. ``spark``: None takes the active
+    session or starts one.
+    """
+    context = _session(spark).sparkContext
+    return None if _is_dynamic(context) else _steady_slots(context)
+
+
+def _is_dynamic(context: SparkContext) -> bool:
+    return context.getConf().get("spark.dynamicAllocation.enabled") == "true"
+
+
+def _slots(context: SparkContext) -> int:
+    scala = context._jsc.sc()
+    profile = scala.resourceProfileManager().defaultResourceProfile()
+    return int(scala.maxNumConcurrentTasks(profile))
+
+
+def _steady_slots(context: SparkContext) -> int:
+    """The number of task slots once it is above 0 and does not grow any more."""
+    deadline = time.monotonic() + _SLOTS_TIMEOUT_S
+    slots = _slots(context)
+    if (context.master or "").startswith("local["):
         return slots
+    while time.monotonic() < deadline:
+        time.sleep(_SLOTS_PAUSE_S)
+        before, slots = slots, _slots(context)
+        if slots == before > 0:
+            break
+    return slots
 
 
 def _session(spark: Any) -> SparkSession:
@@ -290,11 +310,14 @@ def _own_modules() -> list[str]:
     ]
 
 
-def _unpacked(pickled: bytes, sys_path: list[str]) -> Callable[..., Any]:
+def _unpacked(
+    pickled: bytes, sys_path: list[str], broadcasts: list[Broadcast[Any]]
+) -> Callable[..., Any]:
     """The function in ``pickled``, looked for among installed and shipped packages first.
 
     A Python worker has its current folder at the head of sys.path, where a folder
-    named asha_bus would hide the package. ``sys_path`` is added at the end.
+    named asha_bus would hide the package. ``sys_path`` is added at the end. ``broadcasts``:
+    those that ``pickled`` names.
     """
 
     def call(*arguments: Any) -> Any:
@@ -302,6 +325,7 @@ def _unpacked(pickled: bytes, sys_path: list[str]) -> Callable[..., Any]:
         import sys
         from pickle import loads
 
+        assert broadcasts is not None  # Spark has to see them, to bring them along
         here = [entry for entry in sys.path if os.path.abspath(entry) == os.getcwd()]
         sys.path[:] = [entry for entry in sys.path if entry not in here] + here
         sys.path += [entry for entry in sys_path if entry not in sys.path]

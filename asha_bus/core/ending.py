@@ -14,7 +14,8 @@ AT_MAX_TIME = Interrupt(2.0, 5.0)
 AT_STOP = Interrupt(0.5, 1.5)
 #: After the end of its process, a worker's last word is waited for so long.
 LAST_WORD_S = 0.5
-#: A run whose first so many trials all failed is ended: it would only go on so.
+#: A run whose first so many trials all failed is ended, where it is not told how many may
+#: fail: it would only go on so.
 FIRST_FAILURES = 5
 
 
@@ -57,14 +58,13 @@ def reason_to_end(assignments: Assignments) -> StopRun | None:
     """How the trials that ended end the run now; None: they do not."""
     settings, table, limit = assignments.settings, assignments.table, assignments.limit
     failed = table.failed
-    if failed:
-        most = 0 if settings.fail_fast else settings.max_failures
-        if most is not None and failed > most:
-            return _too_many_failures(settings, table)
+    most = 0 if settings.fail_fast else settings.max_failures
+    if most is not None and failed > most:
+        return _too_many_failures(settings, table)
     if limit is not None and table.finished >= limit:
         is_exhausted = assignments.supply.is_exhausted
         return StopRun("exhausted" if is_exhausted else settings.limit_reason)
-    if table.finished == failed >= FIRST_FAILURES:
+    if most is None and table.finished == failed >= FIRST_FAILURES:
         return StopRun("failed", f"the first {failed} trials all failed")
     return None
 

@@ -89,16 +89,19 @@ class TPE(Searcher):
         return {**self.__dict__, "_models": {}}
 
     def suggest(self, branch: Branch, history: Sequence[TrialRecord]) -> Point:
+        seed = branch.seed if self.seed is None else mix(self.seed, branch.trial) & _SEED_MASK
         model = self._models.get(branch.number)
         if model is None:
-            model = self._models[branch.number] = _Model(branch)
-        seed = branch.seed if self.seed is None else mix(self.seed, branch.trial) & _SEED_MASK
+            axes = axes_of(branch)
+            if not axes:  # level 1 tells all
+                return drawn(branch, seed)
+            model = self._models[branch.number] = _Model(axes)
         least = len(model.axes) + _MORE_THAN_PARAMETERS
         outcomes = outcomes_of(averaged(history), branch.mode, least)
         known = len(outcomes.losses) + len(outcomes.bad)
         is_random = mix(seed) < self.random_share * 2**64
         too_few = known < self.n_startup or len(outcomes.losses) < least
-        if not model.axes or is_random or too_few:
+        if is_random or too_few:
             return drawn(branch, seed)
         n_good = min(math.ceil(self.gamma * math.sqrt(known)), _MOST_GOOD, len(outcomes.losses))
         given = _given(outcomes)
@@ -133,10 +136,10 @@ class _Model:
     parameter that only some options have may stand beside the others.
     """
 
-    def __init__(self, branch: Branch) -> None:
+    def __init__(self, axes: Sequence[Axis]) -> None:
         from hyperopt.base import Domain
 
-        self.axes = axes_of(branch)
+        self.axes = axes
         self._domain = Domain(_unused, [_distribution(axis) for axis in self.axes])
         self._places: dict[Point, Places] = {}
 

@@ -12,7 +12,7 @@ from support import objectives
 
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
-from asha_bus.driver.data import gather
+from asha_bus.data import gather
 
 SPACE = {"x": ab.uniform(0, 1)}
 
@@ -125,3 +125,30 @@ def test_on_spark_tables_are_broadcast_and_a_frame_of_spark_is_gathered(
         ab.InvalidArgument, match=r"data\['frame'\] has .* bytes, .* more than the 1,000"
     ):
         gather({"frame": frame}, 1_000)
+    found = ab.dry_run(
+        lambda x, frame: x + frame.num_rows, SPACE, data={"frame": frame}, quiet=True
+    )
+    assert 1_000 + found.trials[0].params["x"] == found.trials[0].steps[0].metric
+
+
+@pytest.mark.spark
+def test_a_broadcast_that_was_captured_comes_along(spark: Any) -> None:
+    inner, outer = (spark.sparkContext.broadcast(np.full(3, value)) for value in (1.0, 2.0))
+
+    def holds(x: float) -> float:
+        return x + float(inner.value.sum())
+
+    def train(x: float, factor: Any = outer) -> float:
+        return holds(x) + float(factor.value.sum())
+
+    for arguments in ({"engine": "spark", "spark": spark}, {"engine": "local"}):
+        result = run(train, **arguments)
+        assert [t.params["x"] + 9 for t in result.trials] == [
+            pytest.approx(trial.metric) for trial in result.trials
+        ]
+    found = ab.dry_run(train, SPACE, quiet=True)
+    assert 9 + found.trials[0].params["x"] == pytest.approx(found.trials[0].steps[0].metric)
+    # Spark's own jobs have theirs
+    assert [3.0] == spark.sparkContext.parallelize([1], 1).map(
+        lambda one: one + float(outer.value[0])
+    ).collect()

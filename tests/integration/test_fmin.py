@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 import time
@@ -12,11 +13,19 @@ from typing import Any
 import hyperopt
 import numpy as np
 import pytest
-from hyperopt import hp, rand
+from hyperopt import anneal, hp, rand
 from hyperopt.early_stop import no_progress_loss
-from hyperopt.fmin import generate_trial
+from hyperopt.fmin import generate_trial, generate_trials_to_calculate
 from hyperopt.pyll import scope
-from support.fmin_objectives import abs_x, curve, quarter_fails, raises_below_0, slow
+from support.fmin_objectives import (
+    Model,
+    abs_x,
+    curve,
+    fits,
+    quarter_fails,
+    raises_below_0,
+    slow,
+)
 
 import asha_bus as ab
 
@@ -133,8 +142,16 @@ def test_a_status_of_fail(theirs: Any) -> None:
 def test_all_fail() -> None:
     trials = new_trials()
     with pytest.raises(ab.AllTrialsFailed, match="StatusFail"):
-        run(lambda params: {"status": ab.STATUS_FAIL}, max_evals=4, trials=trials)
-    assert {"fail"} == set(trials.statuses())
+        run(lambda params: {"status": ab.STATUS_FAIL}, max_evals=8, trials=trials)
+    assert ["fail"] * 8 == trials.statuses()
+
+
+def test_many_fail_at_first() -> None:
+    trials = new_trials()
+    points = [{"x": -1.0}] * 9 + [{"x": 0.5}]
+    best = run(quarter_fails, max_evals=10, points_to_evaluate=points, trials=trials)
+    assert {"x": 0.5} == best
+    assert ["fail"] * 9 + ["ok"] == trials.statuses()
 
 
 def test_points_come_first_and_count() -> None:
@@ -162,6 +179,92 @@ def test_the_same_trials_go_on() -> None:
     assert 7 == len(set(trials.vals["x"]))
     assert trials.argmin == run(abs_x, max_evals=7, trials=trials)
     assert 7 == len(trials)
+
+
+def test_trials_that_were_pickled_go_on() -> None:
+    trials = new_trials()
+    run(abs_x, max_evals=4, trials=trials)
+    again = pickle.loads(pickle.dumps(trials))
+    best = run(abs_x, max_evals=len(again) + 3, trials=again, algo=hyperopt.tpe.suggest)
+    assert list(range(7)) == again.tids == [misc["tid"] for misc in again.miscs]
+    assert trials.vals["x"] == again.vals["x"][:4]
+    assert again.idxs == {"x": again.tids}
+    assert abs(best["x"]) == min(again.losses())
+    assert 3 == len(again.result.trials)
+
+
+def test_trials_go_on_with_another_objective_space_and_algo() -> None:
+    trials = new_trials()
+    run(abs_x, max_evals=4, trials=trials)
+    narrow = {"x": hp.uniform("x", -1, 1)}
+    run(raises_below_0, narrow, max_evals=9, trials=trials, catch_eval_exceptions=True)
+    assert all(-1 <= x <= 1 for x in trials.vals["x"][4:])
+    assert 9 == len(trials.documents)
+    # as with hyperopt, those that raised do not count
+    ended = len(trials)
+    run(abs_x, max_evals=ended + 2, trials=trials, algo=anneal.suggest)
+    assert ended + 2 == len(trials) == len(set(trials.vals["x"]))
+    assert 11 == len(trials.documents)
+
+
+def test_trials_of_hyperopt_go_on_and_take_points() -> None:
+    theirs = hyperopt.Trials()
+    their_run(abs_x, max_evals=4, trials=theirs)
+    first = theirs.vals["x"]
+    best = run(abs_x, max_evals=6, trials=theirs)
+    assert (list(range(6)), first) == (theirs.tids, theirs.vals["x"][:4])
+    assert best == theirs.argmin
+    points = [{"x": 1.0}, {"x": 0.5}]
+    theirs = generate_trials_to_calculate(points)
+    run(abs_x, max_evals=3, trials=theirs)
+    assert [1.0, 0.5] == theirs.losses()[:2]
+    assert [0, 1, 2] == theirs.tids
+    # points that were tried are not tried again
+    run(abs_x, max_evals=5, trials=theirs, points_to_evaluate=[*points, {"x": 0.25}])
+    assert 0.25 == theirs.losses()[3]
+    their_run(abs_x, max_evals=7, trials=theirs)
+    assert 7 == len(theirs)
+
+
+@pytest.mark.parametrize("make", [ab.Trials, hyperopt.Trials])
+def test_models_arrays_and_attachments(make: Any, caplog: pytest.LogCaptureFixture) -> None:
+    trials = make()
+    points = [{"x": 0.5}, {"x": -1.0}, {"x": 0.25}]
+    run(fits, max_evals=3, points_to_evaluate=points, trials=trials)
+    for x, result in zip([0.5, -1.0, 0.25], trials.results, strict=True):
+        assert Model is type(result["model"])
+        assert (x, 0.5) == (result["model"].x, result["auc"])
+        assert [x, 2.0] == result["scores"].tolist()
+        assert {"x": x, "layers": [1, 2, {"deep": None}]} == result["params"]
+        assert {"loss", "status", "params", "scores", "model", "auc"} == set(result)
+    assert 0.25 == trials.best_trial["result"]["model"].x
+    assert b"12" == trials.trial_attachments(trials.trials[1])["weights"]
+    [told] = [record.message for record in caplog.records if "come along" in record.message]
+    assert "lock" in told
+    again = pickle.loads(pickle.dumps(trials))
+    assert 0.25 == again.best_trial["result"]["model"].x
+
+
+def test_an_early_stop_fn_sees_models() -> None:
+    seen = []
+
+    def watch(trials: Any) -> tuple[bool, list[Any]]:
+        seen.append(trials.results[-1]["model"].x)
+        return False, []
+
+    points = [{"x": 1.0}, {"x": 2.0}]
+    run(fits, max_evals=2, points_to_evaluate=points, early_stop_fn=watch)
+    assert [1.0, 2.0] == seen
+
+
+def test_losses_that_hyperopt_makes_floats_of() -> None:
+    for loss, number in ((True, 1.0), ("0.5", 0.5), (np.float64(3) > 2, 1.0)):
+        trials = new_trials()
+        run(lambda _, loss=loss: {"loss": loss, "status": "ok"}, max_evals=1, trials=trials)
+        assert [number] == trials.losses()
+    trials = new_trials()
+    run(lambda params: params["x"] > 9, max_evals=np.int64(2), trials=trials)
+    assert [0.0, 0.0] == trials.losses()
 
 
 # --- exceptions -----------------------------------------------------------------
@@ -315,8 +418,8 @@ def test_the_move_is_one_line(tmp_path: Path) -> None:
 
 @pytest.mark.spark
 @pytest.mark.timeout(180)
-def test_spark_trials(spark: Any) -> None:
-    trials: Any = ab.SparkTrials(parallelism=2, spark_session=spark)
+def test_spark_trials(spark: Any, caplog: pytest.LogCaptureFixture) -> None:
+    trials: Any = ab.SparkTrials(parallelism=3, spark_session=spark)  # more than there are slots
     points = [{"x": 1.0}, {"x": -1.0}, {"x": 0.5}]
     best = run(raises_below_0, max_evals=8, points_to_evaluate=points, trials=trials)
     assert best == trials.argmin
@@ -324,6 +427,16 @@ def test_spark_trials(spark: Any) -> None:
     assert 1 not in trials.tids
     assert 8 == len(trials.result.trials)
     assert 8 > len(trials)
+    assert (len(trials), 8 - len(trials), 0, 8) == (
+        trials.count_successful_trials(),
+        trials.count_failed_trials(),
+        trials.count_cancelled_trials(),
+        trials.count_total_trials(),
+    )
+    assert "parallelism=3 is more than the 2 task slots" in caplog.text
+    fitted: Any = ab.SparkTrials(parallelism=2, spark_session=spark)
+    run(fits, {"x": hp.uniform("x", 1, 2)}, max_evals=2, trials=fitted)
+    assert fitted.argmin["x"] == fitted.best_trial["result"]["model"].x
     theirs = hyperopt.SparkTrials(parallelism=2, spark_session=spark)
     assert best == run(raises_below_0, max_evals=8, points_to_evaluate=points, trials=theirs)
     assert trials.losses() == theirs.losses()

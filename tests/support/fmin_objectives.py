@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import asha_bus as ab
 
@@ -14,7 +17,7 @@ import asha_bus as ab
 def quarter_fails(params: Any) -> Any:
     if params["x"] < 0:
         return {"status": ab.STATUS_FAIL, "why": "negative"}
-    return {"loss": params["x"], "status": ab.STATUS_OK, "model": object(), "note": "fine"}
+    return {"loss": params["x"], "status": ab.STATUS_OK, "note": "fine"}
 
 
 def abs_x(params: Any) -> float:
@@ -67,3 +70,24 @@ class WritesThenFails:
         if self.kind is SystemExit:
             sys.exit(3)
         raise self.kind("after writing")
+
+
+class Model:
+    """What a program keeps of its best trial."""
+
+    def __init__(self, x: float) -> None:
+        self.x = x
+
+
+def fits(params: Any) -> Any:
+    """Gives back all kinds of things, one of which cannot travel at all."""
+    return {
+        "loss": params["x"],
+        "status": ab.STATUS_OK if params["x"] > 0 else ab.STATUS_FAIL,
+        "params": {"x": params["x"], "layers": [1, 2, {"deep": None}]},
+        "scores": np.array([params["x"], 2.0]),
+        "model": Model(params["x"]),
+        "lock": threading.Lock(),
+        "attachments": {"weights": b"12"},
+        "auc": np.float32(0.5),
+    }

@@ -127,6 +127,49 @@ def test_a_module_that_stays_behind_is_named() -> None:
     assert () == quiet(lambda x: x).problems
 
 
+def test_a_module_that_is_a_global_or_imported_inside_is_named() -> None:
+    def imports(x: float) -> float:
+        import support.objectives
+
+        return float(support.objectives.square(x))
+
+    def calls(x: float) -> float:
+        return imports(x)
+
+    for objective in (lambda x: objectives.square(x), imports, calls):
+        [*_, problem] = quiet(objective).problems
+        assert "the module 'support" in problem
+
+
+def test_spark_inside_the_objective_is_named() -> None:
+    pyspark = pytest.importorskip("pyspark.sql")
+    session = pyspark.SparkSession
+
+    def asks(x: float) -> float:
+        return x if session is not None else 0
+
+    [problem] = quiet(asks).problems
+    assert "the objective uses SparkSession, which lives on the driver only" in problem
+
+
+def test_a_metric_that_is_never_the_best_is_named() -> None:
+    [problem] = quiet(lambda x: float("nan"), n=2).problems
+    assert "2 of 2 trials reported NaN" in problem
+
+
+def test_data_are_those_of_a_launch() -> None:
+    given = [1]
+
+    def changes(x: float, train: Any) -> float:
+        train.append(2)
+        return float(len(train))
+
+    assert 2 == quiet(changes, data={"train": given}).trials[0].steps[0].metric
+    assert [1] == given
+    with pytest.raises(ab.InvalidArgument, match=r"data\['train'\] cannot be sent"):
+        quiet(changes, data={"train": threading.Lock()})
+
+
 def test_a_large_closure_is_named() -> None:
     data = bytes(11 << 20)
     [problem] = quiet(lambda x: x + len(data)).problems

@@ -82,12 +82,15 @@ def test_a_failure_in_the_last_trial_is_the_reason(limit: dict[str, Any]) -> Non
     assert "failed" == bench.ended.reason
 
 
-def test_max_failures_leaves_the_rule_of_the_first_trials_alone() -> None:
-    bench = Bench(max_trials=100, max_failures=50)
+def test_max_failures_takes_the_place_of_the_rule_of_the_first_trials() -> None:
+    bench = Bench(max_trials=100, max_failures=7)
     bench.join("a")
-    for number in range(5):
+    for number in range(7):
         fail(bench, number)
-    assert Ended("failed", "the first 5 trials all failed") == bench.ended
+    assert None is bench.ended
+    fail(bench, 7)
+    assert bench.ended is not None
+    assert "8 trials failed or were lost, more than max_failures=7" in bench.ended.message
 
 
 # --- a trial that its worker gives up ----------------------------------------

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import traceback
 from functools import partial
 from typing import Any
 
+import cloudpickle
 import hyperopt
 import numpy as np
 import pytest
-from hyperopt import anneal, hp, rand, tpe
+from hyperopt import anneal, hp, mix, rand, tpe
+from hyperopt.fmin import generate_trials_to_calculate
 from hyperopt.pyll import scope
 from support.results import make_result, make_trial
 
 import asha_bus as ab
 from asha_bus.core.space import Space, as_space
-from asha_bus.hyperopt_arguments import searcher_of, seed_of, trials_of
+from asha_bus.hyperopt_arguments import (
+    points_of,
+    remembering,
+    searcher_of,
+    seed_of,
+    trials_of,
+)
+from asha_bus.hyperopt_documents import document
 from asha_bus.hyperopt_labels import point_of_raw, raw_values
 from asha_bus.hyperopt_objective import FminObjective, StatusFail, fail_result, fmin_objective
-from asha_bus.hyperopt_trials import document
 from asha_bus.objective import Shape, shape_of
 
 S = ab.TrialState
@@ -37,6 +46,10 @@ SPACE = {
         ],
     ),
 }
+
+
+async def later(params: Any) -> float:
+    return 0.0
 
 
 def never(params: Any) -> float:
@@ -60,7 +73,7 @@ def test_random_search_and_our_own() -> None:
     assert searcher_of(own) is own
 
 
-@pytest.mark.parametrize("algo", [anneal.suggest, tpe, "tpe", ab.RandomSearch, partial(max, 1)])
+@pytest.mark.parametrize("algo", [tpe, "tpe", ab.RandomSearch, partial(max, 1)])
 def test_an_unknown_algo_is_refused(algo: Any) -> None:
     with pytest.raises(ab.InvalidArgument, match="algo unknown: "):
         searcher_of(algo)
@@ -80,18 +93,71 @@ def test_rstate_is_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
             seed_of(wrong)
 
 
-def test_trials_of_hyperopt_are_taken_where_they_are_empty() -> None:
-    theirs = hyperopt.Trials()
+def test_trials_of_hyperopt_are_taken_with_what_they_hold() -> None:
+    theirs = generate_trials_to_calculate([{"x": 0.25}])
     ours, kept = trials_of(theirs)
     assert (ab.Trials, theirs) == (type(ours), kept)
+    assert ([{"x": 0.25}], 0) == (points_of(theirs), len(ours))
+    theirs = hyperopt.Trials()
     theirs.insert_trial_docs([document(make_trial(0), Space(x=ab.uniform(0, 1)))])
-    theirs.refresh()
-    with pytest.raises(ab.InvalidArgument, match="hold 1 trials"):
-        trials_of(theirs)
+    ours, _ = trials_of(theirs)
+    assert ([], [0.5]) == (points_of(theirs), ours.losses())
     wrong: Any
     for wrong in ([], "Trials", hyperopt.Trials):
         with pytest.raises(ab.InvalidArgument, match="trials must be"):
             trials_of(wrong)
+
+
+def test_the_same_rstate_does_not_try_the_same_again() -> None:
+    assert 7 == seed_of(7, 0)
+    assert 3 == len({seed_of(7), seed_of(7, 4), seed_of(7, 5)})
+    assert seed_of(7, 4) == seed_of(7, 4)
+
+
+def test_a_searcher_remembers_the_trials_that_fit() -> None:
+    space = as_space({"x": hp.uniform("x", 0, 1)})
+    wide = [
+        document(make_trial(number, point=(x,), metric=x, state=state), Space(x=ab.uniform(0, 9)))
+        for number, (x, state) in enumerate([(0.25, S.COMPLETED), (5.0, S.COMPLETED)])
+    ]
+    seen = []
+
+    class Last(ab.Searcher):
+        def suggest(self, branch: ab.Branch, history: Any) -> Any:
+            seen.extend(history)
+            return (0.5,)
+
+    searcher = remembering(Last(), wide, space)
+    branch = ab.Branch(number=0, space=space, mode="min", trial=0, seed=1)
+    assert (0.5,) == searcher.suggest(branch, [make_trial(0)])
+    assert [(-2, 0.25), (0, 0.5)] == [(trial.id, trial.metric) for trial in seen]
+    assert ab.RandomSearch() == remembering(ab.RandomSearch(), wide, space)
+
+
+@pytest.mark.parametrize(
+    "algo",
+    [
+        anneal.suggest,
+        partial(anneal.suggest, avg_best_idx=3),
+        partial(
+            mix.suggest, p_suggest=[(0.1, rand.suggest), (0.2, anneal.suggest), (0.7, tpe.suggest)]
+        ),
+        lambda ids, domain, trials, seed: rand.suggest(ids, domain, trials, seed),
+    ],
+)
+def test_other_algorithms_of_hyperopt(algo: Any) -> None:
+    space = as_space(SPACE)
+    searcher = pickle.loads(cloudpickle.dumps(searcher_of(algo, SPACE)))
+    history: list[Any] = []
+    for number in range(25):
+        branch = ab.Branch(number=0, space=space, mode="min", trial=number, seed=number)
+        point = searcher.suggest(branch, history)
+        assert point == space.checked(point, 0)
+        state = (S.COMPLETED, S.FAILED, S.RUNNING)[number % 3]
+        metric = float(number) if state is S.COMPLETED else None
+        history.append(make_trial(number, point=point, state=state, metric=metric, params={}))
+    with pytest.raises(ab.InvalidArgument, match="spaces of hyperopt only"):
+        searcher_of(algo, ab.Space(x=ab.uniform(0, 1)))
 
 
 @pytest.mark.parametrize(
@@ -99,6 +165,9 @@ def test_trials_of_hyperopt_are_taken_where_they_are_empty() -> None:
     [
         ({"max_evals": 0}, "max_evals must be a whole number above 0, got 0"),
         ({"max_evals": 2.5}, "max_evals must be"),
+        ({"max_evals": True}, "max_evals must be"),
+        ({"max_evals": "3"}, "max_evals must be"),
+        ({"max_evals": math.inf}, "max_evals must be"),
         ({"max_evals": None}, "needs an end"),
         ({"timeout": 0}, "timeout must be"),
         ({"trials_save_file": "t.pkl"}, "give journal=PATH"),
@@ -116,8 +185,14 @@ def test_trials_of_hyperopt_are_taken_where_they_are_empty() -> None:
             {"points_to_evaluate": [{"x": 2}]},
             r"points_to_evaluate\[0\]: x: 2.0 is outside of 0 to 1; give what lies between",
         ),
-        ({"algo": "tpe"}, "algo unknown: 'tpe'; give hyperopt's tpe.suggest or rand.suggest, .*"),
+        ({"algo": "tpe"}, "algo unknown: 'tpe'; give hyperopt's tpe.suggest, rand.suggest .*"),
         ({"space": {"trial": hp.uniform("t", 0, 1)}}, "a parameter named 'trial'.* another one"),
+        ({"fn": later}, "fn later is asynchronous"),
+        ({"fn": lambda x, y: x}, r"fn\(params\): missing a required argument: 'y'"),
+        ({"data": {"rows": 1}}, r"cannot be called as fn\(params, rows\).*unexpected keyword"),
+        ({"fn": lambda rows, p: p, "data": {"rows": 1}}, "the configuration as its first"),
+        ({"points_to_evaluate": [{"x": 0.5}, {"y": 1}]}, r"points_to_evaluate\[1\]: there is no"),
+        ({"points_to_evaluate": [{"x": 2}]}, "outside"),
         ({"space": ab.Space(x=1) + {"y": 2}}, "the space is a union"),
     ],
 )
@@ -273,8 +348,65 @@ def test_trials_can_be_pickled_without_their_run() -> None:
     again = pickle.loads(pickle.dumps(trials))
     assert (trials.losses(), 3) == (again.losses(), again.parallelism)
     assert again.result is None
-    with pytest.raises(ab.InvalidArgument, match="of a run that is not known here"):
-        ab.fmin(never, {"x": ab.uniform(0, 1)}, algo=rand.suggest, max_evals=3, trials=again)
+    # it is not run, since there are as many already
+    assert {"x": 0.0} == ab.fmin(never, {"x": ab.uniform(0, 1)}, max_evals=1, trials=again)
+
+
+def test_trials_have_the_words_of_hyperopts() -> None:
+    space = Space(x=ab.uniform(0, 1))
+    extras = {"loss_variance": 0.5, "true_loss": 7.0}
+    ours, theirs = ab.SparkTrials(), hyperopt.Trials()
+    ours.fill(
+        make_result(
+            make_trial(0, metric=1.0, extras=extras),
+            make_trial(1, metric=2.0, extras={**extras, "true_loss": 9.0}),
+            make_trial(2, S.FAILED, None),
+            make_trial(3, S.CANCELLED, None),
+            space=space,
+        )
+    )
+    theirs.insert_trial_docs(ours.documents)
+    theirs.refresh()
+    ours.refresh()
+    np.random.seed(0)
+    known = theirs.average_best_error()
+    np.random.seed(0)
+    assert known == ours.average_best_error()
+    assert (theirs.specs, theirs.idxs_vals) == (ours.specs, ours.idxs_vals)
+    for state in (2, 3, [2, 4]):
+        assert theirs.count_by_state_synced(state) == ours.count_by_state_synced(state)
+        assert theirs.count_by_state_unsynced(state) == ours.count_by_state_unsynced(state)
+    assert (2, 1, 1, 4) == (
+        ours.count_successful_trials(),
+        ours.count_failed_trials(),
+        ours.count_cancelled_trials(),
+        ours.count_total_trials(),
+    )
+    attached = ours.trial_attachments(ours.trials[1])
+    attached["net"] = b"1"
+    assert (["net"], {"ATTACH::1::net": b"1"}) == (list(attached), ours.attachments)
+    assert {} == dict(ours.trial_attachments(ours.trials[0]))
+    del attached["net"]
+    assert 0 == len(attached)
+    ours.delete_all()
+    assert (0, [], {}) == (len(ours), ours.documents, ours.vals)
+    with pytest.raises(ValueError, match="Empty loss"):
+        ours.average_best_error()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"parallelism": "2"}, "parallelism must be"),
+        ({"timeout": -1}, "timeout must be"),
+        ({"timeout": True}, "timeout must be"),
+        ({"loss_threshold": "low"}, "loss_threshold must be"),
+        ({"resource_profile": object()}, "resource_profile is not supported"),
+    ],
+)
+def test_what_spark_trials_refuse(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ab.InvalidArgument, match=message):
+        ab.SparkTrials(**arguments)
 
 
 def test_trials_that_are_empty_have_no_best_one() -> None:

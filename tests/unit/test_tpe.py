@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import math
 from collections.abc import Callable, Sequence
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -188,3 +189,10 @@ def test_without_hyperopt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
         ImportError, match=r"TPE needs hyperopt: pip install 'asha-bus\[hyperopt\]'"
     ):
         TPE()
+
+
+def test_where_level_1_tells_all_there_is_nothing_to_model() -> None:
+    space = ab.Space(x=ab.grid(1, 2)) + ab.Space(y=ab.uniform(0, 1))
+    for number in range(2):
+        branch = branch_of(number, space, number=number)
+        assert space.draw_point(Random(0), number) == TPE(n_startup=0).suggest(branch, [])
