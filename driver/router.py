@@ -47,9 +47,6 @@ logger = logging.getLogger("asha_bus.bus")
 
 #: The loop turns at least so often, to see whether the parent is still there.
 _TURN_S = 1.0
-#: The answer of a searcher, which nobody waits for yet, need not wake the bus by itself: for so
-#: long after the question it is taken along with the next message.
-_ALONG_S = 0.05
 #: A turn that took this much longer means that the process did not run.
 _STALL_S = 0.5
 #: Who holds the run's key may send a lot and read nothing; a worker has one request
@@ -124,8 +121,6 @@ class Router:
         #: The message that is being handled, as it arrived.
         self._body: bytes | None = None
         self._has_progressed = False
-        #: Until then the pipe is read along with messages, unless a worker waits for it.
-        self._along_until = 0.0
         #: Why nothing can be decided any more; None: all is well.
         self._broken: str | None = None
         self._is_ending = False
@@ -164,10 +159,6 @@ class Router:
             deadline = self._experiment.next_deadline()
             patience = _TURN_S if deadline is None else min(max(deadline - turned, 0), _TURN_S)
             waiting = arrivals + departures if self._pipe.wants_write else arrivals
-            is_along = turned < self._along_until and not self._experiment.waits_for_searcher
-            if is_along:
-                waiting = waiting[:1]
-                patience = min(patience, self._along_until - turned)
             self._busy_s += self._now() - turned
             ready = zmq.zmq_poll(waiting, int(patience * 1000) + 1)
             now = self._now()
@@ -178,9 +169,8 @@ class Router:
                 if where is self._socket:
                     self._serve()
                 elif where == self._pipe.read_fd:
-                    self._obey_all()
-            if is_along:
-                self._obey_all()
+                    for frame in self._pipe.frames():
+                        self._obey(*frame)
             # what is there was heard first: nobody's lease ends for our own slowness
             if deadline is not None and now >= deadline:
                 self._experiment.tick(now)
@@ -195,10 +185,6 @@ class Router:
                     break
         self._socket.close()
         self._context.term()
-
-    def _obey_all(self) -> None:
-        for frame in self._pipe.frames():
-            self._obey(*frame)
 
     def _serve(self) -> None:
         """Take the message that has arrived and answer it."""
@@ -255,7 +241,6 @@ class Router:
             self._pipe.put(("observed", effect.trial.to_row()))
         elif isinstance(effect, Draw):
             self._pipe.put(("draw", *effect))
-            self._along_until = self._now() + _ALONG_S
         else:
             self._pipe.send(("ended", effect.reason, effect.message))
 

@@ -148,11 +148,6 @@ class Experiment:
             deadlines.append(self._ending.give_up_at)
         return min((at for at in deadlines if at is not None), default=None)
 
-    @property
-    def waits_for_searcher(self) -> bool:
-        """Whether a worker waits for a point that was asked for."""
-        return self._searching.due is not None
-
     def validate(self) -> None:
         """Check the invariants between the parts; AssertionError where one is broken."""
         self.rule.validate()
