@@ -56,20 +56,3 @@ def test_the_load_test_ends_with_one_line_of_json() -> None:
     assert plain["decisions"] > 0
     assert plain["p50_ratio"] == pytest.approx(plain["p50_us"] / plain["echo_p50_us"], rel=0.01)
     assert "decision / bare echo" in text
-
-
-@pytest.mark.timeout(120)
-def test_the_benchmark_of_searchers_compares_the_bus_beside_both() -> None:
-    done = subprocess.run(
-        [sys.executable, str(SCRIPTS / "search_load_benchmark.py"), "--smoke", "--json"],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    plain = json.loads(done.stdout.splitlines()[-1])
-    assert 0 == plain["random_fallbacks"] == plain["TPE_fallbacks"]
-    assert 0 < min(plain["random_decisions"], plain["TPE_decisions"])
-    ratio = plain["TPE_router_us"] / plain["random_router_us"]
-    assert plain["router_us_ratio"] == pytest.approx(ratio, rel=0.01)
