@@ -112,21 +112,5 @@ def records_of(documents: Sequence[Mapping[str, Any]], space: Space) -> tuple[Tr
 def _record(number: int, result: Mapping[str, Any], point: tuple[float, ...]) -> TrialRecord:
     loss = result.get("loss") if result.get("status") == STATUS_OK else None
     metric = None if loss is None or math.isnan(loss) else float(loss)
-    return TrialRecord(
-        id=number,
-        params={},
-        state=TrialState.FAILED if metric is None else TrialState.COMPLETED,
-        metric=metric,
-        best_metric=metric,
-        resource=1.0,
-        attempts=1,
-        worker=None,
-        start_time=None,
-        end_time=None,
-        error=None,
-        extras={},
-        bracket=0,
-        seed=0,
-        rungs=(),
-        point=point,
-    )
+    state = TrialState.FAILED if metric is None else TrialState.COMPLETED
+    return TrialRecord.past(number, state, metric, point=point)

@@ -67,6 +67,29 @@ class TrialRecord:
         return tuple(sorted(points.items()))
 
     @classmethod
+    def past(
+        cls, number: int, state: TrialState, metric: float | None, **known: Any
+    ) -> TrialRecord:
+        """A trial of an earlier run, of which little more is ``known``."""
+        given: dict[str, Any] = {"params": {}, "resource": 1.0, **known}
+        return cls(
+            id=number,
+            state=state,
+            metric=metric,
+            best_metric=metric,
+            attempts=1,
+            worker=None,
+            start_time=None,
+            end_time=None,
+            error=None,
+            extras={},
+            bracket=0,
+            seed=0,
+            rungs=(),
+            **given,
+        )
+
+    @classmethod
     def from_row(
         cls,
         row: Sequence[Any],

@@ -136,22 +136,12 @@ def _record(number: int, row: Mapping[str, Any], names: list[str]) -> TrialRecor
     told = {name: row[name] for name in _FIELDS if not _is_missing(row.get(name))}
     try:
         metric = float(told["metric"]) if "metric" in told else None
-        return TrialRecord(
-            id=0,
+        return TrialRecord.past(
+            0,
+            TrialState(told.get("state", "FAILED" if metric is None else "COMPLETED")),
+            metric,
             params={name.removeprefix(_PREFIX): row[name] for name in names},
-            state=TrialState(told.get("state", "FAILED" if metric is None else "COMPLETED")),
-            metric=metric,
-            best_metric=metric,
             resource=float(told.get("resource", 1)),
-            attempts=1,
-            worker=None,
-            start_time=None,
-            end_time=None,
-            error=None,
-            extras={},
-            bracket=0,
-            seed=0,
-            rungs=(),
             repeat=int(told.get("repeat", 0)),
         )
     except (TypeError, ValueError) as error:
