@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -69,6 +71,11 @@ class TerminalTable(Redrawn):
 
 def _room() -> tuple[int, int]:
     """The columns and lines that a table may have now."""
-    columns, rows = shutil.get_terminal_size()
+    try:  # what is true of it, whatever COLUMNS and LINES in the environment say
+        columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    except (OSError, ValueError):  # stdout is no file
+        columns = rows = 0
+    if not (columns and rows):  # some terminals do not know either
+        columns, rows = shutil.get_terminal_size()
     # a line of full width would wrap in some terminals; one row is the empty line
     return columns - 1, max(rows - 1, 1)

@@ -36,8 +36,11 @@ PROGRAM = """
 @pytest.mark.parametrize(("rows", "columns"), [(24, 80), (10, 200)])
 @pytest.mark.parametrize("monitor", ["text", "curves"])
 def test_a_thousand_prints_stand_whole_above_one_table(
-    tmp_path: Path, monitor: str, rows: int, columns: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: str, rows: int, columns: int
 ) -> None:
+    # some shells and libraries export a size, which may be that of another terminal
+    monkeypatch.setenv("LINES", "40")
+    monkeypatch.setenv("COLUMNS", "90")
     program = PROGRAM.replace("MONITOR", repr(monitor))
     text = run_in_terminal(program, tmp_path, rows=rows, columns=columns)
     screen = Screen(rows, columns)
