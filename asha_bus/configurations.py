@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asha_bus.core.trials import Standing, standing
-from asha_bus.records import TrialRecord
+from asha_bus.core.trials import standing
+from asha_bus.records import TrialRecord, repeats_of
 from asha_bus.tables import cell, table
 
 
@@ -61,7 +61,7 @@ def configurations_of(trials: Iterable[TrialRecord], mode: str) -> Configuration
 
     Equals stand by their numbers, and those without a usable metric come last.
     """
-    groups = _groups(trials)
+    groups = repeats_of(trials)
     standings = [standing(group) for group in groups]
     sign = 1 if mode == "min" else -1
 
@@ -81,24 +81,6 @@ def configurations_of(trials: Iterable[TrialRecord], mode: str) -> Configuration
         for number in sorted(range(len(groups)), key=key)
         for its in [standings[number]]
     )
-
-
-def leader_of(trials: Iterable[TrialRecord], mode: str) -> Standing | None:
-    """The standing of the best configuration; None where no trial has a usable metric."""
-    lead: Standing | None = None
-    for group in _groups(trials):
-        found = standing(group)
-        if found is not None and found.leads(lead, mode):
-            lead = found
-    return lead
-
-
-def _groups(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
-    """The trials of each configuration."""
-    found: dict[int, list[TrialRecord]] = {}
-    for trial in trials:
-        found.setdefault(trial.configuration, []).append(trial)
-    return list(found.values())
 
 
 def _metric(trial: TrialRecord) -> float:

@@ -139,6 +139,14 @@ class TrialRecord:
         )
 
 
+def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
+    """The trials of each configuration: one, or its repeats."""
+    found: dict[int, list[TrialRecord]] = {}
+    for trial in trials:
+        found.setdefault(trial.configuration, []).append(trial)
+    return list(found.values())
+
+
 @dataclass(frozen=True)
 class BusReport:
     """How the bus and the workers did, measured in this run. Times are in seconds."""

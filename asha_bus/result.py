@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.branches import Branches, BranchRecord
-from asha_bus.configurations import Configurations, configurations_of, leader_of
+from asha_bus.configurations import Configurations, configurations_of
 from asha_bus.core.description import space_from
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
+from asha_bus.core.trials import leading
 from asha_bus.explain import explain, has_brackets, ranks
 from asha_bus.journal import replay
-from asha_bus.records import BusReport, TrialRecord
+from asha_bus.records import BusReport, TrialRecord, repeats_of
 
 if TYPE_CHECKING:
     import pandas
@@ -332,7 +333,7 @@ class AllTrialsFailed(AshaBusError):
 
 def _best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | None, str]:
     """The best of ``trials``, and among which it was chosen, or why there is none."""
-    lead = leader_of(trials, mode)
+    lead = leading(repeats_of(trials), mode)
     if lead is None:
         return None, "no trial has a usable metric"
     completed, highest, _ = lead.progress

@@ -97,7 +97,6 @@ class AskProcess(Suggester):
         self._is_over = False
         self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._process: subprocess.Popen[bytes] | None = None
-        self._repeats = search.repeats
         #: What another process has to be told besides the points that were given: the
         #: last of each trial, and what was asked for and not answered.
         self._rows: dict[int, Sequence[Any]] = {}
@@ -117,7 +116,7 @@ class AskProcess(Suggester):
     def observe(self, row: Sequence[Any]) -> None:
         with self._lock:
             self._rows[row[0]] = row
-            self._suggestions.keep(row[0] // self._repeats, tuple(row[1]))
+            self._suggestions.keep_of(row)
             self._frames.put(("observe", row))
 
     def spare(self, number: int) -> Point | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from asha_bus.core.log import TrialLog
@@ -81,6 +81,16 @@ def standing(trials: Sequence[_Tried]) -> Standing | None:
     count = len(among)
     progress = (count, 0.0, 0) if reached == math.inf else (0, reached, count)
     return Standing(progress, mean_of([trial.metric or 0.0 for trial in among]), among)
+
+
+def leading(configurations: Iterable[Sequence[_Tried]], mode: str) -> Standing | None:
+    """The best standing of ``configurations``, the trials of each; of equals the first one's."""
+    lead: Standing | None = None
+    for trials in configurations:
+        found = standing(trials)
+        if found is not None and found.leads(lead, mode):
+            lead = found
+    return lead
 
 
 class TrialTable:
@@ -194,10 +204,10 @@ class TrialTable:
         if lead and lead.progress[0] and not siblings and trial.state is not TrialState.COMPLETED:
             return  # something has completed, and this has not: the usual case, at no cost
         found = standing(siblings or (trial,))
-        if self._is_in_lead(trial) and not (found and found.leads(self._lead, self._mode)):
-            self._lead_anew()
-        elif found and found.leads(self._lead, self._mode):
+        if found and found.leads(lead, self._mode):
             self._lead = found
+        elif self._is_in_lead(trial):
+            self._lead_anew()
 
     def _is_in_lead(self, trial: Trial) -> bool:
         leader = self.leader
@@ -244,11 +254,8 @@ class TrialTable:
 
     def _lead_anew(self) -> None:
         """The leader has nothing to show any more: find another."""
-        self._lead = None
-        for trial in self.trials:
-            found = standing(trial.siblings or (trial,))
-            if found and found.leads(self._lead, self._mode):
-                self._lead = found
+        firsts = (trial for trial in self.trials if not trial.repeat)
+        self._lead = leading((first.siblings or (first,) for first in firsts), self._mode)
 
     def _move(self, trial: Trial, state: TrialState) -> None:
         self.states[trial.state] -= 1

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from asha_bus.core.trial import RungRecord, TrialState, mean_of
-from asha_bus.records import TrialRecord
+from asha_bus.records import TrialRecord, repeats_of
 
 #: The level of what ran to its end: above all rungs.
 _TO_THE_END = math.inf
@@ -70,10 +70,7 @@ def averaged(history: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
     """
     if not any(trial.repeat for trial in history):
         return history
-    groups: dict[int, list[TrialRecord]] = {}
-    for trial in history:
-        groups.setdefault(trial.configuration, []).append(trial)
-    return [_average(group) for group in groups.values()]
+    return [_average(repeats) for repeats in repeats_of(history)]
 
 
 #: The state of several trials is the first of these that one of them has.

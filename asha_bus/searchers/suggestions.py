@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Any, TypeVar
+from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, SearcherError
 from asha_bus.core.messages import Point
@@ -25,8 +25,6 @@ _UNIQUE_SALT = 3
 #: A point that is new is looked for by so many random draws.
 _MOST_DRAWS = 10_000
 _SEED_MASK = 0xFFFFFFFF
-
-_Found = TypeVar("_Found")
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Suggestions:
         known = self._trials.get(trial.id)
         if known is not None and known == trial:
             return  # told again after a death of the bus
-        self.keep(trial.id // self._search.repeats, trial.point)
+        self.keep_of(row)
         self._trials[trial.id] = trial
         observe = getattr(self._search.searcher, "observe", None)
         if observe is not None:
@@ -88,6 +86,10 @@ class Suggestions:
                 "mend it, or leave it out",
                 *(observe, trial),
             )
+
+    def keep_of(self, row: Sequence[Any]) -> None:
+        """The configuration of a trial, as the bus tells it, has the trial's point."""
+        self.keep(row[0] // self._search.repeats, tuple(row[1]))
 
     def keep(self, number: int, point: Point) -> None:
         """Configuration ``number`` has ``point``, if it has none yet."""
@@ -119,7 +121,7 @@ class Suggestions:
         if number not in self._points:
             found: Point | None = point
             if point in self._seen:
-                found = _drawn(number * self._search.repeats, self._another, number)
+                found = self._drawn(self._another, number)
             if found is not None:
                 self.keep(number, found)
         return self._points.get(number)
@@ -128,7 +130,7 @@ class Suggestions:
         """The points of ``count`` of them from ``first`` on, and whether there are no more."""
         found: list[Point] = []
         for number in range(first, first + count):
-            point = _drawn(number * self._search.repeats, self._point, number)
+            point = self._drawn(self._point, number)
             if point is None:
                 return found, True
             found.append(point)
@@ -140,8 +142,7 @@ class Suggestions:
         It is a random draw, where neither ``initial`` nor level 1 tells it.
         """
         if number not in self._points:
-            first = number * self._search.repeats
-            point = _drawn(first, partial(self._next, is_spare=True), number)
+            point = self._drawn(partial(self._next, is_spare=True), number)
             if point is not None:
                 self.keep(number, point)
         return self._points.get(number)
@@ -150,6 +151,14 @@ class Suggestions:
     def given(self) -> Mapping[int, Point]:
         """The points that configurations have, by number."""
         return self._points
+
+    def _drawn(self, draw: Callable[[int], Point | None], number: int) -> Point | None:
+        """What ``draw`` finds for configuration ``number``; SearcherError where it is refused."""
+        try:
+            return draw(number)
+        except InvalidArgument as error:
+            first = number * self._search.repeats
+            raise SearcherError(f"nothing can be drawn for trial {first}: {error}") from error
 
     def _point(self, number: int) -> Point | None:
         search = self._search
@@ -272,14 +281,6 @@ def _call(what: str, advice: str, function: Any, *arguments: Any) -> Any:
         raise SearcherError(
             f"{what} raised {type(error).__name__}: {error}; {advice}:\n{traceback.format_exc()}"
         ) from error
-
-
-def _drawn(number: int, draw: Callable[..., _Found], *arguments: Any) -> _Found:
-    """What ``draw`` finds for trial ``number``; SearcherError where a condition refuses it."""
-    try:
-        return draw(*arguments)
-    except InvalidArgument as error:
-        raise SearcherError(f"nothing can be drawn for trial {number}: {error}") from error
 
 
 def _name(searcher: object) -> str:
