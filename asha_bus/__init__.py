@@ -36,21 +36,21 @@ from asha_bus.core.space import (
     uniform,
 )
 from asha_bus.core.trial import RungRecord, TrialState
-from asha_bus.options import BusOptions
+from asha_bus.launching.options import BusOptions
 
 if TYPE_CHECKING:
-    from asha_bus.dry_run import dry_run
-    from asha_bus.fmin import fmin
-    from asha_bus.hyperopt_labels import space_eval
-    from asha_bus.hyperopt_objective import STATUS_FAIL, STATUS_OK
-    from asha_bus.hyperopt_trials import SparkTrials, Trials
-    from asha_bus.launch import launch
+    from asha_bus.hyperopt._fmin import fmin
+    from asha_bus.hyperopt.labels import space_eval
+    from asha_bus.hyperopt.objective import STATUS_FAIL, STATUS_OK
+    from asha_bus.hyperopt.trials import SparkTrials, Trials
+    from asha_bus.launching._dry_run import dry_run
+    from asha_bus.launching._launch import launch
+    from asha_bus.launching.run import Run
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
-    from asha_bus.objective import Trial
-    from asha_bus.records import BusReport, TrialRecord
-    from asha_bus.result import AllTrialsFailed, Result
-    from asha_bus.run import Run
+    from asha_bus.objective.kinds import Trial
+    from asha_bus.results.records import BusReport, TrialRecord
+    from asha_bus.results.result import AllTrialsFailed, Result
     from asha_bus.searchers.base import Branch, Searcher
     from asha_bus.searchers.optuna import OptunaSearcher
     from asha_bus.searchers.tpe import TPE
@@ -110,28 +110,28 @@ __all__ = [
 ]
 
 _ON_USE = {
-    "AllTrialsFailed": "asha_bus.result",
+    "AllTrialsFailed": "asha_bus.results.result",
     "Branch": "asha_bus.searchers.base",
-    "BusReport": "asha_bus.records",
+    "BusReport": "asha_bus.results.records",
     "FileMonitor": "asha_bus.monitors.file",
     "Monitor": "asha_bus.monitors.base",
     "OptunaSearcher": "asha_bus.searchers.optuna",
-    "Result": "asha_bus.result",
-    "Run": "asha_bus.run",
+    "Result": "asha_bus.results.result",
+    "Run": "asha_bus.launching.run",
     "RunInfo": "asha_bus.monitors.base",
     "Searcher": "asha_bus.searchers.base",
     "Snapshot": "asha_bus.monitors.base",
     "TPE": "asha_bus.searchers.tpe",
-    "Trial": "asha_bus.objective",
-    "STATUS_FAIL": "asha_bus.hyperopt_objective",
-    "STATUS_OK": "asha_bus.hyperopt_objective",
-    "SparkTrials": "asha_bus.hyperopt_trials",
-    "TrialRecord": "asha_bus.records",
-    "Trials": "asha_bus.hyperopt_trials",
-    "dry_run": "asha_bus.dry_run",
-    "fmin": "asha_bus.fmin",
-    "launch": "asha_bus.launch",
-    "space_eval": "asha_bus.hyperopt_labels",
+    "Trial": "asha_bus.objective.kinds",
+    "STATUS_FAIL": "asha_bus.hyperopt.objective",
+    "STATUS_OK": "asha_bus.hyperopt.objective",
+    "SparkTrials": "asha_bus.hyperopt.trials",
+    "TrialRecord": "asha_bus.results.records",
+    "Trials": "asha_bus.hyperopt.trials",
+    "dry_run": "asha_bus.launching._dry_run",
+    "fmin": "asha_bus.hyperopt._fmin",
+    "launch": "asha_bus.launching._launch",
+    "space_eval": "asha_bus.hyperopt.labels",
 }
 
 

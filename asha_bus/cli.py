@@ -99,7 +99,7 @@ def add_load_test_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load_test(given: argparse.Namespace) -> None:
     """Measure and print."""
-    from asha_bus import load_test as module
+    from asha_bus.bench import load_test as module
 
     seconds = _SMOKE_SECONDS if given.smoke else given.seconds
     report = module.measure(workers=given.workers, seconds=seconds, busy_driver=given.busy_driver)
@@ -109,7 +109,7 @@ def load_test(given: argparse.Namespace) -> None:
 
 
 def _demo(given: argparse.Namespace) -> None:
-    from asha_bus import demo
+    from asha_bus.bench import demo
 
     text = demo.run(
         engine=given.engine, workers=given.workers, trials=given.trials, seed=given.seed
@@ -118,14 +118,14 @@ def _demo(given: argparse.Namespace) -> None:
 
 
 def _watch(given: argparse.Namespace) -> None:
-    from asha_bus.watch import watch
+    from asha_bus.monitors.watch import watch
 
     with contextlib.suppress(KeyboardInterrupt):
         watch(given.journal, given.port)
 
 
 def _report(given: argparse.Namespace) -> None:
-    from asha_bus.result import Result
+    from asha_bus.results.result import Result
 
     result = Result.from_journal(given.journal)
     print(result)
@@ -136,10 +136,10 @@ def _report(given: argparse.Namespace) -> None:
 
 
 def _dashboard(given: argparse.Namespace) -> None:
-    from asha_bus import dashboard
+    from asha_bus.grafana import files
 
-    written = dashboard.write(given.folder, force=given.force)
-    print(dashboard.describe(given.folder, written), flush=True)
+    written = files.write(given.folder, force=given.force)
+    print(files.describe(given.folder, written), flush=True)
 
 
 def _count(text: str) -> int:

@@ -20,10 +20,10 @@ from typing import Any
 from asha_bus.core.errors import JournalError
 from asha_bus.core.events import Resumed, RunSettings
 from asha_bus.driver.auth import Keys
-from asha_bus.driver.control import PipeEnd, read
 from asha_bus.driver.journal import Writer
 from asha_bus.driver.router import Router
-from asha_bus.journal import Replayer
+from asha_bus.formats.journal import Replayer
+from asha_bus.formats.pipe import PipeEnd, read
 
 #: A standby reads so much of the journal at a time, waits so long between two pieces,
 #: and looks so often whether there is more.

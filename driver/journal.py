@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import Record
-from asha_bus.journal import Encoder, Header, is_journal, read_header
+from asha_bus.formats.journal import Encoder, Header, is_journal, read_header
 
 logger = logging.getLogger("asha_bus")
 

@@ -20,7 +20,7 @@ import cloudpickle
 
 from asha_bus.driver import process
 from asha_bus.driver.engine import Engine, Hooks, Restarts
-from asha_bus.shared import PickledFile, dumps
+from asha_bus.objective.shared import PickledFile, dumps
 
 logger = logging.getLogger("asha_bus")
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import zmq
 
-from asha_bus import wire
 from asha_bus.core.errors import JournalError, RemoteProtocolError
 from asha_bus.core.events import (
     Draw,
@@ -39,9 +38,10 @@ from asha_bus.core.messages import (
 )
 from asha_bus.core.status import changes, status
 from asha_bus.driver.auth import Gatekeeper, Keys
-from asha_bus.driver.control import PipeEnd
 from asha_bus.driver.journal import Writer, WriterFigures
-from asha_bus.journal import Replayed
+from asha_bus.formats import wire
+from asha_bus.formats.journal import Replayed
+from asha_bus.formats.pipe import PipeEnd
 
 logger = logging.getLogger("asha_bus.bus")
 

@@ -16,10 +16,11 @@ from typing import Any, NamedTuple
 from asha_bus.core.errors import BusError, SearcherError
 from asha_bus.core.events import RunSettings
 from asha_bus.core.messages import Point
-from asha_bus.driver import control, process
+from asha_bus.driver import process
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import OpenJournal
-from asha_bus.driver.suggester import Suggester
+from asha_bus.driver.searcher_client import Suggester
+from asha_bus.formats import pipe
 
 logger = logging.getLogger("asha_bus")
 
@@ -231,7 +232,7 @@ class Supervisor:
             current = self._started
             assert current.stdout is not None
             with current.stdout as stdout:
-                while (frame := control.read(stdout)) is not None:
+                while (frame := pipe.read(stdout)) is not None:
                     self._take(*frame)
             status = current.wait()
             with self._lock:
@@ -376,7 +377,7 @@ class Supervisor:
     def _write_to(self, bus: subprocess.Popen[bytes], frame: Any) -> None:
         assert bus.stdin is not None
         try:
-            bus.stdin.write(control.pack(frame))
+            bus.stdin.write(pipe.pack(frame))
             bus.stdin.flush()
         except (BrokenPipeError, ValueError) as error:
             logger.debug("the bus does not read: %s", error)

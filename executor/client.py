@@ -7,11 +7,9 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import zmq
 
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.errors import AshaBusError, BusError, RemoteProtocolError
 from asha_bus.core.latency import Latencies
@@ -19,6 +17,8 @@ from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker, cut
 from asha_bus.executor.interrupt import Interrupter, end_process
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Outbox
+from asha_bus.formats import wire
+from asha_bus.launching.job import BusAddress
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -33,18 +33,6 @@ _LAST_WORD_S = 2.0
 
 #: What a worker does whose driver is gone: seconds to the interrupt and to its end.
 ORPHANED = m.Interrupt(0.0, 5.0)
-
-
-@dataclass(frozen=True)
-class BusAddress:
-    """Where the bus is, and the keys to it. The secret key stays out of the repr."""
-
-    run: str
-    endpoint: str
-    server_key: bytes
-    client_key: bytes
-    client_secret: bytes = field(repr=False)
-    bus_timeout_s: float = 60.0
 
 
 def connect(

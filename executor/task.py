@@ -6,29 +6,16 @@ import os
 import socket
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from asha_bus.core.space import Space
 from asha_bus.core.worker import Worker
-from asha_bus.executor.client import BusAddress, Client, Heartbeat
+from asha_bus.executor.client import Client, Heartbeat
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.runner import Runner
-
-
-@dataclass(frozen=True)
-class Job:
-    """What every worker of a run gets."""
-
-    address: BusAddress
-    objective: Callable[..., Any]
-    space: Space
-    #: What objectives print goes to the bus as well.
-    capture_output: bool = False
-    #: By name what each ``value`` gives, which is loaded once in each worker.
-    data: Mapping[str, Any] = field(default_factory=dict)
+from asha_bus.launching.job import Job
 
 
 def work(

@@ -25,10 +25,10 @@ from search_benchmark.peers import HyperoptTPE, OptunaTPE, Peer, tuned_by
 from search_benchmark.simulation import Completed, Problem, tuned
 
 import asha_bus as ab
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.trial import RungRecord, Trial, TrialState
+from asha_bus.results.tables import table as text_table
 from asha_bus.searchers.suggestions import Search, Suggestions
-from asha_bus.tables import table as text_table
 
 PROBLEMS = (
     Problem("networks on digits", table.SPACE, table.curve, table.EPOCHS, table.FIRST_RUNG),

@@ -30,7 +30,7 @@ from fault_runner.launching import Scenario, play
 from fault_runner.outcome import HEAD, Outcome
 from fault_runner.simulation import simulate
 
-from asha_bus.tables import table
+from asha_bus.results.tables import table
 
 #: By name: the scenario, and the engines that it can be played on, the usual one first.
 SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {

@@ -9,8 +9,8 @@ from typing import Any
 
 import msgpack
 
-from asha_bus import wire
 from asha_bus.core import messages as m
+from asha_bus.formats import wire
 
 MOST = 2**63 - 1
 NUMBERS = (0, 1, -1, 3, 9, 0.5, 1e-300, 1e300, math.nan, math.inf, -math.inf, MOST, 2**64 - 1)

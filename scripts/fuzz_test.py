@@ -29,11 +29,12 @@ import zmq
 from fuzz_messages import Maker, Voice
 
 import asha_bus as ab
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.errors import RemoteProtocolError
-from asha_bus.executor.client import BusAddress, connect
-from asha_bus.tables import table
+from asha_bus.executor.client import connect
+from asha_bus.formats import wire
+from asha_bus.launching.job import BusAddress
+from asha_bus.results.tables import table
 
 #: The bus's memory may be so much larger afterwards: what its allocator keeps, and the
 #: records of a few hundred workers and trials.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A decision's round trip beside a bare echo: see ``--help``, and asha_bus/load_test.py."""
+"""A decision's round trip beside a bare echo: see ``--help``, and asha_bus/bench/load_test.py."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ from support.simulated import simulated
 from asha_bus import Result, TrialRecord, TrialState
 from asha_bus.monitors.base import Snapshot
 from asha_bus.monitors.page import Page
-from asha_bus.tables import table
+from asha_bus.results.tables import table
 
 #: What is aimed at, in seconds.
 REPORT_S, PAINT_S, UPDATE_S = 3.0, 1.0, 0.050

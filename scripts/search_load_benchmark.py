@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 import asha_bus as ab
-from asha_bus.tables import table
+from asha_bus.results.tables import table
 
 SPACE = ab.Space(
     lr=ab.loguniform(1e-4, 1e-1),

@@ -22,7 +22,7 @@ from pathlib import Path
 from fault_runner.processes import descendants
 
 import asha_bus as ab
-from asha_bus.tables import table
+from asha_bus.results.tables import table
 
 #: Each step of the objective takes so long; half of all trials take but one or two.
 STEP_S = 0.1

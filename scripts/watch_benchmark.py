@@ -20,13 +20,13 @@ from statistics import median
 from typing import Any
 
 import asha_bus as ab
+from asha_bus.bench.load_test import measure
 from asha_bus.core.events import RunSettings
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.status import status
 from asha_bus.driver.exporter import Endpoint
 from asha_bus.driver.readings import Facts
-from asha_bus.load_test import measure
-from asha_bus.tables import table
+from asha_bus.results.tables import table
 
 _SCRAPE_EVERY_S = 1.0
 

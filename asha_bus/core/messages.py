@@ -1,6 +1,6 @@
 """What travels between a worker and the bus, as typed tuples.
 
-``docs/protocol.md`` describes every message and field; ``asha_bus.wire`` turns
+``docs/protocol.md`` describes every message and field; ``asha_bus.formats.wire`` turns
 these tuples into bytes and back. A message from a worker that carries a ``seq``
 above 0 is a request: the bus answers it exactly once, with the same ``seq``.
 Messages without a ``seq`` travel one way and may be lost.

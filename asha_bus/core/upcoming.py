@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from asha_bus.core.events import Draw, RunSettings
-from asha_bus.core.rung import mix, mix_in
+from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.schedulers import Rule
 from asha_bus.core.supply import Supply
 from asha_bus.core.trial import Trial

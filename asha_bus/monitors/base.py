@@ -9,8 +9,8 @@ from typing import NamedTuple
 from asha_bus.core.events import RunSettings
 from asha_bus.core.space import Space
 from asha_bus.core.trial import RungRecord, TrialState
-from asha_bus.records import TrialRecord
-from asha_bus.result import Result
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import Result
 
 #: Seconds between two looks at the run.
 REFRESH_S = 0.5

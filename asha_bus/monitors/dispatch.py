@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from asha_bus.monitors.base import Happening, Monitor, RunInfo, Snapshot, tell
 from asha_bus.monitors.screen import print_text
-from asha_bus.result import Result
+from asha_bus.results.result import Result
 
 #: So many happenings wait for a busy monitor; what comes on top of them is left out.
 MOST_WAITING = 10_000

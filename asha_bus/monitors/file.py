@@ -12,8 +12,8 @@ from typing import Any, TextIO
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import RungRecord
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
-from asha_bus.records import TrialRecord
-from asha_bus.result import Result
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import Result
 
 
 class FileMonitor(Monitor):

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.monitors.screen import print_text
-from asha_bus.records import TrialRecord
-from asha_bus.result import Result
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import Result
 
 
 class Line(Monitor):

@@ -10,7 +10,7 @@ from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.line import Line
 from asha_bus.monitors.redrawn import Redrawn
 from asha_bus.monitors.table import run_table
-from asha_bus.result import Result
+from asha_bus.results.result import Result
 
 #: A table's columns and lines; a notebook scrolls.
 _WIDTH, _HEIGHT = 100, 60
@@ -86,7 +86,7 @@ def make_picture(kind: str, result: Result) -> bytes:
     """The chart ``rungs`` or ``curves`` of a result as a PNG."""
     from matplotlib.figure import Figure
 
-    from asha_bus.plots import plot_curves, plot_rungs
+    from asha_bus.results.plots import plot_curves, plot_rungs
 
     # no pyplot: it belongs to the user, and to one thread
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")

@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from asha_bus.core.trial import RungRecord
-from asha_bus.explain import explain, has_brackets, ranks
 from asha_bus.monitors.base import REFRESH_S, Monitor, Snapshot
 from asha_bus.page.document import run_document, summary_document, trial_document
 from asha_bus.page.server import PageServer
-from asha_bus.records import TrialRecord
-from asha_bus.result import Result
+from asha_bus.results.explain import explain, has_brackets, ranks
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import Result
 
 #: A refresh takes at most such a share of the time: of a long run the page hears less often.
 _SHARE = 0.05

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, Snapshot
-from asha_bus.result import Result
+from asha_bus.results.result import Result
 
 
 class Progress(Monitor):

@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import replace
 
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
-from asha_bus.result import Result
+from asha_bus.results.result import Result
 
 
 class Redrawn(Monitor):

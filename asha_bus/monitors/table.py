@@ -10,9 +10,9 @@ from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.line import best_words, clock, params_words
 from asha_bus.monitors.screen import cut
-from asha_bus.records import TrialRecord
-from asha_bus.result import Result
-from asha_bus.tables import table
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import Result
+from asha_bus.results.tables import table
 
 #: So many running trials, and so many curves, are shown at most.
 _MOST_TRIALS = 8

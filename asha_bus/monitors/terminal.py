@@ -13,7 +13,7 @@ from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.redrawn import Redrawn
 from asha_bus.monitors.screen import cut, print_text
 from asha_bus.monitors.table import run_table
-from asha_bus.result import Result
+from asha_bus.results.result import Result
 
 #: Erases from the cursor to the end of the screen, in two steps: where the cursor stands in
 #: the first row, some terminals keep a copy of a screen that is erased in one.

@@ -13,13 +13,13 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import asha_bus
-from asha_bus.core.description import shortened
 from asha_bus.core.space import Func, Normal, Options, Space
-from asha_bus.parameters import Column, as_number, column_values, columns, constants
-from asha_bus.records import TrialRecord
+from asha_bus.formats.space_form import shortened
+from asha_bus.results.parameters import Column, as_number, column_values, columns, constants
+from asha_bus.results.records import TrialRecord
 
 if TYPE_CHECKING:
-    from asha_bus.result import Result
+    from asha_bus.results.result import Result
 
 #: The form of the documents below; the page refuses another.
 FORMAT = 1

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.space import Func
 from asha_bus.core.trial import TrialState
-from asha_bus.parameters import Axis, axes, columns
-from asha_bus.records import TrialRecord
+from asha_bus.results.parameters import Axis, axes, columns
+from asha_bus.results.records import TrialRecord
 
 if TYPE_CHECKING:
-    from asha_bus.result import Result
+    from asha_bus.results.result import Result
 
 #: A forest of fewer trials says nothing.
 MIN_TRIALS = 30

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.explain import explain, has_brackets, ranks
 from asha_bus.page.document import run_document
 from asha_bus.page.html import page_html
 from asha_bus.page.importance import importance_document
+from asha_bus.results.explain import explain, has_brackets, ranks
 
 if TYPE_CHECKING:
-    from asha_bus.result import Result
+    from asha_bus.results.result import Result
 
 
 def report_document(result: Result) -> dict[str, Any]:

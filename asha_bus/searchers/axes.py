@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from random import Random
 
 from asha_bus.core.messages import Point
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space import Choice, Number, Options, Parameter, Refused
 from asha_bus.searchers.base import Branch
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from asha_bus.core.messages import Point
 from asha_bus.core.space import Space
-from asha_bus.records import TrialRecord
+from asha_bus.results.records import TrialRecord
 
 
 @dataclass(frozen=True)

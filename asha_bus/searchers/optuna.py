@@ -13,7 +13,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space import Choice, LogUniform, Options, RandInt, Uniform
 from asha_bus.core.trial import FINAL, TrialState
-from asha_bus.records import TrialRecord
+from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.axes import Axis, axes_of, drawn, point_at
 from asha_bus.searchers.base import Branch, Searcher
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from asha_bus.core.trial import RungRecord, TrialState, mean_of
-from asha_bus.records import TrialRecord, repeats_of
+from asha_bus.results.records import TrialRecord, repeats_of
 
 #: The level of what ran to its end: above all rungs.
 _TO_THE_END = math.inf

@@ -12,7 +12,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
-from asha_bus.records import TrialRecord
+from asha_bus.results.records import TrialRecord
 
 logger = logging.getLogger("asha_bus")
 

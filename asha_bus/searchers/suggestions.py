@@ -11,11 +11,11 @@ from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, SearcherError
 from asha_bus.core.messages import Point
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
 from asha_bus.core.trial import Trial
-from asha_bus.records import TrialRecord
+from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.base import Branch
 
 #: (seed, trial) gives the seed of a suggestion through `mix` with this salt.

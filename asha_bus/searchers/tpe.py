@@ -10,8 +10,8 @@ from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
-from asha_bus.core.rung import mix
-from asha_bus.records import TrialRecord
+from asha_bus.core.pseudorandom import mix
+from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.axes import Axis, Places, axes_of, drawn, places_of, point_at
 from asha_bus.searchers.base import Branch, Searcher
 from asha_bus.searchers.outcomes import Outcomes, averaged, outcomes_of

@@ -22,7 +22,7 @@ from support.world import Conditions, World  # noqa: E402
 from asha_bus.core.events import RunSettings  # noqa: E402
 from asha_bus.core.schedulers import ASHA, NoStopping, Scheduler  # noqa: E402
 from asha_bus.core.trial import FINAL  # noqa: E402
-from asha_bus.tables import table  # noqa: E402
+from asha_bus.results.tables import table  # noqa: E402
 
 TRIALS = 16
 _SCHEDULERS: tuple[Scheduler, ...] = (

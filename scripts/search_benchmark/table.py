@@ -23,7 +23,7 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
 import asha_bus as ab
-from asha_bus.demo import data, loss
+from asha_bus.bench.demo import data, loss
 
 Array = np.ndarray[Any, Any]
 

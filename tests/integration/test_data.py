@@ -12,7 +12,7 @@ from support import objectives
 
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
-from asha_bus.data import gather
+from asha_bus.objective.data import gather
 
 SPACE = {"x": ab.uniform(0, 1)}
 

@@ -20,8 +20,8 @@ from support.strangers import (
 )
 
 import asha_bus as ab
-from asha_bus import wire
 from asha_bus.core import messages as m
+from asha_bus.formats import wire
 
 MIB = 1 << 20
 

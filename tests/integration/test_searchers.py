@@ -15,14 +15,14 @@ from support import objectives, searchers
 from support.processes import children_of, unreaped_of, wait_until
 
 import asha_bus as ab
-from asha_bus.driver import suggesting
+from asha_bus.driver import searcher_process
 from asha_bus.searchers.suggestions import Search, Suggestions
 
 SPACE = ab.Space(x=ab.uniform(0, 1), act=ab.choice("relu", "tanh"))
 ASHA = ab.ASHA(max_resource=9)
 
 #: The command line of a searcher's process has it.
-PROCESS = suggesting.__name__
+PROCESS = searcher_process.__name__
 #: Those of a searcher, a bus and a worker have it.
 OURS = "asha_bus."
 

@@ -20,8 +20,9 @@ import asha_bus as ab
 from asha_bus.core.trial import TrialState
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.spark import SparkEngine
-from asha_bus.executor.client import BusAddress, ping
+from asha_bus.executor.client import ping
 from asha_bus.executor.task import spark_task
+from asha_bus.launching.job import BusAddress
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(180)]
 

@@ -29,9 +29,9 @@ from support.strangers import (
 )
 
 import asha_bus as ab
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.executor.client import ping
+from asha_bus.formats import wire
 
 HALF_OPEN = 1_000
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.bench import RUN, Bench
 
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.events import Event, Received, SeatEmpty, Stalled, StopRun
 from asha_bus.core.schedulers import ASHA, NoStopping
+from asha_bus.formats import wire
 
 NAMES = st.sampled_from(["a", "b", "c"])
 SEATS = st.sampled_from(["0", "1"])

@@ -15,8 +15,8 @@ from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.status import changes, status
 from asha_bus.core.trial import FINAL
-from asha_bus.live import Changes, Live
 from asha_bus.monitors.base import Assigned, Decided, Happening, Reported, RunInfo, TrialEnded
+from asha_bus.monitors.live import Changes, Live
 
 SPACE = Space(x=uniform(0, 1))
 #: What the bus adds to a status.

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.oracle import Oracle
 
-from asha_bus.core.rung import Rung, mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.schedulers import ASHA
+from asha_bus.core.schedulers.rung import Rung
 from asha_bus.core.trial import RungRecord, Trial
 
 #: Few distinct numbers, so that ties are common, and all that is no number.

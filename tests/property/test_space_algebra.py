@@ -21,11 +21,11 @@ from asha_bus import (
     ordinal,
     randint,
     uniform,
-    wire,
 )
 from asha_bus.core import messages as m
-from asha_bus.core.description import comparable, describe, space_from
 from asha_bus.core.space import Grid, Leaf, LogNormal, LogUniform, Normal, RandInt, Uniform
+from asha_bus.formats import wire
+from asha_bus.formats.space_form import comparable, describe, space_from
 
 SMALL = st.integers(-20, 20)
 STEPS = st.sampled_from([None, 1, 2, 0.1, 0.25])

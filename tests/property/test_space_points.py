@@ -9,9 +9,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asha_bus import RandomSearch, Space, choice, grid, loguniform, randint, uniform, wire
+from asha_bus import RandomSearch, Space, choice, grid, loguniform, randint, uniform
 from asha_bus.core import messages as m
 from asha_bus.core.space import Grid, LogUniform, Parameter, RandInt, Uniform
+from asha_bus.formats import wire
 
 OPTIONS = st.lists(
     st.one_of(st.none(), st.integers(), st.text(), st.just([1])), min_size=1, max_size=3

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.messages import exactly, from_worker, to_worker
 
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.errors import RemoteProtocolError
+from asha_bus.formats import wire
 
 BOTH_WAYS = [
     (wire.decode_from_worker, get_args(m.FromWorker)),

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from support.bench import RUN, Bench
 
-from asha_bus import Space, uniform, wire
+from asha_bus import Space, uniform
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError
 from asha_bus.core.schedulers import NoStopping
@@ -16,6 +16,7 @@ from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Outbox
 from asha_bus.executor.runner import Runner
+from asha_bus.formats import wire
 
 #: The points of `Bench` are the trials' numbers.
 SPACE = Space(x=uniform(0, 1e6))

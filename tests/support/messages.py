@@ -8,10 +8,10 @@ import msgpack
 import pytest
 from hypothesis import strategies as st
 
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.errors import RemoteProtocolError
 from asha_bus.core.latency import BUCKETS
+from asha_bus.formats import wire
 
 MOST = 2**63 - 1
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import inf
 
-from asha_bus.core.rung import Entry
+from asha_bus.core.schedulers.rung import Entry
 
 
 class Oracle:
-    """Decides like `asha_bus.core.rung.Rung`, slowly."""
+    """Decides like `asha_bus.core.schedulers.rung.Rung`, slowly."""
 
     def __init__(self, eta: int, quorum: int = 0) -> None:
         self._eta, self._quorum = eta, quorum

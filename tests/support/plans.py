@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asha_bus import Space, uniform
-from asha_bus.plan import Plan, make_plan
+from asha_bus.launching.plan import Plan, make_plan
 
 #: What `asha_bus.launch` passes on where the user gave nothing.
 DEFAULTS: dict[str, Any] = {

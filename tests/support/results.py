@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from asha_bus import InvalidArgument, Result, RungRecord, Space, TrialRecord, TrialState, uniform
-from asha_bus.records import BusReport
+from asha_bus.results.records import BusReport
 
 SPACE = Space(x=uniform(0, 1))
 

@@ -15,9 +15,10 @@ from support import objectives
 from support.processes import wait_until
 
 import asha_bus as ab
-from asha_bus import wire
 from asha_bus.core import messages as m
-from asha_bus.executor.client import BusAddress, ping
+from asha_bus.executor.client import ping
+from asha_bus.formats import wire
+from asha_bus.launching.job import BusAddress
 
 #: Long enough for an answer to come, if one came at all.
 SILENCE_S = 0.7

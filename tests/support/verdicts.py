@@ -11,9 +11,9 @@ from support.oracle import Oracle
 from support.world import World, lasting
 
 from asha_bus.core import messages as m
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.schedulers import ASHA
-from asha_bus.journal import replay
+from asha_bus.formats.journal import replay
 
 
 def assert_every_answered_report_counted_once(world: World) -> None:

@@ -15,7 +15,6 @@ from typing import Any
 
 from support.conditions import Conditions as Conditions
 
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
     Draw,
@@ -32,10 +31,11 @@ from asha_bus.core.events import (
     Suggested,
 )
 from asha_bus.core.experiment import Experiment
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.trial import FINAL, Trial, TrialState
 from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker
-from asha_bus.journal import Encoder, Header, replay
+from asha_bus.formats import wire
+from asha_bus.formats.journal import Encoder, Header, replay
 
 #: A run that is not over by then never will be.
 TOO_LONG_S = 2_000.0

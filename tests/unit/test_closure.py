@@ -10,9 +10,9 @@ from typing import Any
 import cloudpickle
 import pytest
 
-from asha_bus.closure import check_space_travels, check_travels
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space import Space, choice, func, grid, uniform
+from asha_bus.objective.closure import check_space_travels, check_travels
 
 
 def driver_only(name: str, module: str = "pyspark.sql.session") -> Any:

@@ -8,7 +8,7 @@ import pytest
 from support.results import make_result, make_trial
 
 from asha_bus.core.trial import RungRecord, TrialState
-from asha_bus.records import TrialRecord
+from asha_bus.results.records import TrialRecord
 
 S = TrialState
 

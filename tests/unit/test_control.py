@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from asha_bus.driver.control import PipeEnd, pack
+from asha_bus.formats.pipe import PipeEnd, pack
 
 
 @pytest.fixture

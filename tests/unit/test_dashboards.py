@@ -13,8 +13,9 @@ import pytest
 from support.prometheus import DASHBOARDS, GRAFANA, RULES, asked_by, panels
 
 import asha_bus as ab
-from asha_bus import cli, dashboard
+from asha_bus import cli
 from asha_bus.driver.metrics import METRICS
+from asha_bus.grafana import files
 
 PAGES = {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in DASHBOARDS}
 PANELS = [
@@ -220,4 +221,4 @@ def test_a_place_that_cannot_be_written_is_named(
     assert 2 == cli.main(["dashboard", str(tmp_path / "file")])
     assert f"asha-bus: {tmp_path / 'file'}: cannot be written" in capsys.readouterr().err
     with pytest.raises(ab.InvalidArgument, match="/proc/asha-bus: cannot be written"):
-        dashboard.write("/proc/asha-bus")
+        files.write("/proc/asha-bus")

@@ -20,17 +20,17 @@ from support.results import make_result, make_trial
 
 import asha_bus as ab
 from asha_bus.core.space import Space, as_space
-from asha_bus.hyperopt_arguments import (
+from asha_bus.hyperopt.arguments import (
     points_of,
     remembering,
     searcher_of,
     seed_of,
     trials_of,
 )
-from asha_bus.hyperopt_documents import document
-from asha_bus.hyperopt_labels import point_of_raw, raw_values
-from asha_bus.hyperopt_objective import FminObjective, StatusFail, fail_result, fmin_objective
-from asha_bus.objective import Shape, shape_of
+from asha_bus.hyperopt.documents import document
+from asha_bus.hyperopt.labels import point_of_raw, raw_values
+from asha_bus.hyperopt.objective import FminObjective, StatusFail, fail_result, fmin_objective
+from asha_bus.objective.kinds import Shape, shape_of
 
 S = ab.TrialState
 SPACE = {

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from asha_bus.hyperopt_results import MORE, pack, unpack
-from asha_bus.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, is_extras
+from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, is_extras
+from asha_bus.hyperopt.results import MORE, pack, unpack
 
 KEEPS: list[dict[Any, Any]] = [
     {},

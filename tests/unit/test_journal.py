@@ -13,11 +13,11 @@ import pytest
 from support.bench import Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.description import comparable, describe, space_from
 from asha_bus.core.errors import JournalError
 from asha_bus.core.events import Resumed, SeatEmpty, StopRun
 from asha_bus.core.space import Space, choice, grid, loguniform, randint, uniform
-from asha_bus.journal import FORMAT, MAGIC, Encoder, Header, framed, read_header, replay
+from asha_bus.formats.journal import FORMAT, MAGIC, Encoder, Header, framed, read_header, replay
+from asha_bus.formats.space_form import comparable, describe, space_from
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 

@@ -194,7 +194,7 @@ def test_the_reader_sees_every_kind_of_import(tmp_path: Path) -> None:
         "def f():\n    with x:\n        import d\n"
         "class C:\n    try:\n        import e\n    except E:\n        import g\n"
     )
-    expected = ["a.b", "asha_bus.wire", "asha_bus.core.errors", "c", "d", "e", "g"]
+    expected = ["a.b", "asha_bus.formats.wire", "asha_bus.core.errors", "c", "d", "e", "g"]
     assert expected == list(imports(path))
 
 

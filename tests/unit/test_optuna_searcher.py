@@ -13,7 +13,7 @@ from support.results import make_trial
 
 import asha_bus as ab
 from asha_bus.core.trial import RungRecord, TrialState
-from asha_bus.records import TrialRecord
+from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.axes import drawn
 from asha_bus.searchers.base import Branch
 from asha_bus.searchers.optuna import OptunaSearcher

@@ -9,7 +9,7 @@ import pytest
 from support.results import make_trial
 
 from asha_bus.core.trial import RungRecord, TrialState
-from asha_bus.records import TrialRecord
+from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.outcomes import Outcomes, averaged, outcomes_of
 
 S = TrialState

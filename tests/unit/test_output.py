@@ -14,7 +14,6 @@ from support.bench import Bench
 from support.loopback import SPACE, Loopback
 
 import asha_bus as ab
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.executor.client import Client
@@ -27,6 +26,7 @@ from asha_bus.executor.output import (
     Recorder,
 )
 from asha_bus.executor.runner import Runner
+from asha_bus.formats import wire
 
 
 def info(text: str, trial: int = 0) -> m.Log:

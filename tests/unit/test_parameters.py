@@ -10,7 +10,7 @@ import pytest
 from support.results import make_trial
 
 from asha_bus import Space, TrialRecord, choice, grid, loguniform, randint, uniform
-from asha_bus.parameters import Axis, as_number, axes, column_values, constants
+from asha_bus.results.parameters import Axis, as_number, axes, column_values, constants
 
 NESTED = Space(lr=loguniform(1e-3, 1), net={"units": [randint(1, 9), 5], "act": "relu"}, fixed=(1,))
 

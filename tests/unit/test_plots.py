@@ -153,7 +153,7 @@ def test_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_states_are_told_apart_by_colour() -> None:
-    from asha_bus.plots import COLOURS
+    from asha_bus.results.plots import COLOURS
 
     assert set(TrialState) == set(COLOURS)
     assert len(COLOURS) == len(set(COLOURS.values()))

@@ -11,12 +11,12 @@ import pytest
 import wire_vectors
 from wire_vectors import Vector, parse_message
 
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.events import Draw, Effect, Event, Received, RunSettings, Send, Suggested
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import BOUNDS_S, BUCKETS
 from asha_bus.core.schedulers import ASHA
+from asha_bus.formats import wire
 
 DOCUMENT = wire_vectors.DOCUMENT.read_text(encoding="utf-8")
 VECTORS = list(wire_vectors.vectors(DOCUMENT))

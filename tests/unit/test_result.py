@@ -11,7 +11,7 @@ from support.results import SPACE, make_result, make_trial
 
 from asha_bus import InvalidArgument, RungRecord, TrialRecord, TrialState
 from asha_bus.core.messages import REJECTED_KINDS
-from asha_bus.records import BusReport
+from asha_bus.results.records import BusReport
 
 S = TrialState
 NAN = math.nan

@@ -6,7 +6,8 @@ from math import inf
 
 import pytest
 
-from asha_bus.core.rung import Entry, Rung, mix
+from asha_bus.core.pseudorandom import mix
+from asha_bus.core.schedulers.rung import Entry, Rung
 
 
 def enter_all(rung: Rung, *keys: tuple[float, int] | float) -> list[bool]:

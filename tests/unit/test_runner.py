@@ -18,7 +18,7 @@ from asha_bus.core.worker import MAX_ERROR_CHARS
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.runner import MAX_IGNORED_STOPS, Runner
-from asha_bus.objective import INSIDE
+from asha_bus.objective.kinds import INSIDE
 
 S = ab.TrialState
 ASHA = ab.ASHA(max_resource=9)

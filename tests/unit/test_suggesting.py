@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from asha_bus.driver import control
-from asha_bus.driver.suggesting import frames_of
+from asha_bus.driver.searcher_process import frames_of
+from asha_bus.formats import pipe
 
 
 def test_what_is_given_comes_before_what_waits() -> None:
@@ -15,7 +15,7 @@ def test_what_is_given_comes_before_what_waits() -> None:
 
         def send(*frames: Any) -> None:
             for frame in frames:
-                sink.write(control.pack(frame))
+                sink.write(pipe.pack(frame))
 
         frames = frames_of(source)
         send(("suggest", 0, 1), ("observe", [0]), ("suggest", 1, 1), ("given", 0, [0.5]))
@@ -34,9 +34,9 @@ def test_a_frame_of_any_size_is_read_whole() -> None:
     if not pid:
         os.close(reading)
         with open(writing, "wb") as sink:
-            sink.write(control.pack({"search": b"x" * 3_000_000}))
+            sink.write(pipe.pack({"search": b"x" * 3_000_000}))
         os._exit(0)
     os.close(writing)
     with open(reading, "rb", buffering=0) as source:
-        assert {"search": b"x" * 3_000_000} == control.read(source)
+        assert {"search": b"x" * 3_000_000} == pipe.read(source)
     os.waitpid(pid, 0)

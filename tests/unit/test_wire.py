@@ -33,9 +33,9 @@ from support.messages import (
     refused,
 )
 
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.errors import LocalProtocolError
+from asha_bus.formats import wire
 
 # --- the round trip ----------------------------------------------------------
 

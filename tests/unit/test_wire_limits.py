@@ -20,10 +20,10 @@ from support.messages import (
     refused,
 )
 
-from asha_bus import wire
 from asha_bus.core import messages as m
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.latency import BUCKETS
+from asha_bus.formats import wire
 
 
 def at_limit(message: m.Message, field: str, allowed: Any, too_much: Any) -> Any:

@@ -14,8 +14,9 @@ from fractions import Fraction
 from random import Random
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.rung import Rung, mix, mix_in
+from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.schedulers.base import Judgement, Rule, Scheduler, positive, reached, whole
+from asha_bus.core.schedulers.rung import Rung
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space import Space
 
 

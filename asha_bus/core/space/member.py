@@ -16,7 +16,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space.layout import Layout, Numbers, Place, Slot, draw, flatten, slots_of, walk
 from asha_bus.core.space.options import MAX_GRID_POINTS, Grid
 from asha_bus.core.space.parameter import Parameter

@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
 from asha_bus.core.space.options import Options, repeated
 from asha_bus.core.space.parameter import Leaf, SubSpace
@@ -80,7 +80,7 @@ class Space(Points, SubSpace):
         is not known.
         """
         # by name: the core imports nothing of others
-        found: Space = import_module("asha_bus.hyperopt_space").space_from(space)
+        found: Space = import_module("asha_bus.hyperopt.space").space_from(space)
         return found
 
     # --- what there is in it ---------------------------------------------------

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.rung import mix
+from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space.layout import Numbers, Values
 from asha_bus.core.space.member import Dimension, Fits, Member
 from asha_bus.core.space.options import MAX_GRID_POINTS

@@ -1,0 +1,1 @@
+"""Measurements and demonstrations: the load test, the bare echo beside it, the demo."""

@@ -1,0 +1,131 @@
+"""A bare ZeroMQ echo in a process of its own: the yardstick of the load test.
+
+It receives and sends back, blocking, and nothing else; with CURVE or without.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import NamedTuple
+
+import zmq
+
+from asha_bus.driver import process
+from asha_bus.executor.client import connect
+from asha_bus.formats import pipe
+from asha_bus.launching.job import BusAddress
+
+#: An echo that takes longer than this is not there.
+TIMEOUT_S = 10.0
+
+
+class Cost(NamedTuple):
+    """Messages so far; processor seconds of the echoing thread and of its process."""
+
+    messages: int
+    thread_s: float
+    process_s: float
+
+
+@dataclass(frozen=True)
+class EchoAddress:
+    """Where an echo listens; ``keys`` are its public key and a pair for its clients."""
+
+    endpoint: str
+    keys: tuple[bytes, bytes, bytes] | None = field(default=None, repr=False)
+
+    def connect(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
+        """A DEALER to it. Receiving from it takes at most `TIMEOUT_S`, then raises zmq.Again."""
+        if self.keys is None:
+            socket = context.socket(zmq.DEALER)
+            socket.setsockopt(zmq.LINGER, 0)
+            socket.connect(self.endpoint)
+        else:
+            # the same options as a worker's socket has
+            socket = connect(context, BusAddress("", self.endpoint, *self.keys), f"{os.getpid()}")
+        socket.setsockopt(zmq.RCVTIMEO, int(TIMEOUT_S * 1000))
+        return socket
+
+
+class Echo:
+    """Runs an echo on loopback while it is entered.
+
+    ``curve``: encrypt, as the bus does.
+    """
+
+    def __init__(self, *, curve: bool) -> None:
+        server, client = zmq.curve_keypair(), zmq.curve_keypair()
+        self._secret = server if curve else None
+        self._keys = (server[0], *client) if curve else None
+
+    def __enter__(self) -> Echo:
+        self._process = process.start("asha_bus.bench.echo")
+        stdin, stdout = self._process.stdin, self._process.stdout
+        assert stdin is not None and stdout is not None
+        stdin.write(pipe.pack(self._secret))
+        stdin.flush()
+        self.address = EchoAddress(str(pipe.read(stdout)), self._keys)
+        self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._socket = self.address.connect(self._context)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+        self._context.term()
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        try:
+            self._process.wait(TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def cost(self) -> Cost:
+        """What it has cost so far."""
+        self._socket.send(b"")
+        messages, thread_s, process_s = self._socket.recv().decode().split()
+        return Cost(int(messages), float(thread_s), float(process_s))
+
+
+def _end_with_parent() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
+
+
+def main() -> None:
+    """Echo until the parent closes the pipe or dies."""
+    secret = pipe.read(sys.stdin.buffer)
+    socket = zmq.Context().socket(zmq.ROUTER)
+    if secret is not None:
+        socket.curve_server = True
+        socket.curve_publickey, socket.curve_secretkey = secret
+    socket.bind("tcp://127.0.0.1:*")
+    endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
+    assert isinstance(endpoint, bytes)
+    sys.stdout.buffer.write(pipe.pack(endpoint.decode()))
+    sys.stdout.flush()
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    messages = 0
+    while True:
+        frames = socket.recv_multipart()
+        if frames[1]:
+            messages += 1
+        else:  # asked for the cost
+            frames[1] = f"{messages} {time.thread_time()} {time.process_time()}".encode()
+        socket.send_multipart(frames)
+
+
+if __name__ == "__main__":
+    main()

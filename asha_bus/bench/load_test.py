@@ -1,0 +1,450 @@
+"""The load test: a decision's round trip beside a bare echo of the same size.
+
+A real run of the local engine: the real bus process with CURVE, heartbeats and a
+supervisor, real workers with the real client. Their objective reports nothing but
+rung decisions, as fast as they are answered, and times ``trial.report()`` from
+outside, as a user's code meets it. Metrics are random and the scheduler is ASHA
+with ``reduction_factor=3``, so that about two decisions in three are STOP with the
+next trial and one is CONTINUE, as in a real run.
+
+The yardstick is a ROUTER/DEALER echo (`asha_bus.bench.echo`) of as many bytes as the
+typical report has, once bare and once with CURVE. Decisions and echoes take turns
+in slots of 20 ms by the system-wide monotonic clock, in all workers alike, and
+percentiles are taken per round of about a second: what disturbs the machine
+disturbs all of them. The first of each slot finds the processor's caches filled by
+the others and is left out, of all three kinds. Every figure is the median over
+rounds.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+import struct
+import tempfile
+import time
+from array import array
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import zmq
+
+from asha_bus import launch
+from asha_bus.bench.echo import Cost, Echo, EchoAddress
+from asha_bus.core import messages as m
+from asha_bus.core.errors import BusError
+from asha_bus.core.schedulers import ASHA
+from asha_bus.core.space import Space, choice, loguniform, randint
+from asha_bus.formats import wire
+from asha_bus.results.tables import table
+
+if TYPE_CHECKING:
+    from asha_bus.launching.run import Run
+    from asha_bus.objective.kinds import Trial
+
+#: What takes turns, in this order.
+DECISION, ECHO, CURVE_ECHO = KINDS = range(3)
+_SLOT_NS = 20_000_000
+
+_FACTOR = 3
+#: No trial gets this far: it would have to pass 30 rungs by chance.
+_MAX_RESOURCE = _FACTOR**30
+
+_ROUND_S = 1.0
+_LEAST_ROUNDS = 6
+#: Not counted at the beginning.
+_WARM_UP_S = 0.5
+_START_TIMEOUT_S = 60.0
+
+#: A record of a slot: its kind, start (ns), processor time (ns), number of samples.
+_HEAD = struct.Struct("=qqqq")
+
+SPACE = Space(lr=loguniform(1e-4, 1e-1), units=randint(8, 256), activation=choice("relu", "tanh"))
+
+#: A report in the middle of such a run: how large an echo is fair.
+_TYPICAL = m.Report(10_000, 4_000, 1, 9, 0.123, 0.123, {}, 12.345)
+
+_clock = time.monotonic_ns
+
+
+class Probe:
+    """The objective: reports at every rung, and echoes when it is their turn.
+
+    Samples go to a file in ``folder``, one record per slot, so that nothing is lost
+    when the worker ends in the middle of a slot.
+    """
+
+    def __init__(self, folder: str, bare: EchoAddress, curve: EchoAddress) -> None:
+        self._folder = folder
+        self._addresses = (bare, curve)
+        self._body = wire.encode(_TYPICAL)
+        self._sockets: list[zmq.Socket[bytes]] = []
+        self._slot = 0
+        self._samples = array("q")
+        self._cpu_ns = 0
+
+    def __call__(self, trial: Trial) -> None:
+        """One trial; what it needs beyond is opened in the worker's first one."""
+        if not self._sockets:
+            self._open()
+        resource = 1
+        while True:
+            if _clock() // _SLOT_NS != self._slot:
+                self._take_turns()
+            metric = random.random()
+            started = _clock()
+            goes_on = trial.report(metric, resource)
+            self._samples.append(_clock() - started)
+            if not goes_on:
+                return
+            resource *= _FACTOR
+
+    def _open(self) -> None:
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        self._sockets = [address.connect(context) for address in self._addresses]
+        for socket in self._sockets:  # shake hands before anything is timed
+            socket.send(self._body)
+            socket.recv()
+        with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
+            self._path = file.name
+
+    def _take_turns(self) -> None:
+        """The slot of decisions is over: echo in the next ones, then return."""
+        if self._slot:
+            self._write(DECISION)
+        while (kind := (slot := _clock() // _SLOT_NS) % len(KINDS)) != DECISION:
+            self._begin(slot)
+            self._echo(self._sockets[kind - 1])
+            self._write(kind)
+        self._begin(slot)
+
+    def _echo(self, socket: zmq.Socket[bytes]) -> None:
+        body, add = self._body, self._samples.append
+        while _clock() // _SLOT_NS == self._slot:
+            started = _clock()
+            socket.send(body)
+            socket.recv()
+            add(_clock() - started)
+
+    def _begin(self, slot: int) -> None:
+        self._slot = slot
+        del self._samples[:]
+        self._cpu_ns = time.thread_time_ns()
+
+    def _write(self, kind: int) -> None:
+        cpu_ns = time.thread_time_ns() - self._cpu_ns
+        head = _HEAD.pack(kind, self._slot * _SLOT_NS, cpu_ns, len(self._samples))
+        with open(self._path, "ab") as file:
+            file.write(head + self._samples.tobytes())
+
+
+class Slot(NamedTuple):
+    """What a worker measured in one slot; times in ns."""
+
+    kind: int
+    start: int
+    cpu: int
+    samples: array[int]
+
+
+def read_slots(path: Path) -> Iterator[Slot]:
+    """The slots that a `Probe` wrote whole."""
+    data = path.read_bytes()
+    position = 0
+    while position + _HEAD.size <= len(data):
+        kind, start, cpu, count = _HEAD.unpack_from(data, position)
+        position += _HEAD.size
+        samples = array("q")
+        end = position + count * samples.itemsize
+        if end > len(data):
+            return
+        samples.frombytes(data[position:end])
+        yield Slot(kind, start, cpu, samples)
+        position = end
+
+
+class Costs(NamedTuple):
+    """What the servers have cost so far."""
+
+    bus: Cost
+    bare: Cost
+    curve: Cost
+
+
+@dataclass(frozen=True)
+class Round:
+    """A span of time, with the main thread of the user's process busy or not."""
+
+    start_ns: int
+    end_ns: int
+    is_busy: bool
+    before: Costs
+    after: Costs
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of all quiet or all busy rounds. Times in microseconds."""
+
+    rounds: int
+    decisions: int
+    #: Decisions per second of their slots, all workers together.
+    rate: float
+    p50_us: float
+    p99_us: float
+    echo_p50_us: float
+    echo_p99_us: float
+    curve_echo_p50_us: float
+    curve_echo_p99_us: float
+    #: Processor time of the router's thread, and of the rest of its process.
+    server_cpu_us_per_decision: float
+    io_cpu_us_per_decision: float
+    #: The same of the echo servers.
+    echo_cpu_us_per_message: float
+    echo_io_cpu_us_per_message: float
+    curve_echo_cpu_us_per_message: float
+    curve_echo_io_cpu_us_per_message: float
+    #: Of the worker's thread, with all it does from one decision to the next, and of
+    #: the same thread for a bare echo.
+    worker_cpu_us_per_decision: float
+    client_cpu_us_per_echo: float
+
+    @property
+    def ratios(self) -> dict[str, float]:
+        """The decision's percentiles over those of the echoes."""
+        return {
+            "p50_ratio": self.p50_us / self.echo_p50_us,
+            "p99_ratio": self.p99_us / self.echo_p99_us,
+            "curve_p50_ratio": self.p50_us / self.curve_echo_p50_us,
+            "curve_p99_ratio": self.p99_us / self.curve_echo_p99_us,
+        }
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """The load test's figures; ``busy`` only where it was asked for."""
+
+    workers: int
+    body_bytes: int
+    quiet: Measured
+    busy: Measured | None
+
+    def to_plain(self) -> dict[str, Any]:
+        """One flat object of numbers, rounded to three places."""
+        plain: dict[str, Any] = {"workers": self.workers, "body_bytes": self.body_bytes}
+        plain.update(asdict(self.quiet), **self.quiet.ratios)
+        if self.busy is not None:
+            plain.update({f"busy_{name}": value for name, value in asdict(self.busy).items()})
+            plain.update({f"busy_{name}": value for name, value in self.busy.ratios.items()})
+            plain["busy_p50_change"] = self.busy.p50_us / self.quiet.p50_us - 1
+            plain["busy_server_cpu_change"] = (
+                self.busy.server_cpu_us_per_decision / self.quiet.server_cpu_us_per_decision - 1
+            )
+        return {
+            name: round(value, 3) if isinstance(value, float) else value
+            for name, value in plain.items()
+        }
+
+
+def measure(
+    *,
+    workers: int = 1,
+    seconds: float = 20.0,
+    busy_driver: bool = False,
+    look_on: Callable[[Run], AbstractContextManager[object]] = nullcontext,
+    **arguments: Any,
+) -> LoadReport:
+    """Run the load test for about ``seconds``; see the module.
+
+    ``look_on``: entered while it is measured. ``arguments``: more for `launch`.
+    """
+    rounds = max(round(seconds / _ROUND_S), _LEAST_ROUNDS)
+    with (
+        tempfile.TemporaryDirectory(prefix="asha-bus-") as folder,
+        Echo(curve=False) as bare,
+        Echo(curve=True) as curve,
+    ):
+        run = launch(
+            Probe(folder, bare.address, curve.address),
+            SPACE,
+            engine="local",
+            workers=workers,
+            scheduler=ASHA(max_resource=_MAX_RESOURCE, reduction_factor=_FACTOR),
+            max_time=seconds + _START_TIMEOUT_S,
+            name="load-test",
+            block=False,
+            **{"monitor": None, **arguments},
+        )
+        try:
+            _wait_for_all(run, folder, workers)
+            time.sleep(_WARM_UP_S)
+            with look_on(run):
+                measured = [
+                    _measure_round(
+                        run, bare, curve, seconds / rounds, busy_driver and index % 2 == 1
+                    )
+                    for index in range(rounds)
+                ]
+        finally:
+            run.stop()
+            run.result()
+        slots = [slot for path in Path(folder).iterdir() for slot in read_slots(path)]
+    quiet = _summary([one for one in measured if not one.is_busy], slots, workers)
+    busy = _summary([one for one in measured if one.is_busy], slots, workers)
+    assert quiet is not None
+    return LoadReport(workers, len(wire.encode(_TYPICAL)), quiet, busy)
+
+
+def _wait_for_all(run: Run, folder: str, workers: int) -> None:
+    """Wait until every worker has written samples."""
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while sum(path.stat().st_size > 0 for path in Path(folder).iterdir()) < workers:
+        if time.monotonic() > deadline:
+            raise BusError(f"not all {workers} workers had begun after {_START_TIMEOUT_S:g} s")
+        time.sleep(0.05)
+        run.status()  # raises where the run has failed
+
+
+def _measure_round(run: Run, bare: Echo, curve: Echo, seconds: float, busy: bool) -> Round:
+    before = _costs(run, bare, curve)
+    start_ns = _clock()
+    end_ns = start_ns + int(seconds * 1e9)
+    if busy:
+        while _clock() < end_ns:
+            sum(range(1_000))
+    else:
+        time.sleep(seconds)
+    return Round(start_ns, end_ns, busy, before, _costs(run, bare, curve))
+
+
+def _costs(run: Run, bare: Echo, curve: Echo) -> Costs:
+    bus = run.bus_report()
+    decisions = Cost(bus.decisions, bus.router_cpu_s, bus.process_cpu_s)
+    return Costs(decisions, bare.cost(), curve.cost())
+
+
+def _summary(rounds: list[Round], slots: list[Slot], workers: int) -> Measured | None:
+    if not rounds:
+        return None
+    percentiles: list[list[tuple[float, float]]] = [[] for _ in KINDS]
+    counts, cpu_ns, span_ns = [0] * len(KINDS), [0] * len(KINDS), 0
+    for one in rounds:
+        within = [slot for slot in slots if one.start_ns <= slot.start < one.end_ns - _SLOT_NS]
+        for kind in KINDS:
+            of_kind = [slot for slot in within if slot.kind == kind]
+            samples = sorted(itertools.chain.from_iterable(slot.samples[1:] for slot in of_kind))
+            percentiles[kind].append((_share(samples, 0.5), _share(samples, 0.99)))
+            counts[kind] += len(samples)
+            cpu_ns[kind] += sum(slot.cpu for slot in of_kind)
+            span_ns += len(of_kind) * _SLOT_NS if kind == DECISION else 0
+    p50s = [median(p50 for p50, _ in found) for found in percentiles]
+    p99s = [median(p99 for _, p99 in found) for found in percentiles]
+    costs = [_per_message(rounds, kind) for kind in KINDS]
+    return Measured(
+        rounds=len(rounds),
+        decisions=counts[DECISION],
+        rate=counts[DECISION] / span_ns * 1e9 * workers,
+        p50_us=p50s[DECISION],
+        p99_us=p99s[DECISION],
+        echo_p50_us=p50s[ECHO],
+        echo_p99_us=p99s[ECHO],
+        curve_echo_p50_us=p50s[CURVE_ECHO],
+        curve_echo_p99_us=p99s[CURVE_ECHO],
+        server_cpu_us_per_decision=costs[DECISION][0],
+        io_cpu_us_per_decision=costs[DECISION][1],
+        echo_cpu_us_per_message=costs[ECHO][0],
+        echo_io_cpu_us_per_message=costs[ECHO][1],
+        curve_echo_cpu_us_per_message=costs[CURVE_ECHO][0],
+        curve_echo_io_cpu_us_per_message=costs[CURVE_ECHO][1],
+        worker_cpu_us_per_decision=cpu_ns[DECISION] / counts[DECISION] / 1e3,
+        client_cpu_us_per_echo=cpu_ns[ECHO] / counts[ECHO] / 1e3,
+    )
+
+
+def _share(samples: list[int], share: float) -> float:
+    """That percentile of sorted samples in ns, in microseconds."""
+    return samples[math.ceil(share * len(samples)) - 1] / 1e3 if samples else math.nan
+
+
+def _per_message(rounds: list[Round], kind: int) -> tuple[float, float]:
+    """Processor time per message of a server's thread and of the rest of its process (us)."""
+    threads, others = [], []
+    for one in rounds:
+        messages, thread_s, process_s = (
+            after - before for after, before in zip(one.after[kind], one.before[kind], strict=True)
+        )
+        threads.append(thread_s / messages * 1e6)
+        others.append((process_s - thread_s) / messages * 1e6)
+    return median(threads), median(others)
+
+
+def show(report: LoadReport) -> str:
+    """The figures as a table."""
+    quiet = report.quiet
+    text = [
+        f"{report.workers} worker(s), {quiet.decisions:,} decisions in {quiet.rounds} rounds, "
+        f"{quiet.rate:,.0f} decisions/s; a report has {report.body_bytes} bytes",
+        "",
+        _show_latencies(quiet),
+    ]
+    if report.busy is not None:
+        plain = report.to_plain()
+        text += [
+            "",
+            "while a Python loop keeps the main thread of the user's process busy:",
+            "",
+            _show_latencies(report.busy),
+            "",
+            f"busy against quiet: decision's p50 {plain['busy_p50_change']:+.1%}, router's "
+            f"processor time per decision {plain['busy_server_cpu_change']:+.1%}",
+        ]
+    return "\n".join(text)
+
+
+def _show_latencies(measured: Measured) -> str:
+    head = ("", "p50 us", "p99 us", "server cpu us", "its i/o us", "client cpu us")
+    rows = [
+        _row(
+            "decision",
+            measured.p50_us,
+            measured.p99_us,
+            measured.server_cpu_us_per_decision,
+            measured.io_cpu_us_per_decision,
+            measured.worker_cpu_us_per_decision,
+        ),
+        _row(
+            "bare echo",
+            measured.echo_p50_us,
+            measured.echo_p99_us,
+            measured.echo_cpu_us_per_message,
+            measured.echo_io_cpu_us_per_message,
+            measured.client_cpu_us_per_echo,
+        ),
+        _row(
+            "CURVE echo",
+            measured.curve_echo_p50_us,
+            measured.curve_echo_p99_us,
+            measured.curve_echo_cpu_us_per_message,
+            measured.curve_echo_io_cpu_us_per_message,
+        ),
+    ]
+    ratios = measured.ratios
+    rows += [
+        ("decision / bare echo", *(f"{ratios[f'{p}_ratio']:.2f}" for p in ("p50", "p99")), *"   "),
+        (
+            "decision / CURVE echo",
+            *(f"{ratios[f'curve_{p}_ratio']:.2f}" for p in ("p50", "p99")),
+            *"   ",
+        ),
+    ]
+    return table(rows, head=head)
+
+
+def _row(name: str, *values: float) -> tuple[str, ...]:
+    cells = [name, *(f"{value:.1f}" for value in values)]
+    return (*cells, *[""] * (6 - len(cells)))

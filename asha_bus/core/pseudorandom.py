@@ -1,0 +1,26 @@
+"""Pseudo-random numbers that depend on given whole numbers only: seeds and lots."""
+
+from __future__ import annotations
+
+_MASK = (1 << 64) - 1
+
+
+def mix(*numbers: int) -> int:
+    """A fixed pseudo-random 64-bit number of the given whole numbers."""
+    state = 0
+    for number in numbers:
+        state = mix_in(state, number)
+    return state
+
+
+def mix_in(state: int, number: int) -> int:
+    """The next state of `mix` with one more number.
+
+    This is the finaliser of SplitMix64 (Steele, Lea and Flood, "Fast splittable
+    pseudorandom number generators", OOPSLA 2014), a bijection: two numbers never
+    give the same from one state.
+    """
+    state = (state + number + 0x9E3779B97F4A7C15) & _MASK
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+    return state ^ (state >> 31)

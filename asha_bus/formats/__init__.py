@@ -1,0 +1,1 @@
+"""Every byte that is written: the wire, the journal, the pipe, the space's JSON form."""

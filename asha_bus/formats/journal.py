@@ -1,0 +1,400 @@
+"""The journal's bytes: what a run was told and what it decided, one record after the other.
+
+``docs/journal.md`` is the specification. `Encoder` makes records, `replay` makes the
+state out of them again by the same `Experiment.handle`, and checks that every
+decision comes out as it was written down. Nothing here opens a file.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import zlib
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import msgpack
+
+from asha_bus.core import messages as m
+from asha_bus.core.errors import JournalError
+from asha_bus.core.events import (
+    Effect,
+    FellBack,
+    GaveUp,
+    Lasting,
+    Received,
+    Record,
+    Resumed,
+    RunSettings,
+    SeatEmpty,
+    StopRun,
+    Suggested,
+    WorkerGone,
+)
+from asha_bus.core.experiment import Experiment
+from asha_bus.core.trial import RungRecord
+from asha_bus.formats import wire
+
+MAGIC = b"asha-bus journal\n"
+FORMAT = 1
+
+#: No record is longer: 500 points of 10,000 numbers fit in.
+MAX_RECORD_BYTES = 1 << 26
+
+_FRAME = struct.Struct("<II")  # length and CRC-32 of the payload
+_HEAD = struct.Struct("<Bd")  # kind, seconds on the run's clock
+_WORKER = struct.Struct("<I")
+_REPORT_HEAD = struct.Struct("<BdIB")  # and worker, number of decisions
+_REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with the usual one decision
+_DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
+
+_REPORT, _MESSAGE, _HELLO, _SUGGESTED, _SEAT_EMPTY, _GONE = range(1, 7)
+_STOP, _GAVE_UP, _RESUMED, _FELL_BACK = range(7, 11)
+
+
+def framed(payload: bytes) -> bytes:
+    """``payload`` behind its length and checksum."""
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+class Header(NamedTuple):
+    """What a journal begins with.
+
+    ``identity``: what may not change when the run is resumed, by name.
+    ``space``: the space in plain values, see `asha_bus.formats.space_form`.
+    """
+
+    name: str
+    settings: RunSettings
+    space: Any
+    identity: dict[str, Any]
+    version: str
+
+    def encode(self) -> bytes:
+        """The beginning of a new journal."""
+        plain = {
+            "format": FORMAT,
+            "name": self.name,
+            "settings": self.settings.to_plain(),
+            "space": self.space,
+            "identity": self.identity,
+            "version": self.version,
+        }
+        return MAGIC + framed(msgpack.packb(plain))
+
+
+#: A rung decision as it is written: rung, n, keep, cutoff (infinite: none), goes on.
+Decision = tuple[int, int, int, float, bool]
+
+
+def _decision(record: RungRecord) -> Decision:
+    rung, _, _, n, keep, cutoff, verdict, _ = record
+    return rung, n, keep, math.inf if cutoff is None else cutoff, verdict == "continue"
+
+
+class Entry(NamedTuple):
+    """One record as it was read."""
+
+    now: float
+    event: Lasting
+    decisions: tuple[Decision, ...]
+
+
+class Encoder:
+    """Turns records into bytes. Workers stand there by the number of their HELLO."""
+
+    def __init__(self) -> None:
+        self.workers: list[str] = []
+        self._numbers: dict[str, int] = {}
+
+    def encode(self, record: Record, body: bytes | None = None) -> bytes:
+        """One record; ``body`` is the message's as it arrived, where it is at hand."""
+        event = record.event
+        if isinstance(event, Received):
+            sender, message = event
+            if body is None:
+                body = wire.encode(message)
+            if type(message) is m.Report:
+                worker, decisions = self._numbers[sender], record.decisions
+                if len(decisions) == 1:
+                    head = _REPORT_HEAD_1.pack(
+                        _REPORT, record.now, worker, 1, *_decision(decisions[0])
+                    )
+                else:
+                    head = _REPORT_HEAD.pack(_REPORT, record.now, worker, len(decisions))
+                    head += b"".join(_DECISION.pack(*_decision(one)) for one in decisions)
+                return framed(head + body)
+            if type(message) is m.Hello:
+                self.joined(sender)
+                name = sender.encode()
+                return framed(
+                    _HEAD.pack(_HELLO, record.now) + _WORKER.pack(len(name)) + name + body
+                )
+            worker = self._numbers[sender]
+            return framed(_HEAD.pack(_MESSAGE, record.now) + _WORKER.pack(worker) + body)
+        return framed(self._encode_other(record.now, event))
+
+    def _encode_other(self, now: float, event: Lasting) -> bytes:
+        if isinstance(event, Suggested):
+            return _HEAD.pack(_SUGGESTED, now) + _packed(tuple(event))
+        if isinstance(event, FellBack):
+            return _HEAD.pack(_FELL_BACK, now) + _packed(tuple(event))
+        if isinstance(event, SeatEmpty):
+            return _HEAD.pack(_SEAT_EMPTY, now) + event.seat.encode()
+        if isinstance(event, WorkerGone):
+            return _HEAD.pack(_GONE, now) + _WORKER.pack(self._numbers[event.worker])
+        if isinstance(event, StopRun):
+            return _HEAD.pack(_STOP, now) + _packed(tuple(event))
+        if isinstance(event, Resumed):
+            self.workers.clear()
+            self._numbers.clear()
+            plain = (event.settings.to_plain(), event.retry_failed)
+            return _HEAD.pack(_RESUMED, now) + _packed(plain)
+        assert isinstance(event, GaveUp)
+        return _HEAD.pack(_GAVE_UP, now)
+
+    def joined(self, worker: str) -> None:
+        """``worker`` gets the next number."""
+        self._numbers[worker] = len(self.workers)
+        self.workers.append(worker)
+
+    def decode(self, payload: bytes) -> Entry:
+        """The record in ``payload``; raises any of ValueError and its like where there is none."""
+        if payload[0] == _REPORT:
+            _, now, worker, count = _REPORT_HEAD.unpack_from(payload)
+            at = _REPORT_HEAD.size
+            decisions: tuple[Decision, ...] = ()
+            for _ in range(count):
+                decisions += (_DECISION.unpack_from(payload, at),)
+                at += _DECISION.size
+            message = wire.decode_from_worker(payload[at:])
+            return Entry(now, Received(self.workers[worker], message), decisions)
+        kind, now = _HEAD.unpack_from(payload)
+        rest = payload[_HEAD.size :]
+        event: Lasting
+        if kind == _MESSAGE:
+            (worker,) = _WORKER.unpack_from(rest)
+            message = wire.decode_from_worker(rest[_WORKER.size :])
+            event = Received(self.workers[worker], message)
+        elif kind == _HELLO:
+            (length,) = _WORKER.unpack_from(rest)
+            end = _WORKER.size + length
+            name = rest[_WORKER.size : end].decode()
+            event = Received(name, wire.decode_from_worker(rest[end:]))
+            self.joined(name)
+        elif kind == _SUGGESTED:
+            event = Suggested(*_unpacked(rest))
+        elif kind == _FELL_BACK:
+            event = FellBack(*_unpacked(rest))
+        elif kind == _SEAT_EMPTY:
+            event = SeatEmpty(rest.decode())
+        elif kind == _GONE:
+            event = WorkerGone(self.workers[_WORKER.unpack(rest)[0]])
+        elif kind == _STOP:
+            event = StopRun(*_unpacked(rest))
+        elif kind == _GAVE_UP:
+            event = GaveUp()
+        elif kind == _RESUMED:
+            settings, retry_failed = _unpacked(rest)
+            event = Resumed(RunSettings.from_plain(settings), retry_failed)
+            self.workers.clear()
+            self._numbers.clear()
+        else:
+            raise ValueError(f"unknown kind {kind}")
+        return Entry(now, event, ())
+
+
+@dataclass
+class Replayed:
+    """A run as its journal tells it."""
+
+    header: Header
+    experiment: Experiment
+    encoder: Encoder
+    #: Records that were read, and the byte after the last of them.
+    records: int
+    end: int
+    #: Bytes of a record that was not written to its end, after ``end``.
+    torn: int
+    #: Seconds on the run's clock at the last record.
+    now: float
+
+
+def is_journal(data: bytes) -> bool:
+    """Whether ``data`` begins as a journal does, or as one of which little was written."""
+    return data[: len(MAGIC)] == MAGIC
+
+
+def read_header(data: bytes, path: str) -> tuple[Header, int]:
+    """The header of the journal ``data``, and where the records begin.
+
+    Raises `JournalError`, which names ``path``.
+    """
+    if not is_journal(data):
+        raise JournalError(f"{path} is no journal of asha-bus; give another path")
+    payload = _payload(data, len(MAGIC))
+    if payload is None:
+        raise JournalError(f"{path}: the header at byte {len(MAGIC)} is damaged")
+    try:
+        plain = _unpacked(payload)
+        number = plain["format"]
+        if number > FORMAT:
+            raise JournalError(
+                f"{path} has format {number}, but this asha-bus ({FORMAT}) knows only up to "
+                f"{FORMAT}; install asha-bus {plain.get('version', 'of that time')} or later"
+            )
+        header = Header(
+            plain["name"],
+            RunSettings.from_plain(plain["settings"]),
+            plain["space"],
+            plain["identity"],
+            plain["version"],
+        )
+    except JournalError:
+        raise
+    except Exception as error:  # whatever is wrong with it, it cannot be read
+        raise JournalError(f"{path}: the header cannot be read: {error!r}") from error
+    return header, len(MAGIC) + _FRAME.size + len(payload)
+
+
+class Replayer:
+    """Makes the state of a run from its journal, of which there may be more and more.
+
+    ``data`` is its beginning, the whole header at least. Raises `JournalError`, which
+    names ``path`` and the offset, for a decision that does not come out as it was
+    written down, and for damage in the middle.
+    """
+
+    def __init__(self, data: bytes, path: str) -> None:
+        self._path = path
+        self._header, self.end = read_header(data, path)
+        self._rest = b""
+        self._emitted: list[tuple[Decision, ...]] = []
+        self._experiment = Experiment(self._header.settings, 0.0, self._emit)
+        self._experiment.start()
+        self._encoder = Encoder()
+        self._records = 0
+        self._now = 0.0
+        self.feed(data[self.end :])
+
+    @property
+    def experiment(self) -> Experiment:
+        """The state after the last whole record."""
+        return self._experiment
+
+    @property
+    def header(self) -> Header:
+        """What the journal begins with."""
+        return self._header
+
+    @property
+    def now(self) -> float:
+        """Seconds on the run's clock at the last record."""
+        return self._now
+
+    @property
+    def read(self) -> int:
+        """How many bytes of the journal were taken so far."""
+        return self.end + len(self._rest)
+
+    def forget(self) -> None:
+        """What is not a whole record yet will be given again, from `end` on.
+
+        A bus that takes over a journal cuts off a record that was not written to its
+        end, so whoever reads along must not build on one.
+        """
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take what follows, as far as its records are whole."""
+        data = self._rest + data
+        at = 0
+        while (payload := _payload(data, at)) is not None:
+            self._replay(payload)
+            length = _FRAME.size + len(payload)
+            at += length
+            self.end += length
+        self._rest = data[at:]
+
+    def result(self) -> Replayed:
+        """The state after the last whole record; what follows it is torn, or damage."""
+        later = _next_whole(self._rest, 1)
+        if later is not None:
+            raise JournalError(
+                f"{self._path}: record {self._records} at byte {self.end} is damaged, but there "
+                f"is a whole one at byte {self.end + later}; restore the file from a copy"
+            )
+        return Replayed(
+            self._header,
+            self._experiment,
+            self._encoder,
+            self._records,
+            self.end,
+            len(self._rest),
+            self._now,
+        )
+
+    def _emit(self, effect: Effect) -> None:
+        if type(effect) is Record:
+            self._emitted.append(tuple(map(_decision, effect.decisions)))
+
+    def _replay(self, payload: bytes) -> None:
+        where = f"{self._path}: record {self._records} at byte {self.end}"
+        try:
+            entry = self._encoder.decode(payload)
+            self._experiment.handle(entry.event, entry.now)
+        except Exception as error:  # whatever is wrong with it, it cannot be replayed
+            raise JournalError(f"{where} cannot be replayed: {error!r}") from error
+        if self._emitted != [entry.decisions]:
+            found = [_shown(one) for one in self._emitted]
+            raise JournalError(
+                f"{where} says {_shown(entry.decisions)}, but handled again it gives "
+                f"{found[0] if found else 'no record'}; this asha-bus decides differently from "
+                f"the one that wrote it ({self._header.version})"
+            )
+        self._emitted.clear()
+        self._records += 1
+        self._now = entry.now
+
+
+def replay(data: bytes, path: str) -> Replayed:
+    """The state of a run from its whole journal ``data``, see `Replayer`."""
+    return Replayer(data, path).result()
+
+
+def _payload(data: bytes, at: int) -> bytes | None:
+    """The payload of the frame at ``at``; None if that is not whole."""
+    if at + _FRAME.size > len(data):
+        return None
+    length, checksum = _FRAME.unpack_from(data, at)
+    start = at + _FRAME.size
+    if not _HEAD.size <= length <= MAX_RECORD_BYTES or start + length > len(data):
+        return None
+    payload = data[start : start + length]
+    return payload if zlib.crc32(payload) == checksum else None
+
+
+def _next_whole(data: bytes, at: int) -> int | None:
+    """The offset of the next whole frame from ``at`` on, if there is one."""
+    for offset in range(at, len(data) - _FRAME.size):
+        if _payload(data, offset) is not None:
+            return offset
+    return None
+
+
+def _shown(decisions: tuple[Decision, ...]) -> str:
+    if not decisions:
+        return "no decision"
+    return " and ".join(
+        f"{'continue' if goes_on else 'stop'} at rung {rung} (n {n}, keep {keep}, cutoff {cutoff})"
+        for rung, n, keep, cutoff, goes_on in decisions
+    )
+
+
+def _packed(value: Any) -> bytes:
+    body: bytes = msgpack.packb(value)
+    return body
+
+
+def _unpacked(body: bytes) -> Any:
+    return msgpack.unpackb(body, use_list=False, strict_map_key=False)

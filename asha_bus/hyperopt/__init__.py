@@ -1,0 +1,1 @@
+"""Hyperopt's programs: `fmin`, its trials, spaces and algorithms."""

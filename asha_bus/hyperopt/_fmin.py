@@ -1,0 +1,333 @@
+"""`fmin`: hyperopt's front door, with a run behind it."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from asha_bus import launch
+from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
+from asha_bus.core.space import Space, as_space
+from asha_bus.core.trial import TrialState
+from asha_bus.hyperopt.arguments import (
+    give_back,
+    points_of,
+    remembering,
+    searcher_of,
+    seed_of,
+    trials_of,
+)
+from asha_bus.hyperopt.documents import raw_of
+from asha_bus.hyperopt.labels import labels_of, point_of_raw, space_eval
+from asha_bus.hyperopt.objective import fail_result, fmin_objective
+from asha_bus.hyperopt.trials import SparkTrials, Trials
+from asha_bus.launching.options import is_seconds
+from asha_bus.launching.plan import RawPoint
+from asha_bus.launching.run import Run, wait_for
+from asha_bus.monitors.base import Monitor
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import AllTrialsFailed, Result
+
+logger = logging.getLogger("asha_bus")
+
+#: Arguments of `asha_bus.launch` that `fmin` gives itself, and what to say in their place.
+_INSTEAD = {
+    "objective": "fn",
+    "mode": "the negative of what is to be great",
+    "max_trials": "max_evals",
+    "max_time": "timeout",
+    "stop_at": "loss_threshold",
+    "seed": "rstate",
+    "searcher": "algo",
+    "initial": "points_to_evaluate",
+    "engine": "trials=Trials() or SparkTrials()",
+    "spark": "trials=SparkTrials(spark_session=...)",
+    "block": "launch(..., block=False)",
+}
+
+#: hyperopt goes on however many trials failed.
+_ANY_NUMBER = 2**62
+
+
+def fmin(
+    fn: Callable[..., Any],
+    space: Any,
+    algo: Any = None,
+    max_evals: int | None = None,
+    timeout: float | None = None,
+    loss_threshold: float | None = None,
+    trials: Any = None,
+    rstate: Any = None,
+    allow_trials_fmin: bool = True,
+    pass_expr_memo_ctrl: bool | None = None,
+    catch_eval_exceptions: bool = False,
+    verbose: bool = True,
+    return_argmin: bool = True,
+    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    max_queue_len: int = 1,
+    show_progressbar: Any = True,
+    early_stop_fn: Callable[..., Any] | None = None,
+    trials_save_file: str = "",
+    **options: Any,
+) -> Any:
+    """Minimise ``fn`` over ``space`` as hyperopt's ``fmin`` does; the arguments are its own.
+
+    ``fn``: a function of one argument, a configuration, that returns the loss or a dict
+    with ``loss`` and ``status``; or a generator that yields such, one per unit of
+    resource. It runs in another process. ``space``: what hyperopt takes, or a `Space`.
+    ``algo``: ``tpe.suggest`` (default), ``rand.suggest``, any other algorithm of hyperopt, a
+    partial of one, or a searcher. ``max_evals``: so many trials in all, those that ``trials``
+    hold already and ``points_to_evaluate`` among them.
+    ``timeout`` (seconds), ``loss_threshold``: the run ends then. One of the three, or
+    ``early_stop_fn``, is needed. ``trials``: a `SparkTrials` runs them on Spark; a
+    `Trials`, or None, in one process of this machine, one after the other. ``rstate``: a
+    generator of numpy or a whole number. ``points_to_evaluate``: raw values by label, tried
+    first. ``early_stop_fn(trials, *state)``: called when a trial has ended, here, with what
+    it returned the last time; (True, state) ends the run. ``allow_trials_fmin`` and
+    ``max_queue_len`` change nothing.
+    ``options``: further arguments of `asha_bus.launch`, such as ``scheduler=ASHA(81)``,
+    ``workers``, ``data``, ``journal`` or ``page``.
+
+    Returns the raw values of the best trial by label, of a choice the index; with
+    ``return_argmin=False`` the configuration itself.
+
+    Raises `InvalidArgument` before anything starts; `ObjectiveError` with the traceback
+    where ``fn`` raised, which ends the run, unless it is on Spark or
+    ``catch_eval_exceptions`` is set; `SearcherError` where the searcher raised or suggested
+    what is not in the space; `AllTrialsFailed` if no trial has a loss; what
+    ``early_stop_fn`` raises; and what `asha_bus.launch` raises.
+    """
+    _check_options(options)
+    if pass_expr_memo_ctrl or getattr(fn, "fmin_pass_expr_memo_ctrl", False):
+        raise InvalidArgument("pass_expr_memo_ctrl is not supported: fn gets the configuration")
+    if trials_save_file:
+        raise InvalidArgument(
+            f"trials_save_file={trials_save_file!r}: the run is kept in a journal instead; give "
+            f"journal=PATH, and resume=True to go on with it"
+        )
+    if early_stop_fn is not None and not callable(early_stop_fn):
+        raise InvalidArgument(f"early_stop_fn must be a function or None, got {early_stop_fn!r}")
+    by_name = isinstance(space, str) and space == "annotated"
+    known = as_space(_annotated(fn) if by_name else space)
+    labels_of(known)
+    ours, theirs = trials_of(trials)
+    if isinstance(ours, SparkTrials):
+        timeout = timeout if ours.timeout is None else ours.timeout
+        loss_threshold = ours.loss_threshold if loss_threshold is None else loss_threshold
+    has_end = loss_threshold is not None or early_stop_fn is not None or known.is_finite
+    max_evals = _limit(max_evals, timeout, has_end)
+    points = [*points_of(theirs), *_points_given(points_to_evaluate)]
+    settings: dict[str, Any] = {
+        **_where(ours, options),
+        "max_failures": max_evals or _ANY_NUMBER,
+        "monitor": "progress" if verbose and show_progressbar else None,
+        **options,
+    }
+    journal = options.get("journal")
+    is_resumed = bool(options.get("resume") and journal and Path(journal).exists())
+    ours.begin(is_resumed=is_resumed)
+    earlier = [] if is_resumed else list(ours.documents)
+    left = None if max_evals is None else max_evals - (0 if is_resumed else len(ours))
+    searcher = remembering(searcher_of(algo, _annotated(fn) if by_name else space), earlier, known)
+    if left is None or left > 0:
+        settings["max_trials"] = left
+        settings["initial"] = _points(known, points, earlier)
+        # a run that is resumed has a seed already
+        settings["seed"] = None if is_resumed else seed_of(rstate, len(earlier))
+        raises = not (catch_eval_exceptions or ours.engine == "spark")
+        watcher = _Watcher(ours, known, early_stop_fn, raises=raises, is_resumed=is_resumed)
+        objective = fmin_objective(
+            fn,
+            by_name=by_name,
+            data=tuple(options.get("data") or ()),
+            folder=None if trials is None and early_stop_fn is None else str(ours.folder),
+        )
+        run = launch(
+            objective,
+            known,
+            searcher=searcher,
+            max_time=timeout,
+            stop_at=loss_threshold,
+            block=False,
+            **{**settings, "monitor": watcher.beside(settings["monitor"])},
+        )
+        watcher.attach(run)
+        watcher.finish(run, theirs, is_kept="journal" in options)
+    return ours.argmin if return_argmin else space_eval(known, ours.argmin)
+
+
+class _Watcher(Monitor):
+    """Keeps the trials as they end, and ends the run where hyperopt would."""
+
+    def __init__(
+        self,
+        trials: Trials,
+        space: Space,
+        early_stop_fn: Callable[..., Any] | None,
+        *,
+        raises: bool,
+        is_resumed: bool,
+    ) -> None:
+        self.follows_trials = raises or early_stop_fn is not None
+        # whether an exception of the objective is one of fmin, too
+        self._raises = raises
+        # what early_stop_fn raised
+        self._error: BaseException | None = None
+        self._trials, self._space = trials, space
+        # what a run that is resumed had tried before
+        self._before = {one["tid"] for one in trials.documents} if is_resumed else set()
+        self._early_stop_fn = early_stop_fn
+        self._state: Sequence[Any] = ()
+        self._is_over = False
+        self._run: Run | None = None
+
+    def beside(self, monitor: Any) -> list[Any]:
+        """What to launch with: ``monitor``, and this one."""
+        if monitor is None:
+            return [self]
+        return [*monitor, self] if isinstance(monitor, (list, tuple)) else [monitor, self]
+
+    def attach(self, run: Run) -> None:
+        """The run has begun; it may have to end already."""
+        self._run = run
+        if self._is_over:
+            run.stop()
+
+    def finish(self, run: Run, theirs: Any, *, is_kept: bool) -> None:
+        """Wait for the end and fill in the trials; raise what hyperopt would.
+
+        ``theirs``: hyperopt's own trials, to be filled, too. ``is_kept``: whether the user
+        has a journal.
+        """
+        failure: AllTrialsFailed | None = None
+        try:
+            result: Result = wait_for(run, tells_how_to_resume=is_kept)
+        except AllTrialsFailed as error:
+            failure, result = error, error.result
+        self._trials.fill(result)
+        if theirs is not None:
+            give_back(self._trials, theirs)
+        if self._error is not None:
+            raise self._error
+        raised = [one for one in result.trials if one.id not in self._before and _has_raised(one)]
+        if raised and self._raises:
+            first = min(raised, key=lambda trial: trial.end_time or 0)
+            raise ObjectiveError(
+                f"fn raised in trial {first.id} with {first.params!r}; "
+                f"catch_eval_exceptions=True would go on:\n{first.error}"
+            )
+        if failure is not None:
+            raise failure
+        if result.reason == "failed" and run.search_failure is not None:
+            raise SearcherError(run.search_failure)
+        if result.reason == "failed":
+            logger.warning("the run ended early: %s", result.message)
+
+    def on_end(self, trial: TrialRecord) -> None:
+        if self._is_over or not self._trials.add(trial, self._space):
+            return
+        if _has_raised(trial):
+            if self._raises:
+                self._stop()
+        elif self._early_stop_fn is not None and trial.state is not TrialState.CANCELLED:
+            try:
+                stop, self._state = self._early_stop_fn(self._trials, *self._state)
+            except BaseException as error:  # user code, which may raise anything; fmin raises it
+                self._error, stop = error, True
+            if stop:
+                self._stop()
+
+    def _stop(self) -> None:
+        self._is_over = True
+        if self._run is not None:
+            self._run.stop()
+
+
+def _has_raised(trial: TrialRecord) -> bool:
+    """Whether it failed in another way than by STATUS_FAIL."""
+    is_failed = trial.state in (TrialState.FAILED, TrialState.LOST)
+    return is_failed and fail_result(trial.error) is None
+
+
+def _check_options(options: Mapping[str, Any]) -> None:
+    known = inspect.signature(launch).parameters
+    for name in options:
+        if name in _INSTEAD:
+            raise InvalidArgument(f"fmin() takes no {name}; give {_INSTEAD[name]} instead")
+        if name not in known:
+            raise InvalidArgument(f"neither fmin() nor launch() takes {name!r}")
+
+
+def _annotated(fn: Callable[..., Any]) -> dict[str, Any]:
+    """The space in the annotations of ``fn``."""
+    found = dict(getattr(fn, "__annotations__", {}))
+    found.pop("return", None)
+    return found
+
+
+def _where(trials: Trials, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the trials run, and how many at a time."""
+    if not isinstance(trials, SparkTrials):
+        return {"engine": trials.engine, "workers": 1}
+    where = {"engine": trials.engine, "spark": trials.spark_session}
+    wanted = trials.parallelism
+    if wanted is None or wanted <= 0 or "workers" in options:
+        return where
+    from asha_bus.driver.spark import steady_slots
+
+    slots = steady_slots(trials.spark_session)
+    if slots is not None and 0 < slots < wanted:
+        logger.warning(
+            "SparkTrials: parallelism=%d is more than the %d task slots that Spark has: %d trials "
+            "run at a time",
+            wanted,
+            slots,
+            slots,
+        )
+        wanted = slots
+    return {**where, "workers": wanted}
+
+
+def _limit(max_evals: Any, timeout: object, has_end: bool) -> int | None:
+    """``max_evals``, checked; InvalidArgument where there is no end at all."""
+    if timeout is not None and not is_seconds(timeout):
+        raise InvalidArgument(f"timeout must be a number of seconds above 0, got {timeout!r}")
+    if max_evals is None:
+        if timeout is None and not has_end:
+            raise InvalidArgument("the run needs an end: give max_evals or timeout (seconds)")
+        return sys.maxsize if timeout is None else None
+    try:
+        number = int(max_evals)  # a float will do, and what numpy counts with
+    except (TypeError, ValueError, OverflowError):
+        number = 0
+    if isinstance(max_evals, (bool, str)) or number != max_evals or number < 1:
+        raise InvalidArgument(f"max_evals must be a whole number above 0, got {max_evals!r}")
+    return number
+
+
+def _points_given(given: Any) -> Sequence[Any]:
+    if given is None:
+        return []
+    if not isinstance(given, (list, tuple)):
+        raise InvalidArgument(f"points_to_evaluate must be a list of dicts, got {given!r}")
+    return given
+
+
+def _points(
+    space: Space, given: Sequence[Any], earlier: Sequence[Mapping[str, Any]]
+) -> list[RawPoint] | None:
+    """The points of raw values by label that are new; InvalidArgument names the wrong one."""
+    tried = [raw_of(one) for one in earlier]
+    points = []
+    for number, values in enumerate(given):
+        try:
+            point = point_of_raw(space, values)
+        except InvalidArgument as error:
+            raise InvalidArgument(f"points_to_evaluate[{number}]: {error}") from error
+        if dict(values) not in tried:
+            points.append(RawPoint(point))
+    return points or None

@@ -1,0 +1,347 @@
+"""The trials of an `fmin`, with the attributes that hyperopt's have."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Collection, Iterator, Mapping, MutableMapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.core.errors import AshaBusError, InvalidArgument
+from asha_bus.hyperopt.documents import CANCEL, DONE, ERROR, NEW, RUNNING, document
+from asha_bus.hyperopt.objective import STATUS_OK
+from asha_bus.hyperopt.results import MORE, Unpacked, unpack
+from asha_bus.launching.options import is_seconds
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import AllTrialsFailed, Result
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+    from asha_bus.core.space import Space
+
+logger = logging.getLogger("asha_bus")
+
+
+class Trials:
+    """What an `fmin` tried: pass one in, and look at it afterwards.
+
+    The objective runs in one process of this machine, one trial after the other. Another
+    `fmin` with the same object goes on after these trials, up to ``max_evals`` in all, and
+    its ``algo`` learns from them.
+
+    As in hyperopt, a trial whose objective raised, and one that the end of the run cut
+    off, is missing in all but ``result``, which is the `Result` of the last run: it has
+    each trial with its traceback, charts and a report.
+    """
+
+    #: Where the trials run.
+    engine = "local"
+    #: hyperopt's word for whether several run at a time.
+    asynchronous = False
+
+    def __init__(self) -> None:
+        #: None until an `fmin` has ended, and where the object was unpickled.
+        self.result: Result | None = None
+        #: By `hyperopt`'s names what the objective gave back as ``attachments``.
+        self.attachments: dict[str, Any] = {}
+        self._documents: list[dict[str, Any]] = []
+        self._earlier: list[dict[str, Any]] = []
+        self._folder: Path | None = None
+        self._told: set[str] = set()
+
+    @property
+    def trials(self) -> list[dict[str, Any]]:
+        """A document per trial: ``tid``, ``state``, ``result``, ``misc`` with ``vals``."""
+        return [one for one in self._documents if one["state"] in (NEW, RUNNING, DONE)]
+
+    @property
+    def tids(self) -> list[int]:
+        """The numbers of the trials."""
+        return [one["tid"] for one in self.trials]
+
+    @property
+    def specs(self) -> list[Any]:
+        """None for each trial, as in hyperopt."""
+        return [one["spec"] for one in self.trials]
+
+    @property
+    def results(self) -> list[dict[str, Any]]:
+        """Of each trial ``loss`` and ``status``, and what else the objective gave back."""
+        return [one["result"] for one in self.trials]
+
+    @property
+    def miscs(self) -> list[dict[str, Any]]:
+        """Of each trial the numbers ``idxs`` and raw values ``vals`` by label."""
+        return [one["misc"] for one in self.trials]
+
+    @property
+    def vals(self) -> dict[str, list[Any]]:
+        """By label the raw values of all trials that have it."""
+        return self._by_label("vals")
+
+    @property
+    def idxs(self) -> dict[str, list[int]]:
+        """By label the numbers of all trials that have it."""
+        return self._by_label("idxs")
+
+    @property
+    def idxs_vals(self) -> tuple[dict[str, list[int]], dict[str, list[Any]]]:
+        """`idxs` and `vals`."""
+        return self.idxs, self.vals
+
+    @property
+    def best_trial(self) -> dict[str, Any]:
+        """The document of the trial with the lowest loss and status ``ok``.
+
+        Where a scheduler stopped all of them, that of ``result.best``. Raises
+        `AllTrialsFailed` if there is none.
+        """
+        usable = [
+            one
+            for one in self.trials
+            if one["result"]["status"] == STATUS_OK and not math.isnan(one["result"]["loss"])
+        ]
+        if usable:
+            return min(usable, key=lambda one: one["result"]["loss"])
+        if self.result is None:
+            raise AshaBusError("there is no trial with a loss yet")
+        best = self.result.best
+        if best is None:
+            raise AllTrialsFailed(
+                f"there is no trial with status 'ok' and a loss; the run ended by "
+                f"{self.result.reason} after {self.result.elapsed_s:.1f} s",
+                self.result,
+            )
+        return next(one for one in self._documents if one["tid"] == self._first + best.id)
+
+    @property
+    def argmin(self) -> dict[str, Any]:
+        """The raw values of `best_trial` by label, of a choice the index."""
+        return {label: raw[0] for label, raw in self.best_trial["misc"]["vals"].items() if raw}
+
+    def losses(self) -> list[float | None]:
+        """The loss of each trial; None where there was none."""
+        return [result.get("loss") for result in self.results]
+
+    def statuses(self) -> list[str]:
+        """The status of each trial: ``ok``, ``fail``, or ``suspended`` by a scheduler."""
+        return [result["status"] for result in self.results]
+
+    def average_best_error(self) -> float:
+        """hyperopt's mean of ``true_loss``, weighted by how likely each trial is the best.
+
+        It goes by the ``loss_variance`` that the objective gave back; without that it is the
+        lowest loss. Needs hyperopt. Raises ValueError without a loss.
+        """
+        from hyperopt.base import trials_from_docs
+
+        return float(trials_from_docs(self.trials, validate=False).average_best_error())
+
+    def trial_attachments(self, trial: Mapping[str, Any]) -> MutableMapping[str, Any]:
+        """What the objective gave back as ``attachments`` in ``trial``, a document, by name."""
+        return _Attachments(self.attachments, trial["tid"])
+
+    def count_by_state_synced(self, state: int | Collection[int]) -> int:
+        """How many of `trials` are in ``state``, a number of hyperopt's or several."""
+        return _count(self.trials, state)
+
+    def count_by_state_unsynced(self, state: int | Collection[int]) -> int:
+        """The same of all trials, those that raised or were cut off among them."""
+        return _count(self._documents, state)
+
+    def refresh(self) -> None:
+        """Nothing, since the trials are never out of date; hyperopt's programs call it."""
+
+    def delete_all(self) -> None:
+        """Forget all trials."""
+        self.result = None
+        self.attachments.clear()
+        self._documents.clear()
+        self._earlier.clear()
+
+    def __len__(self) -> int:
+        return len(self.trials)
+
+    def __bool__(self) -> bool:
+        return True  # it is there, though it may be empty
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.trials)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "result": None, "_folder": None}  # the documents are plain
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} with {len(self)} trials>"
+
+    # --- for fmin ---------------------------------------------------------------
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        """The documents of all trials, in the order of their numbers once the run is over."""
+        return self._documents
+
+    @property
+    def folder(self) -> Path:
+        """Where workers leave results that are no plain values; gone with this object."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="asha-bus-results-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        return self._folder
+
+    def begin(self, *, is_resumed: bool) -> None:
+        """A run begins. ``is_resumed``: it has the trials that are here, if there are any."""
+        self._documents[:] = [one for one in self._documents if one["state"] != CANCEL]
+        self._earlier = [] if is_resumed else list(self._documents)
+
+    def add(self, trial: TrialRecord, space: Space) -> bool:
+        """Add a trial of the run that has just ended; whether it is new."""
+        number = self._first + trial.id
+        if any(one["tid"] == number for one in self._documents):
+            return False  # it is of an earlier launch
+        self._documents.append(self._document(trial, space, {}))
+        return True
+
+    def fill(self, result: Result) -> None:
+        """Take over the trials of a run that has ended."""
+        self.result = result
+        known = {one["tid"]: one for one in self._documents}
+        self._documents[:] = self._earlier + [
+            self._document(trial, result.space, known) for trial in result.trials
+        ]
+
+    @property
+    def _first(self) -> int:
+        """The number of the run's first trial."""
+        return max((one["tid"] for one in self._earlier), default=-1) + 1
+
+    def _document(
+        self, trial: TrialRecord, space: Space, known: Mapping[int, dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The document of a trial; its results are taken from that which is ``known``."""
+        made = document(trial, space, self._first)
+        before = known.get(made["tid"])
+        if before is not None and before["state"] == made["state"]:
+            made["result"] = before["result"]
+            return made
+        results, lost = self._unpacked(made["result"])
+        attachments = results.pop("attachments", {})
+        if isinstance(attachments, Mapping):
+            self.trial_attachments(made).update(attachments)
+        made["result"] = results
+        new = set(lost) - self._told
+        if new:
+            self._told |= new
+            logger.warning(
+                "fn gave back what did not come along: %s; from other machines and earlier "
+                "processes only plain values do. Write it to storage in fn and give back the path",
+                ", ".join(sorted(new)),
+            )
+        return made
+
+    def _unpacked(self, results: dict[str, Any]) -> Unpacked:
+        return unpack(results, self._folder) if MORE in results else Unpacked(results, ())
+
+    def _by_label(self, part: str) -> dict[str, list[Any]]:
+        found: dict[str, list[Any]] = {}
+        for misc in self.miscs:
+            for label, values in misc[part].items():
+                found.setdefault(label, []).extend(values)
+        return found
+
+
+class SparkTrials(Trials):
+    """Trials that run on Spark, ``parallelism`` at a time.
+
+    ``parallelism``: None, 0 or below takes all free slots; more than these are not taken.
+    ``timeout`` (seconds) and ``loss_threshold``: as those of `fmin`. ``spark_session``: None
+    takes the active one or starts one. ``resource_profile`` is refused. Raises
+    `InvalidArgument` naming an argument that is wrong.
+    """
+
+    engine = "spark"
+    asynchronous = True
+
+    def __init__(
+        self,
+        parallelism: int | None = None,
+        timeout: float | None = None,
+        loss_threshold: float | None = None,
+        spark_session: SparkSession | None = None,
+        resource_profile: Any = None,
+    ) -> None:
+        super().__init__()
+        if parallelism is not None and not isinstance(parallelism, int):
+            raise InvalidArgument(
+                f"SparkTrials: parallelism must be a whole number or None, got {parallelism!r}"
+            )
+        if timeout is not None and not is_seconds(timeout):
+            raise InvalidArgument(
+                f"SparkTrials: timeout must be a number of seconds above 0, got {timeout!r}"
+            )
+        is_number = isinstance(loss_threshold, (int, float)) and loss_threshold is not True
+        if loss_threshold is not None and not is_number:
+            raise InvalidArgument(
+                f"SparkTrials: loss_threshold must be a number or None, got {loss_threshold!r}"
+            )
+        if resource_profile is not None:
+            raise InvalidArgument(
+                "SparkTrials: resource_profile is not supported; set spark.task.cpus and the like "
+                "for the session"
+            )
+        self.parallelism = parallelism
+        self.timeout, self.loss_threshold = timeout, loss_threshold
+        self.spark_session = spark_session
+
+    def count_successful_trials(self) -> int:
+        """How many trials came to their end, with whatever status."""
+        return self.count_by_state_unsynced(DONE)
+
+    def count_failed_trials(self) -> int:
+        """How many raised."""
+        return self.count_by_state_unsynced(ERROR)
+
+    def count_cancelled_trials(self) -> int:
+        """How many the end of the run cut off."""
+        return self.count_by_state_unsynced(CANCEL)
+
+    def count_total_trials(self) -> int:
+        """How many there are of these three kinds."""
+        return self.count_by_state_unsynced((DONE, ERROR, CANCEL))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "spark_session": None}
+
+
+class _Attachments(MutableMapping[str, Any]):
+    """The attachments of one trial among those of all, under hyperopt's names."""
+
+    def __init__(self, attachments: dict[str, Any], tid: int) -> None:
+        self._attachments, self._prefix = attachments, f"ATTACH::{tid}::"
+
+    def __getitem__(self, name: str) -> Any:
+        return self._attachments[self._prefix + name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._attachments[self._prefix + name] = value
+
+    def __delitem__(self, name: str) -> None:
+        del self._attachments[self._prefix + name]
+
+    def __iter__(self) -> Iterator[str]:
+        for name in self._attachments:
+            if name.startswith(self._prefix):
+                yield name.removeprefix(self._prefix)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def _count(documents: Collection[Mapping[str, Any]], state: int | Collection[int]) -> int:
+    wanted = (state,) if isinstance(state, int) else state
+    return sum(one["state"] in wanted for one in documents)

@@ -1,0 +1,1 @@
+"""From the arguments of a launch to a run: checked, planned, started, followed."""

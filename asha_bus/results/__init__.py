@@ -1,0 +1,1 @@
+"""What a run came to: its trials, tables, explanations and charts."""

@@ -1,0 +1,167 @@
+"""Parameters as numbers, for charts and for models of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from numbers import Integral, Real
+from typing import Any, TypeGuard
+
+from asha_bus.core.space import Leaf, Space, holds_parameter, is_same
+from asha_bus.formats.space_form import shortened
+from asha_bus.results.records import TrialRecord
+
+#: Numbers beyond this, infinite ones too, are shown like options.
+_MOST = 1e300
+
+#: Where a trial has no value.
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One parameter of a space over some trials."""
+
+    #: Its path in the space, such as ``lr`` or ``net.units``.
+    name: str
+    #: A number per trial: the value, or the index of its label; NaN: it has none there.
+    numbers: tuple[float, ...]
+    #: The options in the order of their index; None where the values are numbers.
+    labels: tuple[str, ...] | None
+    #: Whether orders of magnitude are what counts.
+    is_log: bool
+
+
+@dataclass(frozen=True)
+class Column:
+    """What is shown of every trial: a path at which trials may differ."""
+
+    name: str
+    #: What stands there in each member of the space that has it, those that differ:
+    #: a parameter, a func, or a constant that other members of a union have not.
+    nodes: tuple[Any, ...]
+
+    @property
+    def leaf(self) -> Leaf | None:
+        """The one parameter or func there; None where members of a union differ."""
+        only = self.nodes[0] if len(self.nodes) == 1 else None
+        return only if isinstance(only, Leaf) else None
+
+
+@lru_cache(maxsize=16)  # it is asked for with every trial
+def columns(space: Space) -> tuple[Column, ...]:
+    """The parameters and funcs of ``space``, and the constants in which its members differ."""
+    common = constants(space)
+    found: dict[str, list[Any]] = {}
+    for member in space.members:
+        of_names: dict[str, list[tuple[str, Any]]] = {name: [] for name in member.tree}
+        for path, leaf in member.parts[0].places:
+            of_names[_top(path, member.tree)].append((path, leaf))
+        for name, places in of_names.items():
+            if not places and name in common:
+                continue
+            for path, node in places or [(name, member.tree[name])]:
+                known = found.setdefault(path, [])
+                if not any(_is_alike(node, other) for other in known):
+                    known.append(node)
+    return tuple(Column(path, tuple(nodes)) for path, nodes in found.items())
+
+
+def _top(path: str, names: Iterable[str]) -> str:
+    """The top-level name that ``path`` begins with."""
+    return max((name for name in names if _begins(path, name)), key=len)
+
+
+def _begins(path: str, name: str) -> bool:
+    return path.startswith(name) and path[len(name) : len(name) + 1] in ("", ".", "[", ":")
+
+
+def _is_alike(a: Any, b: Any) -> bool:
+    """Whether two nodes are shown in the same way."""
+    if isinstance(a, Leaf) or isinstance(b, Leaf):
+        return a is b or (type(a) is type(b) and shortened(a) == shortened(b))
+    return is_same(a, b)
+
+
+def column_values(space: Space, trial: TrialRecord) -> tuple[Any, ...]:
+    """The values of ``trial`` in the order of `columns`; None where it has none."""
+    return tuple(None if value is _ABSENT else value for value in _row(space, trial))
+
+
+def _row(space: Space, trial: TrialRecord) -> list[Any]:
+    values = space.values(trial.point)
+    return [
+        # a constant stands by its name only
+        values.get(column.name, trial.params.get(column.name, _ABSENT))
+        for column in columns(space)
+    ]
+
+
+def constants(space: Space) -> dict[str, Any]:
+    """What stands at the top of ``space``, in every member alike, and holds no parameter."""
+    first, *others = (member.tree for member in space.members)
+    return {
+        name: node
+        for name, node in first.items()
+        if not holds_parameter(node)
+        and all(name in tree and is_same(tree[name], node) for tree in others)
+    }
+
+
+def as_number(value: object) -> int | float | None:
+    """``value`` as a built-in number; None where it is none, as switches and enums are."""
+    if isinstance(value, (bool, Enum)):
+        return None
+    if isinstance(value, Integral):  # numpy's scalars register themselves as such
+        return int(value)
+    try:
+        return float(value) if isinstance(value, Real) else None
+    except OverflowError:  # a large fraction
+        return None
+
+
+def axes(space: Space, trials: Sequence[TrialRecord]) -> list[Axis]:
+    """An axis per column of ``space``, with the values of ``trials``; none without trials.
+
+    Values that are numbers stand for themselves, all others by the index of their
+    option, in the order of first appearance.
+    """
+    if not trials:
+        return []
+    rows = zip(*(_row(space, trial) for trial in trials), strict=True)
+    return [_axis(column, values) for column, values in zip(columns(space), rows, strict=True)]
+
+
+def _axis(column: Column, values: tuple[Any, ...]) -> Axis:
+    there = [value for value in values if value is not _ABSENT]
+    numbers = [number for number in map(as_number, there) if _is_usable(number)]
+    if len(numbers) == len(there):
+        kind = "" if column.leaf is None else column.leaf.kind
+        is_log = kind in ("loguniform", "lognormal") or (
+            kind not in ("uniform", "normal") and _spans_decades(numbers)
+        )
+        placed = [math.nan if v is _ABSENT else _number(v) for v in values]
+        return Axis(column.name, tuple(placed), None, is_log)
+    indexes: dict[str, int] = {}
+    codes = [
+        math.nan if v is _ABSENT else indexes.setdefault(shortened(v), len(indexes)) for v in values
+    ]
+    labels = tuple(label.strip("'") for label in indexes)
+    return Axis(column.name, tuple(map(float, codes)), labels, False)
+
+
+def _number(value: object) -> float:
+    number = as_number(value)
+    assert number is not None
+    return number
+
+
+def _is_usable(number: float | None) -> TypeGuard[float]:
+    return number is not None and -_MOST < number < _MOST
+
+
+def _spans_decades(numbers: Sequence[float]) -> bool:
+    return len(numbers) > 0 and min(numbers) > 0 and max(numbers) / min(numbers) >= 1_000

@@ -1,0 +1,311 @@
+"""Charts of a run on matplotlib, the extra ``plots``.
+
+Each function draws into the axes it is given and returns them. Where it is given none,
+it makes a figure by ``pyplot.subplots``: one made without pyplot would be shown neither
+by ``plt.show()`` nor at the end of a notebook's cell. Charts that are drawn again and
+again belong on axes of your own.
+
+Colours are those of Okabe and Ito, which the colour-blind can tell apart.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.trial import TrialState
+from asha_bus.core.trials import is_better
+from asha_bus.results.parameters import Axis, axes, columns
+from asha_bus.results.records import TrialRecord
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from asha_bus.results.result import Result
+
+_S = TrialState
+
+#: In the order in which they are drawn, the most important last.
+COLOURS: dict[TrialState, str] = {
+    _S.PENDING: "#cfd4da",
+    _S.STOPPED: "#9aa3ad",
+    _S.CANCELLED: "#e69f00",
+    _S.LOST: "#cc79a7",
+    _S.FAILED: "#d55e00",
+    _S.RUNNING: "#56b4e9",
+    _S.COMPLETED: "#009e73",
+}
+_BEST = "#0b3c5d"
+_ENTERED, _WENT_ON = "#b9d9ec", "#0072b2"
+_TEXT, _FAINT = "#24292f", "#6a737d"
+
+#: Metrics over so many times their smallest are shown on a logarithmic axis.
+_LOG_RATIO = 30
+_COLUMNS = 3
+
+
+def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
+    """How many trials entered each rung, and how many of them went on."""
+    ax = _axes(ax, height=1.4 + 0.6 * max(len(result.rung_table()), 2))
+    table = result.rung_table()
+    places = range(len(table))
+    ax.barh(places, [entered for _, _, entered, _ in table], color=_ENTERED, label="entered")
+    ax.barh(
+        places, [passed for _, _, _, passed in table], height=0.4, color=_WENT_ON, label="went on"
+    )
+    for place, (_, _, entered, passed) in zip(places, table, strict=True):
+        ax.annotate(
+            f"{entered:,} entered, {passed:,} went on ({passed / entered:.0%})",
+            (entered, place),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=_TEXT,
+            fontsize=9,
+        )
+    ax.set_yticks(places, [f"rung {number} at {resource:g}" for number, resource, *_ in table])
+    ax.set_ylim(max(len(table), 1) - 0.4, -0.6)
+    most = max((entered for _, _, entered, _ in table), default=1)
+    ax.set_xlim(0, 1.5 * most)  # room for the words beside the longest bar
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= most and tick == int(tick)])
+    _finish(ax, f"{result.name}: trials by rung", "trials", "rung and its resource")
+    ax.grid(visible=False, axis="y")
+    if table:
+        ax.legend(loc="lower right", frameon=False)
+    else:
+        _say(ax, "no trial has entered a rung")
+    return ax
+
+
+def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
+    """The metric of each trial by its resource, coloured by its state; rungs are dotted."""
+    from matplotlib.collections import LineCollection
+
+    ax = _axes(ax)
+    curves = {trial.id: _finite(trial.curve) for trial in result.trials}
+    points = [point for curve in curves.values() for point in curve]
+    for state, trials in _by_state(result.trials):
+        shown = [curves[trial.id] for trial in trials if curves[trial.id]]
+        lines = [curve for curve in shown if len(curve) > 1]
+        width = 0.8 if state is _S.STOPPED else 1.2
+        ax.add_collection(
+            LineCollection(lines, colors=COLOURS[state], linewidths=width, alpha=0.75)
+        )
+        # a trial stopped at its first rung is a dot, and every curve ends in one
+        _dots(ax, [curve[-1] for curve in shown], state, f"{state} ({len(trials):,})", size=9)
+    best = result.best
+    if best is not None:
+        ax.plot(*zip(*curves[best.id], strict=True), color=_BEST, lw=2.2, label=f"best: {best.id}")
+    rungs = [resource for _, resource, *_ in result.rung_table()]
+    for resource in rungs:
+        ax.axvline(resource, color=_FAINT, lw=1, ls=":", zorder=0.6)
+    resources = [resource for resource, _ in points]
+    if resources and min(resources) > 0 and max(resources) / min(resources) > 10:
+        ax.set_xscale("log")
+        if rungs:
+            ticks = [*rungs, *([max(resources)] if max(resources) > rungs[-1] else [])]
+            ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+            ax.set_xticks([], minor=True)
+    _scale_metric(ax, [metric for _, metric in points])
+    ax.autoscale_view()
+    _finish(ax, f"{result.name}: learning curves", "resource (units of a report)", _metric(result))
+    ax.grid(visible=not rungs, axis="x")
+    if points:
+        _legend(ax)
+    else:
+        _say(ax, "no trial has reported a number")
+    return ax
+
+
+def plot_history(result: Result, ax: Axes | None = None) -> Axes:
+    """The last metric of each trial by the time it ended, with the best so far.
+
+    The best is chosen as `Result.best` is: among the completed trials, or where there
+    is none, among those that entered the highest rung.
+    """
+    ax = _axes(ax)
+    start = min((t.start_time for t in result.trials if t.start_time is not None), default=0.0)
+    latest = max((t.end_time or t.start_time or 0.0 for t in result.trials), default=start)
+    unit, seconds = _time_unit(latest - start)
+    points = [
+        (trial, ((trial.end_time or latest) - start) / seconds, trial.metric)
+        for trial in result.trials
+        if trial.metric is not None and math.isfinite(trial.metric)
+    ]
+    for state, trials in _by_state(trial for trial, _, _ in points):
+        numbers = {trial.id for trial in trials}
+        shown = [(time, metric) for trial, time, metric in points if trial.id in numbers]
+        _dots(ax, shown, state, f"{state} ({len(trials):,})", size=16)
+    steps = _best_so_far(result, points)
+    if steps:
+        steps.append(((latest - start) / seconds, steps[-1][1]))
+        times, metrics = zip(*steps, strict=True)
+        ax.step(times, metrics, where="post", color=_BEST, lw=2, label="best so far")
+    _scale_metric(ax, [metric for _, _, metric in points])
+    _finish(ax, f"{result.name}: metric over time", f"time since the start ({unit})", "last metric")
+    ax.set_ylabel(_metric(result, "last metric"))
+    if points:
+        _legend(ax)
+    else:
+        _say(ax, "no trial has reported a number")
+    return ax
+
+
+def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[Axes]:
+    """The last metric of each trial by each parameter of the space, one chart for each.
+
+    ``axs``: at least as many axes as there are parameters, else `InvalidArgument` is
+    raised. Trials were stopped at different resources, so compare those of one colour.
+    """
+    trials = [t for t in result.trials if t.metric is not None and math.isfinite(t.metric)]
+    names = [column.name for column in columns(result.space)]
+    if axs is None:
+        axs = _grid_of_axes(max(len(names), 1))
+    if len(axs) < len(names):
+        raise InvalidArgument(
+            f"axs: {len(names)} parameters need as many axes, got {len(axs)}; "
+            f"make them by plt.subplots(1, {len(names)})[1]"
+        )
+    for ax, axis in zip(axs, axes(result.space, trials), strict=False):
+        numbers = dict(zip((trial.id for trial in trials), axis.numbers, strict=True))
+        for state, some in _by_state(trials):
+            shown = [
+                (numbers[t.id], t.metric)
+                for t in some
+                if t.metric is not None and not math.isnan(numbers[t.id])
+            ]
+            _dots(ax, shown, state, f"{state} ({len(shown):,})", size=12)
+        best = result.best
+        if best is not None and best.metric is not None and not math.isnan(numbers[best.id]):
+            ax.scatter(
+                [numbers[best.id]],
+                [best.metric],
+                s=90,
+                facecolors="none",
+                edgecolors=_BEST,
+                linewidths=2,
+                zorder=5,
+                label=f"best: {best.id}",
+            )
+        _scale_parameter(ax, axis)
+        _scale_metric(ax, [trial.metric for trial in trials if trial.metric is not None])
+        _finish(ax, "", axis.name, _metric(result, "last metric"))
+    if trials:
+        axs[0].legend(loc="best", fontsize=8, framealpha=0.8)
+        axs[0].set_title(f"{result.name}: metric by parameter", loc="left", fontsize=11)
+    else:
+        _say(axs[0], "no trial has reported a number")
+    return axs
+
+
+# --- the figure --------------------------------------------------------------
+
+
+def _axes(ax: Axes | None, height: float = 4.2) -> Axes:
+    return _pyplot().subplots(figsize=(8, height), layout="constrained")[1] if ax is None else ax
+
+
+def _grid_of_axes(count: int) -> Sequence[Axes]:
+    columns = min(count, _COLUMNS)
+    rows = -(-count // columns)
+    figure, grid = _pyplot().subplots(
+        rows, columns, figsize=(4 * columns, 3.2 * rows), layout="constrained", squeeze=False
+    )
+    found = list(grid.flat)
+    for spare in found[count:]:
+        figure.delaxes(spare)
+    return found[:count]
+
+
+def _pyplot() -> Any:
+    try:
+        from matplotlib import pyplot
+    except ImportError as error:
+        raise ImportError("plots need matplotlib: pip install 'asha-bus[plots]'") from error
+    return pyplot
+
+
+def _finish(ax: Axes, title: str, x: str, y: str) -> None:
+    ax.set_title(title, loc="left", fontsize=11, color=_TEXT)
+    ax.set_xlabel(x)
+    ax.set_ylabel(y)
+    ax.grid(visible=True, color="#e6e8eb", linewidth=0.8)
+    ax.set_axisbelow(True)
+    for side in ("top", "right"):
+        ax.spines[side].set_visible(False)
+
+
+def _legend(ax: Axes) -> None:
+    ax.legend(loc="upper right", fontsize=8, framealpha=0.85, edgecolor="none")
+
+
+def _say(ax: Axes, text: str) -> None:
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=_FAINT)
+
+
+def _dots(
+    ax: Axes, points: Sequence[tuple[float, float]], state: TrialState, label: str, size: float
+) -> None:
+    xs, ys = zip(*points, strict=True) if points else ((), ())
+    ax.scatter(xs, ys, s=size, color=COLOURS[state], alpha=0.85, linewidths=0, label=label)
+
+
+# --- the numbers -------------------------------------------------------------
+
+
+def _by_state(trials: Iterable[TrialRecord]) -> list[tuple[TrialState, list[TrialRecord]]]:
+    found: dict[TrialState, list[TrialRecord]] = {state: [] for state in COLOURS}
+    for trial in trials:
+        found[trial.state].append(trial)
+    return [(state, some) for state, some in found.items() if some]
+
+
+def _finite(curve: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    return [point for point in curve if math.isfinite(point[1])]
+
+
+def _best_so_far(
+    result: Result, points: Sequence[tuple[TrialRecord, float, float]]
+) -> list[tuple[float, float]]:
+    """Time and metric of each trial that was the best when it ended, in order."""
+    best = result.best
+    if best is None:
+        return []
+    rivals = [
+        (time, metric)
+        for trial, time, metric in points
+        if (trial.state is best.state or best.state is not _S.COMPLETED)
+        and trial.state not in (_S.FAILED, _S.LOST)
+        and (best.state is _S.COMPLETED or len(trial.rungs) == len(best.rungs))
+    ]
+    found: list[tuple[float, float]] = []
+    for time, metric in sorted(rivals, key=lambda rival: rival[0]):
+        if is_better(metric, found[-1][1] if found else None, result.mode):
+            found.append((time, metric))
+    return found
+
+
+def _metric(result: Result, what: str = "metric") -> str:
+    return f"{what} ({'lower' if result.mode == 'min' else 'higher'} is better)"
+
+
+def _time_unit(span: float) -> tuple[str, float]:
+    if span >= 2 * 3600:
+        return "hours", 3600.0
+    return ("minutes", 60.0) if span >= 120 else ("seconds", 1.0)
+
+
+def _scale_metric(ax: Axes, metrics: Sequence[float]) -> None:
+    if metrics and min(metrics) > 0 and max(metrics) / min(metrics) >= _LOG_RATIO:
+        ax.set_yscale("log")
+
+
+def _scale_parameter(ax: Axes, axis: Axis) -> None:
+    if axis.is_log:
+        ax.set_xscale("log")
+    elif axis.labels is not None:
+        labels = [label if len(label) <= 12 else f"{label[:11]}…" for label in axis.labels]
+        ax.set_xticks(range(len(labels)), labels)
+        ax.set_xlim(-0.5, len(labels) - 0.5)

@@ -1,0 +1,237 @@
+"""Where the points of a run come from: drawn here, or asked of the searcher's process."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from asha_bus.core.errors import SearcherError
+from asha_bus.core.messages import Point
+from asha_bus.driver import process
+from asha_bus.formats import pipe
+from asha_bus.searchers.suggestions import Search, Suggestions
+
+logger = logging.getLogger("asha_bus")
+
+_CLOSE_TIMEOUT_S = 2.0
+#: A process that ends so often by itself is given up.
+_MOST_STARTS = 4
+
+#: Given the first trial's number, points, and whether there are no more.
+OnPoints = Callable[[int, Sequence[Point], bool], None]
+
+
+class Suggester(ABC):
+    """Answers the bus's requests for points, by ``on_points``."""
+
+    def __init__(self, search: Search) -> None:
+        self._suggestions = Suggestions(search)
+        #: Batches that were drawn, the points in them, and the seconds that took.
+        self.draws = self.drawn = 0
+        self.draw_s = 0.0
+
+    def open(self, on_points: OnPoints, on_failure: Callable[[str], None]) -> None:
+        """Begin; both are called from any thread. ``on_failure`` is told why there are no more."""
+        self._on_points, self._on_failure = on_points, on_failure
+
+    @abstractmethod
+    def ask(self, first: int, count: int) -> None:
+        """Have the points of ``count`` trials from ``first`` on drawn."""
+
+    def observe(self, row: Sequence[Any]) -> None:  # noqa: B027 - who does not learn ignores it
+        """Tell what came of a trial."""
+
+    def spare(self, number: int) -> Point | None:
+        """A point for configuration ``number`` without the searcher, at once.
+
+        None: there are no more. What the searcher says of it later does not count. Raises
+        `SearcherError` where none can be drawn.
+        """
+        return self._suggestions.spare(number)
+
+    def fail(self, why: str) -> None:
+        """There are no more points, since something went wrong."""
+        self._on_failure(why)
+
+    def close(self) -> None:  # noqa: B027 - there may be nothing to close
+        """Draw no more."""
+
+    def _count(self, points: Sequence[Point], seconds: float) -> None:
+        self.draws += 1
+        self.drawn += len(points)
+        self.draw_s += seconds
+
+
+class DrawHere(Suggester):
+    """Draws at once, in the caller's thread: for searchers that do not learn."""
+
+    def ask(self, first: int, count: int) -> None:
+        began = time.monotonic()
+        try:
+            points, is_last = self._suggestions.points(first, count)
+        except SearcherError as error:
+            self.fail(str(error))
+            return
+        self._count(points, time.monotonic() - began)
+        self._on_points(first, points, is_last)
+
+
+class AskProcess(Suggester):
+    """Asks the searcher in a process of its own, which may take its time.
+
+    ``pickled``: the `Search`, as that process gets it. A process that is killed is
+    started again, and told all that the one before had been told.
+    """
+
+    def __init__(self, search: Search, pickled: bytes) -> None:
+        super().__init__(search)
+        self._pickled = pickled
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._process: subprocess.Popen[bytes] | None = None
+        #: What another process has to be told besides the points that were given: the
+        #: last of each trial, and what was asked for and not answered.
+        self._rows: dict[int, Sequence[Any]] = {}
+        self._asked: dict[int, int] = {}
+        self._thread = threading.Thread(target=self._follow, name="asha-bus-suggester", daemon=True)
+
+    def open(self, on_points: OnPoints, on_failure: Callable[[str], None]) -> None:
+        super().open(on_points, on_failure)
+        self._start()
+        self._thread.start()
+
+    def ask(self, first: int, count: int) -> None:
+        with self._lock:
+            self._asked[first] = count
+            self._frames.put(("suggest", first, count))
+
+    def observe(self, row: Sequence[Any]) -> None:
+        with self._lock:
+            self._rows[row[0]] = row
+            self._suggestions.keep_of(row)
+            self._frames.put(("observe", row))
+
+    def spare(self, number: int) -> Point | None:
+        with self._lock:
+            point = super().spare(number)
+            if point is not None:
+                self._frames.put(("given", number, point))
+        return point
+
+    def close(self) -> None:
+        with self._lock:
+            self._is_over = True
+            current = self._process
+        if current is not None:
+            current.kill()  # it may be in the middle of a long suggestion
+            self._thread.join(_CLOSE_TIMEOUT_S)
+
+    # --- the process ---------------------------------------------------------
+
+    def _start(self) -> None:
+        """Start a process, and a thread that tells it what there is to tell."""
+        with self._lock:
+            frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
+            self._frames = frames
+            paths = [os.path.abspath(entry) for entry in sys.path]
+            frames.put({"search": self._pickled, "sys_path": paths})
+            for number, point in self._suggestions.given.items():
+                frames.put(("given", number, point))
+            for row in self._rows.values():
+                frames.put(("observe", row))
+            for first, count in self._asked.items():
+                frames.put(("suggest", first, count))
+            self._process = process.start("asha_bus.driver.searcher_process")
+        threading.Thread(
+            target=_write, args=(self._process, frames), name="asha-bus-asking", daemon=True
+        ).start()
+
+    def _follow(self) -> None:
+        """Take what it says; start another one where it is killed."""
+        for left in reversed(range(_MOST_STARTS)):
+            current = self._process
+            assert current is not None
+            assert current.stdout is not None
+            failure = None
+            with current.stdout as stdout:
+                while (frame := pipe.read(stdout)) is not None:
+                    failure = self._take(*frame)
+            self._frames.put(None)
+            status = current.wait()
+            if self._is_over:
+                return
+            if failure is not None:
+                self.fail(failure)
+                return
+            if left:
+                logger.warning("the searcher's process ended with status %s: started again", status)
+                self._start()
+        self.fail(
+            f"the searcher's process ended {_MOST_STARTS} times, the last time with status "
+            f"{status}: it was killed, or code of the searcher crashed or ended it; see its stderr"
+        )
+
+    def _take(self, kind: str, *rest: Any) -> str | None:
+        """Take a frame; why the searcher has failed, if it has."""
+        if kind == "failed":
+            return str(rest[0])
+        first, points, is_last, seconds = rest
+        try:
+            with self._lock:
+                self._asked.pop(first, None)
+                accepted = self._accepted(first, points)
+        except SearcherError as error:  # a condition of the space holds of no other draw
+            self.fail(str(error))
+            return None
+        self._count(points, seconds)
+        self._on_points(first, accepted, is_last or len(accepted) < len(points))
+        return None
+
+    def _accepted(self, first: int, points: Sequence[Point]) -> list[Point]:
+        """What configurations from ``first`` on get for ``points``; fewer: there are no more."""
+        accepted = []
+        for number, point in enumerate(map(tuple, points), first):
+            found = self._suggestions.accept(number, point)
+            if found is None:
+                break
+            accepted.append(found)
+            if found != point:
+                self._frames.put(("given", number, found))
+        return accepted
+
+
+def _write(child: subprocess.Popen[bytes], frames: queue.SimpleQueue[Any]) -> None:
+    """Write frames until there is None; nobody else waits for a child that does not read."""
+    assert child.stdin is not None
+    try:
+        with child.stdin as stdin:
+            while (frame := frames.get()) is not None:
+                stdin.write(pipe.pack(frame))
+                stdin.flush()
+    except BrokenPipeError:
+        logger.debug("the searcher's process does not read any more")
+
+
+def make_suggester(search: Search, dumps: Callable[[Any], bytes]) -> Suggester:
+    """Where the points of ``search`` come from; ``dumps``: pickles it, where it has to travel.
+
+    Raises `SearcherError` where it cannot be pickled.
+    """
+    if not search.learns:
+        return DrawHere(search)
+    try:
+        return AskProcess(search, dumps(search))
+    except Exception as error:  # whatever it holds may refuse
+        raise SearcherError(
+            f"the searcher cannot be sent to its own process: {error!r}; make what it holds "
+            f"when suggest() is first called"
+        ) from error
