@@ -1,4 +1,4 @@
-"""What an engine is: it keeps the seats of a run filled with workers."""
+"""What an engine is: it keeps the slots of a run filled with workers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 #: So many workers in a row that end before they joined the run are too many.
 MAX_FAILED_STARTS = 5
-#: The pause before a seat is filled again: at first, doubling for each failed start.
+#: The pause before a slot is filled again: at first, doubling for each failed start.
 _PAUSE_FIRST_S = 0.1
 _PAUSE_LAST_S = 10.0
 
@@ -16,12 +16,12 @@ _PAUSE_LAST_S = 10.0
 class Hooks(NamedTuple):
     """What an engine tells the run. Called from the engine's threads.
 
-    ``seat_empty(seat)`` says that whoever sat there is gone, and returns whether
+    ``slot_empty(slot)`` says that whoever sat there is gone, and returns whether
     anybody had joined from it. ``fail(text)`` ends the run: no worker can be kept.
     ``write(text)`` shows a line that a worker printed.
     """
 
-    seat_empty: Callable[[str], bool]
+    worker_exited: Callable[[str], bool]
     fail: Callable[[str], None]
     write: Callable[[str], None]
 
@@ -66,7 +66,7 @@ class Engine(ABC):
 
     @abstractmethod
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
-        """Fill the seats; returns at once. ``job`` is what each worker gets."""
+        """Fill the slots; returns at once. ``job`` is what each worker gets."""
 
     @abstractmethod
     def close(self, grace_s: float) -> None:
@@ -78,7 +78,7 @@ class Engine(ABC):
 
 
 class Restarts:
-    """How soon a seat is filled again, and when it is given up."""
+    """How soon a slot is filled again, and when it is given up."""
 
     def __init__(self) -> None:
         self._failed = 0

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument, JournalError
-from asha_bus.core.events import Record
+from asha_bus.core.events import AppendToJournal
 from asha_bus.formats.journal import Encoder, Header, is_journal, read_header
 
 logger = logging.getLogger("asha_bus")
@@ -180,7 +180,7 @@ class Writer:
         if sync == "interval":
             threading.Thread(target=self._keep_synced, name="asha-bus-sync", daemon=True).start()
 
-    def add(self, record: Record, body: bytes | None) -> None:
+    def add(self, record: AppendToJournal, body: bytes | None) -> None:
         """Take a record to be written with the next `flush`."""
         self._pending += self._encoder.encode(record, body)
 

@@ -41,7 +41,7 @@ class LocalEngine(Engine):
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._seats: list[threading.Thread] = []
+        self._slots: list[threading.Thread] = []
         #: Where the data of the run lies, if there is any.
         self._folder: Path | None = None
 
@@ -77,44 +77,44 @@ class LocalEngine(Engine):
         self._env = {
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share),
         }
-        self._seats = [
+        self._slots = [
             threading.Thread(
-                target=self._keep, args=(index,), name=f"asha-bus-seat-{index}", daemon=True
+                target=self._keep, args=(index,), name=f"asha-bus-slot-{index}", daemon=True
             )
             for index in range(workers)
         ]
-        for seat in self._seats:
-            seat.start()
+        for slot in self._slots:
+            slot.start()
 
     def describe(self) -> str:
-        return f"{len(self._seats)} local processes"
+        return f"{len(self._slots)} local processes"
 
     def close(self, grace_s: float) -> None:
         self._closing.set()
         deadline = time.monotonic() + grace_s
         for end in (subprocess.Popen.terminate, subprocess.Popen.kill):
-            for seat in self._seats:
-                seat.join(max(deadline - time.monotonic(), 0))
+            for slot in self._slots:
+                slot.join(max(deadline - time.monotonic(), 0))
             with self._lock:
                 for worker in self._processes.values():
                     end(worker)
             deadline = time.monotonic() + _TERMINATE_S
-        for seat in self._seats:
-            seat.join()
+        for slot in self._slots:
+            slot.join()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _keep(self, index: int) -> None:
-        """Keep the seat ``index`` filled until the run is over."""
+        """Keep the slot ``index`` filled until the run is over."""
         restarts = Restarts()
         number = 0
         while not self._closing.is_set():
             number += 1
-            seat = f"{index}.{number}"
-            status, output = self._work(index, seat)
+            slot = f"{index}.{number}"
+            status, output = self._work(index, slot)
             if self._closing.is_set():
                 return
-            joined = self._hooks.seat_empty(seat)
+            joined = self._hooks.worker_exited(slot)
             if status == 0 and joined:
                 return  # there was nothing left to do
             pause_s = restarts.pause_s(joined)
@@ -124,10 +124,10 @@ class LocalEngine(Engine):
                     f"{status}:\n{output}"
                 )
                 return
-            logger.info("worker %s ended with status %s: started again", seat, status)
+            logger.info("worker %s ended with status %s: started again", slot, status)
             self._closing.wait(pause_s)
 
-    def _work(self, index: int, seat: str) -> tuple[int, str]:
+    def _work(self, index: int, slot: str) -> tuple[int, str]:
         """Run one worker; its exit status and the end of its output."""
         with self._lock:
             if self._closing.is_set():
@@ -136,7 +136,7 @@ class LocalEngine(Engine):
             self._processes[index] = worker
         assert worker.stdin is not None and worker.stdout is not None
         setup = {
-            "seat": seat,
+            "slot": slot,
             "parent": os.getpid(),
             "sys_path": [os.path.abspath(entry) for entry in sys.path],
         }
@@ -144,7 +144,7 @@ class LocalEngine(Engine):
             with worker.stdin as stdin:
                 stdin.write(pickle.dumps(setup) + self._job)
         except BrokenPipeError:
-            logger.debug("worker %s ended before it had its job", seat)
+            logger.debug("worker %s ended before it had its job", slot)
         last = collections.deque[str](maxlen=_OUTPUT_LINES)
         reader = threading.Thread(target=self._forward, args=(worker.stdout, last), daemon=True)
         reader.start()

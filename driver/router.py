@@ -12,18 +12,18 @@ import zmq
 
 from asha_bus.core.errors import JournalError, RemoteProtocolError
 from asha_bus.core.events import (
-    Draw,
+    AppendToJournal,
     Effect,
-    FellBack,
+    FallbackDrawn,
     Observed,
     Received,
-    Record,
+    RequestSuggestions,
     Resumed,
-    SeatEmpty,
     Send,
     Stalled,
     StopRun,
     Suggested,
+    WorkerExited,
 )
 from asha_bus.core.latency import Latencies
 from asha_bus.core.messages import (
@@ -225,7 +225,7 @@ class Router:
         self._send(Send(sender, goodbye))
 
     def _carry_out(self, effect: Effect) -> None:
-        if isinstance(effect, Record):
+        if isinstance(effect, AppendToJournal):
             if self._broken is None:
                 body = self._body if isinstance(effect.event, Received) else None
                 if self._writer is not None:
@@ -239,7 +239,7 @@ class Router:
                 self._send(effect)
         elif isinstance(effect, Observed):
             self._pipe.put(("observed", effect.trial.to_row()))
-        elif isinstance(effect, Draw):
+        elif isinstance(effect, RequestSuggestions):
             self._pipe.put(("draw", *effect))
         else:
             self._pipe.send(("ended", effect.reason, effect.message))
@@ -281,15 +281,15 @@ class Router:
         self._experiment.handle(Suggested(first, points, is_last), self._now())
 
     def _obey_spare(self, number: int, point: tuple[float, ...]) -> None:
-        self._experiment.handle(FellBack(number, point), self._now())
+        self._experiment.handle(FallbackDrawn(number, point), self._now())
 
     def _obey_stop(self, reason: str, message: str) -> None:
         self._experiment.handle(StopRun(reason, message), self._now())
 
-    def _obey_empty(self, seat: str) -> bool:
-        """A seat is empty; whether anybody had ever joined from it."""
-        joined = self._experiment.roster.at(seat) is not None
-        self._experiment.handle(SeatEmpty(seat), self._now())
+    def _obey_empty(self, slot: str) -> bool:
+        """A slot is empty; whether anybody had ever joined from it."""
+        joined = self._experiment.roster.at(slot) is not None
+        self._experiment.handle(WorkerExited(slot), self._now())
         return joined
 
     def _obey_status(self) -> dict[str, Any]:

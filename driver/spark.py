@@ -1,4 +1,4 @@
-"""The Spark engine: workers are long-lived tasks, each seat kept by a job of its own."""
+"""The Spark engine: workers are long-lived tasks, each slot kept by a job of its own."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ _DESCRIPTION = "spark.job.description"
 _NEEDED = {"pyzmq": "zmq", "msgpack": "msgpack"}
 
 
-#: What runs in a task, given its seat and the data of the run.
+#: What runs in a task, given its slot and the data of the run.
 Work = Callable[[str, Mapping[str, Any]], Iterator[str]]
 
 
 class SparkEngine(Engine):
     """Workers that are tasks of ``spark``, or of the active session, or of a new one.
 
-    ``task(job, seat, data)`` is what runs in a task, and ``ping(address, name, timeout_s)``
+    ``task(job, slot, data)`` is what runs in a task, and ``ping(address, name, timeout_s)``
     tells there whether the bus can be reached.
     """
 
@@ -189,9 +189,11 @@ class SparkEngine(Engine):
         number = 0
         while not self._closing.is_set():
             number += 1
-            seat = f"{index}.{number}"
-            failure = self._run_job(work, seat, tasks)
-            joined = [self._hooks.seat_empty(f"{seat}.{partition}") for partition in range(tasks)]
+            slot = f"{index}.{number}"
+            failure = self._run_job(work, slot, tasks)
+            joined = [
+                self._hooks.worker_exited(f"{slot}.{partition}") for partition in range(tasks)
+            ]
             if self._closing.is_set() or (failure is None and all(joined)):
                 return
             if self._is_stopped():
@@ -201,17 +203,17 @@ class SparkEngine(Engine):
             if pause_s is None:
                 self._hooks.fail(f"a Spark task could not be started: {failure}")
                 return
-            logger.info("the job of worker %s ended (%s): started again", seat, failure)
+            logger.info("the job of worker %s ended (%s): started again", slot, failure)
             self._closing.wait(pause_s)
 
-    def _run_job(self, work: Work, seat: str, tasks: int) -> str | None:
+    def _run_job(self, work: Work, slot: str, tasks: int) -> str | None:
         """Run one job to its end; what was wrong, or None."""
         try:
-            self._label(f"asha-bus {self._name}: worker {seat}")
+            self._label(f"asha-bus {self._name}: worker {slot}")
             # the lambda names nothing of this module: executors need not have it
             data = self._data
             self._context.parallelize(range(tasks), tasks).mapPartitions(
-                lambda _: work(seat, data)
+                lambda _: work(slot, data)
             ).collect()
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
             return _reason(error)

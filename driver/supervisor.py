@@ -264,8 +264,8 @@ class Supervisor:
             if call is not None:  # else a repeat: the bus died between deed and word
                 call.finish(rest[1])
         elif kind == "draw":
-            first, count, is_spare = rest
-            if is_spare:
+            first, count, is_fallback = rest
+            if is_fallback:
                 self._give_spare(first)
             else:
                 self.suggester.ask(first, count)

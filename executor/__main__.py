@@ -34,8 +34,8 @@ def main() -> int:
     try:
         work(
             job,
-            seat=setup["seat"],
-            name=f"local-{setup['seat']}",
+            slot=setup["slot"],
+            name=f"local-{setup['slot']}",
             is_orphan=lambda: os.getppid() != parent,
         )
     except BusError as error:

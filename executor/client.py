@@ -203,7 +203,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat, name="asha-bus-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to beat, and to watch; the bus takes beats from when the worker has joined."""
+        """Send heartbeats and watch; the bus takes them once the worker has joined."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -212,15 +212,15 @@ class Heartbeat:
         self._thread.join(timeout=2.0)
 
     def _beat(self) -> None:
-        name = self._name + m.BEAT_SUFFIX
+        name = self._name + m.HEARTBEAT_SUFFIX
         due = time.monotonic()
         with connect(self._client.context, self._address, name) as socket:
             socket.setsockopt(zmq.LINGER, 0)
             while not self._stopping.is_set():
                 now = time.monotonic()
                 if now >= due:
-                    send_or_drop(socket, m.Beat(self._client.latencies.to_counts()))
-                    due = now + self._client.worker.beat_s
+                    send_or_drop(socket, m.Heartbeat(self._client.latencies.to_counts()))
+                    due = now + self._client.worker.heartbeat_s
                 if socket.poll(_WATCH_MS):
                     self._take(socket.recv())
                 for log in self._client.outbox.take(time.monotonic()):
@@ -228,7 +228,7 @@ class Heartbeat:
                 self._watch()
                 limit = self._interrupter.limit
                 if limit is not None and limit.is_ignored(time.monotonic()):
-                    self._give_up(socket, limit)
+                    self._on_grace_expired(socket, limit)
 
     def _take(self, body: bytes) -> m.ToWorker | None:
         message = decode_or_drop(body)
@@ -239,20 +239,20 @@ class Heartbeat:
                 self._end(message, now)
         return message
 
-    def _give_up(self, socket: zmq.Socket[bytes], limit: TimeLimit) -> None:
+    def _on_grace_expired(self, socket: zmq.Socket[bytes], limit: TimeLimit) -> None:
         """The objective does not end: have the trial failed, and end this process."""
         for log in self._client.outbox.take():
             send_or_drop(socket, log)
         self._last_seq += 1
         error = cut(limit.failure_of(self._interrupter.thread))
-        message = m.GiveUp(self._last_seq, limit.trial, limit.attempt, error)
+        message = m.TrialHung(self._last_seq, limit.trial, limit.attempt, error)
         deadline = time.monotonic() + _LAST_WORD_S
         while time.monotonic() < deadline and not self._is_heard(socket, message):
             pass  # again, since it may have been lost
         if self._interrupter.limit is limit:  # else it has ended after all
             end_process(f"trial {limit.trial} did not end at its trial_timeout")
 
-    def _is_heard(self, socket: zmq.Socket[bytes], message: m.GiveUp) -> bool:
+    def _is_heard(self, socket: zmq.Socket[bytes], message: m.TrialHung) -> bool:
         """Send ``message``; whether it was answered before it is time to send it again."""
         send_or_drop(socket, message)
         again = time.monotonic() + RETRY_FIRST_S

@@ -19,9 +19,9 @@ from asha_bus.launching.job import Job
 
 
 def work(
-    job: Job, *, seat: str, name: str, is_orphan: Callable[[], bool], tagged: bool = False
+    job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool], tagged: bool = False
 ) -> str:
-    """Be a worker at ``seat`` under the unique ``name`` until the run is done.
+    """Be a worker at ``slot`` under the unique ``name`` until the run is done.
 
     ``tagged``: captured output is written with its trial in front of each line.
     Returns why it ended. Raises `BusError` where the bus cannot be reached.
@@ -32,7 +32,7 @@ def work(
         objective = partial(objective, **loaded)
     host = socket.gethostname()
     worker = Worker(
-        run=job.address.run, seat=seat, host=host, pid=os.getpid(), now=time.monotonic()
+        run=job.address.run, slot=slot, host=host, pid=os.getpid(), now=time.monotonic()
     )
     with Interrupter() as interrupter:
         client = Client(job.address, worker, name)
@@ -51,7 +51,7 @@ def work(
             client.close()
 
 
-def spark_task(job: Job, seat: str, data: Mapping[str, Any]) -> Iterator[str]:
+def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str]:
     """`work` inside a Spark task, which lends it a name that no other has.
 
     ``data``: the job's, which Spark has to pack itself.
@@ -62,6 +62,6 @@ def spark_task(job: Job, seat: str, data: Mapping[str, Any]) -> Iterator[str]:
     assert context is not None, "spark_task() runs inside a Spark task only"
     partition = context.partitionId()
     name = f"spark-{context.stageId()}.{partition}.{context.taskAttemptId()}"
-    seat = f"{seat}.{partition}"
+    slot = f"{slot}.{partition}"
     # the executor's log holds the lines of all its tasks
-    yield work(replace(job, data=data), seat=seat, name=name, is_orphan=lambda: False, tagged=True)
+    yield work(replace(job, data=data), slot=slot, name=name, is_orphan=lambda: False, tagged=True)

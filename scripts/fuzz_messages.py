@@ -146,4 +146,4 @@ class Maker:
             return m.Telemetry(*about, best, reports)
         if kind == 6:
             return m.Log(*about, choose(("info", "warning")), choose(TEXTS))
-        return m.Beat(latency) if kind == 7 else m.Leave(latency)
+        return m.Heartbeat(latency) if kind == 7 else m.Leave(latency)

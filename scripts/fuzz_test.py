@@ -135,7 +135,7 @@ def fuzz(run: ab.Run, seed: int, messages: int) -> tuple[Counter[str], int]:
 
         def newcomer(number: int) -> Peer:
             # every other one has the name of a heartbeat socket
-            suffix = m.BEAT_SUFFIX if number % 2 else ""
+            suffix = m.HEARTBEAT_SUFFIX if number % 2 else ""
             return Peer(context, address, f"fuzz-{number // 2}{suffix}")
 
         names = NAMES

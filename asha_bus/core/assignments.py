@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from asha_bus.core.events import Counters, Draw, RunSettings
+from asha_bus.core.events import Counters, RequestSuggestions, RunSettings
 from asha_bus.core.messages import Assignment, Log
 from asha_bus.core.roster import Roster, WorkerRecord
-from asha_bus.core.schedulers import Rule
+from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.supply import Supply
 from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
@@ -26,15 +26,15 @@ class Assignments:
         settings: RunSettings,
         table: TrialTable,
         roster: Roster,
-        rule: Rule,
+        scheduler: SchedulerState,
         counters: Counters,
     ) -> None:
         self.settings = settings
         self.table = table
         self._roster = roster
-        self._rule = rule
+        self._scheduler = scheduler
         self.counters = counters
-        self._upcoming = Upcoming(settings, rule)
+        self._upcoming = Upcoming(settings, scheduler)
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
         self.busy_window: tuple[float, float] | None = None
 
@@ -58,7 +58,7 @@ class Assignments:
         """Whether the next new trial is made already."""
         return self._upcoming.ready is not None
 
-    def prepare(self) -> Iterator[Draw]:
+    def prepare(self) -> Iterator[RequestSuggestions]:
         """Have the next new trial ready; what to draw for those after it."""
         self._upcoming.prepare(len(self.table))
         return self._upcoming.wanted(self._roster.active, len(self.table))
@@ -78,7 +78,7 @@ class Assignments:
         """How many points there are for trials to come, and how many were asked for."""
         return self._upcoming.depths
 
-    def outstanding(self) -> Iterator[Draw]:
+    def outstanding(self) -> Iterator[RequestSuggestions]:
         """The points that were asked for and have not come."""
         return self._upcoming.outstanding()
 
@@ -110,7 +110,7 @@ class Assignments:
             worker.idle_before_s = worker.idle_s
         if len(table) == self.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
-        next_resource = self._rule.next_resource(trial)
+        next_resource = self._scheduler.next_resource(trial)
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
 
     def held(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:

@@ -28,7 +28,7 @@ class Ending:
         self.stop: StopRun | None = None
         self.interrupt = AT_MAX_TIME
         #: Trials that run on until then are given up.
-        self.give_up_at: float | None = None
+        self.grace_ends_at: float | None = None
 
     @property
     def due(self) -> float | None:
@@ -42,9 +42,9 @@ class Ending:
         elif interrupt.exit_s >= self.interrupt.exit_s:
             return False
         self.interrupt = interrupt
-        give_up_at = now + interrupt.exit_s + LAST_WORD_S
-        if self.give_up_at is None or give_up_at < self.give_up_at:
-            self.give_up_at = give_up_at
+        grace_ends_at = now + interrupt.exit_s + LAST_WORD_S
+        if self.grace_ends_at is None or grace_ends_at < self.grace_ends_at:
+            self.grace_ends_at = grace_ends_at
         return True
 
 

@@ -10,6 +10,10 @@ from asha_bus.core.messages import FromWorker, Point, ToWorker, Welcome
 from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
 from asha_bus.core.trial import RungRecord, Trial
 
+#: Fields that journals know by another name, which stays as long as their format.
+_PLAIN_NAMES = {"heartbeat_s": "beat_s"}
+_FIELD_NAMES = {plain: field for field, plain in _PLAIN_NAMES.items()}
+
 
 @dataclass(frozen=True)
 class RunSettings:
@@ -31,7 +35,7 @@ class RunSettings:
     max_time_s: float | None = None
     stop_at: float | None = None
     lease_s: float = 60.0
-    beat_s: float = 5.0
+    heartbeat_s: float = 5.0
     max_attempts: int = 3
     #: The time of day, in seconds since the epoch, at 0 on the clock of the run.
     epoch: float = 0.0
@@ -49,19 +53,20 @@ class RunSettings:
     def welcome(self, seq: int) -> Welcome:
         """What a worker must know of it."""
         return Welcome(
-            seq, self.beat_s, self.mode, self.stop_at, self.trial_timeout_s, self.repeats
+            seq, self.heartbeat_s, self.mode, self.stop_at, self.trial_timeout_s, self.repeats
         )
 
     def to_plain(self) -> dict[str, Any]:
         """The same as plain data."""
         plain = asdict(self)
         plain["scheduler"] = self.scheduler.to_plain()
-        return plain
+        return {_PLAIN_NAMES.get(name, name): value for name, value in plain.items()}
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> RunSettings:
         """The settings that `to_plain` described."""
-        return cls(**{**plain, "scheduler": scheduler_from_plain(plain["scheduler"])})
+        fields = {_FIELD_NAMES.get(name, name): value for name, value in plain.items()}
+        return cls(**{**fields, "scheduler": scheduler_from_plain(plain["scheduler"])})
 
 
 @dataclass(slots=True)
@@ -100,7 +105,7 @@ class Received(NamedTuple):
 
 
 class Suggested(NamedTuple):
-    """The searcher answers a `Draw`: the points of trials ``first``, ``first + 1``, …
+    """The searcher answers a `RequestSuggestions`: the points of trials ``first``, ``first + 1``, …
 
     ``is_last``: it has no more.
     """
@@ -110,21 +115,21 @@ class Suggested(NamedTuple):
     is_last: bool = False
 
 
-class FellBack(NamedTuple):
+class FallbackDrawn(NamedTuple):
     """The searcher took too long: a spare ``point`` for the trial ``number``, drawn at random."""
 
     number: int
     point: Point
 
 
-class SeatEmpty(NamedTuple):
-    """Whoever sat at ``seat`` is gone: its process or its Spark job ended."""
+class WorkerExited(NamedTuple):
+    """Whoever sat at ``slot`` is gone: its process or its Spark job ended."""
 
-    seat: str
+    slot: str
 
 
 class WorkerGone(NamedTuple):
-    """The lease of ``worker`` is over, or another takes its seat."""
+    """The lease of ``worker`` is over, or another takes its slot."""
 
     worker: str
 
@@ -136,7 +141,7 @@ class StopRun(NamedTuple):
     message: str = ""
 
 
-class GaveUp(NamedTuple):
+class GraceExpired(NamedTuple):
     """The run has ended, and its last trials are not waited for any longer."""
 
 
@@ -158,8 +163,17 @@ class Stalled(NamedTuple):
 
 
 #: What a journal holds: the same events in the same order give the same state.
-Lasting = Received | Suggested | FellBack | SeatEmpty | WorkerGone | StopRun | GaveUp | Resumed
-Event = Lasting | Stalled
+JournaledEvent = (
+    Received
+    | Suggested
+    | FallbackDrawn
+    | WorkerExited
+    | WorkerGone
+    | StopRun
+    | GraceExpired
+    | Resumed
+)
+Event = JournaledEvent | Stalled
 
 
 # --- effects -----------------------------------------------------------------
@@ -172,15 +186,15 @@ class Send(NamedTuple):
     message: ToWorker
 
 
-class Draw(NamedTuple):
+class RequestSuggestions(NamedTuple):
     """Ask the searcher for the points of ``number`` trials from ``first`` on.
 
-    ``is_spare``: ask for a random draw in its place, since it takes too long.
+    ``is_fallback``: ask for a random draw in its place, since it takes too long.
     """
 
     first: int
     number: int
-    is_spare: bool = False
+    is_fallback: bool = False
 
 
 class Observed(NamedTuple):
@@ -189,14 +203,14 @@ class Observed(NamedTuple):
     trial: Trial
 
 
-class Record(NamedTuple):
+class AppendToJournal(NamedTuple):
     """Write down that ``event`` was taken at ``now``, before any answer leaves.
 
     ``decisions``: the rungs that a report entered, with their verdicts.
     """
 
     now: float
-    event: Lasting
+    event: JournaledEvent
     decisions: tuple[RungRecord, ...] = ()
 
 
@@ -207,4 +221,4 @@ class Ended(NamedTuple):
     message: str
 
 
-Effect = Record | Send | Draw | Observed | Ended
+Effect = AppendToJournal | Send | RequestSuggestions | Observed | Ended

@@ -14,24 +14,24 @@ from asha_bus.core.assignments import Assignments
 from asha_bus.core.curves import Curves
 from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, Ending, is_target, reason_to_end
 from asha_bus.core.events import (
+    AppendToJournal,
     Counters,
     Effect,
     Ended,
     Event,
-    FellBack,
-    GaveUp,
-    Lasting,
+    FallbackDrawn,
+    GraceExpired,
+    JournaledEvent,
     Received,
-    Record,
     Resumed,
     RunSettings,
-    SeatEmpty,
     Send,
     StopRun,
     Suggested,
+    WorkerExited,
     WorkerGone,
 )
-from asha_bus.core.messages import BEAT_SUFFIX
+from asha_bus.core.messages import HEARTBEAT_SUFFIX
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
 from asha_bus.core.searching import Searching
 from asha_bus.core.trial import Trial, TrialState
@@ -47,7 +47,7 @@ class Experiment:
     certain: a reply need not wait until the books are closed. ``emit`` must not call
     back. Times are seconds on the clock of the run, which stands still between a
     launch and the next one that resumes it; those of trials are times of day.
-    Whatever lasts follows from the events that are given out as `Record`.
+    Whatever lasts follows from the events that are given out as `AppendToJournal`.
     """
 
     def __init__(self, settings: RunSettings, now: float, emit: Callable[[Effect], None]) -> None:
@@ -56,15 +56,17 @@ class Experiment:
         self.table = TrialTable(
             settings.mode, settings.scheduler.full_resource, learns=settings.learns
         )
-        self.roster = Roster(settings.lease_s, settings.beat_s)
+        self.roster = Roster(settings.lease_s, settings.heartbeat_s)
         self.counters = Counters()
         self.curves = Curves(settings.curves)
         self.started = now
         self.ended: Ended | None = None
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else now + limit_s)
-        self.rule = settings.scheduler.rule(mode=settings.mode, seed=settings.seed)
-        self.assignments = Assignments(settings, self.table, self.roster, self.rule, self.counters)
+        self.scheduler = settings.scheduler.new_state(mode=settings.mode, seed=settings.seed)
+        self.assignments = Assignments(
+            settings, self.table, self.roster, self.scheduler, self.counters
+        )
         self._waiting = Waiting()
         self._searching = Searching(self.assignments, self._waiting)
         self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
@@ -77,7 +79,11 @@ class Experiment:
         }
         #: The same for what comes from their heartbeat sockets.
         self._on_beside: dict[type, Callable[..., None]]
-        self._on_beside = {m.Beat: self._on_beat, m.Log: self._on_log, m.GiveUp: self._on_give_up}
+        self._on_beside = {
+            m.Heartbeat: self._on_heartbeat,
+            m.Log: self._on_log,
+            m.TrialHung: self._on_trial_hung,
+        }
 
     # --- what the caller drives ----------------------------------------------
 
@@ -101,12 +107,12 @@ class Experiment:
         """Take one event."""
         if isinstance(event, Received):
             self._receive(event, now)
-        elif isinstance(event, Suggested | FellBack):
+        elif isinstance(event, Suggested | FallbackDrawn):
             if self._searching.take(event):
                 self._record(event, now)
                 self._settle(now)
-        elif isinstance(event, SeatEmpty):
-            worker = self.roster.at(event.seat)
+        elif isinstance(event, WorkerExited):
+            worker = self.roster.at(event.slot)
             if worker is not None and (worker.active or worker.trial is not None):
                 self._record(event, now)
                 self._gone(worker, now)
@@ -116,9 +122,9 @@ class Experiment:
         elif isinstance(event, StopRun):
             self._record(event, now)
             self._end(event, AT_MAX_TIME if event.reason == "max_time" else AT_STOP, now)
-        elif isinstance(event, GaveUp):
+        elif isinstance(event, GraceExpired):
             self._record(event, now)
-            self._give_up(now)
+            self._on_grace_expired(now)
         elif isinstance(event, Resumed):
             self._record(event, now)
             self._resume(event, now)
@@ -134,23 +140,23 @@ class Experiment:
         for name in self.roster.leases.expired(now):
             self.counters.leases_expired += 1
             self.handle(WorkerGone(name), now)
-        due, give_up_at = self._ending.due, self._ending.give_up_at
+        due, grace_ends_at = self._ending.due, self._ending.grace_ends_at
         if due is not None and now >= due:
             self.handle(StopRun("max_time"), now)
-        if give_up_at is not None and now >= give_up_at and self.ended is None:
-            self.handle(GaveUp(), now)
+        if grace_ends_at is not None and now >= grace_ends_at and self.ended is None:
+            self.handle(GraceExpired(), now)
         self._emit_all(self._searching.spare(now))
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do at the latest; None: never."""
         deadlines = [self.roster.leases.next_deadline(), self._ending.due, self._searching.due]
         if self.ended is None:
-            deadlines.append(self._ending.give_up_at)
+            deadlines.append(self._ending.grace_ends_at)
         return min((at for at in deadlines if at is not None), default=None)
 
     def validate(self) -> None:
         """Check the invariants between the parts; AssertionError where one is broken."""
-        self.rule.validate()
+        self.scheduler.validate()
         self.table.validate()
         self.assignments.validate()
         self.roster.validate()
@@ -160,8 +166,8 @@ class Experiment:
 
     # --- messages ------------------------------------------------------------
 
-    def _record(self, event: Lasting, now: float) -> None:
-        self.emit(Record(now, event))
+    def _record(self, event: JournaledEvent, now: float) -> None:
+        self.emit(AppendToJournal(now, event))
 
     def _receive(self, event: Received, now: float) -> None:
         sender, message = event
@@ -191,7 +197,7 @@ class Experiment:
         """What needs no worker on the roster, or comes from none."""
         sender, message = event
         if (handler := self._on_beside.get(type(message))) is not None:
-            worker = self.roster.get(sender.removesuffix(BEAT_SUFFIX))
+            worker = self.roster.get(sender.removesuffix(HEARTBEAT_SUFFIX))
             if worker is not None:
                 handler(worker, message, now)
         elif isinstance(message, m.Hello):
@@ -225,11 +231,11 @@ class Experiment:
             self._refuse(sender, hello.seq, f"this bus serves another run than {hello.run}")
             return
         if self.roster.get(sender) is None:
-            sibling = self.roster.at(hello.seat)
+            sibling = self.roster.at(hello.slot)
             if sibling is not None and sibling.active:
                 if not self.roster.is_silent(sibling, now) and self.ended is None:
                     # a speculative copy, or a retry before the loss is known: it asks
-                    # again, and takes the seat when the sibling left or fell silent
+                    # again, and takes the slot when the sibling left or fell silent
                     self._send(sender, m.Wait(hello.seq))
                     return
                 self.handle(WorkerGone(sibling.name), now)
@@ -263,19 +269,19 @@ class Experiment:
             self._reply(worker, m.Stop(report.seq, "completed", None))
             self._settle(now)
             return
-        judgement = self.rule.report(trial, report.resource, report.metric)
-        self.emit(Record(now, event, judgement.records))
+        decision = self.scheduler.report(trial, report.resource, report.metric)
+        self.emit(AppendToJournal(now, event, decision.records))
         self.counters.decisions += 1
-        self.table.enter(trial, judgement.records)
-        if judgement.verdict == "complete":
+        self.table.enter(trial, decision.records)
+        if decision.verdict == "complete":
             self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
-        elif judgement.verdict == "stop":
+        elif decision.verdict == "stop":
             self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
         elif self._ending.stop is not None:
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         else:
             self.table.consider(trial)
-            self._reply(worker, m.Continue(report.seq, judgement.next_resource))
+            self._reply(worker, m.Continue(report.seq, decision.next_resource))
 
     def _stop(
         self, worker: WorkerRecord, trial: Trial, state: TrialState, why: str, now: float
@@ -307,21 +313,21 @@ class Experiment:
             self._settle(now)
         self._answer_next(worker, now)
 
-    def _on_beat(self, worker: WorkerRecord, beat: m.Beat, now: float) -> None:
-        worker.latency = beat.latency
-        if worker.active:  # one that left, or whose seat is empty, stays gone
+    def _on_heartbeat(self, worker: WorkerRecord, heartbeat: m.Heartbeat, now: float) -> None:
+        worker.latency = heartbeat.latency
+        if worker.active:  # one that left, or whose slot is empty, stays gone
             self.roster.hear(worker, now)
         # one that was thought gone may still run what it had: it is ended, too
         ends = self._ending.stop is not None and worker.believes_in_trial
-        self._send(worker.name + BEAT_SUFFIX, self._ending.interrupt if ends else m.Pong(0))
+        self._send(worker.name + HEARTBEAT_SUFFIX, self._ending.interrupt if ends else m.Pong(0))
 
-    def _on_give_up(self, worker: WorkerRecord, message: m.GiveUp, now: float) -> None:
+    def _on_trial_hung(self, worker: WorkerRecord, message: m.TrialHung, now: float) -> None:
         trial = self.assignments.held(worker, message.trial, message.attempt)
         if trial is not None:  # else this is a repeat, or the trial ended meanwhile
             self._record(Received(worker.name, message), now)
             self._fail(trial, message.error, now)
             self._settle(now)
-        self._send(worker.name + BEAT_SUFFIX, m.Pong(message.seq))
+        self._send(worker.name + HEARTBEAT_SUFFIX, m.Pong(message.seq))
 
     def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
         trial = self.assignments.run_by(worker, telemetry.trial, telemetry.attempt)
@@ -404,7 +410,7 @@ class Experiment:
         self.assignments.cancel_queue(now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
-                self._send(worker.name + BEAT_SUFFIX, interrupt)
+                self._send(worker.name + HEARTBEAT_SUFFIX, interrupt)
         self._settle(now)
 
     def _settle(self, now: float) -> None:
@@ -419,7 +425,7 @@ class Experiment:
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)
 
-    def _give_up(self, now: float) -> None:
+    def _on_grace_expired(self, now: float) -> None:
         """End the trials that ran on past the end of the run."""
         for worker in self.roster.workers.values():
             if worker.trial is not None:
@@ -430,7 +436,7 @@ class Experiment:
         """Begin anew with all trials and rungs, and none of the workers."""
         settings = self.settings = event.settings
         self.curves.kept = settings.curves
-        self.roster = Roster(settings.lease_s, settings.beat_s)
+        self.roster = Roster(settings.lease_s, settings.heartbeat_s)
         self.assignments.resume(settings, self.roster)
         self._waiting.clear()
         limit_s = settings.max_time_s

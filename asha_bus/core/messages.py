@@ -24,7 +24,7 @@ UNSENT_KINDS = ("unsent", "unreachable")
 DROPPED_KINDS = ("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS)
 
 #: Appended to a worker's name, this is the identity of its heartbeat socket.
-BEAT_SUFFIX = "/b"
+HEARTBEAT_SUFFIX = "/b"
 
 #: A configuration on the wire: one plain number per parameter, in the order of
 #: the space; of a choice it is the index of the option.
@@ -49,11 +49,11 @@ class Assignment(NamedTuple):
 
 
 class Hello(NamedTuple):
-    """A worker joins. ``seat`` names the place it was started for."""
+    """A worker joins. ``slot`` names the place it was started for."""
 
     seq: int
     run: str
-    seat: str
+    slot: str
     host: str
     pid: int
 
@@ -107,7 +107,7 @@ class Ping(NamedTuple):
     seq: int
 
 
-class GiveUp(NamedTuple):
+class TrialHung(NamedTuple):
     """The objective does not end after its time limit: the worker's process will.
 
     From the heartbeat socket, with a ``seq`` of its own; answered by `Pong`.
@@ -143,7 +143,7 @@ class Log(NamedTuple):
     text: str
 
 
-class Beat(NamedTuple):
+class Heartbeat(NamedTuple):
     """A heartbeat, from a socket of its own; answered by `Pong` with seq 0.
 
     ``latency``: counts of round trips by bucket of `asha_bus.core.latency`, since
@@ -166,7 +166,7 @@ class Welcome(NamedTuple):
     """The answer to `Hello`: how this run is to be worked on."""
 
     seq: int
-    beat_s: float
+    heartbeat_s: float
     mode: str
     stop_at: float | None
     #: An attempt that runs for longer fails; None: it may take any time.
@@ -216,7 +216,7 @@ class Done(NamedTuple):
 
 
 class Pong(NamedTuple):
-    """The answer to `Ping` and `GiveUp`, and with seq 0 to `Beat`: the bus is there."""
+    """The answer to `Ping` and `TrialHung`, and with seq 0 to `Heartbeat`: the bus is there."""
 
     seq: int
 
@@ -242,8 +242,8 @@ class Interrupt(NamedTuple):
     exit_s: float
 
 
-Request = Hello | Next | Report | End | Ping | GiveUp
-OneWay = Telemetry | Log | Beat | Leave
+Request = Hello | Next | Report | End | Ping | TrialHung
+OneWay = Telemetry | Log | Heartbeat | Leave
 FromWorker = Request | OneWay
 Reply = Welcome | Assign | Continue | Stop | Wait | Done | Pong | Refused
 ToWorker = Reply | Interrupt

@@ -10,7 +10,7 @@ from asha_bus.core.lease import Leases
 from asha_bus.core.messages import Assign, Continue, Hello, Reply, Stop
 
 #: A copy of a worker waits until its sibling missed so many heartbeats.
-MISSED_BEATS = 3
+MISSED_HEARTBEATS = 3
 
 #: What a worker that is there may be doing.
 WORKER_STATES = ("running", "waiting", "idle", "silent")
@@ -26,7 +26,7 @@ class WorkerRecord:
     """What is known of one worker. Times are seconds on the bus's clock."""
 
     name: str
-    seat: str
+    slot: str
     host: str
     pid: int
     heard: float
@@ -58,13 +58,13 @@ class WorkerRecord:
 
 
 class Roster:
-    """The workers that joined, by name; each seat has one live worker at most."""
+    """The workers that joined, by name; each slot has one live worker at most."""
 
-    def __init__(self, lease_s: float, beat_s: float) -> None:
+    def __init__(self, lease_s: float, heartbeat_s: float) -> None:
         self.workers: dict[str, WorkerRecord] = {}
         self.leases = Leases(lease_s)
-        self._silence_s = MISSED_BEATS * beat_s
-        self._seats: dict[str, str] = {}
+        self._silence_s = MISSED_HEARTBEATS * heartbeat_s
+        self._slots: dict[str, str] = {}
         #: How many workers ever joined, those that were forgotten included.
         self.joined = 0
         #: How many workers are there.
@@ -77,9 +77,9 @@ class Roster:
         """The worker of that name, if it ever joined."""
         return self.workers.get(name)
 
-    def at(self, seat: str) -> WorkerRecord | None:
-        """The last worker that took ``seat``."""
-        return self.workers.get(self._seats.get(seat, ""))
+    def at(self, slot: str) -> WorkerRecord | None:
+        """The last worker that took ``slot``."""
+        return self.workers.get(self._slots.get(slot, ""))
 
     def is_silent(self, worker: WorkerRecord, now: float) -> bool:
         """Whether ``worker`` missed several heartbeats."""
@@ -103,17 +103,17 @@ class Roster:
             (idle, wall), (its_idle, its_wall) = self._forgotten_busy, _busy(worker, worker.heard)
             self._forgotten_busy = idle + its_idle, wall + its_wall
             del self.workers[worker.name]
-            if self._seats[worker.seat] == worker.name:
-                del self._seats[worker.seat]
+            if self._slots[worker.slot] == worker.name:
+                del self._slots[worker.slot]
         return bool(gone)
 
     def join(self, name: str, hello: Hello, now: float) -> WorkerRecord:
         """Write a new worker down."""
-        worker = WorkerRecord(name, hello.seat, hello.host, hello.pid, now, hello.seq)
+        worker = WorkerRecord(name, hello.slot, hello.host, hello.pid, now, hello.seq)
         self.workers[name] = worker
         self.joined += 1
         self.active += 1
-        self._seats[hello.seat] = name
+        self._slots[hello.slot] = name
         self.leases.renew(name, now)
         return worker
 

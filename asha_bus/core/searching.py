@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from asha_bus.core.assignments import Assignments
-from asha_bus.core.events import Draw, FellBack, Observed, Suggested
+from asha_bus.core.events import FallbackDrawn, Observed, RequestSuggestions, Suggested
 from asha_bus.core.waiting import Waiting
 
 
@@ -18,7 +18,7 @@ class Searching:
         self._counters = assignments.counters
         self._waiting = waiting
 
-    def take(self, event: Suggested | FellBack) -> bool:
+    def take(self, event: Suggested | FallbackDrawn) -> bool:
         """Take points; whether that changes anything."""
         supply = self._assignments.supply
         if isinstance(event, Suggested):
@@ -30,7 +30,7 @@ class Searching:
             supply.deliver(event.number, (event.point,))
         return True
 
-    def wanted(self) -> Iterator[Observed | Draw]:
+    def wanted(self) -> Iterator[Observed | RequestSuggestions]:
         """What to ask the searcher for, and before that what it was not told yet."""
         draws = list(self._assignments.prepare())
         if draws:
@@ -42,7 +42,7 @@ class Searching:
         """Whether there is nothing to ask and tell: the usual case of one that does not learn."""
         return self._assignments.is_prepared and self._table.unseen is None
 
-    def again(self) -> Iterator[Observed | Draw]:
+    def again(self) -> Iterator[Observed | RequestSuggestions]:
         """The same for a searcher that may have missed what it was told and asked for."""
         if self._table.unseen is not None:
             self._table.unseen.update(range(len(self._table)))
@@ -61,12 +61,12 @@ class Searching:
             return None
         return since + self._assignments.settings.suggest_timeout_s
 
-    def spare(self, now: float) -> Iterator[Draw]:
+    def spare(self, now: float) -> Iterator[RequestSuggestions]:
         """What to draw at random, since the searcher takes too long."""
         number, due = self._assignments.supply.missing, self.due
         if number is not None and due is not None and now >= due:
             self._waiting.since = now
-            yield Draw(number, 1, is_spare=True)
+            yield RequestSuggestions(number, 1, is_fallback=True)
 
     def untold(self) -> Iterator[Observed]:
         """What is new of trials: told before the next question, since no word is worth a wake."""

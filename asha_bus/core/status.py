@@ -26,7 +26,7 @@ def status(experiment: Experiment, now: float) -> dict[str, Any]:
         "leader": None if leader is None else leader.to_row(),
         "spent": table.spent,
         "saved": table.saved,
-        "rungs": [tuple(standing) for standing in experiment.rule.rungs()],
+        "rungs": [tuple(standing) for standing in experiment.scheduler.rungs()],
         "workers": roster.active,
         "joined": roster.joined,
         "left": roster.left,

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from random import Random
 from typing import Final
 
-from asha_bus.core.events import Draw, RunSettings
+from asha_bus.core.events import RequestSuggestions, RunSettings
 from asha_bus.core.pseudorandom import mix, mix_in
-from asha_bus.core.schedulers import Rule
+from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.supply import Supply
 from asha_bus.core.trial import Trial
 
@@ -21,8 +21,8 @@ _SEED_MASK: Final = 0xFFFFFFFF
 class Upcoming:
     """Makes new trials, numbered from 0 on: their seeds, their brackets, their points."""
 
-    def __init__(self, settings: RunSettings, rule: Rule) -> None:
-        self._rule = rule
+    def __init__(self, settings: RunSettings, scheduler: SchedulerState) -> None:
+        self._scheduler = scheduler
         self._repeats = settings.repeats
         self._random = Random(mix(settings.seed))
         self._seeds = mix(settings.seed, _SEED_SALT)
@@ -70,7 +70,7 @@ class Upcoming:
             trial = Trial(number, first.point, seed, first.bracket, repeat=repeat)
         elif self._supply.has_next:
             trial = Trial(number, self._supply.take(), seed)
-            self._rule.assign(trial, self._random)
+            self._scheduler.assign(trial, self._random)
             self._siblings = []
         else:
             return None
@@ -86,20 +86,20 @@ class Upcoming:
             self.ready = None
         return trial
 
-    def wanted(self, workers: int, begun: int) -> Iterator[Draw]:
+    def wanted(self, workers: int, begun: int) -> Iterator[RequestSuggestions]:
         """The points to ask the searcher for now; see `Supply.wanted`."""
         needed, begun = self._configurations(workers), self._configurations(begun)
         while (batch := self._supply.wanted(needed, begun)) is not None:
-            yield Draw(*batch)
+            yield RequestSuggestions(*batch)
 
     @property
     def depths(self) -> tuple[int, int]:
         """How many points there are for trials to come, and how many were asked for."""
         return len(self._supply) + (self.ready is not None), self._supply.undrawn
 
-    def outstanding(self) -> Iterator[Draw]:
+    def outstanding(self) -> Iterator[RequestSuggestions]:
         """The points that were asked for and have not come."""
-        return (Draw(*batch) for batch in self._supply.outstanding())
+        return (RequestSuggestions(*batch) for batch in self._supply.outstanding())
 
     def _configurations(self, trials: int) -> int:
         """How many configurations so many trials in a row are of."""

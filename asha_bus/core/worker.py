@@ -58,9 +58,9 @@ class Worker:
     back, and until it returned the answer no other request may be made.
     """
 
-    def __init__(self, *, run: str, seat: str, host: str, pid: int, now: float) -> None:
+    def __init__(self, *, run: str, slot: str, host: str, pid: int, now: float) -> None:
         self._run = run
-        self._seat = seat
+        self._slot = slot
         self._host = host
         self._pid = pid
         self._seq = 0
@@ -71,7 +71,7 @@ class Worker:
         self._telemetry_due = now
         self.mode = "min"
         self.stop_at: float | None = None
-        self.beat_s = 5.0
+        self.heartbeat_s = 5.0
         self.trial_timeout_s: float | None = None
         self.repeats = 1
         self.attempt: Attempt | None = None
@@ -96,7 +96,7 @@ class Worker:
 
     def hello(self) -> m.Request:
         """Join the run."""
-        return self._ask(m.Hello(self._next_seq(), self._run, self._seat, self._host, self._pid))
+        return self._ask(m.Hello(self._next_seq(), self._run, self._slot, self._host, self._pid))
 
     def next(self, now: float) -> m.Request:
         """Ask for a trial."""
@@ -226,7 +226,11 @@ class Worker:
             return None  # the answer is still to come
         self._outstanding = None
         if isinstance(message, m.Welcome):
-            self.mode, self.stop_at, self.beat_s = message.mode, message.stop_at, message.beat_s
+            self.mode, self.stop_at, self.heartbeat_s = (
+                message.mode,
+                message.stop_at,
+                message.heartbeat_s,
+            )
             self.trial_timeout_s, self.repeats = message.trial_timeout_s, message.repeats
         elif isinstance(message, m.Assign):
             self._take(message.assignment)

@@ -18,17 +18,17 @@ import msgpack
 from asha_bus.core import messages as m
 from asha_bus.core.errors import JournalError
 from asha_bus.core.events import (
+    AppendToJournal,
     Effect,
-    FellBack,
-    GaveUp,
-    Lasting,
+    FallbackDrawn,
+    GraceExpired,
+    JournaledEvent,
     Received,
-    Record,
     Resumed,
     RunSettings,
-    SeatEmpty,
     StopRun,
     Suggested,
+    WorkerExited,
     WorkerGone,
 )
 from asha_bus.core.experiment import Experiment
@@ -48,8 +48,8 @@ _REPORT_HEAD = struct.Struct("<BdIB")  # and worker, number of decisions
 _REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with the usual one decision
 _DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
 
-_REPORT, _MESSAGE, _HELLO, _SUGGESTED, _SEAT_EMPTY, _GONE = range(1, 7)
-_STOP, _GAVE_UP, _RESUMED, _FELL_BACK = range(7, 11)
+_REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
+_STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN = range(7, 11)
 
 
 def framed(payload: bytes) -> bytes:
@@ -84,10 +84,10 @@ class Header(NamedTuple):
 
 
 #: A rung decision as it is written: rung, n, keep, cutoff (infinite: none), goes on.
-Decision = tuple[int, int, int, float, bool]
+WrittenDecision = tuple[int, int, int, float, bool]
 
 
-def _decision(record: RungRecord) -> Decision:
+def _decision(record: RungRecord) -> WrittenDecision:
     rung, _, _, n, keep, cutoff, verdict, _ = record
     return rung, n, keep, math.inf if cutoff is None else cutoff, verdict == "continue"
 
@@ -96,8 +96,8 @@ class Entry(NamedTuple):
     """One record as it was read."""
 
     now: float
-    event: Lasting
-    decisions: tuple[Decision, ...]
+    event: JournaledEvent
+    decisions: tuple[WrittenDecision, ...]
 
 
 class Encoder:
@@ -107,7 +107,7 @@ class Encoder:
         self.workers: list[str] = []
         self._numbers: dict[str, int] = {}
 
-    def encode(self, record: Record, body: bytes | None = None) -> bytes:
+    def encode(self, record: AppendToJournal, body: bytes | None = None) -> bytes:
         """One record; ``body`` is the message's as it arrived, where it is at hand."""
         event = record.event
         if isinstance(event, Received):
@@ -134,13 +134,13 @@ class Encoder:
             return framed(_HEAD.pack(_MESSAGE, record.now) + _WORKER.pack(worker) + body)
         return framed(self._encode_other(record.now, event))
 
-    def _encode_other(self, now: float, event: Lasting) -> bytes:
+    def _encode_other(self, now: float, event: JournaledEvent) -> bytes:
         if isinstance(event, Suggested):
             return _HEAD.pack(_SUGGESTED, now) + _packed(tuple(event))
-        if isinstance(event, FellBack):
-            return _HEAD.pack(_FELL_BACK, now) + _packed(tuple(event))
-        if isinstance(event, SeatEmpty):
-            return _HEAD.pack(_SEAT_EMPTY, now) + event.seat.encode()
+        if isinstance(event, FallbackDrawn):
+            return _HEAD.pack(_FALLBACK_DRAWN, now) + _packed(tuple(event))
+        if isinstance(event, WorkerExited):
+            return _HEAD.pack(_WORKER_EXITED, now) + event.slot.encode()
         if isinstance(event, WorkerGone):
             return _HEAD.pack(_GONE, now) + _WORKER.pack(self._numbers[event.worker])
         if isinstance(event, StopRun):
@@ -150,8 +150,8 @@ class Encoder:
             self._numbers.clear()
             plain = (event.settings.to_plain(), event.retry_failed)
             return _HEAD.pack(_RESUMED, now) + _packed(plain)
-        assert isinstance(event, GaveUp)
-        return _HEAD.pack(_GAVE_UP, now)
+        assert isinstance(event, GraceExpired)
+        return _HEAD.pack(_GRACE_EXPIRED, now)
 
     def joined(self, worker: str) -> None:
         """``worker`` gets the next number."""
@@ -163,7 +163,7 @@ class Encoder:
         if payload[0] == _REPORT:
             _, now, worker, count = _REPORT_HEAD.unpack_from(payload)
             at = _REPORT_HEAD.size
-            decisions: tuple[Decision, ...] = ()
+            decisions: tuple[WrittenDecision, ...] = ()
             for _ in range(count):
                 decisions += (_DECISION.unpack_from(payload, at),)
                 at += _DECISION.size
@@ -171,7 +171,7 @@ class Encoder:
             return Entry(now, Received(self.workers[worker], message), decisions)
         kind, now = _HEAD.unpack_from(payload)
         rest = payload[_HEAD.size :]
-        event: Lasting
+        event: JournaledEvent
         if kind == _MESSAGE:
             (worker,) = _WORKER.unpack_from(rest)
             message = wire.decode_from_worker(rest[_WORKER.size :])
@@ -184,16 +184,16 @@ class Encoder:
             self.joined(name)
         elif kind == _SUGGESTED:
             event = Suggested(*_unpacked(rest))
-        elif kind == _FELL_BACK:
-            event = FellBack(*_unpacked(rest))
-        elif kind == _SEAT_EMPTY:
-            event = SeatEmpty(rest.decode())
+        elif kind == _FALLBACK_DRAWN:
+            event = FallbackDrawn(*_unpacked(rest))
+        elif kind == _WORKER_EXITED:
+            event = WorkerExited(rest.decode())
         elif kind == _GONE:
             event = WorkerGone(self.workers[_WORKER.unpack(rest)[0]])
         elif kind == _STOP:
             event = StopRun(*_unpacked(rest))
-        elif kind == _GAVE_UP:
-            event = GaveUp()
+        elif kind == _GRACE_EXPIRED:
+            event = GraceExpired()
         elif kind == _RESUMED:
             settings, retry_failed = _unpacked(rest)
             event = Resumed(RunSettings.from_plain(settings), retry_failed)
@@ -269,7 +269,7 @@ class Replayer:
         self._path = path
         self._header, self.end = read_header(data, path)
         self._rest = b""
-        self._emitted: list[tuple[Decision, ...]] = []
+        self._emitted: list[tuple[WrittenDecision, ...]] = []
         self._experiment = Experiment(self._header.settings, 0.0, self._emit)
         self._experiment.start()
         self._encoder = Encoder()
@@ -335,7 +335,7 @@ class Replayer:
         )
 
     def _emit(self, effect: Effect) -> None:
-        if type(effect) is Record:
+        if type(effect) is AppendToJournal:
             self._emitted.append(tuple(map(_decision, effect.decisions)))
 
     def _replay(self, payload: bytes) -> None:
@@ -382,7 +382,7 @@ def _next_whole(data: bytes, at: int) -> int | None:
     return None
 
 
-def _shown(decisions: tuple[Decision, ...]) -> str:
+def _shown(decisions: tuple[WrittenDecision, ...]) -> str:
     if not decisions:
         return "no decision"
     return " and ".join(

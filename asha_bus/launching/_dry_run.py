@@ -160,7 +160,7 @@ class _Client:
     """Stands for the bus: gives out configurations, and stops each after some reports."""
 
     def __init__(self, space: Space, trials: int, steps: int, seed: int) -> None:
-        self.worker = Worker(run="dry-run", seat="here", host="here", pid=os.getpid(), now=0.0)
+        self.worker = Worker(run="dry-run", slot="here", host="here", pid=os.getpid(), now=0.0)
         self.outbox = Outbox()
         self.trials: list[Rehearsal] = []
         self._space = space

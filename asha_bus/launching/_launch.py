@@ -319,7 +319,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         engine.preflight(address)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
         run.attach(address.endpoint, supervisor, engine, monitors)
-        hooks = Hooks(run.seat_empty, run.fail, run.write)
+        hooks = Hooks(run.worker_exited, run.fail, run.write)
         shared = engine.share(data)
         job = Job(address, plan.objective, plan.space, plan.capture_output, shared)
         engine.start(job, workers, hooks)

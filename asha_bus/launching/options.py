@@ -84,7 +84,7 @@ class BusOptions:
                     )
 
     @property
-    def beat_s(self) -> float:
+    def heartbeat_s(self) -> float:
         """Seconds between two heartbeats of a worker."""
         return min(2.0, self.lease_s / 4, self.bus_timeout_s / 4)
 

@@ -128,7 +128,7 @@ class Plan:
         settings = replace(
             self.settings,
             lease_s=options.lease_s,
-            beat_s=options.beat_s,
+            heartbeat_s=options.heartbeat_s,
             max_attempts=options.max_attempts,
             curves=options.curves,
             suggest_timeout_s=options.suggest_timeout_s,

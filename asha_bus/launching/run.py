@@ -15,7 +15,7 @@ from asha_bus.core.errors import (
 )
 from asha_bus.core.trial import TrialState
 from asha_bus.launching.plan import Plan
-from asha_bus.monitors.base import REFRESH_S, Happening, Monitor
+from asha_bus.monitors.base import REFRESH_S, Monitor, TrialEvent
 from asha_bus.monitors.dispatch import Dispatcher
 from asha_bus.monitors.live import Changes, Live
 from asha_bus.results.records import BusReport, TrialRecord
@@ -168,10 +168,10 @@ class Run:
         if self._search_failure is not None:
             self._stop("failed", self._search_failure)
 
-    def seat_empty(self, seat: str) -> bool:
-        """An engine says that nobody sits at ``seat``; whether anybody had joined there."""
+    def worker_exited(self, slot: str) -> bool:
+        """An engine says that nobody sits at ``slot``; whether anybody had joined there."""
         try:
-            return bool(self._supervisor.call("empty", seat))
+            return bool(self._supervisor.call("empty", slot))
         except BusError:
             return self._ended.is_set()
 
@@ -256,10 +256,10 @@ class Run:
         return status
 
     def _tell_monitors(self, status: dict[str, Any], *, to_the_end: bool = False) -> None:
-        happenings = self._happenings(to_the_end=to_the_end)
-        self._dispatcher.update(happenings, self._live.snapshot(status))
+        events = self._happenings(to_the_end=to_the_end)
+        self._dispatcher.update(events, self._live.snapshot(status))
 
-    def _happenings(self, *, to_the_end: bool = False) -> list[Happening]:
+    def _happenings(self, *, to_the_end: bool = False) -> list[TrialEvent]:
         """What is new of the trials, where a monitor wants to know."""
         if not self._dispatcher.follows_trials:
             return []

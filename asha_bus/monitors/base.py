@@ -91,7 +91,7 @@ class TrialEnded(NamedTuple):
     trial: TrialRecord
 
 
-Happening = Assigned | Reported | Decided | TrialEnded
+TrialEvent = Assigned | Reported | Decided | TrialEnded
 
 
 class Monitor:
@@ -136,13 +136,13 @@ class Monitor:
         return False
 
 
-def tell(monitor: Monitor, happening: Happening) -> None:
+def tell(monitor: Monitor, event: TrialEvent) -> None:
     """Call the method of ``monitor`` that ``happening`` is for."""
-    if isinstance(happening, Reported):
-        monitor.on_report(*happening)
-    elif isinstance(happening, Decided):
-        monitor.on_decision(*happening)
-    elif isinstance(happening, Assigned):
-        monitor.on_assign(happening.trial)
+    if isinstance(event, Reported):
+        monitor.on_report(*event)
+    elif isinstance(event, Decided):
+        monitor.on_decision(*event)
+    elif isinstance(event, Assigned):
+        monitor.on_assign(event.trial)
     else:
-        monitor.on_end(happening.trial)
+        monitor.on_end(event.trial)

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from asha_bus.monitors.base import Happening, Monitor, RunInfo, Snapshot, tell
+from asha_bus.monitors.base import Monitor, RunInfo, Snapshot, TrialEvent, tell
 from asha_bus.monitors.screen import print_text
 from asha_bus.results.result import Result
 
@@ -38,10 +38,10 @@ class Dispatcher:
         for post in self._posts:
             post.start(run)
 
-    def update(self, happenings: Sequence[Happening], snapshot: Snapshot) -> None:
+    def update(self, events: Sequence[TrialEvent], snapshot: Snapshot) -> None:
         """Pass on what has happened since the last call, and how the run stands now."""
         for post in self._posts:
-            post.put(happenings, snapshot)
+            post.put(events, snapshot)
 
     def write(self, text: str) -> None:
         """Show a line that a worker printed: by the first monitor that does, or on stdout.
@@ -73,7 +73,7 @@ class _Post:
         self._monitor = monitor
         self._logger = logger
         self._changed = threading.Condition()
-        self._happenings: deque[Happening] = deque()
+        self._happenings: deque[TrialEvent] = deque()
         self._snapshot: Snapshot | None = None
         self._left_out = 0
         self._result: Result | None = None
@@ -87,14 +87,14 @@ class _Post:
         )
         self._thread.start()
 
-    def put(self, happenings: Sequence[Happening], snapshot: Snapshot) -> None:
+    def put(self, events: Sequence[TrialEvent], snapshot: Snapshot) -> None:
         with self._changed:
             if self._is_off:
                 return
             room = MOST_WAITING - len(self._happenings)
-            self._happenings.extend(happenings[:room])
+            self._happenings.extend(events[:room])
             self._snapshot = snapshot
-            lost = max(len(happenings) - room, 0)
+            lost = max(len(events) - room, 0)
             is_first = lost > 0 and not self._left_out
             self._left_out += lost
             self._changed.notify()
@@ -145,13 +145,13 @@ class _Post:
         """Wait for what happens, and tell it; False after the end."""
         with self._changed:
             self._changed.wait_for(self._has_news)
-            happenings, self._happenings = self._happenings, deque()
+            events, self._happenings = self._happenings, deque()
             snapshot, self._snapshot = self._snapshot, None
             is_over = self._is_over
-        for happening in happenings:
+        for event in events:
             if self._is_off:  # its write() failed
                 return False
-            tell(self._monitor, happening)
+            tell(self._monitor, event)
         if self._is_off:
             return False
         if snapshot is not None:

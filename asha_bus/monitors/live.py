@@ -13,11 +13,11 @@ from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.monitors.base import (
     Assigned,
     Decided,
-    Happening,
     Reported,
     RunInfo,
     Snapshot,
     TrialEnded,
+    TrialEvent,
 )
 from asha_bus.results.records import BusReport, TrialRecord
 from asha_bus.results.result import UNFINISHED, Result
@@ -64,7 +64,7 @@ class Live:
         #: The highest resource of its attempt that was told of each.
         self._told: dict[int, float] = {}
 
-    def refresh(self, *, to_the_end: bool = False) -> list[Happening]:
+    def refresh(self, *, to_the_end: bool = False) -> list[TrialEvent]:
         """What happened since the last call: of each trial in order.
 
         ``to_the_end``: the run is over, so all of it.
@@ -120,7 +120,7 @@ class Live:
 
     def _update(
         self, number: int, row: Sequence[Any] | None, points: Sequence[tuple[int, Report]]
-    ) -> list[Happening]:
+    ) -> list[TrialEvent]:
         """Take what is new of one trial, and tell what has happened to it."""
         old = self._trials.get(number)
         new = old if row is None else TrialRecord.from_row(row, self._space)
@@ -132,20 +132,20 @@ class Live:
         self._trials[number] = new
         if old is not None and old.state in FINAL and not is_new_attempt:
             return []  # reports that came after its end
-        happenings: list[Happening] = []
+        events: list[TrialEvent] = []
         if is_new_attempt and new.attempts:
             self._told[number] = 0.0
-            happenings.append(Assigned(new))
-        happenings += self._reported(new, fresh, new.rungs[0 if old is None else len(old.rungs) :])
+            events.append(Assigned(new))
+        events += self._reported(new, fresh, new.rungs[0 if old is None else len(old.rungs) :])
         if new.state in FINAL:
-            happenings.append(TrialEnded(new))
-        return happenings
+            events.append(TrialEnded(new))
+        return events
 
     def _reported(
         self, new: TrialRecord, fresh: Sequence[Report], entered: Sequence[RungRecord]
-    ) -> list[Happening]:
+    ) -> list[TrialEvent]:
         """The reports between rungs, those at rungs with their verdicts, and the last one."""
-        told: dict[float, list[Happening]] = {}
+        told: dict[float, list[TrialEvent]] = {}
         last = self._told.get(new.id, 0.0)
         for resource, metric in fresh:
             if resource > last:  # else it was late
@@ -160,7 +160,7 @@ class Live:
             last = new.resource
             told[last] = [Reported(new, last, new.metric)]
         self._told[new.id] = last
-        return [happening for resource in sorted(told) for happening in told[resource]]
+        return [event for resource in sorted(told) for event in told[resource]]
 
 
 def _thinned(reports: tuple[Report, ...]) -> tuple[Report, ...]:

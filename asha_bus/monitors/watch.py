@@ -66,9 +66,9 @@ class JournalFollower:
         replayer.forget()
         replayer.feed(self._read(replayer.end))
         replayer.result()  # raises where the next record is damaged, and not just unfinished
-        happenings = self.live.refresh(to_the_end=True)
-        for happening in happenings:
-            tell(monitor, happening)
+        events = self.live.refresh(to_the_end=True)
+        for event in events:
+            tell(monitor, event)
         monitor.on_refresh(self.live.snapshot(self._status()))
 
     def result(self) -> Result:

@@ -106,7 +106,7 @@ class _Study:
         if told is not None and told.state in FINAL:
             return
         if self._points.get(trial.id) != trial.point:  # it was drawn at random, or before us
-            self._give_up(trial.id)
+            self._on_grace_expired(trial.id)
             self._enqueue(branch, trial.point)
             self._trials[trial.id] = self._study.ask()
             self._numbers(self._trials[trial.id])
@@ -143,7 +143,7 @@ class _Study:
             point = point_at(branch, self._numbers(asked))
             if point is not None:
                 break
-            self._give_up(branch.trial)
+            self._on_grace_expired(branch.trial)
         else:
             point = drawn(branch, branch.seed)
             self._enqueue(branch, point)
@@ -152,7 +152,7 @@ class _Study:
         self._points[branch.trial] = point
         return point
 
-    def _give_up(self, number: int) -> None:
+    def _on_grace_expired(self, number: int) -> None:
         """What was asked for trial ``number``, if anything, is not run."""
         from optuna.trial import TrialState as OptunaState
 

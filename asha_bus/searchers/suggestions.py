@@ -142,7 +142,7 @@ class Suggestions:
         It is a random draw, where neither ``initial`` nor level 1 tells it.
         """
         if number not in self._points:
-            point = self._drawn(partial(self._next, is_spare=True), number)
+            point = self._drawn(partial(self._next, is_fallback=True), number)
             if point is not None:
                 self.keep(number, point)
         return self._points.get(number)
@@ -185,14 +185,14 @@ class Suggestions:
             self._trials[pending.id] = pending
         return point
 
-    def _next(self, number: int, *, is_spare: bool = False) -> Point | None:
+    def _next(self, number: int, *, is_fallback: bool = False) -> Point | None:
         search = self._search
         point: Point | None
         if number < len(search.initial):
             point = search.initial[number]
         elif search.space.is_finite:
             point = self._next_of_finite(number)
-        elif is_spare or not search.learns or not self._is_left(number):
+        elif is_fallback or not search.learns or not self._is_left(number):
             point = self._draw(number)
         else:
             point = self._suggest(number)

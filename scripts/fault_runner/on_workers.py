@@ -109,7 +109,7 @@ def slow_worker(setting: Setting) -> None:
     outcome = setting.outcome
     slow_s = 0.3 if setting.smoke else 1.0
     trials = 100 if setting.smoke else 600
-    options = ab.BusOptions(lease_s=2.0)  # it beats, however slow it is
+    options = ab.BusOptions(lease_s=2.0)  # it sends heartbeats, however slow it is
     with ending(setting.launch(slow_s=slow_s, max_trials=trials, bus=options)) as run:
         wait_for_workers(setting)
         slow = answers.slow_one(setting.folder)

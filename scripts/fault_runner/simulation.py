@@ -58,7 +58,7 @@ def play(seed: int) -> World:
     """Play the story of ``seed``; AssertionError where something is not as it must be."""
     conditions, scheduler = conditions_of(seed)
     settings = RunSettings(
-        run="run", scheduler=scheduler, seed=seed, max_trials=TRIALS, lease_s=10.0, beat_s=2.0
+        run="run", scheduler=scheduler, seed=seed, max_trials=TRIALS, lease_s=10.0, heartbeat_s=2.0
     )
     world = World(conditions, settings)
     world.run()

@@ -14,7 +14,15 @@ from typing import Any, NamedTuple
 
 from asha_bus import Space
 from asha_bus.core import messages as m
-from asha_bus.core.events import Draw, Effect, Observed, Received, RunSettings, Send, Suggested
+from asha_bus.core.events import (
+    Effect,
+    Observed,
+    Received,
+    RequestSuggestions,
+    RunSettings,
+    Send,
+    Suggested,
+)
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.searchers.suggestions import Search, Suggestions
@@ -114,7 +122,7 @@ class _Run:
                 sent.append(effect.message)
             elif isinstance(effect, Observed):
                 self._suggestions.observe(effect.trial.to_row())
-            elif isinstance(effect, Draw):
+            elif isinstance(effect, RequestSuggestions):
                 points, is_last = self._suggestions.points(effect.first, effect.number)
                 event = Suggested(effect.first, tuple(points), is_last)
                 self._experiment.handle(event, self._now)

@@ -37,7 +37,7 @@ def handle() -> Iterator[ab.Run]:
 
 
 def hello(handle: ab.Run, name: str, seq: int = 1) -> m.Hello:
-    return m.Hello(seq, handle._plan.settings.run, f"seat of {name}", "host", 1)
+    return m.Hello(seq, handle._plan.settings.run, f"slot of {name}", "host", 1)
 
 
 def row(handle: ab.Run, trial: int) -> tuple[Any, ...]:
@@ -84,7 +84,7 @@ def test_a_name_that_is_no_text_gets_no_answer(handle: ab.Run) -> None:
 
 def test_a_worker_of_another_run_is_refused(handle: ab.Run) -> None:
     with member(handle, "lost") as socket:
-        reply = ask(socket, m.Hello(1, "another-run", "seat", "host", 1))
+        reply = ask(socket, m.Hello(1, "another-run", "slot", "host", 1))
     assert isinstance(reply, m.Refused)
     assert "another run" in reply.text
 
@@ -120,7 +120,7 @@ BOMBS = {
     "bin": b"\xc6\xff\xff\xff\xff",
     "ext": b"\xc9\xff\xff\xff\xff\x01",
     "array in a report": b"\x9a\x01\x03\x07\x00\x01\x01\x01\x01\xdd\xff\xff\xff\xff",
-    "map in a beat": b"\x93\x01\x12\xdf\xff\xff\xff\xff",
+    "map in a heartbeat": b"\x93\x01\x12\xdf\xff\xff\xff\xff",
     "a million items": b"\x9a" + (b"\xdc\x03\xe8" + b"\x01" * 1_000) * 1_040,
 }
 
@@ -191,8 +191,8 @@ def test_counts_beyond_all_measure_do_not_stop_the_bus(handle: ab.Run) -> None:
     for number in range(3):
         with member(handle, f"boaster {number}") as main:
             assert isinstance(ask(main, hello(handle, f"boaster {number}")), m.Welcome)
-            with member(handle, f"boaster {number}/b") as beats:
-                assert m.Pong(0) == ask(beats, m.Beat({0: most, 385: most}))
+            with member(handle, f"boaster {number}/b") as heartbeats:
+                assert m.Pong(0) == ask(heartbeats, m.Heartbeat({0: most, 385: most}))
             main.send(wire.encode(m.Leave({0: most})))
             assert m.Pong(1) == ask(main, m.Ping(1))
     assert handle.bus_report().latency_p50_s < 1e-6
@@ -203,7 +203,7 @@ def test_counts_beyond_all_measure_do_not_stop_the_bus(handle: ab.Run) -> None:
 
 
 def test_who_sends_and_never_reads_holds_up_nobody(handle: ab.Run) -> None:
-    request = wire.encode(m.Hello(1, "\U0001f989" * 256, "seat", "host", 1))
+    request = wire.encode(m.Hello(1, "\U0001f989" * 256, "slot", "host", 1))
     still_decides(handle)
     before, unsent = resident_bytes(handle.bus_pid), rejected(handle)["unsent"]
     count = 30_000  # answers of 1 kB: far more than what pipes and buffers between hold

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.bench import RUN, Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import Event, Received, SeatEmpty, Stalled, StopRun
+from asha_bus.core.events import Event, Received, Stalled, StopRun, WorkerExited
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.formats import wire
 
@@ -37,16 +37,16 @@ MESSAGES = st.one_of(
         m.End, SEQS, TRIALS, ATTEMPTS, RESOURCES, MAYBE, MAYBE, NOTHING, OUTCOMES, TEXTS, ZERO
     ),
     st.builds(m.Ping, SEQS),
-    st.builds(m.GiveUp, SEQS, TRIALS, ATTEMPTS, st.just("no end")),
+    st.builds(m.TrialHung, SEQS, TRIALS, ATTEMPTS, st.just("no end")),
     st.builds(m.Telemetry, TRIALS, ATTEMPTS, MAYBE, REPORTS),
     st.builds(m.Log, TRIALS, ATTEMPTS, st.just("info"), st.just("text")),
-    st.builds(m.Beat, NOTHING),
+    st.builds(m.Heartbeat, NOTHING),
     st.builds(m.Leave, NOTHING),
 )
 EVENTS = st.one_of(
     st.builds(Received, NAMES, MESSAGES),
-    st.builds(Received, NAMES.map(lambda name: name + m.BEAT_SUFFIX), MESSAGES),
-    st.builds(SeatEmpty, SEATS),
+    st.builds(Received, NAMES.map(lambda name: name + m.HEARTBEAT_SUFFIX), MESSAGES),
+    st.builds(WorkerExited, SEATS),
     st.builds(Stalled, st.just(5.0)),
     st.floats(0.0, 20.0),
     st.just(StopRun("stopped")),

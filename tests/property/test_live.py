@@ -15,7 +15,7 @@ from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.status import changes, status
 from asha_bus.core.trial import FINAL
-from asha_bus.monitors.base import Assigned, Decided, Happening, Reported, RunInfo, TrialEnded
+from asha_bus.monitors.base import Assigned, Decided, Reported, RunInfo, TrialEnded, TrialEvent
 from asha_bus.monitors.live import Changes, Live
 
 SPACE = Space(x=uniform(0, 1))
@@ -33,7 +33,7 @@ def test_every_trial_is_told_from_its_start_to_its_end(
     conditions: Conditions, scheduler: Scheduler, crashes: int, at_a_time: int
 ) -> None:
     world = World(replace(conditions, crashes=crashes), settings_of(scheduler))
-    told: list[Happening] = []
+    told: list[TrialEvent] = []
     live = Live(INFO, SPACE, lambda: Changes(*changes(world.experiment, at_a_time, at_a_time)))
     world.look = lambda: told.extend(live.refresh())
     world.look()
@@ -44,15 +44,15 @@ def test_every_trial_is_told_from_its_start_to_its_end(
     expected = [TrialRecord.from_row(t.to_row(), SPACE) for t in world.experiment.table.trials]
     seen = live.snapshot({**status(world.experiment, world.now), **ROUTERS}).result().trials
     assert repr(expected) == repr(list(seen))
-    stories: dict[int, list[Happening]] = defaultdict(list)
-    for happening in told:
-        stories[happening.trial.id].append(happening)
+    stories: dict[int, list[TrialEvent]] = defaultdict(list)
+    for event in told:
+        stories[event.trial.id].append(event)
     assert {trial.id for trial in expected} == set(stories)
     for trial in expected:
         assert_is_told(trial, stories[trial.id])
 
 
-def assert_is_told(trial: TrialRecord, story: list[Happening]) -> None:
+def assert_is_told(trial: TrialRecord, story: list[TrialEvent]) -> None:
     began = [h for h in story if isinstance(h, Assigned)]
     assert bool(trial.attempts) == bool(began)
     assert sorted({h.trial.attempts for h in began}) == [h.trial.attempts for h in began]

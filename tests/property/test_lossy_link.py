@@ -48,7 +48,7 @@ SCHEDULERS = st.sampled_from(
 
 
 def settings_of(scheduler: Any, **settings: Any) -> RunSettings:
-    given = {"max_trials": TRIALS, "lease_s": 10.0, "beat_s": 2.0, "curves": True, **settings}
+    given = {"max_trials": TRIALS, "lease_s": 10.0, "heartbeat_s": 2.0, "curves": True, **settings}
     return RunSettings(run="run", scheduler=scheduler, seed=7, **given)
 
 

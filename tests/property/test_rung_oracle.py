@@ -37,18 +37,18 @@ def test_a_rung_decides_like_the_oracle(eta: int, quorum: int, metrics: list[flo
 def test_asha_decides_like_the_oracle_in_both_modes(
     eta: int, quorum: int, mode: str, metrics: list[float]
 ) -> None:
-    rule = ASHA(max_resource=eta, reduction_factor=eta, quorum=quorum).rule(mode=mode, seed=7)
+    rule = ASHA(max_resource=eta, reduction_factor=eta, quorum=quorum).new_state(mode=mode, seed=7)
     oracle, sign = Oracle(eta, quorum), 1 if mode == "min" else -1
     for number, metric in enumerate(metrics):
         entry = oracle.enter(
             sign * metric if math.isfinite(metric) else math.inf, mix(7, 0, number)
         )
-        judgement = rule.report(Trial(number, (), 0), 1, metric)
+        decision = rule.report(Trial(number, (), 0), 1, metric)
         cutoff = sign * entry.cutoff if math.isfinite(entry.cutoff) else None
         verdict = "continue" if entry.goes_on else "stop"
         expected = RungRecord(0, 1, metric, entry.n, entry.keep, cutoff, verdict)
         # by repr, since a nan equals nothing
-        assert (verdict, repr(expected)) == (judgement.verdict, repr(judgement.records[0]))
+        assert (verdict, repr(expected)) == (decision.verdict, repr(decision.records[0]))
         rule.validate()
 
 
@@ -63,7 +63,7 @@ def test_the_best_so_far_always_goes_on(metrics: list[float], eta: int) -> None:
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([1, 2, 3, 9, 10, 30, 81]))))
 def test_trials_enter_rungs_upwards_and_once(reports: list[tuple[int, int]]) -> None:
     scheduler = ASHA(max_resource=81)
-    rule = scheduler.rule(mode="min", seed=7)
+    rule = scheduler.new_state(mode="min", seed=7)
     trials = [Trial(number, (), 0) for number in range(4)]
     ended: set[int] = set()
     for number, resource in reports:
@@ -71,16 +71,16 @@ def test_trials_enter_rungs_upwards_and_once(reports: list[tuple[int, int]]) -> 
         if number in ended:
             continue
         before = len(trial.rungs)
-        judgement = rule.report(trial, resource, 0.1 * number)
-        trial.rungs.extend(judgement.records)
+        decision = rule.report(trial, resource, 0.1 * number)
+        trial.rungs.extend(decision.records)
         levels = [record.resource for record in trial.rungs]
         assert list(scheduler.levels[: len(levels)]) == levels
         assert all(record.verdict == "continue" for record in trial.rungs[:-1])
-        if judgement.verdict == "continue":
+        if decision.verdict == "continue":
             assert all(level <= resource for level in levels[before:])
-            assert judgement.next_resource == rule.next_resource(trial)
-            assert judgement.next_resource is not None
-            assert judgement.next_resource > resource
+            assert decision.next_resource == rule.next_resource(trial)
+            assert decision.next_resource is not None
+            assert decision.next_resource > resource
         else:
             ended.add(number)
         rule.validate()

@@ -6,14 +6,14 @@ from typing import Any
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
-    Draw,
+    AppendToJournal,
     Effect,
     Ended,
     Event,
-    FellBack,
+    FallbackDrawn,
     Observed,
     Received,
-    Record,
+    RequestSuggestions,
     RunSettings,
     Send,
     Suggested,
@@ -43,11 +43,11 @@ class Bench:
         self.experiment = Experiment(self.settings, self.now, self._effects.append)
         self.ended: Ended | None = None
         #: What a journal would hold.
-        self.records: list[Record] = []
+        self.records: list[AppendToJournal] = []
         #: The trials that the searcher was told of, by number.
         self.observed: list[int] = []
         #: Draws that were asked for and not answered.
-        self.draws: list[Draw] = []
+        self.draws: list[RequestSuggestions] = []
         #: Whatever was sent and not fetched by `take`, oldest first.
         self.sent: list[Send] = []
         self._supplied = supplied
@@ -71,9 +71,9 @@ class Bench:
     def supply(self) -> None:
         """Answer all draws."""
         while self.draws:
-            first, count, is_spare = self.draws.pop(0)
-            if is_spare:
-                self.handle(FellBack(first, (-float(first),)))
+            first, count, is_fallback = self.draws.pop(0)
+            if is_fallback:
+                self.handle(FallbackDrawn(first, (-float(first),)))
                 continue
             points = tuple((float(number),) for number in range(first, first + count))
             self.handle(Suggested(first, points))
@@ -85,9 +85,9 @@ class Bench:
         for effect in effects:
             if isinstance(effect, Send):
                 self.sent.append(effect)
-            elif isinstance(effect, Draw):
+            elif isinstance(effect, RequestSuggestions):
                 self.draws.append(effect)
-            elif isinstance(effect, Record):
+            elif isinstance(effect, AppendToJournal):
                 self.records.append(effect)
             elif isinstance(effect, Observed):
                 self.observed.append(effect.trial.id)
@@ -123,9 +123,9 @@ class Bench:
         self._seqs[name] = self.seq(name) + 1
         return self._seqs[name]
 
-    def hello(self, name: str, seat: str | None = None, run: str = RUN) -> m.ToWorker | None:
-        """``name`` asks to join at ``seat``, by default one of its own."""
-        hello = m.Hello(self._next_seq(name), run, seat or f"seat of {name}", "host", 1)
+    def hello(self, name: str, slot: str | None = None, run: str = RUN) -> m.ToWorker | None:
+        """``name`` asks to join at ``slot``, by default one of its own."""
+        hello = m.Hello(self._next_seq(name), run, slot or f"slot of {name}", "host", 1)
         return self.send(name, hello)
 
     def ask(self, name: str, idle_s: float = 0.0) -> m.ToWorker | None:
@@ -161,10 +161,10 @@ class Bench:
         message = m.End(seq, trial, attempt, resource, metric, metric, {}, outcome, error, 0.0)
         return self.send(name, message)
 
-    def beat(self, name: str) -> list[m.ToWorker]:
+    def heartbeat(self, name: str) -> list[m.ToWorker]:
         """``name`` sends a heartbeat; what comes back on that socket."""
-        self.handle(Received(name + m.BEAT_SUFFIX, m.Beat({})))
-        return self.take(name + m.BEAT_SUFFIX)
+        self.handle(Received(name + m.HEARTBEAT_SUFFIX, m.Heartbeat({})))
+        return self.take(name + m.HEARTBEAT_SUFFIX)
 
     # --- looking -------------------------------------------------------------
 

@@ -26,7 +26,7 @@ class Loopback:
     """Stands for `Client`: each request is answered at once, in this very call."""
 
     def __init__(self, bench: Bench, name: str = "w") -> None:
-        self.worker = Worker(run=RUN, seat=f"seat of {name}", host="host", pid=1, now=0.0)
+        self.worker = Worker(run=RUN, slot=f"slot of {name}", host="host", pid=1, now=0.0)
         self.outbox = Outbox()
         self.is_cut = False
         self._bench = bench

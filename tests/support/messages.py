@@ -54,7 +54,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         amounts,
     ),
     m.Ping: st.builds(m.Ping, seqs),
-    m.GiveUp: st.builds(m.GiveUp, seqs, counts, seqs, texts),
+    m.TrialHung: st.builds(m.TrialHung, seqs, counts, seqs, texts),
     m.Telemetry: st.builds(
         m.Telemetry,
         counts,
@@ -63,7 +63,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         st.lists(st.tuples(resources, numbers), max_size=20).map(tuple),
     ),
     m.Log: st.builds(m.Log, counts, seqs, st.sampled_from(["info", "output", "warning"]), texts),
-    m.Beat: st.builds(m.Beat, latencies),
+    m.Heartbeat: st.builds(m.Heartbeat, latencies),
     m.Leave: st.builds(m.Leave, latencies),
     m.Welcome: st.builds(
         m.Welcome,
@@ -120,8 +120,8 @@ SAMPLES: tuple[m.Message, ...] = (
     LOG,
     m.Next(2, 0.25),
     m.Ping(1),
-    m.GiveUp(1, 12, 1, "no end"),
-    m.Beat({1: 2}),
+    m.TrialHung(1, 12, 1, "no end"),
+    m.Heartbeat({1: 2}),
     m.Leave({}),
     WELCOME,
     ASSIGN,

@@ -65,7 +65,7 @@ def simulated(
     ``until``: seconds after which the run is looked at, while it goes on.
     """
     scheduler = scheduler or ASHA(max_resource=243)
-    rule, search, random = scheduler.rule(mode="min", seed=seed), RandomSearch(), Random(seed)
+    rule, search, random = scheduler.new_state(mode="min", seed=seed), RandomSearch(), Random(seed)
     trials: list[Trial] = []
     params: list[dict[str, Any]] = []
     #: When who comes to its next rung: time, worker, trial.
@@ -105,14 +105,14 @@ def simulated(
         resource = rule.next_resource(trial)
         assert resource is not None
         metric = loss(params[trial.id], resource, random)
-        judgement = rule.report(trial, resource, metric)
+        decision = rule.report(trial, resource, metric)
         trial.metric, trial.resource = metric, resource
         trial.best_metric = min(metric, trial.best_metric or metric)
-        trial.rungs += judgement.records
-        if judgement.verdict == "continue":
+        trial.rungs += decision.records
+        if decision.verdict == "continue":
             come_again(now, worker, trial)
         else:
-            stopped = judgement.verdict == "stop"
+            stopped = decision.verdict == "stop"
             end(now, worker, trial, TrialState.STOPPED if stopped else TrialState.COMPLETED)
     return Result(
         name="digits",

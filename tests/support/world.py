@@ -17,18 +17,18 @@ from support.conditions import Conditions as Conditions
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
-    Draw,
+    AppendToJournal,
     Effect,
     Ended,
     Event,
-    FellBack,
+    FallbackDrawn,
     Observed,
     Received,
-    Record,
+    RequestSuggestions,
     RunSettings,
-    SeatEmpty,
     Send,
     Suggested,
+    WorkerExited,
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.pseudorandom import mix
@@ -53,7 +53,7 @@ def lasting(experiment: Experiment) -> list[Any]:
     known += map(lasting_of, experiment.table.trials)
     known += [repr(trial.curve) for trial in experiment.table.trials]  # NaN is not NaN
     for worker in experiment.roster.workers.values():
-        known.append((worker.name, worker.seat, worker.seq, repr(worker.reply)))
+        known.append((worker.name, worker.slot, worker.seq, repr(worker.reply)))
         known.append((worker.trial, worker.active, worker.waiting, worker.idle_s))
     return known
 
@@ -133,7 +133,7 @@ class World:
         self.experiment.start()
         self._carry_out()
         for _ in range(conditions.workers):
-            self.join(f"seat {self._next_number()}")
+            self.join(f"slot {self._next_number()}")
         for trouble, times in (
             (self._death, conditions.deaths),
             (self._silence, conditions.silences),
@@ -192,7 +192,7 @@ class World:
         self._dies_next = False
         self.crashes += 1
         for effect in self._effects:
-            if isinstance(effect, Record):
+            if isinstance(effect, AppendToJournal):
                 self.journal += self._encoder.encode(effect)
         self._effects.clear()
         torn = self.random.randbytes(self.random.randrange(40))
@@ -213,26 +213,30 @@ class World:
             if isinstance(effect, Send):
                 self.ledger.answer(effect.to, effect.message)
                 self._travel(wire.encode(effect.message), effect.to, self._arrive)
-            elif isinstance(effect, Draw):
+            elif isinstance(effect, RequestSuggestions):
                 self._draw(effect)
             elif isinstance(effect, Observed):
                 self.observed.add(effect.trial.id)
-            elif isinstance(effect, Record):
+            elif isinstance(effect, AppendToJournal):
                 self.journal += self._encoder.encode(effect)
             elif effect not in self.ended:  # told again after a crash
                 self.ended.append(effect)
 
-    def _draw(self, draw: Draw) -> None:
+    def _draw(self, draw: RequestSuggestions) -> None:
         """Answer in a while, unless whoever asked is dead by then: the pipe dies with it."""
         asked_by = self.crashes
         points = tuple((0.5,) for _ in range(draw.number))
-        event = FellBack(draw.first, (0.25,)) if draw.is_spare else Suggested(draw.first, points)
+        event = (
+            FallbackDrawn(draw.first, (0.25,))
+            if draw.is_fallback
+            else Suggested(draw.first, points)
+        )
 
         def answer() -> None:
             if self.crashes == asked_by:
                 self.happen(event)
 
-        slow_s = 0.0 if draw.is_spare else self.conditions.searcher_s
+        slow_s = 0.0 if draw.is_fallback else self.conditions.searcher_s
         self.later(0.05 + self.random.uniform(0, slow_s), answer)
 
     # --- the network ---------------------------------------------------------
@@ -242,7 +246,7 @@ class World:
         self._travel(wire.encode(message), sender, self._arrive_at_bus)
 
     def _travel(self, body: bytes, worker: str, arrive: Callable[[str, bytes], None]) -> None:
-        actor = self.actors.get(worker.removesuffix(m.BEAT_SUFFIX))
+        actor = self.actors.get(worker.removesuffix(m.HEARTBEAT_SUFFIX))
         if self.random.random() < self.conditions.loss or actor is None or actor.is_silent():
             return
         for _ in range(1 + (self.random.random() < self.conditions.doubled)):
@@ -253,14 +257,14 @@ class World:
         self.happen(Received(sender, wire.decode_from_worker(body)))
 
     def _arrive(self, worker: str, body: bytes) -> None:
-        self.actors[worker.removesuffix(m.BEAT_SUFFIX)].receive(wire.decode_to_worker(body))
+        self.actors[worker.removesuffix(m.HEARTBEAT_SUFFIX)].receive(wire.decode_to_worker(body))
 
     # --- trouble -------------------------------------------------------------
 
-    def join(self, seat: str) -> None:
-        """A new worker takes ``seat``."""
+    def join(self, slot: str) -> None:
+        """A new worker takes ``slot``."""
         name = f"worker {self._next_number()}"
-        self.actors[name] = Actor(self, name, seat)
+        self.actors[name] = Actor(self, name, slot)
         self.actors[name].start()
 
     def _victim(self) -> Actor | None:
@@ -272,12 +276,12 @@ class World:
         victim = self._victim()
         if victim is not None:
             victim.alive = False
-            seat = victim.seat
+            slot = victim.slot
             if self.random.random() < 0.5:
-                self.later(self.random.uniform(0, 1), lambda: self.happen(SeatEmpty(seat)))
+                self.later(self.random.uniform(0, 1), lambda: self.happen(WorkerExited(slot)))
             if self.random.random() < 0.5:
-                seat = f"seat {self._next_number()}"
-            self.later(self.random.uniform(0, 3), lambda: self.join(seat))
+                slot = f"slot {self._next_number()}"
+            self.later(self.random.uniform(0, 3), lambda: self.join(slot))
 
     def _silence(self) -> None:
         """A worker is cut off, for longer than its lease perhaps, and comes back."""
@@ -287,17 +291,17 @@ class World:
             victim.silent_until = self.now + self.random.uniform(0, 2.5 * lease_s)
 
     def _copy(self) -> None:
-        """A speculative copy of a worker is started at its seat."""
+        """A speculative copy of a worker is started at its slot."""
         victim = self._victim()
         if victim is not None:
-            self.join(victim.seat)
+            self.join(victim.slot)
 
     def _leave(self) -> None:
         """A worker is sent away, and another one comes."""
         victim = self._victim()
         if victim is not None:
             victim.leave()
-            self.later(self.random.uniform(0, 3), lambda: self.join(victim.seat))
+            self.later(self.random.uniform(0, 3), lambda: self.join(victim.slot))
 
     def _crash(self) -> None:
         """The bus will die in the middle of what happens next."""
@@ -307,21 +311,21 @@ class World:
         """A worker is said to be gone that is not."""
         victim = self._victim()
         if victim is not None:
-            self.happen(SeatEmpty(victim.seat))
+            self.happen(WorkerExited(victim.slot))
 
 
 class Actor:
     """A worker's process: what client and runner do around the pure `Worker`."""
 
-    def __init__(self, world: World, name: str, seat: str) -> None:
-        self.name, self.seat = name, seat
+    def __init__(self, world: World, name: str, slot: str) -> None:
+        self.name, self.slot = name, slot
         self.alive = True
         self.silent_until = 0.0
         self.answered: list[tuple[m.Request, m.Reply]] = []
         self._world = world
         self._request: m.Request | None = None
         self.worker = Worker(
-            run=world.experiment.settings.run, seat=seat, host="host", pid=1, now=world.now
+            run=world.experiment.settings.run, slot=slot, host="host", pid=1, now=world.now
         )
 
     def start(self) -> None:
@@ -423,8 +427,8 @@ class Actor:
 
     def _beat(self) -> None:
         if self.alive:
-            self._world.send(self.name + m.BEAT_SUFFIX, m.Beat({}))
-            self._world.later(self.worker.beat_s, self._beat)
+            self._world.send(self.name + m.HEARTBEAT_SUFFIX, m.Heartbeat({}))
+            self._world.later(self.worker.heartbeat_s, self._beat)
 
 
 def _hits(trial: int, every: int | None) -> bool:

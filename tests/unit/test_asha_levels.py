@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.schedulers import ASHA, Judgement, NoStopping, scheduler_from_plain
+from asha_bus.core.schedulers import ASHA, Decision, NoStopping, scheduler_from_plain
 from asha_bus.core.trial import Trial
 
 
@@ -97,16 +97,16 @@ def test_a_scheduler_survives_as_plain_data(scheduler: Any) -> None:
 
 
 def test_no_stopping_asks_at_its_end_only() -> None:
-    rule, trial = NoStopping(max_resource=5).rule(mode="min", seed=1), Trial(0, (), 0)
+    rule, trial = NoStopping(max_resource=5).new_state(mode="min", seed=1), Trial(0, (), 0)
     assert 5 == rule.next_resource(trial)
-    assert Judgement("continue", (), 5) == rule.report(trial, 4, float("nan"))
-    assert Judgement("complete", (), None) == rule.report(trial, 5, 0.5)
+    assert Decision("continue", (), 5) == rule.report(trial, 4, float("nan"))
+    assert Decision("complete", (), None) == rule.report(trial, 5, 0.5)
 
 
 def test_no_stopping_without_an_end_never_asks() -> None:
-    rule, trial = NoStopping().rule(mode="min", seed=1), Trial(0, (), 0)
+    rule, trial = NoStopping().new_state(mode="min", seed=1), Trial(0, (), 0)
     assert None is rule.next_resource(trial)
-    assert Judgement("continue", (), None) == rule.report(trial, 1e9, 0.5)
+    assert Decision("continue", (), None) == rule.report(trial, 1e9, 0.5)
 
 
 def test_no_stopping_names_a_wrong_argument() -> None:

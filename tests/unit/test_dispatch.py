@@ -10,11 +10,11 @@ from support.results import make_result
 
 from asha_bus import Monitor, RungRecord
 from asha_bus.monitors import dispatch
-from asha_bus.monitors.base import Assigned, Decided, Happening, Reported, TrialEnded
+from asha_bus.monitors.base import Assigned, Decided, Reported, TrialEnded, TrialEvent
 from asha_bus.monitors.dispatch import Dispatcher
 
 RECORD = RungRecord(0, 1, 0.5, 1, 1, 0.5, "continue")
-HAPPENINGS: list[Happening] = [
+HAPPENINGS: list[TrialEvent] = [
     Assigned(TRIAL),
     Reported(TRIAL, 1, 0.5),
     Decided(TRIAL, RECORD),

@@ -8,7 +8,7 @@ import pytest
 from support.bench import RUN, Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import Draw, Suggested
+from asha_bus.core.events import RequestSuggestions, Suggested
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import MAX_LOG_LINES
@@ -25,7 +25,7 @@ def assignment(answer: m.ToWorker | None) -> m.Assignment:
 
 
 def test_a_worker_is_welcomed_and_gets_the_first_trial() -> None:
-    bench = Bench(mode="max", stop_at=0.9, beat_s=2.0)
+    bench = Bench(mode="max", stop_at=0.9, heartbeat_s=2.0)
     assert m.Welcome(1, 2.0, "max", 0.9, None, 1) == bench.hello("a")
     answer = bench.ask("a")
     seed = bench.trial(0).seed
@@ -131,7 +131,7 @@ def test_an_old_copy_of_a_request_is_left_alone() -> None:
 def test_a_repeated_hello_is_welcomed_again_and_changes_nothing() -> None:
     bench = Bench()
     bench.join("a")
-    hello = m.Hello(1, RUN, "seat of a", "host", 1)
+    hello = m.Hello(1, RUN, "slot of a", "host", 1)
     assert isinstance(bench.send("a", hello), m.Welcome)
     assert (1, [S.RUNNING]) == (len(bench.experiment.roster.workers), bench.states())
     assert isinstance(bench.report("a", 0, 1, 0.5), m.Continue)
@@ -161,7 +161,7 @@ def test_a_stranger_is_refused(request_: m.Request) -> None:
 
 @pytest.mark.parametrize(
     "message",
-    [m.Telemetry(0, 1, 0.1, ((1, 0.1),)), m.Log(0, 1, "info", "x"), m.Beat({}), m.Leave({})],
+    [m.Telemetry(0, 1, 0.1, ((1, 0.1),)), m.Log(0, 1, "info", "x"), m.Heartbeat({}), m.Leave({})],
 )
 def test_a_strangers_one_way_messages_are_ignored(message: m.OneWay) -> None:
     bench = Bench()
@@ -262,7 +262,7 @@ def test_lines_that_objectives_log_are_kept_up_to_a_limit() -> None:
 
 def test_points_that_nobody_waits_for_are_kept() -> None:
     bench = Bench(supplied=False, max_trials=3)
-    assert Draw(0, 3) == bench.draws.pop()
+    assert RequestSuggestions(0, 3) == bench.draws.pop()
     bench.handle(Suggested(0, ((0.1,),)))
     bench.handle(Suggested(1, ((0.2,), (0.3,))))
     bench.join("a", "b", "c")

@@ -7,12 +7,12 @@ from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, FIRST_FAILURES, LAST_WORD_S
-from asha_bus.core.events import Draw, Ended, SeatEmpty, StopRun
+from asha_bus.core.events import Ended, RequestSuggestions, StopRun, WorkerExited
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.trial import TrialState
 
 S = TrialState
-BEATS_OF_A = "a" + m.BEAT_SUFFIX
+BEATS_OF_A = "a" + m.HEARTBEAT_SUFFIX
 
 
 def test_a_run_ends_when_max_trials_are_done() -> None:
@@ -36,7 +36,7 @@ def test_a_finite_space_that_is_done_is_exhausted() -> None:
 
 def test_no_more_points_are_drawn_than_trials_are_run() -> None:
     bench = Bench(max_trials=2, supplied=False)
-    assert [Draw(0, 2)] == bench.draws
+    assert [RequestSuggestions(0, 2)] == bench.draws
     bench.supply()
     bench.join("a", "b")
     bench.hello("c")
@@ -114,10 +114,10 @@ def test_a_user_ends_the_run_in_haste() -> None:
     bench.join("a")
     bench.handle(StopRun("stopped", "by the user"))
     assert [AT_STOP] == bench.take(BEATS_OF_A)
-    assert [AT_STOP] == bench.beat("a")  # whoever missed it hears it again
+    assert [AT_STOP] == bench.heartbeat("a")  # whoever missed it hears it again
     bench.end("a", 0, "interrupted", metric=None)
     assert Ended("stopped", "by the user") == bench.ended
-    assert [m.Pong(0)] == bench.beat("a")
+    assert [m.Pong(0)] == bench.heartbeat("a")
 
 
 def test_who_never_answers_is_given_up() -> None:
@@ -138,12 +138,12 @@ def test_who_never_answers_is_given_up() -> None:
 def test_who_was_thought_gone_and_still_runs_is_ended_too() -> None:
     bench = Bench(scheduler=NoStopping())
     bench.join("a")
-    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(WorkerExited("slot of a"))
     bench.handle(StopRun("stopped"))
     assert bench.ended is not None
-    assert [AT_STOP] == bench.beat("a")
+    assert [AT_STOP] == bench.heartbeat("a")
     assert m.Stop(3, "fenced", None) == bench.report("a", 0, 1, 0.5)
-    assert [m.Pong(0)] == bench.beat("a")
+    assert [m.Pong(0)] == bench.heartbeat("a")
 
 
 def test_a_stop_after_max_time_makes_haste_and_keeps_the_reason() -> None:
@@ -171,24 +171,24 @@ def test_a_worker_lost_after_the_end_is_waited_for_no_more() -> None:
     bench = Bench()
     bench.join("a")
     bench.handle(StopRun("stopped"))
-    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(WorkerExited("slot of a"))
     assert ([S.CANCELLED], Ended("stopped", "")) == (bench.states(), bench.ended)
 
 
 def test_a_trial_that_waits_for_a_worker_is_cancelled() -> None:
     bench = Bench()
     bench.join("a")
-    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(WorkerExited("slot of a"))
     bench.handle(StopRun("stopped"))
     assert ([S.CANCELLED], Ended("stopped", "")) == (bench.states(), bench.ended)
 
 
 def test_a_copy_of_a_worker_is_let_in_after_the_end_to_hear_of_it() -> None:
     bench = Bench(max_trials=1)
-    assert isinstance(bench.hello("a", seat="s"), m.Welcome)
+    assert isinstance(bench.hello("a", slot="s"), m.Welcome)
     bench.ask("a")
     bench.end("a", 0)
-    assert isinstance(bench.hello("copy", seat="s"), m.Welcome)
+    assert isinstance(bench.hello("copy", slot="s"), m.Welcome)
     assert m.Done(2, "max_trials") == bench.ask("copy")
 
 
@@ -213,11 +213,11 @@ def test_a_report_that_reaches_the_target_ends_the_run(
     bench.join("a", "b")
     answer = bench.report("a", 0, 1, metric)
     if not reached:
-        assert [] == bench.take("b" + m.BEAT_SUFFIX)
+        assert [] == bench.take("b" + m.HEARTBEAT_SUFFIX)
         return
     assert m.Stop(3, "completed", None) == answer
     assert [S.COMPLETED, S.RUNNING] == bench.states()
-    assert [AT_STOP] == bench.take("b" + m.BEAT_SUFFIX)
+    assert [AT_STOP] == bench.take("b" + m.HEARTBEAT_SUFFIX)
     bench.end("b", 1, "interrupted", metric=None)
     assert Ended("stop_at", "") == bench.ended
 
@@ -280,7 +280,7 @@ def test_lost_trials_count_as_failed() -> None:
     bench = Bench(max_attempts=1)
     for number in range(FIRST_FAILURES):
         bench.join(str(number))
-        bench.handle(SeatEmpty(f"seat of {number}"))
+        bench.handle(WorkerExited(f"slot of {number}"))
     assert bench.ended is not None
     assert "failed" == bench.ended.reason
 

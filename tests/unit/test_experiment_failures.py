@@ -9,11 +9,11 @@ from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_STOP
-from asha_bus.core.events import Ended, SeatEmpty, StopRun
+from asha_bus.core.events import Ended, StopRun, WorkerExited
 from asha_bus.core.trial import TrialState
 
 S = TrialState
-BEATS_OF_A = "a" + m.BEAT_SUFFIX
+BEATS_OF_A = "a" + m.HEARTBEAT_SUFFIX
 
 
 def fail(bench: Bench, trial: int, name: str = "a") -> m.ToWorker | None:
@@ -51,10 +51,10 @@ def test_max_failures_0_takes_none() -> None:
 
 def test_lost_trials_count_among_the_failures_and_lost_attempts_do_not() -> None:
     bench = one_that_went_well(max_failures=0, max_attempts=2)
-    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(WorkerExited("slot of a"))
     bench.join("b")
     assert (None, 2) == (bench.ended, bench.trial(1).attempt)
-    bench.handle(SeatEmpty("seat of b"))
+    bench.handle(WorkerExited("slot of b"))
     assert bench.ended is not None
     assert "failed" == bench.ended.reason
     assert "lost with its worker 2 times" in bench.ended.message
@@ -65,7 +65,7 @@ def test_fail_fast_ends_the_run_at_the_first_failure() -> None:
     bench.join("b")
     fail(bench, 1)
     assert None is bench.ended  # another trial is running
-    assert [AT_STOP] == bench.take("b" + m.BEAT_SUFFIX)
+    assert [AT_STOP] == bench.take("b" + m.HEARTBEAT_SUFFIX)
     bench.end("b", 2, "interrupted", metric=None)
     message = "trial 1 failed, which ends the run since fail_fast=True:\nTraceback\nerror 1"
     assert Ended("failed", message) == bench.ended
@@ -96,9 +96,9 @@ def test_max_failures_takes_the_place_of_the_rule_of_the_first_trials() -> None:
 # --- a trial that its worker gives up ----------------------------------------
 
 
-def give_up(bench: Bench, trial: int, attempt: int = 1, seq: int = 1) -> list[m.ToWorker]:
+def trial_hung(bench: Bench, trial: int, attempt: int = 1, seq: int = 1) -> list[m.ToWorker]:
     """Worker ``a`` gives its trial up; what comes back on its heartbeat socket."""
-    answer = bench.send(BEATS_OF_A, m.GiveUp(seq, trial, attempt, "TrialTimeout"))
+    answer = bench.send(BEATS_OF_A, m.TrialHung(seq, trial, attempt, "TrialTimeout"))
     return [answer] if answer is not None else []
 
 
@@ -111,10 +111,10 @@ def test_the_limit_travels_with_the_welcome() -> None:
 def test_a_trial_given_up_has_failed_and_is_not_run_again() -> None:
     bench = Bench(max_trials=2, trial_timeout_s=30.0)
     bench.join("a")
-    assert [m.Pong(1)] == give_up(bench, 0)
-    assert [m.Pong(1)] == give_up(bench, 0)  # the answer was lost
+    assert [m.Pong(1)] == trial_hung(bench, 0)
+    assert [m.Pong(1)] == trial_hung(bench, 0)  # the answer was lost
     assert (S.FAILED, "TrialTimeout") == (bench.trial(0).state, bench.trial(0).error)
-    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(WorkerExited("slot of a"))
     bench.join("b")
     assert [S.FAILED, S.RUNNING] == bench.states()
     assert 0 == bench.experiment.counters.requeued
@@ -123,7 +123,7 @@ def test_a_trial_given_up_has_failed_and_is_not_run_again() -> None:
 def test_what_ends_after_all_goes_on_with_the_next_trial() -> None:
     bench = Bench(max_trials=2, trial_timeout_s=30.0)
     bench.join("a")
-    give_up(bench, 0)
+    trial_hung(bench, 0)
     answer = bench.end("a", 0, "failed", metric=None, error="late")
     assert isinstance(answer, m.Assign)
     assert "TrialTimeout" == bench.trial(0).error
@@ -133,16 +133,16 @@ def test_what_ends_after_all_goes_on_with_the_next_trial() -> None:
 def test_what_is_not_held_any_more_cannot_be_given_up() -> None:
     bench = Bench(trial_timeout_s=30.0)
     bench.join("a")
-    assert [m.Pong(1)] == give_up(bench, 0, attempt=2)
-    assert [m.Pong(2)] == give_up(bench, 7, seq=2)
-    assert None is bench.send("stranger/b", m.GiveUp(3, 0, 1, "no"))
+    assert [m.Pong(1)] == trial_hung(bench, 0, attempt=2)
+    assert [m.Pong(2)] == trial_hung(bench, 7, seq=2)
+    assert None is bench.send("stranger/b", m.TrialHung(3, 0, 1, "no"))
     assert [S.RUNNING] == bench.states()
 
 
 def test_the_last_trial_given_up_ends_the_run() -> None:
     bench = Bench(max_trials=1, trial_timeout_s=30.0)
     bench.join("a")
-    give_up(bench, 0)
+    trial_hung(bench, 0)
     assert Ended("max_trials", "") == bench.ended
 
 
@@ -185,17 +185,17 @@ def test_lost_attempts_are_counted_apart_from_failed_ones() -> None:
     bench = Bench(max_trials=1, retries=1, max_attempts=2)
     bench.join("a")
     fail(bench, 0)
-    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(WorkerExited("slot of a"))
     bench.join("b")
     assert (S.RUNNING, 3) == (bench.trial(0).state, bench.trial(0).attempt)
-    bench.handle(SeatEmpty("seat of b"))
+    bench.handle(WorkerExited("slot of b"))
     assert S.LOST is bench.trial(0).state
 
 
 def test_what_the_worker_gave_up_is_begun_again_by_another() -> None:
     bench = Bench(max_trials=1, retries=1, trial_timeout_s=30.0)
     bench.join("a")
-    bench.send(BEATS_OF_A, m.GiveUp(1, 0, 1, "too long"))
+    bench.send(BEATS_OF_A, m.TrialHung(1, 0, 1, "too long"))
     assert S.PENDING is bench.trial(0).state
     bench.join("b")
     bench.end("b", 0, attempt=2)

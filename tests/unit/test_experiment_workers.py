@@ -8,7 +8,7 @@ import pytest
 from support.bench import Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import SeatEmpty, Stalled
+from asha_bus.core.events import Stalled, WorkerExited
 from asha_bus.core.trial import TrialState
 
 S = TrialState
@@ -22,11 +22,11 @@ def assert_given(answer: m.ToWorker | None, trial: int, attempt: int) -> None:
 
 @pytest.fixture
 def bench() -> Bench:
-    return Bench(lease_s=60.0, beat_s=5.0)
+    return Bench(lease_s=60.0, heartbeat_s=5.0)
 
 
-def empty_seat(bench: Bench) -> None:
-    bench.handle(SeatEmpty("seat of a"))
+def empty_slot(bench: Bench) -> None:
+    bench.handle(WorkerExited("slot of a"))
 
 
 def leave(bench: Bench) -> None:
@@ -37,7 +37,7 @@ def lease_ends(bench: Bench) -> None:
     bench.wait(60.0)
 
 
-@pytest.mark.parametrize("goes", [empty_seat, leave, lease_ends])
+@pytest.mark.parametrize("goes", [empty_slot, leave, lease_ends])
 def test_the_trial_of_a_lost_worker_is_run_again(
     bench: Bench, goes: Callable[[Bench], None]
 ) -> None:
@@ -53,7 +53,7 @@ def test_the_trial_of_a_lost_worker_is_run_again(
 
 def test_a_lost_trial_goes_before_new_ones(bench: Bench) -> None:
     bench.join("a", "b")
-    empty_seat(bench)
+    empty_slot(bench)
     bench.hello("c")
     assert_given(bench.ask("c"), trial=0, attempt=2)
     bench.hello("d")
@@ -65,7 +65,7 @@ def test_a_lost_trial_goes_to_a_waiting_worker_at_once() -> None:
     bench.join("a")
     bench.hello("b")
     assert m.Wait(2) == bench.ask("b")
-    empty_seat(bench)
+    empty_slot(bench)
     [answer] = bench.take("b")
     assert_given(answer, trial=0, attempt=2)
 
@@ -74,7 +74,7 @@ def test_a_worker_that_is_gone_is_served_nothing() -> None:
     bench = Bench(supplied=False)
     bench.hello("a")
     bench.ask("a")
-    empty_seat(bench)
+    empty_slot(bench)
     bench.supply()
     assert [] == bench.take("a")
     assert [] == bench.states()
@@ -84,7 +84,7 @@ def test_a_waiting_worker_thought_gone_is_served_when_it_asks_again() -> None:
     bench = Bench(supplied=False)
     bench.hello("a")
     bench.ask("a")
-    empty_seat(bench)
+    empty_slot(bench)
     assert m.Wait(2) == bench.send("a", m.Next(2, 0.0))
     bench.supply()
     [answer] = bench.take("a")
@@ -95,7 +95,7 @@ def test_heartbeats_keep_the_lease(bench: Bench) -> None:
     bench.join("a")
     for _ in range(5):
         bench.wait(50.0)
-        assert [m.Pong(0)] == bench.beat("a")
+        assert [m.Pong(0)] == bench.heartbeat("a")
     assert [S.RUNNING] == bench.states()
     bench.wait(60.0)
     assert ([S.PENDING], 1) == (bench.states(), bench.experiment.counters.leases_expired)
@@ -132,23 +132,23 @@ def test_while_the_bus_stood_still_no_lease_runs(bench: Bench) -> None:
 
 def test_a_heartbeat_brings_nobody_back(bench: Bench) -> None:
     bench.join("a")
-    empty_seat(bench)
-    assert [m.Pong(0)] == bench.beat("a")
+    empty_slot(bench)
+    assert [m.Pong(0)] == bench.heartbeat("a")
     assert 0 == bench.experiment.roster.active
 
 
-def test_an_empty_seat_that_nobody_took_is_no_loss(bench: Bench) -> None:
+def test_an_empty_slot_that_nobody_took_is_no_loss(bench: Bench) -> None:
     bench.join("a")
-    bench.handle(SeatEmpty("another"))
+    bench.handle(WorkerExited("another"))
     assert [S.RUNNING] == bench.states()
 
 
 def test_a_trial_is_given_up_after_all_its_attempts() -> None:
     bench = Bench(max_attempts=2)
     bench.join("a")
-    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(WorkerExited("slot of a"))
     bench.join("b")
-    bench.handle(SeatEmpty("seat of b"))
+    bench.handle(WorkerExited("slot of b"))
     assert [S.LOST] == bench.states()
     error = bench.trial(0).error
     assert error is not None
@@ -196,7 +196,7 @@ def test_a_returning_worker_may_run_its_own_trial_again(bench: Bench) -> None:
 def test_a_later_attempt_asks_at_the_first_rung_it_has_not_entered(bench: Bench) -> None:
     bench.join("a")
     bench.report("a", 0, 1, 0.5)
-    empty_seat(bench)
+    empty_slot(bench)
     bench.hello("b")
     answer = bench.ask("b")
     assert isinstance(answer, m.Assign)
@@ -209,7 +209,7 @@ def test_a_trial_that_was_stopped_is_never_run_again(bench: Bench) -> None:
     bench.join("a", "b")
     bench.report("b", 1, 1, 0.1)
     bench.report("a", 0, 1, 0.9)  # a stop, and trial 2
-    empty_seat(bench)
+    empty_slot(bench)
     assert [S.STOPPED, S.RUNNING, S.PENDING] == bench.states()
 
 
@@ -232,7 +232,7 @@ def test_an_interruption_without_an_end_of_the_run_is_a_lost_attempt(bench: Benc
 
 
 def test_a_copy_waits_while_its_sibling_lives(bench: Bench) -> None:
-    assert isinstance(bench.hello("a", seat="s"), m.Welcome)
+    assert isinstance(bench.hello("a", slot="s"), m.Welcome)
     bench.ask("a")
     bench.wait(10.0)
     hello = m.Hello(1, "the-run", "s", "host", 2)
@@ -242,18 +242,18 @@ def test_a_copy_waits_while_its_sibling_lives(bench: Bench) -> None:
     assert isinstance(bench.send("copy", hello), m.Welcome)
 
 
-def test_a_copy_takes_the_seat_of_a_silent_sibling(bench: Bench) -> None:
-    assert isinstance(bench.hello("a", seat="s"), m.Welcome)
+def test_a_copy_takes_the_slot_of_a_silent_sibling(bench: Bench) -> None:
+    assert isinstance(bench.hello("a", slot="s"), m.Welcome)
     bench.ask("a")
     bench.wait(15.0)  # three heartbeats
-    assert isinstance(bench.hello("copy", seat="s"), m.Welcome)
+    assert isinstance(bench.hello("copy", slot="s"), m.Welcome)
     assert ([S.PENDING], 1) == (bench.states(), bench.experiment.roster.active)
     assert_given(bench.ask("copy"), trial=0, attempt=2)
 
 
 def test_the_latency_that_a_worker_tells_is_kept(bench: Bench) -> None:
     bench.join("a")
-    bench.send("a" + m.BEAT_SUFFIX, m.Beat({3: 5}))
+    bench.send("a" + m.HEARTBEAT_SUFFIX, m.Heartbeat({3: 5}))
     worker = bench.experiment.roster.get("a")
     assert worker is not None
     assert {3: 5} == worker.latency
@@ -286,7 +286,7 @@ def test_workers_under_ever_new_names_are_refused_or_forgotten(
     answer = bench.hello("one too many")
     assert isinstance(answer, m.Refused) and "has 20 workers" in answer.text
     bench.wait(50.0)
-    bench.beat("busy")
+    bench.heartbeat("busy")
     bench.wait(50.0)  # who fell silent makes room
     for number in range(100):
         assert isinstance(bench.hello(f"newer {number}"), m.Welcome)

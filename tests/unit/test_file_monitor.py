@@ -32,13 +32,13 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
     monitor = FileMonitor(path)
     trial = make_trial(3, TrialState.COMPLETED, 0.5, attempts=2, worker="w-1", bracket=1)
     monitor.on_start(INFO)
-    for happening in (
+    for event in (
         Assigned(trial),
         Reported(trial, 1.0, 0.75),
         Decided(trial, RungRecord(0, 1.0, 0.75, 4, 1, None, "stop")),
         TrialEnded(trial),
     ):
-        tell(monitor, happening)
+        tell(monitor, event)
     monitor.on_refresh(SNAPSHOT)
     assert 5 == len(lines_of(path))  # flushed
     monitor.on_finish(make_result(trial))

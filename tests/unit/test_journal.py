@@ -14,7 +14,7 @@ from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.errors import JournalError
-from asha_bus.core.events import Resumed, SeatEmpty, StopRun
+from asha_bus.core.events import Resumed, StopRun, WorkerExited
 from asha_bus.core.space import Space, choice, grid, loguniform, randint, uniform
 from asha_bus.formats.journal import FORMAT, MAGIC, Encoder, Header, framed, read_header, replay
 from asha_bus.formats.space_form import comparable, describe, space_from
@@ -55,7 +55,7 @@ def eventful() -> Bench:
     bench.end("b", held(bench, "b"), "failed", error="ValueError: no")
     bench.ask("b")
     bench.send("a", m.Log(0, 1, "info", "a line"))
-    bench.handle(SeatEmpty("seat of c"))
+    bench.handle(WorkerExited("slot of c"))
     bench.wait(61.0)  # the leases of a and b end
     bench.join("d")
     step(bench, "d", 0.5)
@@ -76,7 +76,14 @@ def state(bench: Bench) -> tuple[str, str]:
 def test_a_journal_gives_the_state_again() -> None:
     bench = eventful()
     kinds = {type(record.event).__name__ for record in bench.records}
-    assert {"Received", "Suggested", "SeatEmpty", "WorkerGone", "StopRun", "GaveUp"} < kinds
+    assert {
+        "Received",
+        "Suggested",
+        "WorkerExited",
+        "WorkerGone",
+        "StopRun",
+        "GraceExpired",
+    } < kinds
     data = journal_of(bench)
     again = replay(data, "j")
     assert (len(bench.records), len(data), 0) == (again.records, again.end, again.torn)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from support.bench import Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import SeatEmpty
+from asha_bus.core.events import WorkerExited
 from asha_bus.core.log import MAX_LOG_CHARS, TrialLog
 
 
@@ -63,7 +63,7 @@ def test_lines_of_all_kinds_reach_the_trial_from_both_sockets() -> None:
     bench = Bench()
     bench.join("a")
     bench.send("a", m.Log(0, 1, "info", "logged"))
-    bench.send("a" + m.BEAT_SUFFIX, m.Log(0, 1, "output", "printed"))
+    bench.send("a" + m.HEARTBEAT_SUFFIX, m.Log(0, 1, "output", "printed"))
     bench.send("a", m.Log(0, 1, "warning", "careful"))
     assert "logged\nprinted\nwarning: careful\n" == str(bench.trial(0).log)
     # what was printed is seen elsewhere
@@ -81,7 +81,7 @@ def test_what_comes_after_the_end_of_the_trial_is_kept_too() -> None:
     bench = Bench(max_trials=2)
     bench.join("a")
     bench.end("a", 0)
-    bench.send("a" + m.BEAT_SUFFIX, m.Log(0, 1, "output", "closing"))
+    bench.send("a" + m.HEARTBEAT_SUFFIX, m.Log(0, 1, "output", "closing"))
     assert "closing\n" == str(bench.trial(0).log)
 
 
@@ -89,7 +89,7 @@ def test_a_lost_attempt_keeps_its_lines() -> None:
     bench = Bench()
     bench.join("a")
     bench.send("a", m.Log(0, 1, "info", "before"))
-    bench.handle(SeatEmpty("seat of a"))
+    bench.handle(WorkerExited("slot of a"))
     bench.join("b")
     bench.send("b", m.Log(0, 2, "info", "after"))
     assert "before\n--- attempt 2 ---\nafter\n" == str(bench.trial(0).log)

@@ -73,7 +73,7 @@ def test_a_plan_holds_what_was_given() -> None:
         settings.max_time_s,
         settings.stop_at,
         settings.lease_s,
-        settings.beat_s,
+        settings.heartbeat_s,
         settings.max_attempts,
     )
     assert (30, 0, True) == (settings.trial_timeout_s, settings.max_failures, settings.fail_fast)
@@ -245,7 +245,7 @@ def test_a_wrong_option_of_the_bus_is_named(options: dict[str, Any], message: st
 
 
 @pytest.mark.parametrize(
-    ("options", "beat_s"),
+    ("options", "heartbeat_s"),
     [
         (BusOptions(), 2.0),
         (BusOptions(lease_s=4.0), 1.0),
@@ -253,9 +253,9 @@ def test_a_wrong_option_of_the_bus_is_named(options: dict[str, Any], message: st
     ],
 )
 def test_several_heartbeats_fit_into_a_lease_and_a_timeout(
-    options: BusOptions, beat_s: float
+    options: BusOptions, heartbeat_s: float
 ) -> None:
-    assert beat_s == options.beat_s
+    assert heartbeat_s == options.heartbeat_s
 
 
 def test_a_rule_for_what_returns_once_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:

@@ -12,7 +12,15 @@ import wire_vectors
 from wire_vectors import Vector, parse_message
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import Draw, Effect, Event, Received, RunSettings, Send, Suggested
+from asha_bus.core.events import (
+    Effect,
+    Event,
+    Received,
+    RequestSuggestions,
+    RunSettings,
+    Send,
+    Suggested,
+)
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import BOUNDS_S, BUCKETS
 from asha_bus.core.schedulers import ASHA
@@ -101,7 +109,7 @@ def test_limits_are_those_of_the_code() -> None:
         f"at most {wire.MAX_POINT:,} numbers",
         f"an int of 0 to {BUCKETS - 1}",
         f"for k from 0 to {len(BOUNDS_S) - 1}",
-        f"followed by `{m.BEAT_SUFFIX}`",
+        f"followed by `{m.HEARTBEAT_SUFFIX}`",
     ):
         assert words in DOCUMENT.replace("\n", " "), words
 
@@ -121,11 +129,11 @@ def test_the_example_is_what_the_bus_answers() -> None:
     name, run = "spark-3.0.17", "9f86d081884c7d65"
     points = iter(((0.5, 0), (0.25, 1), (0.75, 0)))
     settings = RunSettings(run=run, scheduler=ASHA(max_resource=9), seed=1, max_trials=3)
-    draws: list[Draw] = []
+    draws: list[RequestSuggestions] = []
     answers: deque[Any] = deque()
 
     def carry_out(effect: Effect) -> None:
-        if isinstance(effect, Draw):
+        if isinstance(effect, RequestSuggestions):
             draws.append(effect)
         elif isinstance(effect, Send):
             answers.append(effect.message)
@@ -141,8 +149,8 @@ def test_the_example_is_what_the_bus_answers() -> None:
         if line.startswith(">"):
             assert not answers, f"said, but not in the document: {answers}"
             message = parse_message(line[1:])
-            on_heartbeat = isinstance(message, m.Beat)
-            handle(Received(name + m.BEAT_SUFFIX if on_heartbeat else name, message))
+            on_heartbeat = isinstance(message, m.Heartbeat)
+            handle(Received(name + m.HEARTBEAT_SUFFIX if on_heartbeat else name, message))
         elif line.startswith("<"):
             if not answers:
                 draw = draws.pop()

@@ -9,7 +9,7 @@ import pytest
 from support.bench import Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import Draw, Ended, Resumed, Suggested
+from asha_bus.core.events import Ended, RequestSuggestions, Resumed, Suggested
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import Trial, mean_of
 
@@ -99,7 +99,7 @@ def test_without_repeats_there_is_no_mean() -> None:
 
 def test_points_are_asked_for_once_for_each_configuration() -> None:
     bench = bench_of(3, supplied=False, max_trials=7)
-    assert [Draw(0, 3)] == bench.draws
+    assert [RequestSuggestions(0, 3)] == bench.draws
 
 
 def test_a_searcher_that_learns_is_asked_for_what_the_workers_need() -> None:

@@ -6,7 +6,7 @@ import pytest
 from support.bench import Bench
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import Draw, Ended, FellBack, Observed, Suggested
+from asha_bus.core.events import Ended, FallbackDrawn, Observed, RequestSuggestions, Suggested
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.trial import TrialState
 
@@ -19,21 +19,21 @@ def learner(**settings: object) -> Bench:
 def answer(bench: Bench, *numbers: int) -> None:
     """The searcher's points of these trials: their numbers."""
     for number in numbers:
-        bench.draws.remove(Draw(number, 1))
+        bench.draws.remove(RequestSuggestions(number, 1))
         bench.handle(Suggested(number, ((float(number),),)))
 
 
 def test_it_is_asked_for_one_point_at_first_and_then_one_ahead_for_each_worker() -> None:
     bench = learner()
-    assert [Draw(0, 1)] == bench.draws
+    assert [RequestSuggestions(0, 1)] == bench.draws
     bench.hello("a")
     bench.hello("b")
-    assert [Draw(0, 1), Draw(1, 1)] == bench.draws
+    assert [RequestSuggestions(0, 1), RequestSuggestions(1, 1)] == bench.draws
     answer(bench, 0)
     bench.ask("a")
     answer(bench, 1)
     bench.ask("b")
-    assert [Draw(2, 1), Draw(3, 1)] == bench.draws
+    assert [RequestSuggestions(2, 1), RequestSuggestions(3, 1)] == bench.draws
 
 
 def test_it_is_told_of_rungs_and_ends_before_it_is_asked_again() -> None:
@@ -46,7 +46,7 @@ def test_it_is_told_of_rungs_and_ends_before_it_is_asked_again() -> None:
     emit = bench.experiment.emit
 
     def watch(effect: object) -> None:
-        if isinstance(effect, Observed | Draw):
+        if isinstance(effect, Observed | RequestSuggestions):
             order.append(effect.trial.id if isinstance(effect, Observed) else effect)
         emit(effect)  # type: ignore[arg-type]
 
@@ -54,7 +54,7 @@ def test_it_is_told_of_rungs_and_ends_before_it_is_asked_again() -> None:
     bench.report("a", 0, 1, 0.5)
     assert [] == order
     bench.end("a", 0)
-    assert [0, Draw(2, 1)] == order
+    assert [0, RequestSuggestions(2, 1)] == order
     assert [0] == bench.observed
 
 
@@ -102,8 +102,8 @@ def test_after_the_timeout_a_random_draw_is_taken_and_the_late_suggestion_left_o
     bench.ask("a")
     assert bench.experiment.next_deadline() == pytest.approx(10.0)
     bench.wait(10.0)
-    assert Draw(0, 1, is_spare=True) == bench.draws.pop()
-    bench.handle(FellBack(0, (-5.0,)))
+    assert RequestSuggestions(0, 1, is_fallback=True) == bench.draws.pop()
+    bench.handle(FallbackDrawn(0, (-5.0,)))
     [given] = bench.take("a")
     assert isinstance(given, m.Assign)
     assert (-5.0,) == given.assignment.point
@@ -120,7 +120,7 @@ def test_a_spare_draw_that_comes_after_the_suggestion_changes_nothing() -> None:
     bench.draws.pop()
     answer(bench, 0)
     before = len(bench.records)
-    bench.handle(FellBack(0, (-5.0,)))
+    bench.handle(FallbackDrawn(0, (-5.0,)))
     assert before == len(bench.records)
     assert 0 == bench.experiment.counters.fallbacks
     assert (0.0,) == bench.trial(0).point
@@ -130,7 +130,7 @@ def test_nobody_falls_back_where_nobody_waits() -> None:
     bench = learner(suggest_timeout_s=10.0)
     bench.hello("a")
     bench.wait(100.0)
-    assert [Draw(0, 1)] == bench.draws
+    assert [RequestSuggestions(0, 1)] == bench.draws
 
 
 def test_a_searcher_without_more_ends_the_run_when_its_trials_have_ended() -> None:
@@ -161,9 +161,9 @@ def test_another_bus_tells_and_asks_all_again() -> None:
     answer(bench, 0, 1)
     bench.ask("a")
     bench.ask("b")
-    assert [Draw(2, 1), Draw(3, 1)] == bench.draws
+    assert [RequestSuggestions(2, 1), RequestSuggestions(3, 1)] == bench.draws
     bench.draws.clear()
     bench.experiment.restart(bench.now, {})
     bench._carry_out()
     assert [0, 1] == bench.observed
-    assert [Draw(2, 2)] == bench.draws
+    assert [RequestSuggestions(2, 2)] == bench.draws

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.bench import Bench
 
-from asha_bus.core.roster import MISSED_BEATS
+from asha_bus.core.roster import MISSED_HEARTBEATS
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.status import changes, status
 
@@ -43,7 +43,7 @@ def test_no_rungs_are_no_error() -> None:
 
 
 def test_workers_are_counted_by_what_they_do() -> None:
-    bench = Bench(supplied=False, lease_s=1_000.0, beat_s=1.0)
+    bench = Bench(supplied=False, lease_s=1_000.0, heartbeat_s=1.0)
     bench.hello("idle")
     bench.hello("waiting")
     bench.ask("waiting")
@@ -53,11 +53,11 @@ def test_workers_are_counted_by_what_they_do() -> None:
         now["queues"]
     )
     bench.supply()
-    bench.wait(MISSED_BEATS * 1.0)
-    bench.beat("waiting")
+    bench.wait(MISSED_HEARTBEATS * 1.0)
+    bench.heartbeat("waiting")
     later = status(bench.experiment, bench.now)
     assert {"running": 1, "waiting": 0, "idle": 0, "silent": 1} == later["workers_by_state"]
-    assert pytest.approx(MISSED_BEATS * 1.0) == later["silence_s"]
+    assert pytest.approx(MISSED_HEARTBEATS * 1.0) == later["silence_s"]
     assert (2, 0) == (later["joined"], later["left"])
 
 

@@ -113,14 +113,14 @@ def test_the_last_point_is_the_limit() -> None:
 
 @pytest.fixture
 def roster() -> Roster:
-    return Roster(lease_s=60.0, beat_s=5.0)
+    return Roster(lease_s=60.0, heartbeat_s=5.0)
 
 
-def join(roster: Roster, name: str, seat: str, now: float = 0.0) -> WorkerRecord:
-    return roster.join(name, m.Hello(1, "run", seat, "host", 99), now)
+def join(roster: Roster, name: str, slot: str, now: float = 0.0) -> WorkerRecord:
+    return roster.join(name, m.Hello(1, "run", slot, "host", 99), now)
 
 
-def test_a_worker_is_found_by_name_and_by_seat(roster: Roster) -> None:
+def test_a_worker_is_found_by_name_and_by_slot(roster: Roster) -> None:
     worker = join(roster, "a", "0.1")
     assert worker is roster.get("a")
     assert worker is roster.at("0.1")
@@ -128,7 +128,7 @@ def test_a_worker_is_found_by_name_and_by_seat(roster: Roster) -> None:
     assert ("host", 99, 1) == (worker.host, worker.pid, worker.seq)
 
 
-def test_a_seat_belongs_to_its_last_worker(roster: Roster) -> None:
+def test_a_slot_belongs_to_its_last_worker(roster: Roster) -> None:
     join(roster, "a", "0.1")
     second = join(roster, "b", "0.1")
     assert second is roster.at("0.1")
@@ -200,7 +200,7 @@ def test_who_is_there_or_stands_in_the_queue_is_never_forgotten(roster: Roster) 
 
 
 @pytest.mark.usefixtures("room_for_four")
-def test_a_seat_that_was_taken_again_outlives_its_former_worker(roster: Roster) -> None:
+def test_a_slot_that_was_taken_again_outlives_its_former_worker(roster: Roster) -> None:
     for number, name in enumerate("abcd"):
         join(roster, name, "0.1", now=float(number))
     for name in "abc":

@@ -44,11 +44,11 @@ def extras(number: int) -> dict[str, int]:
         at_limit(REPORT, "seq", 2**63 - 1, 2**63),
         at_limit(REPORT, "trial", 2**63 - 1, 2**64 - 1),
         at_limit(HELLO, "host", "x" * 256, "x" * 257),
-        at_limit(HELLO, "seat", "x", ""),
+        at_limit(HELLO, "slot", "x", ""),
         at_limit(LOG, "text", "\U0001f600" * 65_536, "x" * 65_537),
         at_limit(END, "error", "x" * 65_536, "x" * 65_537),
         at_limit(TELEMETRY, "reports", ((1, 0.5),) * 1_000, ((1, 0.5),) * 1_001),
-        at_limit(m.Beat({}), "latency", {BUCKETS - 1: 1}, {BUCKETS: 1}),
+        at_limit(m.Heartbeat({}), "latency", {BUCKETS - 1: 1}, {BUCKETS: 1}),
         at_limit(
             ASSIGN,
             "assignment",

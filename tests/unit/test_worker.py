@@ -18,7 +18,7 @@ def make_assignment(
 
 
 def joined(mode: str = "min", stop_at: float | None = None) -> Worker:
-    worker = Worker(run="run", seat="0.1", host="host", pid=7, now=0.0)
+    worker = Worker(run="run", slot="0.1", host="host", pid=7, now=0.0)
     assert m.Hello(1, "run", "0.1", "host", 7) == worker.hello()
     worker.receive(m.Welcome(1, 2.5, mode, stop_at, None, 1))
     return worker
@@ -41,7 +41,7 @@ def report(worker: Worker, metric: float, resource: float | None = None) -> m.Re
 
 def test_the_welcome_says_how_to_work() -> None:
     worker = joined(mode="max", stop_at=0.9)
-    assert ("max", 0.9, 2.5) == (worker.mode, worker.stop_at, worker.beat_s)
+    assert ("max", 0.9, 2.5) == (worker.mode, worker.stop_at, worker.heartbeat_s)
 
 
 def test_reports_are_counted_and_only_a_rung_is_asked_for() -> None:
@@ -215,7 +215,7 @@ def test_waiting_is_no_answer_yet() -> None:
 
 
 def test_a_refusal_is_an_answer() -> None:
-    worker = Worker(run="run", seat="0", host="host", pid=7, now=0.0)
+    worker = Worker(run="run", slot="0", host="host", pid=7, now=0.0)
     worker.hello()
     assert m.Refused(1, "no") == worker.receive(m.Refused(1, "no"))
 

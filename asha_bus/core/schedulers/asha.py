@@ -15,7 +15,14 @@ from random import Random
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix, mix_in
-from asha_bus.core.schedulers.base import Judgement, Rule, Scheduler, positive, reached, whole
+from asha_bus.core.schedulers.base import (
+    Decision,
+    Scheduler,
+    SchedulerState,
+    positive,
+    reached,
+    whole,
+)
 from asha_bus.core.schedulers.rung import Rung
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
@@ -98,11 +105,11 @@ class ASHA(Scheduler):
             rungs / (rungs - s) * float(eta ** (rungs - 1 - s)) for s in range(self.brackets)
         )
 
-    def rule(self, *, mode: str, seed: int) -> Rule:
-        return _ASHARule(self, mode, seed)
+    def new_state(self, *, mode: str, seed: int) -> SchedulerState:
+        return _ASHAState(self, mode, seed)
 
 
-class _ASHARule(Rule):
+class _ASHAState(SchedulerState):
     def __init__(self, settings: ASHA, mode: str, seed: int) -> None:
         self._max_resource = settings.max_resource
         self._sign = 1.0 if mode == "min" else -1.0
@@ -129,7 +136,7 @@ class _ASHARule(Rule):
         entered = len(trial.rungs)
         return rungs[entered].resource if entered < len(rungs) else self._max_resource
 
-    def report(self, trial: Trial, resource: float, metric: float) -> Judgement:
+    def report(self, trial: Trial, resource: float, metric: float) -> Decision:
         sign = self._sign
         rungs = self._brackets[trial.bracket]
         records: tuple[RungRecord, ...] = ()
@@ -137,7 +144,7 @@ class _ASHARule(Rule):
             rung = rungs[position]
             level = rung.resource
             if not reached(resource, level):
-                return Judgement("continue", records, level)
+                return Decision("continue", records, level)
             number = position + trial.bracket
             mean = trial.mean_at(number, metric)
             judged = metric if mean is None else mean
@@ -147,10 +154,10 @@ class _ASHARule(Rule):
             shown = cutoff * sign if math.isfinite(cutoff) else None
             records += (RungRecord(number, level, metric, n, keep, shown, verdict, mean),)
             if not goes_on:
-                return Judgement("stop", records, None)
+                return Decision("stop", records, None)
         if reached(resource, self._max_resource):
-            return Judgement("complete", records, None)
-        return Judgement("continue", records, self._max_resource)
+            return Decision("complete", records, None)
+        return Decision("continue", records, self._max_resource)
 
     def rungs(self) -> list[RungStanding]:
         sign = self._sign

@@ -24,7 +24,7 @@ def reached(resource: float, level: float) -> bool:
     return resource >= level or math.isclose(resource, level, rel_tol=_TOLERANCE)
 
 
-class Judgement(NamedTuple):
+class Decision(NamedTuple):
     """What a rule says to a report.
 
     ``verdict``: ``continue``, ``stop`` or ``complete``. ``records``: the rungs
@@ -37,7 +37,7 @@ class Judgement(NamedTuple):
     next_resource: float | None
 
 
-class Rule(ABC):
+class SchedulerState(ABC):
     """The state of a scheduler within one run. Pure: no clock, no I/O."""
 
     @abstractmethod
@@ -49,7 +49,7 @@ class Rule(ABC):
         """The resource at which ``trial`` must ask for the next time; None: never."""
 
     @abstractmethod
-    def report(self, trial: Trial, resource: float, metric: float) -> Judgement:
+    def report(self, trial: Trial, resource: float, metric: float) -> Decision:
         """Judge ``metric``, in the user's sign, at ``resource``."""
 
     def rungs(self) -> list[RungStanding]:
@@ -64,7 +64,7 @@ class Scheduler(ABC):
     """A scheduler's settings: an immutable dataclass of plain values."""
 
     @abstractmethod
-    def rule(self, *, mode: str, seed: int) -> Rule:
+    def new_state(self, *, mode: str, seed: int) -> SchedulerState:
         """A fresh rule for one run."""
 
     @property

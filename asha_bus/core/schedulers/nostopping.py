@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from asha_bus.core.schedulers.base import Judgement, Rule, Scheduler, positive, reached
+from asha_bus.core.schedulers.base import Decision, Scheduler, SchedulerState, positive, reached
 from asha_bus.core.trial import Trial
 
 
@@ -23,11 +23,11 @@ class NoStopping(Scheduler):
     def full_resource(self) -> float | None:
         return self.max_resource
 
-    def rule(self, *, mode: str, seed: int) -> Rule:
-        return _NoStoppingRule(self.max_resource)
+    def new_state(self, *, mode: str, seed: int) -> SchedulerState:
+        return _NoStoppingState(self.max_resource)
 
 
-class _NoStoppingRule(Rule):
+class _NoStoppingState(SchedulerState):
     def __init__(self, max_resource: float | None) -> None:
         self._max_resource = max_resource
 
@@ -37,7 +37,7 @@ class _NoStoppingRule(Rule):
     def next_resource(self, trial: Trial) -> float | None:
         return self._max_resource
 
-    def report(self, trial: Trial, resource: float, metric: float) -> Judgement:
+    def report(self, trial: Trial, resource: float, metric: float) -> Decision:
         if self._max_resource is not None and reached(resource, self._max_resource):
-            return Judgement("complete", (), None)
-        return Judgement("continue", (), self._max_resource)
+            return Decision("complete", (), None)
+        return Decision("continue", (), self._max_resource)
