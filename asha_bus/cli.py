@@ -99,7 +99,7 @@ def add_load_test_arguments(parser: argparse.ArgumentParser) -> None:
 
 def load_test(given: argparse.Namespace) -> None:
     """Measure and print."""
-    from asha_bus.bench import load_test as module
+    from asha_bus.bench import load as module
 
     seconds = _SMOKE_SECONDS if given.smoke else given.seconds
     report = module.measure(workers=given.workers, seconds=seconds, busy_driver=given.busy_driver)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.browser import chromium, require_chromium
+from lib.browser import chromium
 from support.clusters import Cluster, make_session, require_java, standalone
+from support.tools import require_chromium
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import Watched
+from lib.browser import Watched
 from support.live import ScriptedPage, start, watch
 from support.processes import wait_until
 from support.simulated import simulated

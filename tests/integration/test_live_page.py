@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+from lib.processes import free_port
 from support import objectives
-from support.clusters import free_port
 from support.live import ScriptedPage, start, watch
 from support.processes import wait_until
 from support.simulated import simulated

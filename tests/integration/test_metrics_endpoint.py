@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lib.processes import free_port
 from prometheus_client.parser import text_string_to_metric_families
 from support import objectives
-from support.clusters import free_port
 from support.processes import wait_until
 
 import asha_bus as ab

@@ -15,9 +15,8 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
-from support import objectives, prometheus
-from support.processes import children_of, wait_until
-from support.prometheus import (
+from lib import prometheus
+from lib.prometheus import (
     DASHBOARDS,
     Expression,
     Prometheus,
@@ -26,9 +25,11 @@ from support.prometheus import (
     faster,
     finite,
     promtool,
-    require_prometheus,
     substituted,
 )
+from support import objectives
+from support.processes import children_of, wait_until
+from support.tools import require_prometheus
 
 import asha_bus as ab
 from asha_bus.core.trial import TrialState

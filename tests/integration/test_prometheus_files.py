@@ -6,7 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from support.prometheus import GRAFANA, RULES, promtool, require_prometheus
+from lib.prometheus import GRAFANA, RULES, promtool
+from support.tools import require_prometheus
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.browser import Watched
+from lib.browser import Watched
 from support.results import make_result, make_trial
 from support.simulated import simulated
 

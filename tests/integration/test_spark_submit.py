@@ -9,7 +9,8 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from support.clusters import free_port, require_java
+from lib.processes import free_port
+from support.clusters import require_java
 
 import asha_bus as ab
 

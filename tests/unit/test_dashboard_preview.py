@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from support.prometheus import DASHBOARDS
+from lib.prometheus import DASHBOARDS
 
 plt = pytest.importorskip("matplotlib.pyplot")
-from dashboard_pages.preview import Mark, Series, draw  # noqa: E402 - needs matplotlib
+from generate.pages.drawing import Mark, Series, draw  # noqa: E402 - needs matplotlib
 
 START, END = 1_000.0, 1_060.0
 

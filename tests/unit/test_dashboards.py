@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.prometheus import DASHBOARDS, GRAFANA, RULES, asked_by, panels
+from lib.prometheus import DASHBOARDS, GRAFANA, RULES, asked_by, panels
 
 import asha_bus as ab
 from asha_bus import cli
@@ -43,7 +43,7 @@ def metrics_in(text: str) -> set[str]:
 
 def test_the_files_are_what_the_script_makes() -> None:
     pytest.importorskip("grafana_foundation_sdk", reason="needs Python 3.11 or later")
-    import dashboards
+    from generate import dashboards
 
     assert 0 == dashboards.main(["--check"])
     assert {path.name for path in DASHBOARDS} == set(dashboards.PAGES)
@@ -53,7 +53,7 @@ def test_a_file_that_differs_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("grafana_foundation_sdk", reason="needs Python 3.11 or later")
-    import dashboards
+    from generate import dashboards
 
     monkeypatch.setattr(dashboards, "FOLDER", tmp_path / "dashboards")
     assert 1 == dashboards.main(["--check"])
@@ -62,7 +62,7 @@ def test_a_file_that_differs_is_found(
     (tmp_path / "dashboards" / "bus.json").write_text("{}")
     capsys.readouterr()
     assert 1 == dashboards.main(["--check"])
-    assert "bus.json is not what scripts/dashboards.py makes" in capsys.readouterr().err
+    assert "bus.json is not what scripts/generate/dashboards.py makes" in capsys.readouterr().err
 
 
 def test_addresses_of_dashboards_never_change() -> None:

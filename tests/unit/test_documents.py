@@ -73,7 +73,7 @@ def test_the_architecture_names_every_module_but_the_tools() -> None:
 
 
 @pytest.mark.parametrize(
-    "script", ["scripts/check", "scripts/demo", "scripts/java-home", ".ci/run"]
+    "script", ["scripts/check", "scripts/demo", "scripts/lib/java-home", ".ci/run"]
 )
 def test_commands_can_be_run(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)

@@ -57,7 +57,7 @@ FLOORS = (
     ("launch", "dry_run"),
     ("fmin",),
     ("echo",),
-    ("demo", "load_test", "grafana"),
+    ("demo", "load", "grafana"),
     ("dashboard",),
     ("cli",),
 )
@@ -102,7 +102,7 @@ THIRD_PARTIES = {
     "threadpoolctl": {"demo"},
     "tornado": {"page.server"},
     "tqdm": {"monitors.progress"},
-    "zmq": {"driver.router", "driver.auth", "executor.client", "load_test", "echo"},
+    "zmq": {"driver.router", "driver.auth", "executor.client", "load", "echo"},
 }
 
 #: These join the two sides of the bus; echo is the load test's own bare bus.

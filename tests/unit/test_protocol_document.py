@@ -8,8 +8,8 @@ from collections import deque
 from typing import Any, get_args
 
 import pytest
-import wire_vectors
-from wire_vectors import Vector, parse_message
+from generate import wire_vectors
+from generate.wire_vectors import Vector, parse_message
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
@@ -119,7 +119,7 @@ def test_the_buckets_are_as_described() -> None:
 
 
 def test_the_data_for_other_languages_is_up_to_date() -> None:
-    assert 0 == wire_vectors.main(["--check"]), "run python scripts/wire_vectors.py"
+    assert 0 == wire_vectors.main(["--check"]), "run python scripts generate/wire_vectors"
     listed = json.loads(wire_vectors.DATA.read_text(encoding="utf-8"))
     assert [vector.body.hex() for vector in VECTORS] == [entry["hex"] for entry in listed]
 

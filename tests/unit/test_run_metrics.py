@@ -8,8 +8,8 @@ import os
 import time
 from typing import Any
 
-import metrics_document
 import pytest
+from generate import metrics as metrics_document
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from support.bench import Bench
@@ -190,7 +190,7 @@ def test_names_and_labels_keep_to_the_conventions() -> None:
 
 
 def test_the_document_is_up_to_date() -> None:
-    assert 0 == metrics_document.main(["--check"]), "run python scripts/metrics_document.py"
+    assert 0 == metrics_document.main(["--check"]), "run python scripts generate/metrics"
 
 
 def test_a_process_that_is_gone_has_no_figures() -> None:

@@ -1,0 +1,1 @@
+"""The problems and the tuners that ``bench/search.py`` compares."""

@@ -1,1 +1,0 @@
-"""What ``dashboards.py`` makes the dashboards of."""

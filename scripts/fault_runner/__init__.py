@@ -1,1 +1,0 @@
-"""What ``fault_test.py`` and ``soak.py`` are made of."""

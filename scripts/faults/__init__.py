@@ -1,0 +1,1 @@
+"""What harms runs: kills, broken messages, bad networks, long loads."""

@@ -1,0 +1,96 @@
+"""Faults of the bus: it is killed, or stands still."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from lib.processes import wait_until
+
+import asha_bus as ab
+from faults.scenarios.answers import ASKED, Answer
+from faults.scenarios.launching import (
+    Setting,
+    ending,
+    finished,
+    first_answer,
+    kill,
+    wait_for_workers,
+)
+from faults.scenarios.outcome import Outcome, check
+
+#: What was answered before a bus died is written down within this time; no other bus
+#: comes up as fast.
+_BEFORE_S = 0.05
+#: The promise.
+RECOVERY_S = 2.0
+
+
+def bus_kill(setting: Setting) -> None:
+    """The bus killed again and again, now and then while it comes up."""
+    outcome = setting.outcome
+    kills = 3 if setting.smoke else 20
+    with ending(setting.launch(max_trials=150 if setting.smoke else 2_500)) as run:
+        wait_for_workers(setting)
+        while outcome.faults < kills:
+            time.sleep(setting.random.uniform(0, 1))
+            at, killed = kill(run.bus_pid), run.bus_pid
+            outcome.faults += 1
+            if outcome.faults < kills and setting.random.random() < 0.2:
+                _wait_for_another(run, killed)
+                time.sleep(setting.random.uniform(0, 0.3))
+                at = kill(run.bus_pid)
+                outcome.faults += 1
+            outcome.recoveries.append(_recovery(setting, at))
+        result = finished(run, setting)
+        outcome.expect(
+            run._supervisor.restarts == kills,
+            f"{kills} kills made {run._supervisor.restarts} restarts",
+        )
+    answered = check(outcome, result, setting.folder, setting.journal)
+    _check_all_counted(outcome, result, answered)
+    outcome.recovered_within(RECOVERY_S)
+    # a request that died with the bus is sent again after half a second
+    longest = max(answer.ended - answer.asked for answer in answered)
+    outcome.notes.append(f"the report that waited longest was answered after {longest:.2f} s")
+
+
+def bus_stop(setting: Setting) -> None:
+    """The bus stands still for longer than a lease."""
+    outcome = setting.outcome
+    pause_s, lease_s = (3.0, 1.5) if setting.smoke else (20.0, 5.0)
+    options = ab.BusOptions(lease_s=lease_s, bus_timeout_s=60)
+    with ending(setting.launch(max_trials=150, bus=options)) as run:
+        wait_for_workers(setting)
+        os.kill(run.bus_pid, signal.SIGSTOP)
+        time.sleep(pause_s)
+        at = time.monotonic()
+        os.kill(run.bus_pid, signal.SIGCONT)
+        outcome.faults = 1
+        outcome.recoveries.append(_recovery(setting, at, before_s=0.0))
+        result = finished(run, setting)
+    _check_all_counted(outcome, result, check(outcome, result, setting.folder, setting.journal))
+    outcome.expect(result.bus.workers == setting.workers, "a worker joined a second time")
+
+
+def _wait_for_another(run: ab.Run, killed: int) -> None:
+    wait_until(lambda: run.bus_pid != killed, "another bus")
+
+
+def _recovery(setting: Setting, at: float, before_s: float = _BEFORE_S) -> float:
+    """Seconds from ``at`` until a worker was answered again."""
+
+    def is_new(answer: Answer) -> bool:
+        return answer.asked > at or answer.ended > at + before_s
+
+    return first_answer(setting, at, is_new).ended - at
+
+
+def _check_all_counted(outcome: Outcome, result: ab.Result, answered: list[Answer]) -> None:
+    """Where no worker dies, the workers notice nothing, and each decision was answered."""
+    again = sorted(trial.id for trial in result.trials if trial.attempts != 1)
+    outcome.expect(not again and not result.bus.requeued, f"trials {again} were run again")
+    asked = sum(answer.step in ASKED for answer in answered)
+    decided = result.bus.decisions
+    outcome.expect(decided == asked, f"{decided} decisions were made for {asked} reports")

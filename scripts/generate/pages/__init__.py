@@ -1,0 +1,1 @@
+"""What ``generate/dashboards.py`` makes the dashboards of."""

@@ -1,0 +1,169 @@
+"""The dashboard of a run's rungs and trials."""
+
+from __future__ import annotations
+
+from generate.pages.panels import NONE_WANTED, bars, lines, number, page, query
+from generate.pages.promql import last, now, rate, ratio
+from generate.pages.promql import number as finite
+
+_RUNG = ("bracket", "rung", "resource")
+#: A rung and its resource tell the bracket, too.
+_RUNG_NAME = "rung {{rung}} at {{resource}} · {{run}}"
+_ENDED = "COMPLETED|STOPPED|CANCELLED|FAILED|LOST"
+_FAILED = "FAILED|LOST"
+
+#: Colours of trials' states, here and in the other dashboards.
+STATES = {
+    "COMPLETED": "green",
+    "STOPPED": "blue",
+    "RUNNING": "yellow",
+    "PENDING": "#8e8e8e",
+    "CANCELLED": "purple",
+    "FAILED": "red",
+    "LOST": "dark-red",
+}
+
+
+def trials(states: str) -> str:
+    """How many trials are in one of ``states`` at each moment."""
+    return f"sum by (run) ({now('asha_bus_trials', 'state', state=states)})"
+
+
+def _share_saved() -> str:
+    spent, saved = now("asha_bus_resource_spent_total"), now("asha_bus_resource_saved_total")
+    return ratio(saved, f"{spent} + {saved}")
+
+
+def _promoted() -> str:
+    decided = last("asha_bus_decisions_total", *_RUNG, "verdict")
+    by = ", ".join(("run", *_RUNG))
+    went_on = last("asha_bus_decisions_total", *_RUNG, verdict="continue")
+    return ratio(went_on, f"sum by ({by}) ({decided})")
+
+
+def rungs() -> str:
+    """The dashboard as JSON."""
+    return page(
+        "asha-bus-rungs",
+        "asha-bus / Live rungs",
+        "How the trials of a run go through its rungs, and what early stopping saves.",
+        [
+            number(
+                "Best so far",
+                "The leading trial's last metric: of the completed trials, else of those that "
+                "got furthest.",
+                query(finite(now("asha_bus_best_metric")), "{{run}}"),
+                unit="none",
+                no_value="no trial yet",
+            ),
+            number(
+                "Trials ended",
+                "Trials in a final state.",
+                query(trials(_ENDED), "{{run}}"),
+                unit="short",
+            ),
+            number(
+                "Of the limit",
+                "The share of max_trials that has ended.",
+                query(ratio(trials(_ENDED), now("asha_bus_max_trials")), "{{run}}"),
+                unit="percentunit",
+                no_value="no limit",
+            ),
+            number(
+                "Reports per second",
+                "Metrics reported, between rungs and at rungs.",
+                query(rate("asha_bus_reports_total"), "{{run}}"),
+                unit="short",
+            ),
+            number(
+                "Resource saved",
+                "What stopped trials did not get of their max_resource, as a share of that and "
+                "of what all attempts used.",
+                query(_share_saved(), "{{run}}"),
+                unit="percentunit",
+            ),
+            number(
+                "Failed or lost",
+                "Trials whose objective failed, or whose workers were lost in every attempt.",
+                query(trials(_FAILED), "{{run}}"),
+                unit="short",
+                steps=NONE_WANTED,
+            ),
+            bars(
+                "The funnel",
+                "Trials that workers were given, that entered each rung, and that completed.",
+                query(
+                    "sum by (run) ("
+                    + last("asha_bus_trials", "state", state=f"RUNNING|{_ENDED}")
+                    + ")",
+                    "begun · {{run}}",
+                    instant=True,
+                ),
+                query(last("asha_bus_rung_entries", *_RUNG), _RUNG_NAME, instant=True),
+                query(
+                    last("asha_bus_trials", state="COMPLETED"), "completed · {{run}}", instant=True
+                ),
+                unit="short",
+            ),
+            bars(
+                "Went on",
+                "The share of each rung's entries that went on. It comes near to "
+                "1 / reduction_factor, from above while a rung has few entries, as early "
+                "arrivals find little to be compared with.",
+                query(_promoted(), _RUNG_NAME, instant=True),
+                unit="percentunit",
+                most=1,
+            ),
+            lines(
+                "Cutoffs",
+                "The worst metric with which a trial would go on at each rung at that moment.",
+                query(finite(now("asha_bus_rung_cutoff_metric", *_RUNG)), _RUNG_NAME),
+                unit="none",
+                stepped=True,
+                least=None,
+            ),
+            lines(
+                "Best so far",
+                "The leading trial's last metric. It may get worse for a moment: a trial that "
+                "got further leads, be its metric what it may.",
+                query(finite(now("asha_bus_best_metric")), "{{run}}"),
+                unit="none",
+                stepped=True,
+                least=None,
+            ),
+            lines(
+                "Verdicts per second",
+                "Entries of all rungs by their verdict.",
+                query(rate("asha_bus_decisions_total", "verdict"), "{{verdict}} · {{run}}"),
+                unit="short",
+                colors={"continue": "green", "stop": "blue"},
+                stacked=True,
+            ),
+            lines(
+                "Trials by state",
+                "COMPLETED trials reached max_resource or ended by themselves, STOPPED ones were "
+                "stopped at a rung, CANCELLED ones when the run ended.",
+                query(now("asha_bus_trials", "state"), "{{state}} · {{run}}"),
+                unit="short",
+                colors=STATES,
+                stacked=True,
+                stepped=True,
+            ),
+            lines(
+                "Entries of each rung",
+                "Trials that have entered each rung.",
+                query(now("asha_bus_rung_entries", *_RUNG), _RUNG_NAME),
+                unit="short",
+                stepped=True,
+            ),
+            lines(
+                "Resource spent and saved",
+                "In the unit of the objective's reports, such as epochs: what all attempts used, "
+                "and what stopped trials did not get of their max_resource.",
+                query(now("asha_bus_resource_spent_total"), "spent · {{run}}"),
+                query(now("asha_bus_resource_saved_total"), "saved · {{run}}"),
+                unit="short",
+                colors={"spent": "yellow", "saved": "green"},
+            ),
+        ],
+    )

@@ -1,0 +1,94 @@
+"""The fault runner sees what is lost, doubled and changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from faults.scenarios import answers, launching, outcome
+from faults.scenarios.answers import Answer
+from lib.processes import Broken, wait_until
+
+import asha_bus as ab
+from asha_bus.core.trial import RungRecord, TrialState
+
+
+def trial(number: int, *rungs: RungRecord, attempts: int = 1) -> ab.TrialRecord:
+    return ab.TrialRecord(
+        id=number,
+        params={"x": 0.5},
+        state=TrialState.STOPPED,
+        metric=0.5,
+        best_metric=0.5,
+        resource=1,
+        attempts=attempts,
+        worker="worker",
+        start_time=1.0,
+        end_time=2.0,
+        error=None,
+        extras={},
+        bracket=0,
+        seed=1,
+        rungs=rungs,
+    )
+
+
+def entry(n: int) -> RungRecord:
+    return RungRecord(0, 1, 0.5, n, 1, 0.5, "stop")
+
+
+def result(*trials: ab.TrialRecord) -> ab.Result:
+    return ab.Result(
+        name="run", mode="min", seed=7, space=ab.Space(x=ab.uniform(0, 1)), trials=trials,
+        reason="max_trials", message="", elapsed_s=1.0, bus=None,  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def answer(number: int, attempt: int = 1, step: int = 1, goes_on: bool = False) -> Answer:
+    return Answer(1, number, attempt, step, goes_on, 1.0, 2.0, 3.0)
+
+
+def test_what_was_answered_and_is_in_no_rung_is_lost() -> None:
+    found = result(trial(0, entry(1)), trial(1))
+    assert 0 == outcome._lost(found, [answer(0)])
+    assert 1 == outcome._lost(found, [answer(0), answer(1)])
+    assert 1 == outcome._lost(found, [answer(0, step=3, goes_on=True)])
+
+
+def test_what_a_fenced_attempt_was_told_is_not_lost() -> None:
+    found = result(trial(0, attempts=2))
+    assert 0 == outcome._lost(found, [answer(0, attempt=1)])
+    assert 1 == outcome._lost(found, [answer(0, attempt=1, goes_on=True)])
+    assert 1 == outcome._lost(found, [answer(0, attempt=2)])
+
+
+def test_what_is_there_twice_is_doubled() -> None:
+    found = result(trial(0, entry(1)), trial(1, entry(2)))
+    assert 0 == outcome._doubled(found, [answer(0), answer(1)])
+    assert 1 == outcome._doubled(found, [answer(0), answer(0)])
+    assert 0 == outcome._doubled(found, [answer(0), answer(0, attempt=2)])
+    assert 1 == outcome._doubled(result(trial(0, entry(1), entry(2))), [])
+    assert 1 == outcome._doubled(result(trial(0, entry(2))), [])
+
+
+def test_a_metric_that_differs_in_its_last_bit_makes_another_rung() -> None:
+    bit = replace(trial(0), rungs=(entry(1)._replace(metric=0.5000000000000001),))
+    assert outcome._rungs(result(trial(0, entry(1)))) != outcome._rungs(result(bit))
+
+
+def test_half_a_line_is_no_answer(tmp_path) -> None:
+    (tmp_path / "answered-12").write_text("0 1 1 1 1.0 2.0 3.0\n1 1 1 1 1.0 2.0 3")
+    assert [Answer(12, 0, 1, 1, True, 1.0, 2.0, 3.0)] == answers.read(tmp_path)
+
+
+def test_a_broken_promise_is_told_and_does_not_end_the_others() -> None:
+    def scenario(setting: launching.Setting) -> None:
+        setting.outcome.faults = 1
+        wait_until(lambda: False, "what never comes", 0.0)
+
+    found = launching.play("name", "local", scenario, 1, smoke=True)
+    assert ["what never comes: not within 0 s"] == found.broken
+    assert "BROKEN" == found.row()[-1]
+    assert len(outcome.HEAD) == len(found.row())
+    with pytest.raises(Broken):
+        wait_until(lambda: False, "it", 0.0)
