@@ -24,10 +24,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
-
 from lib.browser import CHROMIUM, Watched, chromium
-from support.simulated import simulated
+from lib.results import simulated
 
 from asha_bus import Result, TrialRecord, TrialState
 from asha_bus.monitors.base import Snapshot

@@ -25,8 +25,8 @@ from asha_bus.core.trial import RungRecord, Trial, TrialState
 from asha_bus.results.tables import table
 from asha_bus.searchers.suggestions import Search, Suggestions
 from bench.tuning import curves, networks
+from bench.tuning.ours import Completed, Problem, tuned
 from bench.tuning.peers import HyperoptTPE, OptunaTPE, Peer, tuned_by
-from bench.tuning.simulation import Completed, Problem, tuned
 
 PROBLEMS = (
     Problem(

@@ -11,23 +11,12 @@ import sys
 import time
 import traceback
 from collections import Counter
-from pathlib import Path
 from random import Random
 
-TESTS = Path(__file__).resolve().parents[2] / "tests"
-sys.path.append(str(TESTS))
-
-from support.verdicts import (  # noqa: E402 - lies beside the tests, which share it
-    assert_every_answered_report_counted_once,
-    assert_rungs_like_the_oracle,
-    assert_the_journal_gives_the_state,
-)
-from support.world import Conditions, World  # noqa: E402
-
-from asha_bus.core.events import RunSettings  # noqa: E402
-from asha_bus.core.schedulers import ASHA, NoStopping, Scheduler  # noqa: E402
-from asha_bus.core.trial import FINAL  # noqa: E402
-from asha_bus.results.tables import table  # noqa: E402
+from asha_bus.core.events import RunSettings
+from asha_bus.core.schedulers import ASHA, NoStopping, Scheduler
+from asha_bus.results.tables import table
+from asha_bus.testing.simulator import Conditions, Rough, Story, check
 
 TRIALS = 16
 _SCHEDULERS: tuple[Scheduler, ...] = (
@@ -37,8 +26,8 @@ _SCHEDULERS: tuple[Scheduler, ...] = (
 )
 
 
-def conditions_of(seed: int) -> tuple[Conditions, Scheduler]:
-    """How bad it is in the story of ``seed``, and by what rule trials are stopped."""
+def drawn(seed: int) -> tuple[Conditions, Rough, Scheduler]:
+    """What the story of ``seed`` is made of."""
     random = Random(seed)
     conditions = Conditions(
         seed=seed,
@@ -52,52 +41,48 @@ def conditions_of(seed: int) -> tuple[Conditions, Scheduler]:
         leaves=random.randint(0, 3),
         false_alarms=random.randint(0, 2),
         crashes=random.randint(0, 6),
+    )
+    objective = Rough(
+        seed,
+        stride=random.choice([1, 1, 5]),
         fails_every=random.choice([4, None]),
         ends_every=random.choice([5, None]),
-        stride=random.choice([1, 1, 5]),
     )
-    return conditions, random.choice(_SCHEDULERS)
+    return conditions, objective, random.choice(_SCHEDULERS)
 
 
-def play(seed: int) -> World:
+def play(seed: int) -> Story:
     """Play the story of ``seed``; AssertionError where something is not as it must be."""
-    conditions, scheduler = conditions_of(seed)
+    conditions, objective, scheduler = drawn(seed)
     settings = RunSettings(
         run="run", scheduler=scheduler, seed=seed, max_trials=TRIALS, lease_s=10.0, heartbeat_s=2.0
     )
-    world = World(conditions, settings)
-    world.run()
-    trials = world.experiment.table.trials
-    assert len(world.ended) == 1, "the run did not end once"
-    assert list(range(len(trials))) == sorted(world.ledger.ended), "a trial never ended"
-    assert all(trial.state in FINAL for trial in trials), "a trial is not in a final state"
-    assert_every_answered_report_counted_once(world)
-    assert_rungs_like_the_oracle(world)
-    assert_the_journal_gives_the_state(world)
-    return world
+    story = Story(conditions, settings, objective)
+    story.run()
+    check(story)
+    return story
 
 
 def simulate(first: int, seeds: int, limit_s: float) -> bool:
-    """Play so many stories, and print what happened in them; whether all went well."""
+    """Play ``seeds`` stories, and print what happened in them; whether all went well."""
     happened: Counter[str] = Counter()
     began = time.monotonic()
     for seed in range(first, first + seeds):
         try:
-            world = play(seed)
+            story = play(seed)
         except Exception:  # whatever it is, it is the story's that must be told
             traceback.print_exc()
             print(
-                f"{conditions_of(seed)}\n"
-                f"to repeat: python scripts faults/simulate --seeds 1 --first {seed}"
+                f"{drawn(seed)}\nto repeat: python scripts faults/simulate --seeds 1 --first {seed}"
             )
             return False
-        counters = world.experiment.counters
+        counters = story.experiment.counters
         happened.update(
             {
                 "stories": 1,
-                "events": len(world.story),
+                "events": len(story.events),
                 "decisions": counters.decisions,
-                "crashes of the bus": world.crashes,
+                "crashes of the bus": story.crashes,
                 "leases expired": counters.leases_expired,
                 "trials begun again": counters.requeued,
                 "late reports fenced off": counters.fenced,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from lib.browser import Watched
+from lib.results import simulated
 from support.live import ScriptedPage, start, watch
 from support.processes import wait_until
-from support.simulated import simulated
 
 from asha_bus import Result, TrialState
 from asha_bus.page.document import run_document

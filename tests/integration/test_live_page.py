@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from lib.processes import free_port
+from lib.results import simulated
 from support import objectives
 from support.live import ScriptedPage, start, watch
 from support.processes import wait_until
-from support.simulated import simulated
 
 import asha_bus as ab
 from asha_bus.monitors.page import Page

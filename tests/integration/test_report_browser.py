@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from lib.browser import Watched
+from lib.results import simulated
 from support.results import make_result, make_trial
-from support.simulated import simulated
 
 from asha_bus import RungRecord, Space, TrialState, choice, uniform
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.bench import RUN, Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import Event, Received, Stalled, StopRun, WorkerExited
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.formats import wire
+from asha_bus.testing.simulator import RUN, Bench
 
 NAMES = st.sampled_from(["a", "b", "c"])
 SEATS = st.sampled_from(["0", "1"])

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from property.test_lossy_link import CONDITIONS, SCHEDULERS, settings_of
-from support.world import Conditions, World
+from property.test_lossy_link import CONDITIONS, OBJECTIVES, SCHEDULERS, settings_of
 
 from asha_bus import Space, TrialRecord, uniform
 from asha_bus.core.messages import DROPPED_KINDS
@@ -17,6 +16,7 @@ from asha_bus.core.status import changes, status
 from asha_bus.core.trial import FINAL
 from asha_bus.monitors.base import Assigned, Decided, Reported, RunInfo, TrialEnded, TrialEvent
 from asha_bus.monitors.live import Changes, Live
+from asha_bus.testing.simulator import Conditions, Rough, Story
 
 SPACE = Space(x=uniform(0, 1))
 #: What the bus adds to a status.
@@ -28,21 +28,26 @@ ROUTERS = {
 INFO = RunInfo("run", "min", 7, ("x",), "ASHA", 16, 0.0)
 
 
-@given(CONDITIONS, SCHEDULERS, st.integers(0, 3), st.integers(1, 30))
+@given(CONDITIONS, OBJECTIVES, SCHEDULERS, st.integers(0, 3), st.integers(1, 30))
 def test_every_trial_is_told_from_its_start_to_its_end(
-    conditions: Conditions, scheduler: Scheduler, crashes: int, at_a_time: int
+    conditions: Conditions,
+    objective: Rough,
+    scheduler: Scheduler,
+    crashes: int,
+    at_a_time: int,
 ) -> None:
-    world = World(replace(conditions, crashes=crashes), settings_of(scheduler))
+    conditions = replace(conditions, crashes=crashes)
+    run = Story(conditions, settings_of(scheduler), objective)
     told: list[TrialEvent] = []
-    live = Live(INFO, SPACE, lambda: Changes(*changes(world.experiment, at_a_time, at_a_time)))
-    world.look = lambda: told.extend(live.refresh())
-    world.look()
-    world.run()
+    live = Live(INFO, SPACE, lambda: Changes(*changes(run.experiment, at_a_time, at_a_time)))
+    run.look = lambda: told.extend(live.refresh())
+    run.look()
+    run.run()
     told += live.refresh(to_the_end=True)
     assert [] == live.refresh()
 
-    expected = [TrialRecord.from_row(t.to_row(), SPACE) for t in world.experiment.table.trials]
-    seen = live.snapshot({**status(world.experiment, world.now), **ROUTERS}).result().trials
+    expected = [TrialRecord.from_row(t.to_row(), SPACE) for t in run.experiment.table.trials]
+    seen = live.snapshot({**status(run.experiment, run.clock.now), **ROUTERS}).result().trials
     assert repr(expected) == repr(list(seen))
     stories: dict[int, list[TrialEvent]] = defaultdict(list)
     for event in told:

@@ -7,12 +7,12 @@ from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.oracle import Oracle
 
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.schedulers.rung import Rung
 from asha_bus.core.trial import RungRecord, Trial
+from asha_bus.testing.simulator.oracle import Oracle
 
 #: Few distinct numbers, so that ties are common, and all that is no number.
 METRICS = st.one_of(

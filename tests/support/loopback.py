@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, cast
 
-from support.bench import RUN, Bench
-
 from asha_bus import Space, uniform
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError
@@ -17,6 +15,7 @@ from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Outbox
 from asha_bus.executor.runner import Runner
 from asha_bus.formats import wire
+from asha_bus.testing.simulator import RUN, Bench
 
 #: The points of `Bench` are the trials' numbers.
 SPACE = Space(x=uniform(0, 1e6))

@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
+from lib.results import QUIET_BUS
+
 from asha_bus import InvalidArgument, Result, RungRecord, Space, TrialRecord, TrialState, uniform
-from asha_bus.results.records import BusReport
 
 SPACE = Space(x=uniform(0, 1))
-
-QUIET_BUS = BusReport(
-    reports=0,
-    decisions=0,
-    latency_p50_s=math.nan,
-    latency_p99_s=math.nan,
-    busy_share=math.nan,
-    router_cpu_s=0.0,
-    process_cpu_s=0.0,
-    workers=0,
-    requeued=0,
-    failed_attempts=0,
-    fenced=0,
-    retried=0,
-    rejected=0,
-    unauthenticated=0,
-    unsent=0,
-)
 
 
 def make_trial(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from support.bench import Bench
-
 from asha_bus.core import messages as m
 from asha_bus.core.curves import MAX_CURVE, MAX_POINTS, Curves
 from asha_bus.core.status import changes
 from asha_bus.core.trial import Trial
+from asha_bus.testing.simulator import Bench
 
 
 def trial(number: int = 0) -> Trial:

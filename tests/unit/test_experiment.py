@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 import pytest
-from support.bench import RUN, Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import RequestSuggestions, Suggested
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import MAX_LOG_LINES
+from asha_bus.testing.simulator import RUN, Bench
 
 S = TrialState
 

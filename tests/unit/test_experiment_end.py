@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, FIRST_FAILURES, LAST_WORD_S
 from asha_bus.core.events import Ended, RequestSuggestions, StopRun, WorkerExited
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.trial import TrialState
+from asha_bus.testing.simulator import Bench
 
 S = TrialState
 BEATS_OF_A = "a" + m.HEARTBEAT_SUFFIX

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_STOP
 from asha_bus.core.events import Ended, StopRun, WorkerExited
 from asha_bus.core.trial import TrialState
+from asha_bus.testing.simulator import Bench
 
 S = TrialState
 BEATS_OF_A = "a" + m.HEARTBEAT_SUFFIX

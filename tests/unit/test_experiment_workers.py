@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import Stalled, WorkerExited
 from asha_bus.core.trial import TrialState
+from asha_bus.testing.simulator import Bench
 
 S = TrialState
 

@@ -7,8 +7,8 @@ import sys
 from typing import Any
 
 import pytest
+from lib.results import simulated
 from support.results import make_result, make_trial
-from support.simulated import simulated
 
 from asha_bus import Result, RungRecord, Space, TrialState, choice, loguniform, uniform
 from asha_bus.page.importance import importance_document

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgpack
 import pytest
-from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.errors import JournalError
@@ -18,6 +17,7 @@ from asha_bus.core.events import Resumed, StopRun, WorkerExited
 from asha_bus.core.space import Space, choice, grid, loguniform, randint, uniform
 from asha_bus.formats.journal import FORMAT, MAGIC, Encoder, Header, framed, read_header, replay
 from asha_bus.formats.space_form import comparable, describe, space_from
+from asha_bus.testing.simulator import Bench
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from support.bench import Bench
-
 from asha_bus.core import messages as m
 from asha_bus.core.events import WorkerExited
 from asha_bus.core.log import MAX_LOG_CHARS, TrialLog
+from asha_bus.testing.simulator import Bench
 
 
 def test_lines_are_kept_in_order_and_warnings_are_marked() -> None:

@@ -10,7 +10,6 @@ import threading
 from typing import Any, cast
 
 import pytest
-from support.bench import Bench
 from support.loopback import SPACE, Loopback
 
 import asha_bus as ab
@@ -27,6 +26,7 @@ from asha_bus.executor.output import (
 )
 from asha_bus.executor.runner import Runner
 from asha_bus.formats import wire
+from asha_bus.testing.simulator import Bench
 
 
 def info(text: str, trial: int = 0) -> m.Log:

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from lib.results import SPACE, simulated
 from support.results import make_result, make_trial
-from support.simulated import SPACE, simulated
 
 from asha_bus import RungRecord, Space, TrialRecord, TrialState, choice, uniform
 from asha_bus.page import document as pages

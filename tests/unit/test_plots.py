@@ -9,12 +9,12 @@ from typing import Any
 
 import matplotlib
 import pytest
+from lib.results import EPOCH, simulated
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from support.results import make_result, make_trial
-from support.simulated import EPOCH, simulated
 
 from asha_bus import InvalidArgument, Result, TrialState
 

@@ -6,12 +6,12 @@ import math
 from typing import Any
 
 import pytest
-from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import Ended, RequestSuggestions, Resumed, Suggested
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import Trial, mean_of
+from asha_bus.testing.simulator import Bench
 
 WORKERS = "abcdef"
 

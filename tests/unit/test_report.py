@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lib.results import simulated
 from support.plans import plan_for
-from support.simulated import simulated
 
 from asha_bus import InvalidArgument, cli
 from asha_bus.driver.journal import open_journal

@@ -12,7 +12,6 @@ import pytest
 from generate import metrics as metrics_document
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
-from support.bench import Bench
 
 from asha_bus.core.latency import BOUNDS_S, Latencies
 from asha_bus.core.schedulers import ASHA
@@ -21,6 +20,7 @@ from asha_bus.driver.collector import RunMetrics, collect
 from asha_bus.driver.figures import process_figures
 from asha_bus.driver.metrics import METRICS
 from asha_bus.driver.readings import BUCKETS, Facts
+from asha_bus.testing.simulator import Bench
 
 Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

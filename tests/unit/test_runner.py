@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import numpy as np
 import pytest
-from support.bench import Bench
 from support.loopback import SPACE, Loopback, run_objective
 
 import asha_bus as ab
@@ -19,6 +18,7 @@ from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.runner import MAX_IGNORED_STOPS, Runner
 from asha_bus.objective.kinds import INSIDE
+from asha_bus.testing.simulator import Bench
 
 S = ab.TrialState
 ASHA = ab.ASHA(max_resource=9)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
-from support.bench import Bench
 from support.loopback import SPACE, Loopback, run_objective
 
 import asha_bus as ab
@@ -15,6 +14,7 @@ from asha_bus.core.schedulers import NoStopping
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.runner import Runner
+from asha_bus.testing.simulator import Bench
 
 S = ab.TrialState
 ASHA = ab.ASHA(max_resource=9)

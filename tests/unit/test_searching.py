@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from support.bench import Bench
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import Ended, FallbackDrawn, Observed, RequestSuggestions, Suggested
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.trial import TrialState
+from asha_bus.testing.simulator import Bench
 
 
 def learner(**settings: object) -> Bench:
@@ -164,6 +164,6 @@ def test_another_bus_tells_and_asks_all_again() -> None:
     assert [RequestSuggestions(2, 1), RequestSuggestions(3, 1)] == bench.draws
     bench.draws.clear()
     bench.experiment.restart(bench.now, {})
-    bench._carry_out()
+    bench.carry_out()
     assert [0, 1] == bench.observed
     assert [RequestSuggestions(2, 2)] == bench.draws

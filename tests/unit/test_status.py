@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from support.bench import Bench
 
 from asha_bus.core.roster import MISSED_HEARTBEATS
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.status import changes, status
+from asha_bus.testing.simulator import Bench
 
 
 def numbers(bench: Bench) -> list[int]:

@@ -22,7 +22,7 @@ from hyperopt.base import (
 from hyperopt.fmin import space_eval
 
 from asha_bus.core.space import Choice, LogUniform, Number, Parameter, RandInt, Uniform
-from bench.tuning.simulation import Completed, Problem
+from bench.tuning.ours import Completed, Problem
 
 
 class Peer(ABC):

@@ -1,4 +1,4 @@
-"""Drives an `Experiment` by hand: one message in, its answer out, invariants checked."""
+"""An experiment driven by hand: one message in, its answer out, invariants checked."""
 
 from __future__ import annotations
 
@@ -7,66 +7,65 @@ from typing import Any
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
     AppendToJournal,
-    Effect,
-    Ended,
-    Event,
     FallbackDrawn,
-    Observed,
     Received,
     RequestSuggestions,
     RunSettings,
     Send,
     Suggested,
 )
-from asha_bus.core.experiment import Experiment
 from asha_bus.core.schedulers import ASHA, Scheduler
 from asha_bus.core.trial import Trial, TrialState
+from asha_bus.testing.simulator.bus import Bus
 
+#: The run's name.
 RUN = "the-run"
 
 
-class Bench:
+class Bench(Bus):
     """An experiment with hand-driven workers and a clock that stands until it is set.
 
     The points of trials are their numbers, ``(0.0,)``, ``(1.0,)`` and so on; with
     ``supplied=False`` none comes until `supply` is called.
+
+    ::
+
+        bench = Bench(max_trials=2)
+        bench.join("w")
+        answer = bench.report("w", trial=0, resource=1, metric=0.5)
+        assert isinstance(answer, Continue)
     """
 
     def __init__(
         self, *, scheduler: Scheduler | None = None, supplied: bool = True, **settings: Any
     ) -> None:
-        self.now = 0.0
-        self.settings = RunSettings(
-            run=RUN, scheduler=scheduler or ASHA(max_resource=9), seed=7, **settings
-        )
-        self._effects: list[Effect] = []
-        self.experiment = Experiment(self.settings, self.now, self._effects.append)
-        self.ended: Ended | None = None
+        scheduler = scheduler or ASHA(max_resource=9)
+        super().__init__(RunSettings(run=RUN, scheduler=scheduler, seed=7, **settings))
         #: What a journal would hold.
         self.records: list[AppendToJournal] = []
-        #: The trials that the searcher was told of, by number.
-        self.observed: list[int] = []
         #: Draws that were asked for and not answered.
         self.draws: list[RequestSuggestions] = []
         #: Whatever was sent and not fetched by `take`, oldest first.
         self.sent: list[Send] = []
         self._supplied = supplied
         self._seqs: dict[str, int] = {}
-        self.experiment.start()
-        self._carry_out()
+        self.start()
 
     # --- events --------------------------------------------------------------
 
-    def handle(self, event: Event) -> None:
-        """Let ``event`` happen now."""
-        self.experiment.handle(event, self.now)
-        self._carry_out()
+    @property
+    def now(self) -> float:
+        """Seconds on the clock."""
+        return self.clock.now
+
+    @now.setter
+    def now(self, now: float) -> None:
+        self.clock.now = now
 
     def wait(self, seconds: float) -> None:
         """Let time pass, and tick."""
         self.now += seconds
-        self.experiment.tick(self.now)
-        self._carry_out()
+        self.tick()
 
     def supply(self) -> None:
         """Answer all draws."""
@@ -78,24 +77,20 @@ class Bench:
             points = tuple((float(number),) for number in range(first, first + count))
             self.handle(Suggested(first, points))
 
-    def _carry_out(self) -> None:
+    def carry_out(self) -> None:
         self.experiment.validate()
-        effects = self._effects.copy()
-        self._effects.clear()
-        for effect in effects:
-            if isinstance(effect, Send):
-                self.sent.append(effect)
-            elif isinstance(effect, RequestSuggestions):
-                self.draws.append(effect)
-            elif isinstance(effect, AppendToJournal):
-                self.records.append(effect)
-            elif isinstance(effect, Observed):
-                self.observed.append(effect.trial.id)
-            else:
-                assert self.ended is None, "a run ends once"
-                self.ended = effect
+        super().carry_out()
         if self._supplied:
             self.supply()
+
+    def _deliver(self, to: str, message: m.ToWorker) -> None:
+        self.sent.append(Send(to, message))
+
+    def _request(self, request: RequestSuggestions) -> None:
+        self.draws.append(request)
+
+    def _record(self, record: AppendToJournal) -> None:
+        self.records.append(record)
 
     # --- workers -------------------------------------------------------------
 

@@ -1,0 +1,145 @@
+"""What must be true of a `Story`, at each step and when it is over."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.core import messages as m
+from asha_bus.core.experiment import Experiment
+from asha_bus.core.pseudorandom import mix
+from asha_bus.core.schedulers import ASHA
+from asha_bus.core.trial import FINAL, Trial, TrialState
+from asha_bus.formats.journal import replay
+from asha_bus.testing.simulator.oracle import Oracle
+
+if TYPE_CHECKING:
+    from asha_bus.testing.simulator.story import Story
+
+
+def lasting(experiment: Experiment) -> list[Any]:
+    """All of an experiment's state that a crash must not change."""
+    known: list[Any] = [experiment.table.states, experiment.table.queue, experiment.ended]
+    known += map(lasting_of, experiment.table.trials)
+    known += [repr(trial.curve) for trial in experiment.table.trials]  # NaN is not NaN
+    for worker in experiment.roster.workers.values():
+        known.append((worker.name, worker.slot, worker.seq, repr(worker.reply)))
+        known.append((worker.trial, worker.active, worker.waiting, worker.idle_s))
+    return known
+
+
+def lasting_of(trial: Trial) -> tuple[Any, ...]:
+    """The same of one trial.
+
+    The journal may not know its last reports: those between two rungs are only shown,
+    until its end or its next rung tells of them.
+    """
+    told = trial.state in (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED)
+    shown = (trial.metric, trial.resource, trial.best_metric, trial.extras)
+    return (
+        *(trial.id, trial.point, trial.seed, trial.bracket, trial.state),
+        *(trial.attempt, trial.worker, trial.start_time, trial.end_time),
+        *(repr(trial.rungs), trial.error, repr(shown) if told else None),
+    )
+
+
+class Ledger:
+    """What was seen to happen, checked as it happens."""
+
+    def __init__(self) -> None:
+        #: Reports that were judged: trial, attempt, resource.
+        self.judged: set[tuple[int, int, float]] = set()
+        #: Each request that a worker was answered, and the answer.
+        self.answered: list[tuple[m.Request, m.Reply]] = []
+        #: Each trial that ended, as it was at that moment.
+        self.ended: dict[int, str] = {}
+        #: The final answer to each request, by worker and seq.
+        self._answers: dict[tuple[str, int], m.ToWorker] = {}
+        #: The latest attempt at each trial that was judged.
+        self._latest: dict[int, int] = {}
+
+    def judge(self, report: m.Report) -> None:
+        """A report was judged."""
+        key = (report.trial, report.attempt, report.resource)
+        assert key not in self.judged, "a report was counted twice"
+        latest = self._latest.setdefault(report.trial, report.attempt)
+        assert report.attempt >= latest, "a late attempt was counted"
+        self._latest[report.trial] = report.attempt
+        self.judged.add(key)
+
+    def answer(self, to: str, message: m.ToWorker) -> None:
+        """The bus sends a message."""
+        seq = getattr(message, "seq", 0)
+        if seq and not isinstance(message, m.Wait):
+            known = self._answers.setdefault((to, seq), message)
+            assert known == message, "a repeated request got another answer"
+
+    def note_answered(self, request: m.Request, reply: m.Reply) -> None:
+        """A worker got the answer to a request."""
+        self.answered.append((request, reply))
+
+    def look_at(self, experiment: Experiment) -> None:
+        """What has ended does not change any more."""
+        for trial in experiment.table.trials:
+            if trial.state in FINAL:
+                known = repr(lasting_of(trial))
+                assert self.ended.setdefault(trial.id, known) == known, "a trial ended twice"
+
+
+def check(story: Story) -> None:
+    """All that must be true of any story that is over; AssertionError where it is not."""
+    trials = story.experiment.table.trials
+    assert list(range(len(trials))) == sorted(story.ledger.ended), "a trial never ended"
+    assert all(trial.state in FINAL for trial in trials), "a trial is not in a final state"
+    assert_every_answered_report_counted_once(story)
+    assert_rungs_like_the_oracle(story)
+    assert_the_journal_gives_the_state(story)
+
+
+def assert_every_answered_report_counted_once(story: Story) -> None:
+    """What a worker was told of a report, the experiment did, and did once."""
+    judged = Counter(story.ledger.judged)
+    for request, reply in story.ledger.answered:
+        if isinstance(request, m.Report):
+            key = (request.trial, request.attempt, request.resource)
+            is_fenced = isinstance(reply, m.Stop) and reply.why == "fenced"
+            assert (0 if is_fenced else 1) == judged[key]
+    assert len(story.ledger.judged) == story.experiment.counters.decisions
+
+
+def assert_rungs_like_the_oracle(story: Story) -> None:
+    """Each rung holds its entries once, and each was judged by the rule.
+
+    Where configurations are repeated, by the mean of the repeats that had come by then.
+    """
+    repeats = story.experiment.settings.repeats
+    scheduler, seed = story.experiment.settings.scheduler, story.experiment.settings.seed
+    entries: dict[tuple[int, int], list[Any]] = {}
+    for trial in story.experiment.table.trials:
+        for record in trial.rungs:
+            entries.setdefault((trial.bracket, record.rung), []).append((record, trial.id))
+    for (_, rung), entered in entries.items():
+        assert isinstance(scheduler, ASHA)
+        oracle = Oracle(scheduler.reduction_factor, scheduler.quorum)
+        come: dict[int, list[float]] = {}
+        for record, trial_id in sorted(entered, key=lambda entry: entry[0].n):
+            its_own = come.setdefault(trial_id // repeats, [])
+            its_own.append(record.metric)
+            assert (record.mean is None) is (repeats == 1)
+            if record.mean is not None:
+                if all(map(math.isfinite, its_own)):
+                    assert math.isclose(fmean(its_own), record.mean)
+                else:
+                    assert not math.isfinite(record.mean)
+            key = record.judged if math.isfinite(record.judged) else math.inf
+            expected = oracle.enter(key, mix(seed, rung, trial_id))
+            assert (expected.n, expected.keep) == (record.n, record.keep)
+            assert expected.goes_on is (record.verdict == "continue")
+
+
+def assert_the_journal_gives_the_state(story: Story) -> None:
+    """The journal handled again, all at once, gives the state that there is."""
+    again = replay(bytes(story.journal), "journal").experiment
+    assert lasting(story.experiment) == lasting(again)

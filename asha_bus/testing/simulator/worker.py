@@ -1,0 +1,156 @@
+"""A worker without its process: what client and runner do around the pure `Worker`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from asha_bus.core import messages as m
+from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Worker
+from asha_bus.testing.simulator.clock import Clock
+from asha_bus.testing.simulator.objectives import Objective, Step
+
+
+class VirtualWorker:
+    """Runs objectives in virtual time, and asks the bus what to run.
+
+    ``send`` takes a message and the socket that it leaves from; ``left`` is called when the
+    worker is not there any more. ``repeats``: ask again where no answer comes.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        slot: str,
+        *,
+        run: str,
+        clock: Clock,
+        objective: Objective,
+        send: Callable[[str, m.FromWorker], None],
+        left: Callable[[VirtualWorker], None],
+        repeats: bool,
+    ) -> None:
+        self.name, self.slot = name, slot
+        self.alive = True
+        #: Until then nothing that it sends or should get arrives.
+        self.silent_until = 0.0
+        #: Called with each request and the answer to it.
+        self.on_answer: Callable[[m.Request, m.Reply], object] | None = None
+        self.worker = Worker(run=run, slot=slot, host="host", pid=1, now=clock.now)
+        self._clock, self._objective = clock, objective
+        self._send, self._left, self._repeats = send, left, repeats
+        self._request: m.Request | None = None
+        self._steps: Iterator[Step] = iter(())
+
+    def start(self) -> None:
+        """Ask to join."""
+        self._ask(self.worker.hello())
+        self._beat()
+
+    def leave(self) -> None:
+        """Say so, and be gone."""
+        self._send(self.name, m.Leave({}))
+        self.die()
+
+    def die(self) -> None:
+        """Be gone without a word."""
+        if self.alive:
+            self.alive = False
+            self._left(self)
+
+    # --- requests ------------------------------------------------------------
+
+    def _ask(self, request: m.Request) -> None:
+        self._request = request
+        self._ask_again(request, RETRY_FIRST_S)
+
+    def _ask_again(self, request: m.Request, patience_s: float) -> None:
+        if self.alive and self._request is request:
+            self._send(self.name, request)
+            if self._repeats:
+                following_s = min(2 * patience_s, RETRY_LAST_S)
+                self._clock.later(patience_s, lambda: self._ask_again(request, following_s))
+
+    def receive(self, message: m.ToWorker) -> None:
+        """Take what came from the bus."""
+        if not self.alive:
+            return
+        if isinstance(message, m.Interrupt):
+            self.worker.must_ask = True
+            self._clock.later(message.interrupt_s, self._interrupt)
+            self._clock.later(message.exit_s, self._exit)
+            return
+        request = self._request
+        reply = self.worker.receive(message)
+        if reply is not None:
+            assert request is not None
+            assert not isinstance(reply, m.Refused), reply.text
+            self._request = None
+            if self.on_answer is not None:
+                self.on_answer(request, reply)
+            self._go_on()
+
+    def _go_on(self) -> None:
+        worker, now = self.worker, self._clock.now
+        if worker.attempt is not None and worker.attempt.stopped is not None:
+            if (telemetry := worker.last_telemetry(now)) is not None:
+                self._send(self.name, telemetry)
+            worker.abandon()
+        if worker.done is not None:
+            self.leave()
+        elif worker.attempt is not None:
+            worker.enter_objective(now)
+            self._step_later(worker.attempt)
+        elif worker.upcoming is not None:
+            attempt = worker.begin()
+            worker.enter_objective(now)
+            self._steps = self._objective(attempt)
+            self._step_later(attempt)
+        else:
+            self._ask(worker.next(now))
+
+    # --- the objective -------------------------------------------------------
+
+    def _step_later(self, attempt: Attempt) -> None:
+        """Let the objective work on to its next report, or to its end."""
+        try:
+            step = next(self._steps)
+        except StopIteration:
+            self._end("completed", None)
+        except Exception as error:  # as in a real worker, whatever it is
+            self._end("failed", f"{type(error).__name__}: {error}")
+        else:
+            self._clock.later(step.seconds, lambda: self._take(attempt, step))
+
+    def _take(self, attempt: Attempt, step: Step) -> None:
+        """The time of a step is over."""
+        worker, now = self.worker, self._clock.now
+        if not self.alive or worker.attempt is not attempt or self._request is not None:
+            return
+        if step.metric is not None:
+            request = worker.report(step.metric, step.resource, step.extras, now)
+            if request is not None:
+                worker.leave_objective(now)
+                self._ask(request)
+                return
+            if (telemetry := worker.telemetry(now)) is not None:
+                self._send(self.name, telemetry)
+        self._step_later(attempt)
+
+    def _end(self, outcome: str, error: str | None) -> None:
+        self.worker.leave_objective(self._clock.now)
+        self._ask(self.worker.end(outcome, error, self._clock.now))
+
+    def _interrupt(self) -> None:
+        if self.alive and self.worker.attempt is not None and self._request is None:
+            self._end("interrupted", None)
+
+    def _exit(self) -> None:
+        if self.worker.attempt is not None:
+            self.die()
+
+    # --- heartbeats ----------------------------------------------------------
+
+    def _beat(self) -> None:
+        if self.alive:
+            self._send(self.name + m.HEARTBEAT_SUFFIX, m.Heartbeat({}))
+            self._clock.later(self.worker.heartbeat_s, self._beat)
