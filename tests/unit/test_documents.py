@@ -40,7 +40,9 @@ def test_every_path_is_there(document: Path) -> None:
         assert (ROOT / path).exists(), f"{document.name} names {path}"
 
 
-@pytest.mark.parametrize(("name", "least"), [("spaces.md", 6), ("searchers.md", 2)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("spaces.md", 6), ("searchers.md", 2), ("simulator.md", 2)]
+)
 def test_the_examples_run(name: str, least: int) -> None:
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
