@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from asha_bus.core.events import Counters, RequestSuggestions, RunSettings
+from asha_bus.core.events import Counters, RunSettings
 from asha_bus.core.messages import Assignment, Log
 from asha_bus.core.roster import Roster, WorkerRecord
 from asha_bus.core.schedulers import SchedulerState
-from asha_bus.core.supply import Supply
+from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
-from asha_bus.core.upcoming import Upcoming
 
 
 class Assignments:
@@ -27,21 +24,21 @@ class Assignments:
         table: TrialTable,
         roster: Roster,
         scheduler: SchedulerState,
+        suggestions: SuggestionQueue,
         counters: Counters,
     ) -> None:
         self.settings = settings
         self.table = table
         self._roster = roster
         self._scheduler = scheduler
+        self._suggestions = suggestions
         self.counters = counters
-        self._upcoming = Upcoming(settings, scheduler)
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
         self.busy_window: tuple[float, float] | None = None
 
     def resume(self, settings: RunSettings, roster: Roster) -> None:
         """Go on under other settings, with other workers."""
         self.settings, self._roster = settings, roster
-        self._upcoming.resume(settings)
         self.busy_window = None
 
     def validate(self) -> None:
@@ -51,43 +48,10 @@ class Assignments:
         running = [t for t in self.table.trials if t.state is TrialState.RUNNING]
         assert holders == {trial.id: trial.worker for trial in running}
 
-    # --- what comes ----------------------------------------------------------
-
-    @property
-    def is_prepared(self) -> bool:
-        """Whether the next new trial is made already."""
-        return self._upcoming.ready is not None
-
-    def prepare(self) -> Iterator[RequestSuggestions]:
-        """Have the next new trial ready; what to draw for those after it."""
-        self._upcoming.prepare(len(self.table))
-        return self._upcoming.wanted(self._roster.active, len(self.table))
-
-    @property
-    def supply(self) -> Supply:
-        """The points of configurations to come."""
-        return self._upcoming.supply
-
-    @property
-    def limit(self) -> int | None:
-        """How many trials there are at most; None: no end."""
-        return self._upcoming.limit
-
-    @property
-    def depths(self) -> tuple[int, int]:
-        """How many points there are for trials to come, and how many were asked for."""
-        return self._upcoming.depths
-
-    def outstanding(self) -> Iterator[RequestSuggestions]:
-        """The points that were asked for and have not come."""
-        return self._upcoming.outstanding()
-
     @property
     def has_next(self) -> bool:
         """Whether there is a trial to be given out now."""
-        return bool(self.table.queue) or self._upcoming.prepare(len(self.table)) is not None
-
-    # --- who runs what -------------------------------------------------------
+        return bool(self.table.queue) or self._suggestions.peek() is not None
 
     def assign(self, worker: WorkerRecord, now: float) -> Assignment | None:
         """Give ``worker`` the next trial; None where there is none now, or it has one."""
@@ -97,7 +61,7 @@ class Assignments:
         if table.queue:
             trial = table[table.queue.popleft()]
         else:
-            new = self._upcoming.take(len(table))
+            new = self._suggestions.pop()
             if new is None:
                 return None
             trial = new
@@ -108,7 +72,7 @@ class Assignments:
         if worker.first_assigned is None:
             worker.first_assigned = now
             worker.idle_before_s = worker.idle_s
-        if len(table) == self.limit and self.busy_window is None:
+        if len(table) == self._suggestions.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
         next_resource = self._scheduler.next_resource(trial)
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)

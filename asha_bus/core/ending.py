@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from asha_bus.core.assignments import Assignments
 from asha_bus.core.events import RunSettings, StopRun
 from asha_bus.core.messages import Interrupt
+from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import TrialTable, is_better
 
@@ -54,16 +54,17 @@ def is_target(metric: float | None, settings: RunSettings) -> bool:
     return target is not None and (metric == target or is_better(metric, target, settings.mode))
 
 
-def reason_to_end(assignments: Assignments) -> StopRun | None:
+def reason_to_end(
+    settings: RunSettings, table: TrialTable, suggestions: SuggestionQueue
+) -> StopRun | None:
     """How the trials that ended end the run now; None: they do not."""
-    settings, table, limit = assignments.settings, assignments.table, assignments.limit
+    limit = suggestions.limit
     failed = table.failed
     most = 0 if settings.fail_fast else settings.max_failures
     if most is not None and failed > most:
         return _too_many_failures(settings, table)
     if limit is not None and table.finished >= limit:
-        is_exhausted = assignments.supply.is_exhausted
-        return StopRun("exhausted" if is_exhausted else settings.limit_reason)
+        return StopRun("exhausted" if suggestions.is_exhausted else settings.limit_reason)
     if most is None and table.finished == failed >= FIRST_FAILURES:
         return StopRun("failed", f"the first {failed} trials all failed")
     return None

@@ -162,6 +162,12 @@ class Stalled(NamedTuple):
     seconds: float
 
 
+class JournalFailed(NamedTuple):
+    """The journal cannot be written any more, so nothing can be decided. ``text`` says why."""
+
+    text: str
+
+
 #: What a journal holds: the same events in the same order give the same state.
 JournaledEvent = (
     Received
@@ -173,7 +179,7 @@ JournaledEvent = (
     | GraceExpired
     | Resumed
 )
-Event = JournaledEvent | Stalled
+Event = JournaledEvent | Stalled | JournalFailed
 
 
 # --- effects -----------------------------------------------------------------
@@ -197,8 +203,8 @@ class RequestSuggestions(NamedTuple):
     is_fallback: bool = False
 
 
-class Observed(NamedTuple):
-    """The searcher learns: a trial entered a rung or ended, and this is what is known of it."""
+class TrialUpdated(NamedTuple):
+    """Tell a searcher that learns: ``trial`` entered a rung or ended."""
 
     trial: Trial
 
@@ -221,4 +227,4 @@ class Ended(NamedTuple):
     message: str
 
 
-Effect = AppendToJournal | Send | RequestSuggestions | Observed | Ended
+Effect = AppendToJournal | Send | RequestSuggestions | TrialUpdated | Ended

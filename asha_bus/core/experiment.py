@@ -22,10 +22,12 @@ from asha_bus.core.events import (
     FallbackDrawn,
     GraceExpired,
     JournaledEvent,
+    JournalFailed,
     Received,
     Resumed,
     RunSettings,
     Send,
+    Stalled,
     StopRun,
     Suggested,
     WorkerExited,
@@ -33,7 +35,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.messages import HEARTBEAT_SUFFIX
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
-from asha_bus.core.searching import Searching
+from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
 from asha_bus.core.waiting import Waiting
@@ -64,32 +66,42 @@ class Experiment:
         limit_s = settings.max_time_s
         self._ending = Ending(None if limit_s is None else now + limit_s)
         self.scheduler = settings.scheduler.new_state(mode=settings.mode, seed=settings.seed)
-        self.assignments = Assignments(
-            settings, self.table, self.roster, self.scheduler, self.counters
-        )
         self._waiting = Waiting()
-        self._searching = Searching(self.assignments, self._waiting)
-        self._on_message: dict[type, Callable[[WorkerRecord, Any, float], None]] = {
-            m.Report: lambda *_: None,  # see _receive
-            m.End: self._on_end,
+        self.suggestions = SuggestionQueue(settings, self.scheduler, self.table, self._waiting)
+        self.assignments = Assignments(
+            settings, self.table, self.roster, self.scheduler, self.suggestions, self.counters
+        )
+        self._is_journaled = True
+        self._on_event: dict[type, Callable[[Any, float], None]] = {
+            Received: self._on_received,
+            Suggested: self._on_suggested,
+            FallbackDrawn: self._on_fallback_drawn,
+            WorkerExited: self._on_worker_exited,
+            WorkerGone: self._on_worker_gone,
+            StopRun: self._on_stop_run,
+            GraceExpired: self._on_grace_expired,
+            Resumed: self._on_resumed,
+            Stalled: self._on_stalled,
+            JournalFailed: self._on_journal_failed,
+        }
+        self._on_message: dict[type, Callable[[Received, float], None]] = {
+            m.Hello: self._on_hello,
             m.Next: self._on_next,
+            m.Report: self._on_report,
+            m.End: self._on_end,
+            m.Ping: self._on_ping,
+            m.TrialHung: self._on_trial_hung,
             m.Telemetry: self._on_telemetry,
             m.Log: self._on_log,
-            m.Leave: self._on_leave,
-        }
-        #: The same for what comes from their heartbeat sockets.
-        self._on_beside: dict[type, Callable[..., None]]
-        self._on_beside = {
             m.Heartbeat: self._on_heartbeat,
-            m.Log: self._on_log,
-            m.TrialHung: self._on_trial_hung,
+            m.Leave: self._on_leave,
         }
 
     # --- what the caller drives ----------------------------------------------
 
     def start(self) -> None:
         """Begin: have drawn what the first workers will ask for."""
-        self._emit_all(self._searching.wanted())
+        self._request_suggestions()
 
     def restart(self, now: float, counters: Mapping[str, int]) -> None:
         """The bus came up again: leases begin anew, and what was asked for is asked again.
@@ -99,41 +111,17 @@ class Experiment:
         """
         self.counters.raise_to(counters)
         self.roster.hear_all(now)
-        self._emit_all(self._searching.again())
+        self._emit_all(self.suggestions.requests_again())
         if self.ended is not None:
             self.emit(self.ended)
 
     def handle(self, event: Event, now: float) -> None:
         """Take one event."""
-        if isinstance(event, Received):
-            self._receive(event, now)
-        elif isinstance(event, Suggested | FallbackDrawn):
-            if self._searching.take(event):
-                self._record(event, now)
-                self._settle(now)
-        elif isinstance(event, WorkerExited):
-            worker = self.roster.at(event.slot)
-            if worker is not None and (worker.active or worker.trial is not None):
-                self._record(event, now)
-                self._gone(worker, now)
-        elif isinstance(event, WorkerGone):
-            self._record(event, now)
-            self._gone(self.roster.workers[event.worker], now)
-        elif isinstance(event, StopRun):
-            self._record(event, now)
-            self._end(event, AT_MAX_TIME if event.reason == "max_time" else AT_STOP, now)
-        elif isinstance(event, GraceExpired):
-            self._record(event, now)
-            self._on_grace_expired(now)
-        elif isinstance(event, Resumed):
-            self._record(event, now)
-            self._resume(event, now)
-        else:
-            self.roster.leases.stalled(event.seconds)
+        self._on_event[type(event)](event, now)
         if self._waiting:
             self._serve_waiting(now)
-        if not self._searching.is_idle:
-            self._emit_all(self._searching.wanted())
+        if not self.suggestions.is_idle:
+            self._request_suggestions()
 
     def tick(self, now: float) -> None:
         """Let time pass: leases, the end of max_time, workers that do not stop."""
@@ -145,11 +133,11 @@ class Experiment:
             self.handle(StopRun("max_time"), now)
         if grace_ends_at is not None and now >= grace_ends_at and self.ended is None:
             self.handle(GraceExpired(), now)
-        self._emit_all(self._searching.spare(now))
+        self._emit_all(self.suggestions.fallback(now))
 
     def next_deadline(self) -> float | None:
         """When `tick` has something to do at the latest; None: never."""
-        deadlines = [self.roster.leases.next_deadline(), self._ending.due, self._searching.due]
+        deadlines = [self.roster.leases.next_deadline(), self._ending.due, self.suggestions.due]
         if self.ended is None:
             deadlines.append(self._ending.grace_ends_at)
         return min((at for at in deadlines if at is not None), default=None)
@@ -164,48 +152,103 @@ class Experiment:
         if self.ended is not None:
             assert self.table.finished == len(self.table)
 
-    # --- messages ------------------------------------------------------------
+    # --- events --------------------------------------------------------------
 
     def _record(self, event: JournaledEvent, now: float) -> None:
-        self.emit(AppendToJournal(now, event))
+        if self._is_journaled:
+            self.emit(AppendToJournal(now, event))
 
-    def _receive(self, event: Received, now: float) -> None:
-        sender, message = event
-        worker = self.roster.workers.get(sender)
-        kind = type(message)
-        handler = self._on_message.get(kind)
-        if worker is None or handler is None:
-            self._receive_outside(event, now)
-            return
-        seq = getattr(message, "seq", 0)
-        if seq:
-            if seq <= worker.seq:
-                self._repeat(worker, event, seq, now)
-                return
-            worker.seq = seq
-            self.roster.hear(worker, now)
-        elif worker.active:  # words that may be lost do not bring anybody back
-            self.roster.hear(worker, now)
-        if kind is m.Report:
-            self._on_report(worker, event, now)
-            return
-        if kind is not m.Log and (kind is not m.Telemetry or self.curves.kept):
+    def _on_received(self, event: Received, now: float) -> None:
+        self._on_message[type(event.message)](event, now)
+
+    def _on_suggested(self, event: Suggested, now: float) -> None:
+        self.suggestions.add(event.first, event.points, is_last=event.is_last)
+        self._record(event, now)
+        self._settle(now)
+
+    def _on_fallback_drawn(self, event: FallbackDrawn, now: float) -> None:
+        if event.number == self.suggestions.missing:  # else the searcher's own came first
+            self.counters.fallbacks += 1
+            self.suggestions.add(event.number, (event.point,))
             self._record(event, now)
-        handler(worker, message, now)
+            self._settle(now)
 
-    def _receive_outside(self, event: Received, now: float) -> None:
-        """What needs no worker on the roster, or comes from none."""
-        sender, message = event
-        if (handler := self._on_beside.get(type(message))) is not None:
-            worker = self.roster.get(sender.removesuffix(HEARTBEAT_SUFFIX))
-            if worker is not None:
-                handler(worker, message, now)
-        elif isinstance(message, m.Hello):
-            self._on_hello(event, message, now)
-        elif isinstance(message, m.Ping):
-            self._send(sender, m.Pong(message.seq))
-        elif isinstance(message, m.Report | m.End | m.Next):
-            self._refuse(sender, message.seq, "unknown worker: it must say HELLO first")
+    def _on_worker_exited(self, event: WorkerExited, now: float) -> None:
+        worker = self.roster.at(event.slot)
+        if worker is not None and (worker.active or worker.trial is not None):
+            self._record(event, now)
+            self._gone(worker, now)
+
+    def _on_worker_gone(self, event: WorkerGone, now: float) -> None:
+        self._record(event, now)
+        self._gone(self.roster.workers[event.worker], now)
+
+    def _on_stop_run(self, event: StopRun, now: float) -> None:
+        self._record(event, now)
+        self._end(event, AT_MAX_TIME if event.reason == "max_time" else AT_STOP, now)
+
+    def _on_grace_expired(self, event: GraceExpired, now: float) -> None:
+        """End the trials that ran on past the end of the run."""
+        self._record(event, now)
+        for worker in self.roster.workers.values():
+            if worker.trial is not None:
+                self.assignments.finish(self.table[worker.trial], TrialState.CANCELLED, now)
+        self._settle(now)
+
+    def _on_resumed(self, event: Resumed, now: float) -> None:
+        """Continue with all trials and rungs, and none of the workers."""
+        self._record(event, now)
+        settings = self.settings = event.settings
+        self.curves.kept = settings.curves
+        self.roster = Roster(settings.lease_s, settings.heartbeat_s)
+        self.suggestions.resume(settings)
+        self.assignments.resume(settings, self.roster)
+        self._waiting.clear()
+        limit_s = settings.max_time_s
+        self._ending = Ending(None if limit_s is None else self.started + limit_s)
+        self.ended = None
+        again = {TrialState.RUNNING, TrialState.CANCELLED}
+        if event.retry_failed:
+            again |= {TrialState.FAILED, TrialState.LOST}
+        self.table.reopen(frozenset(again))
+        self._settle(now)
+
+    def _on_stalled(self, event: Stalled, now: float) -> None:
+        self.roster.leases.stalled(event.seconds)
+
+    def _on_journal_failed(self, event: JournalFailed, now: float) -> None:
+        """End the run; from now on nothing is decided, recorded or promised."""
+        self._is_journaled = False
+        self._on_message.update(dict.fromkeys((m.Report, m.Next, m.End), self._dismiss))
+        self._end(StopRun("failed", event.text), AT_STOP, now)
+
+    # --- messages ------------------------------------------------------------
+
+    def _requester(self, event: Received, now: float) -> WorkerRecord | None:
+        """The worker that sends a new request; None: there was no more to do than this did."""
+        sender = event.sender
+        seq: int = event.message.seq  # type: ignore[union-attr]
+        worker = self.roster.workers.get(sender)
+        if worker is None:
+            self._refuse(sender, seq, "unknown worker: it must say HELLO first")
+            return None
+        if seq <= worker.seq:
+            self._repeat(worker, event, seq, now)
+            return None
+        worker.seq = seq
+        self.roster.hear(worker, now)
+        return worker
+
+    def _teller(self, event: Received, now: float) -> WorkerRecord | None:
+        """The worker that sends a one-way message, which does not revive one declared dead."""
+        worker = self.roster.workers.get(event.sender)
+        if worker is not None and worker.active:
+            self.roster.hear(worker, now)
+        return worker
+
+    def _owner(self, event: Received) -> WorkerRecord | None:
+        """The worker whose heartbeat socket a message comes from."""
+        return self.roster.get(event.sender.removesuffix(HEARTBEAT_SUFFIX))
 
     def _repeat(self, worker: WorkerRecord, event: Received, seq: int, now: float) -> None:
         """A request came again: the recorded answer goes out again, and nothing else."""
@@ -225,8 +268,19 @@ class Experiment:
         self.counters.refused += 1
         self._send(to, m.Refused(seq, text))
 
-    def _on_hello(self, event: Received, hello: m.Hello, now: float) -> None:
+    def _dismiss(self, event: Received, now: float) -> None:
+        """Send the worker home with an answer that promises nothing."""
+        seq: int = event.message.seq  # type: ignore[union-attr]
+        is_report = isinstance(event.message, m.Report)
+        goodbye = m.Stop(seq, "ended", None) if is_report else m.Done(seq, "failed")
+        self.emit(Send(event.sender, goodbye))
+
+    def _on_ping(self, event: Received, now: float) -> None:
+        self._send(event.sender, m.Pong(event.message.seq))
+
+    def _on_hello(self, event: Received, now: float) -> None:
         sender = event.sender
+        hello = event.message
         if hello.run != self.settings.run:
             self._refuse(sender, hello.seq, f"this bus serves another run than {hello.run}")
             return
@@ -246,11 +300,17 @@ class Experiment:
             self.roster.join(sender, hello, now)
         self._send(sender, self.settings.welcome(hello.seq))
 
-    def _on_next(self, worker: WorkerRecord, message: m.Next, now: float) -> None:
-        worker.idle_s = message.idle_s
-        self._answer_next(worker, now)
+    def _on_next(self, event: Received, now: float) -> None:
+        worker = self._requester(event, now)
+        if worker is not None:
+            self._record(event, now)
+            worker.idle_s = event.message.idle_s
+            self._answer_next(worker, now)
 
-    def _on_report(self, worker: WorkerRecord, event: Received, now: float) -> None:
+    def _on_report(self, event: Received, now: float) -> None:
+        worker = self._requester(event, now)
+        if worker is None:
+            return
         report: Any = event.message
         worker.idle_s = report.idle_s
         trial = self.assignments.held(worker, report.trial, report.attempt)
@@ -292,7 +352,12 @@ class Experiment:
         self.assignments.close(trial, state, now)
         self._settle(now)
 
-    def _on_end(self, worker: WorkerRecord, end: m.End, now: float) -> None:
+    def _on_end(self, event: Received, now: float) -> None:
+        worker = self._requester(event, now)
+        if worker is None:
+            return
+        self._record(event, now)
+        end: Any = event.message
         worker.idle_s = end.idle_s
         trial = self.assignments.held(worker, end.trial, end.attempt)
         if trial is None:
@@ -313,15 +378,22 @@ class Experiment:
             self._settle(now)
         self._answer_next(worker, now)
 
-    def _on_heartbeat(self, worker: WorkerRecord, heartbeat: m.Heartbeat, now: float) -> None:
-        worker.latency = heartbeat.latency
+    def _on_heartbeat(self, event: Received, now: float) -> None:
+        worker = self._owner(event)
+        if worker is None:
+            return
+        worker.latency = event.message.latency
         if worker.active:  # one that left, or whose slot is empty, stays gone
             self.roster.hear(worker, now)
         # one that was thought gone may still run what it had: it is ended, too
         ends = self._ending.stop is not None and worker.believes_in_trial
         self._send(worker.name + HEARTBEAT_SUFFIX, self._ending.interrupt if ends else m.Pong(0))
 
-    def _on_trial_hung(self, worker: WorkerRecord, message: m.TrialHung, now: float) -> None:
+    def _on_trial_hung(self, event: Received, now: float) -> None:
+        worker = self._owner(event)
+        if worker is None:
+            return
+        message: Any = event.message
         trial = self.assignments.held(worker, message.trial, message.attempt)
         if trial is not None:  # else this is a repeat, or the trial ended meanwhile
             self._record(Received(worker.name, message), now)
@@ -329,7 +401,13 @@ class Experiment:
             self._settle(now)
         self._send(worker.name + HEARTBEAT_SUFFIX, m.Pong(message.seq))
 
-    def _on_telemetry(self, worker: WorkerRecord, telemetry: m.Telemetry, now: float) -> None:
+    def _on_telemetry(self, event: Received, now: float) -> None:
+        worker = self._teller(event, now)
+        if worker is None:
+            return
+        if self.curves.kept:
+            self._record(event, now)
+        telemetry: Any = event.message
         trial = self.assignments.run_by(worker, telemetry.trial, telemetry.attempt)
         if trial is not None and telemetry.reports:
             self.counters.reports += len(telemetry.reports)
@@ -339,13 +417,17 @@ class Experiment:
             if resource > trial.resource and trial.state is TrialState.RUNNING:
                 self.table.note(trial, resource, metric, telemetry.best_metric)
 
-    def _on_log(self, worker: WorkerRecord, log: m.Log, now: float) -> None:
-        if self.table.log(log):
-            self._record(Received(worker.name, log), now)
+    def _on_log(self, event: Received, now: float) -> None:
+        worker = self._teller(event, now) or self._owner(event)
+        if worker is not None and self.table.log(event.message):
+            self._record(Received(worker.name, event.message), now)
 
-    def _on_leave(self, worker: WorkerRecord, leave: m.Leave, now: float) -> None:
-        worker.latency = leave.latency
-        self._gone(worker, now)
+    def _on_leave(self, event: Received, now: float) -> None:
+        worker = self._teller(event, now)
+        if worker is not None:
+            self._record(event, now)
+            worker.latency = event.message.latency
+            self._gone(worker, now)
 
     # --- trials --------------------------------------------------------------
 
@@ -355,6 +437,9 @@ class Experiment:
 
     def _fail(self, trial: Trial, error: str | None, now: float) -> None:
         self.assignments.fail(trial, error, now, is_over=self._ending.stop is not None)
+
+    def _request_suggestions(self) -> None:
+        self._emit_all(self.suggestions.requests(self.roster.active))
 
     def _emit_all(self, effects: Iterator[Effect]) -> None:
         for effect in effects:
@@ -383,7 +468,7 @@ class Experiment:
         else:
             self._reply(worker, m.Wait(worker.seq))
             if self._waiting.add(worker, now):
-                self._searching.waits()
+                self.counters.suggest_waits += self.suggestions.missing is not None
 
     def _serve_waiting(self, now: float) -> None:
         while self._waiting and (self.assignments.has_next or self._ending.stop is not None):
@@ -393,10 +478,11 @@ class Experiment:
 
     def _reply(self, worker: WorkerRecord, reply: m.Reply) -> None:
         worker.reply = reply
-        self.emit(Send(worker.name, reply))
+        self._send(worker.name, reply)
 
     def _send(self, to: str, message: m.Reply | m.Interrupt) -> None:
-        self.emit(Send(to, message))
+        if self._is_journaled or isinstance(message, m.Interrupt):
+            self.emit(Send(to, message))
 
     # --- the end -------------------------------------------------------------
 
@@ -417,33 +503,10 @@ class Experiment:
         """See whether the run is to end, or has ended, with what just happened."""
         stop = self._ending.stop
         if stop is None:
-            enough = reason_to_end(self.assignments)
+            enough = reason_to_end(self.settings, self.table, self.suggestions)
             if enough is not None:
                 self._end(enough, AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:
-            self._emit_all(self._searching.untold())
+            self._emit_all(self.suggestions.updates())
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)
-
-    def _on_grace_expired(self, now: float) -> None:
-        """End the trials that ran on past the end of the run."""
-        for worker in self.roster.workers.values():
-            if worker.trial is not None:
-                self.assignments.finish(self.table[worker.trial], TrialState.CANCELLED, now)
-        self._settle(now)
-
-    def _resume(self, event: Resumed, now: float) -> None:
-        """Begin anew with all trials and rungs, and none of the workers."""
-        settings = self.settings = event.settings
-        self.curves.kept = settings.curves
-        self.roster = Roster(settings.lease_s, settings.heartbeat_s)
-        self.assignments.resume(settings, self.roster)
-        self._waiting.clear()
-        limit_s = settings.max_time_s
-        self._ending = Ending(None if limit_s is None else self.started + limit_s)
-        self.ended = None
-        again = {TrialState.RUNNING, TrialState.CANCELLED}
-        if event.retry_failed:
-            again |= {TrialState.FAILED, TrialState.LOST}
-        self.table.reopen(frozenset(again))
-        self._settle(now)

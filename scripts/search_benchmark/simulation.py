@@ -16,12 +16,12 @@ from asha_bus import Space
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
     Effect,
-    Observed,
     Received,
     RequestSuggestions,
     RunSettings,
     Send,
     Suggested,
+    TrialUpdated,
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.schedulers import Scheduler
@@ -120,7 +120,7 @@ class _Run:
             effect = self._effects.pop(0)
             if isinstance(effect, Send):
                 sent.append(effect.message)
-            elif isinstance(effect, Observed):
+            elif isinstance(effect, TrialUpdated):
                 self._suggestions.observe(effect.trial.to_row())
             elif isinstance(effect, RequestSuggestions):
                 points, is_last = self._suggestions.points(effect.first, effect.number)

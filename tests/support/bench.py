@@ -11,12 +11,12 @@ from asha_bus.core.events import (
     Ended,
     Event,
     FallbackDrawn,
-    Observed,
     Received,
     RequestSuggestions,
     RunSettings,
     Send,
     Suggested,
+    TrialUpdated,
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.schedulers import ASHA, Scheduler
@@ -89,7 +89,7 @@ class Bench:
                 self.draws.append(effect)
             elif isinstance(effect, AppendToJournal):
                 self.records.append(effect)
-            elif isinstance(effect, Observed):
+            elif isinstance(effect, TrialUpdated):
                 self.observed.append(effect.trial.id)
             else:
                 assert self.ended is None, "a run ends once"

@@ -22,12 +22,12 @@ from asha_bus.core.events import (
     Ended,
     Event,
     FallbackDrawn,
-    Observed,
     Received,
     RequestSuggestions,
     RunSettings,
     Send,
     Suggested,
+    TrialUpdated,
     WorkerExited,
 )
 from asha_bus.core.experiment import Experiment
@@ -215,7 +215,7 @@ class World:
                 self._travel(wire.encode(effect.message), effect.to, self._arrive)
             elif isinstance(effect, RequestSuggestions):
                 self._draw(effect)
-            elif isinstance(effect, Observed):
+            elif isinstance(effect, TrialUpdated):
                 self.observed.add(effect.trial.id)
             elif isinstance(effect, AppendToJournal):
                 self.journal += self._encoder.encode(effect)
