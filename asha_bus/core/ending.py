@@ -6,7 +6,7 @@ from asha_bus.core.events import RunSettings, StopRun
 from asha_bus.core.messages import Interrupt
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import TrialTable, is_better
+from asha_bus.core.trials import TrialTable
 
 #: Seconds from the message to the interrupt, and to the end of the process: at the
 #: end of max_time, when a trial may still come to its next report, and at a stop.
@@ -22,8 +22,8 @@ FIRST_FAILURES = 5
 class Ending:
     """What is decided about the end. Times are seconds on the bus's clock."""
 
-    def __init__(self, max_time_end: float | None) -> None:
-        self._max_time_end = max_time_end
+    def __init__(self, started: float, max_time_s: float | None) -> None:
+        self._max_time_end = None if max_time_s is None else started + max_time_s
         #: Why the run ends; None: it goes on.
         self.stop: StopRun | None = None
         self.interrupt = AT_MAX_TIME
@@ -46,12 +46,6 @@ class Ending:
         if self.grace_ends_at is None or grace_ends_at < self.grace_ends_at:
             self.grace_ends_at = grace_ends_at
         return True
-
-
-def is_target(metric: float | None, settings: RunSettings) -> bool:
-    """Whether ``metric`` is as good as ``stop_at``."""
-    target = settings.stop_at
-    return target is not None and (metric == target or is_better(metric, target, settings.mode))
 
 
 def reason_to_end(

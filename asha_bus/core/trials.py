@@ -24,6 +24,11 @@ def is_better(metric: float | None, than: float | None, mode: str) -> bool:
     return metric < than if mode == "min" else metric > than
 
 
+def is_target(metric: float | None, target: float | None, mode: str) -> bool:
+    """Whether ``metric`` is at least as good as ``target``; None: there is none."""
+    return target is not None and (metric == target or is_better(metric, target, mode))
+
+
 class _Tried(Protocol):
     """What a standing looks at; a trial, or its record in a result."""
 
