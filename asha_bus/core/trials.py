@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Log
@@ -40,6 +40,8 @@ class _Tried(Protocol):
     def rungs(self) -> Sequence[RungRecord]: ...
 
 
+_T = TypeVar("_T", bound=_Tried)
+
 #: What ended so has no standing.
 _BAD = frozenset({TrialState.FAILED, TrialState.LOST})
 
@@ -55,11 +57,14 @@ class Standing(NamedTuple):
     #: These trials, as they were given.
     trials: Sequence[Any]
 
+    def rank(self, mode: str) -> tuple[float, ...]:
+        """What all ranking goes by, smaller being better: who got further, then the metric."""
+        completed, level, count = self.progress
+        return -completed, -level, -count, self.metric if mode == "min" else -self.metric
+
     def leads(self, leader: Standing | None, mode: str) -> bool:
-        """Whether it got further than ``leader``, or as far with a better metric."""
-        if leader is None or self.progress > leader.progress:
-            return True
-        return self.progress == leader.progress and is_better(self.metric, leader.metric, mode)
+        """Whether it is better than ``leader``; None: there is none."""
+        return leader is None or self.rank(mode) < leader.rank(mode)
 
 
 def standing(trials: Sequence[_Tried]) -> Standing | None:
@@ -88,14 +93,26 @@ def standing(trials: Sequence[_Tried]) -> Standing | None:
     return Standing(progress, mean_of([trial.metric or 0.0 for trial in among]), among)
 
 
+def ranked(
+    configurations: Iterable[Sequence[_T]], mode: str
+) -> list[tuple[Sequence[_T], Standing | None]]:
+    """``configurations``, the trials of each, with their standings, the best one first.
+
+    Equals stand in the order given, and those without a standing come last.
+    """
+    found = [(trials, standing(trials)) for trials in configurations]
+    return sorted(found, key=lambda one: (one[1] is None, one[1].rank(mode) if one[1] else ()))
+
+
+def ranked_trials(trials: Iterable[_T], mode: str) -> list[_T]:
+    """Those of ``trials`` that have a standing of their own, the best one first."""
+    return [trial for (trial,), its in ranked(([one] for one in trials), mode) if its]
+
+
 def leading(configurations: Iterable[Sequence[_Tried]], mode: str) -> Standing | None:
     """The best standing of ``configurations``, the trials of each; of equals the first one's."""
-    lead: Standing | None = None
-    for trials in configurations:
-        found = standing(trials)
-        if found is not None and found.leads(lead, mode):
-            lead = found
-    return lead
+    standings = filter(None, map(standing, configurations))
+    return min(standings, key=lambda one: one.rank(mode), default=None)
 
 
 class TrialTable:
@@ -163,7 +180,7 @@ class TrialTable:
         trial.attempt += 1
         trial.worker = worker
         if self._is_in_lead(trial):
-            self._lead_anew()
+            self._find_lead()
 
     def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
         """Write down what a running trial reported last."""
@@ -212,7 +229,7 @@ class TrialTable:
         if found and found.leads(lead, self._mode):
             self._lead = found
         elif self._is_in_lead(trial):
-            self._lead_anew()
+            self._find_lead()
 
     def _is_in_lead(self, trial: Trial) -> bool:
         leader = self.leader
@@ -230,7 +247,7 @@ class TrialTable:
                         looked_at.add(trial.id)
                 self.states[TrialState.PENDING] += 1
         self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
-        self._lead_anew()
+        self._find_lead()
 
     def cancel_queue(self, now: float) -> None:
         """Nothing will be run again: the waiting trials end here."""
@@ -257,8 +274,8 @@ class TrialTable:
         pending = {trial.id for trial in self.trials if trial.state is TrialState.PENDING}
         assert pending == set(self.queue) and len(pending) == len(self.queue)
 
-    def _lead_anew(self) -> None:
-        """The leader has nothing to show any more: find another."""
+    def _find_lead(self) -> None:
+        """The leader has no metric any more: find another one."""
         firsts = (trial for trial in self.trials if not trial.repeat)
         self._lead = leading((first.siblings or (first,) for first in firsts), self._mode)
 
