@@ -1,4 +1,4 @@
-"""Who runs what: trials are given to workers, taken back, given to others, and ended."""
+"""Which worker runs which trial: trials are assigned, requeued and ended."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from asha_bus.core.trials import TrialTable
 
 
 class Assignments:
-    """The tie between the table of trials and the roster of workers.
+    """Joins the table of trials and the roster of workers.
 
-    A trial that runs has one worker, and that worker no other trial. Times are
+    A running trial has one worker, and that worker has no other trial. Times are
     seconds on the run's clock.
     """
 
@@ -37,12 +37,12 @@ class Assignments:
         self.busy_window: tuple[float, float] | None = None
 
     def resume(self, settings: RunSettings, roster: Roster) -> None:
-        """Go on under other settings, with other workers."""
+        """Continue under other settings, with other workers."""
         self.settings, self._roster = settings, roster
         self.busy_window = None
 
     def validate(self) -> None:
-        """Check that both sides agree; AssertionError where they do not."""
+        """Check that both sides agree; AssertionError if they do not."""
         workers = self._roster.workers.values()
         holders = {worker.trial: worker.name for worker in workers if worker.trial is not None}
         running = [t for t in self.table.trials if t.state is TrialState.RUNNING]
@@ -50,11 +50,11 @@ class Assignments:
 
     @property
     def has_next(self) -> bool:
-        """Whether there is a trial to be given out now."""
+        """Whether there is a trial to assign now."""
         return bool(self.table.queue) or self._suggestions.peek() is not None
 
     def assign(self, worker: WorkerRecord, now: float) -> Assignment | None:
-        """Give ``worker`` the next trial; None where there is none now, or it has one."""
+        """Give ``worker`` the next trial; None if there is none now, or it has one."""
         table = self.table
         if worker.trial is not None:
             return None
@@ -78,48 +78,48 @@ class Assignments:
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
 
     def held(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
-        """The trial that ``worker`` speaks of, if it is this attempt that it holds."""
+        """Trial ``number``, if ``worker`` holds this attempt at it."""
         if worker.trial != number:
             return None
         trial = self.table.trials[number]
         return trial if trial.attempt == attempt else None
 
     def run_by(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
-        """The same, if the attempt is or was the worker's and no other followed it."""
+        """Trial ``number``, if its latest attempt is this one, and is or was the worker's."""
         if number >= len(self.table):
             return None
         trial = self.table.trials[number]
         return trial if trial.attempt == attempt and trial.worker == worker.name else None
 
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
-        """Bring ``trial`` into a final state; its worker is free."""
+        """Move ``trial`` into a final state and free its worker."""
         self._release(trial)
         self.close(trial, state, now)
 
     def close(self, trial: Trial, state: TrialState, now: float) -> None:
-        """The same of a trial whose worker was freed before."""
+        """Move a trial whose worker is already free into a final state."""
         self.table.finish(trial, state, self.settings.epoch + now)
 
     def fail(self, trial: Trial, error: str | None, now: float, *, is_over: bool) -> None:
-        """The attempt at ``trial`` failed: queue it again while there are retries."""
+        """Requeue ``trial`` after a failed attempt while retries are left; else it failed."""
         if is_over or trial.failures >= self.settings.retries:
             trial.error = error
             self.finish(trial, TrialState.FAILED, now)
         else:
             trial.failures += 1
             trial.forgiven += 1
-            text = f"attempt {trial.attempt} failed, and the trial is begun again:\n{error}"
+            text = f"attempt {trial.attempt} failed, and the trial is restarted:\n{error}"
             self.table.log(Log(trial.id, trial.attempt, "warning", text))
             self._release(trial)
             self.table.requeue(trial)
             self.counters.failed_attempts += 1
 
     def cancel_queue(self, now: float) -> None:
-        """Nothing will be run again: the waiting trials end."""
+        """Cancel the trials that wait for a worker."""
         self.table.cancel_queue(self.settings.epoch + now)
 
     def lose(self, trial: Trial, now: float, *, is_over: bool) -> None:
-        """The attempt at ``trial`` is lost: queue it again, or give it up."""
+        """Requeue ``trial`` after a lost attempt while attempts are left; else it is lost."""
         if is_over:
             self.finish(trial, TrialState.CANCELLED, now)
         elif trial.attempt - trial.forgiven >= self.settings.max_attempts:

@@ -113,10 +113,10 @@ class Experiment:
         self._emit_all(self.suggestions.requests(self.roster.active))
 
     def restart(self, now: float, counters: Mapping[str, int]) -> None:
-        """The bus came up again: leases begin anew, and what was asked for is asked again.
+        """Continue in a new bus: renew all leases, and repeat the unanswered requests.
 
-        ``counters`` are those of the bus before, as far as they are known: not all
-        that is counted lasts.
+        ``counters`` are those of the bus before, as far as they are known: a journal
+        does not tell all of them.
         """
         self.counters.raise_to(counters)
         self.roster.hear_all(now)
@@ -125,7 +125,7 @@ class Experiment:
             self.emit(self.ended)
 
     def handle(self, event: Event, now: float) -> None:
-        """Take one event."""
+        """Handle one event."""
         self._on_event[type(event)](event, now)
         if self._waiting:
             self._serve_waiting(now)
@@ -133,7 +133,7 @@ class Experiment:
             self._emit_all(self.suggestions.requests(self.roster.active))
 
     def tick(self, now: float) -> None:
-        """Let time pass: leases, the end of max_time, workers that do not stop."""
+        """Handle what is due at ``now``: leases, max_time, the end of the grace, fallbacks."""
         for name in self.roster.leases.expired(now):
             self.counters.leases_expired += 1
             self.handle(WorkerGone(name), now)
@@ -145,14 +145,14 @@ class Experiment:
         self._emit_all(self.suggestions.fallback(now))
 
     def next_deadline(self) -> float | None:
-        """When `tick` has something to do at the latest; None: never."""
+        """When `tick` must be called at the latest; None: never."""
         deadlines = [self.roster.leases.next_deadline(), self._ending.due, self.suggestions.due]
         if self.ended is None:
             deadlines.append(self._ending.grace_ends_at)
         return min((at for at in deadlines if at is not None), default=None)
 
     def validate(self) -> None:
-        """Check the invariants between the parts; AssertionError where one is broken."""
+        """Check the invariants; AssertionError if one is broken."""
         self.scheduler.validate()
         self.table.validate()
         self.assignments.validate()
@@ -194,7 +194,7 @@ class Experiment:
         self._end(event, AT_MAX_TIME if event.reason == "max_time" else AT_STOP, now)
 
     def _on_grace_expired(self, event: GraceExpired, now: float) -> None:
-        """End the trials that ran on past the end of the run."""
+        """Cancel the trials that did not stop in time."""
         self._talk.record(event, now)
         for worker in self.roster.workers.values():
             if worker.trial is not None:
@@ -243,7 +243,7 @@ class Experiment:
             if sibling is not None and sibling.active:
                 if not self.roster.is_silent(sibling, now) and self.ended is None:
                     # a speculative copy, or a retry before the loss is known: it asks
-                    # again, and takes the slot when the sibling left or fell silent
+                    # again, and takes the slot once the sibling left or fell silent
                     self._talk.send(sender, m.Wait(hello.seq))
                     return
                 self.handle(WorkerGone(sibling.name), now)
@@ -320,7 +320,7 @@ class Experiment:
                 self.table.note(trial, end.resource, end.metric, end.best_metric)
             trial.extras = end.extras
             if end.outcome == "interrupted":
-                # without an end of the run, somebody else interrupted the worker
+                # unless the run is ending, somebody else interrupted the worker
                 self._lose(trial, now)
             elif end.outcome == "failed":
                 self._fail(trial, end.error, now)
@@ -403,7 +403,7 @@ class Experiment:
 
     def _answer_next(self, worker: WorkerRecord, now: float) -> None:
         if worker.trial is not None:
-            # it holds a trial that it knows nothing of: that attempt is lost
+            # it holds a trial that it does not know of: that attempt is lost
             self._lose(self.table[worker.trial], now)
         assignment = self._assign(worker, now)
         if assignment is not None:
@@ -424,9 +424,9 @@ class Experiment:
     # --- the end -------------------------------------------------------------
 
     def _end(self, stop: StopRun, interrupt: m.Interrupt, now: float) -> None:
-        """Begin the end: nothing new starts, what runs is told to stop.
+        """Begin the end: nothing new starts, and running trials are told to stop.
 
-        A second call only makes haste, if it gives less time than the first.
+        A second call counts only if it gives less time than the first.
         """
         if not self._ending.begin(stop, interrupt, now):
             return
@@ -437,7 +437,7 @@ class Experiment:
         self._settle(now)
 
     def _settle(self, now: float) -> None:
-        """See whether the run is to end, or has ended, with what just happened."""
+        """Begin the end of the run, or end it, if what just happened does so."""
         stop = self._ending.stop
         if stop is None:
             enough = reason_to_end(self.settings, self.table, self.suggestions)

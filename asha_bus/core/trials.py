@@ -11,7 +11,7 @@ from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Log
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
 
-#: So many lines about trials are held until they are collected.
+#: At most this many lines about trials are held until they are collected.
 MAX_LOG_LINES = 1_000
 
 
@@ -42,7 +42,7 @@ class _Tried(Protocol):
 
 _T = TypeVar("_T", bound=_Tried)
 
-#: What ended so has no standing.
+#: A trial in one of these states has no standing.
 _BAD = frozenset({TrialState.FAILED, TrialState.LOST})
 
 
@@ -68,9 +68,9 @@ class Standing(NamedTuple):
 
 
 def standing(trials: Sequence[_Tried]) -> Standing | None:
-    """The standing of a configuration; None where no trial has a usable metric.
+    """The standing of a configuration; None if no trial has a finite metric.
 
-    What failed or was lost has none.
+    Trials that failed or were lost do not count.
     """
     reached = -1.0
     among: list[_Tried] = []
@@ -118,8 +118,8 @@ def leading(configurations: Iterable[Sequence[_Tried]], mode: str) -> Standing |
 class TrialTable:
     """All trials that were begun, in order; the only place where their states change.
 
-    ``full_resource``: what a trial gets that is never stopped, if that is known.
-    ``learns``: the searcher is told what comes of its points.
+    ``full_resource``: what a trial gets if it is never stopped; None: unknown.
+    ``learns``: the searcher is told of trials.
     """
 
     def __init__(
@@ -140,9 +140,9 @@ class TrialTable:
         #: The resource of all attempts, and what stopped trials did not get of theirs.
         self.spent = 0.0
         self.saved = 0.0
-        #: Trials that differ from when they were last taken out; None: nobody looks.
+        #: Trials that changed since they were last taken out; None: nobody has asked.
         self.changed: set[int] | None = None
-        #: Trials that a searcher that learns is to be told of; None: it does not learn.
+        #: Trials that changed since the searcher was told of them; None: it does not learn.
         self.unseen: set[int] | None = set() if learns else None
 
     @property
@@ -167,7 +167,7 @@ class TrialTable:
         self.states[trial.state] += 1
 
     def watch(self) -> set[int]:
-        """The numbers of trials that changed, to be taken out; at first all there are."""
+        """The numbers of trials that changed, for the caller to take out; at first all."""
         if self.changed is None:
             self.changed = set(range(len(self.trials)))
         return self.changed
@@ -183,7 +183,7 @@ class TrialTable:
             self._find_lead()
 
     def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
-        """Write down what a running trial reported last."""
+        """Note the last report of a running trial."""
         self.spent += resource - trial.resource
         if self.changed is not None:
             self.changed.add(trial.id)
@@ -196,7 +196,7 @@ class TrialTable:
             self.unseen.add(trial.id)
 
     def log(self, log: Log) -> bool:
-        """Write down what a trial said, whoever runs it by now; whether that is kept for good."""
+        """Keep a line of a trial, whichever worker runs it now; returns whether for good."""
         if log.trial >= len(self.trials):
             return False
         if log.level != "output":  # what it printed is seen where it was printed
@@ -206,7 +206,7 @@ class TrialTable:
         return trial.log.add(log.attempt, log.level, log.text)
 
     def requeue(self, trial: Trial) -> None:
-        """The attempt is lost: another worker will take the trial."""
+        """The attempt has ended early: another worker will take the trial."""
         self._move(trial, TrialState.PENDING)
         self.queue.append(trial.id)
 
@@ -221,10 +221,10 @@ class TrialTable:
         self.consider(trial)
 
     def consider(self, trial: Trial) -> None:
-        """See whether ``trial`` leads now; it has reported, or ended."""
+        """Update the leader after ``trial`` reported or ended."""
         lead, siblings = self._lead, trial.siblings
         if lead and lead.progress[0] and not siblings and trial.state is not TrialState.COMPLETED:
-            return  # something has completed, and this has not: the usual case, at no cost
+            return  # the usual case, at no cost: a trial has completed, and this one has not
         found = standing(siblings or (trial,))
         if found and found.leads(lead, self._mode):
             self._lead = found
@@ -250,7 +250,7 @@ class TrialTable:
         self._find_lead()
 
     def cancel_queue(self, now: float) -> None:
-        """Nothing will be run again: the waiting trials end here."""
+        """Cancel the trials that wait for a worker."""
         while self.queue:
             self.finish(self.trials[self.queue.popleft()], TrialState.CANCELLED, now)
 
