@@ -40,14 +40,15 @@ class Conversation:
 
         It is heard, which revives it if it was declared dead.
         """
+        seq = request.seq
         worker = self.roster.workers.get(sender)
         if worker is None:
-            self.refuse(sender, request.seq, "unknown worker: it must say HELLO first")
+            self.refuse(sender, seq, "unknown worker: it must say HELLO first")
             return None
-        if request.seq <= worker.seq:
+        if seq <= worker.seq:
             self._repeat(worker, request, now)
             return None
-        worker.seq = request.seq
+        worker.seq = seq
         self.roster.hear(worker, now)
         return worker
 
@@ -88,7 +89,8 @@ class Conversation:
     def reply(self, worker: WorkerRecord, reply: m.Reply) -> None:
         """Answer the last request of ``worker``, and keep the answer for a repeat."""
         worker.reply = reply
-        self.send(worker.name, reply)
+        if self.is_journaled:
+            self.emit(Send(worker.name, reply))
 
     def send(self, to: str, message: m.Reply | m.Interrupt) -> None:
         """Send what no repeat has to get again."""

@@ -295,8 +295,8 @@ class Experiment:
         elif self._ending.stop is not None:
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         else:
-            self.table.consider(trial)
             self._talk.reply(worker, m.Continue(report.seq, decision.next_resource))
+            self.table.consider(trial)
 
     def _stop(
         self, worker: WorkerRecord, trial: Trial, state: TrialState, why: str, now: float
