@@ -15,7 +15,7 @@ from asha_bus.core.events import (
     AppendToJournal,
     Effect,
     FallbackDrawn,
-    Observed,
+    JournalFailed,
     Received,
     RequestSuggestions,
     Resumed,
@@ -23,18 +23,15 @@ from asha_bus.core.events import (
     Stalled,
     StopRun,
     Suggested,
+    TrialUpdated,
     WorkerExited,
 )
 from asha_bus.core.latency import Latencies
 from asha_bus.core.messages import (
     DROPPED_KINDS,
-    Done,
-    End,
     Interrupt,
-    Next,
     Refused,
     Report,
-    Stop,
 )
 from asha_bus.core.status import changes, status
 from asha_bus.driver.auth import Gatekeeper, Keys
@@ -121,9 +118,8 @@ class Router:
         #: The message that is being handled, as it arrived.
         self._body: bytes | None = None
         self._has_progressed = False
-        #: Why nothing can be decided any more; None: all is well.
-        self._broken: str | None = None
-        self._is_ending = False
+        #: Why the journal cannot be written, until the experiment is told.
+        self._failure: str | None = None
         self._experiment = replayed.experiment
         self._experiment.emit = self._carry_out
 
@@ -176,9 +172,9 @@ class Router:
                 self._experiment.tick(now)
             self._flush()
             self._pipe.flush()
-            if self._broken is not None and not self._is_ending:
-                self._is_ending = True
-                self._experiment.handle(StopRun("failed", self._broken), now)
+            if self._failure is not None:
+                self._experiment.handle(JournalFailed(self._failure), now)
+                self._failure = None
             if now - looked > _TURN_S:
                 looked = now
                 if os.getppid() != self._parent:
@@ -199,14 +195,11 @@ class Router:
         except RemoteProtocolError as error:
             self._reject(sender, error)
         else:
-            if self._broken is not None and isinstance(message, Report | Next | End):
-                self._say_farewell(sender, message)
-            else:
-                self._body = body
-                self._experiment.handle(Received(sender, message), started)
-                self._body = None
-                if type(message) is Report:
-                    self._latencies.add(time.monotonic() - self._began - started)
+            self._body = body
+            self._experiment.handle(Received(sender, message), started)
+            self._body = None
+            if type(message) is Report:
+                self._latencies.add(time.monotonic() - self._began - started)
         while socket.get(_MORE):
             socket.recv(_AT_ONCE)
             self._rejected["extra_frame"] += 1
@@ -217,16 +210,9 @@ class Router:
         if error.seq:  # a request: who sent it waits for an answer
             self._send(Send(sender, Refused(error.seq, str(error))))
 
-    def _say_farewell(self, sender: str, request: Report | Next | End) -> None:
-        """Nothing can be decided any more: send the worker home, which promises nothing."""
-        goodbye: Stop | Done = Done(request.seq, "failed")
-        if isinstance(request, Report):
-            goodbye = Stop(request.seq, "ended", None)
-        self._send(Send(sender, goodbye))
-
     def _carry_out(self, effect: Effect) -> None:
         if isinstance(effect, AppendToJournal):
-            if self._broken is None:
+            if self._failure is None:
                 body = self._body if isinstance(effect.event, Received) else None
                 if self._writer is not None:
                     self._writer.add(effect, body)
@@ -235,9 +221,9 @@ class Router:
                     self._pipe.send(("progress",))
         elif isinstance(effect, Send):
             self._flush()  # nobody hears of what could still be forgotten
-            if self._broken is None or isinstance(effect.message, Interrupt):
+            if self._failure is None or isinstance(effect.message, Interrupt):
                 self._send(effect)
-        elif isinstance(effect, Observed):
+        elif isinstance(effect, TrialUpdated):
             self._pipe.put(("observed", effect.trial.to_row()))
         elif isinstance(effect, RequestSuggestions):
             self._pipe.put(("draw", *effect))
@@ -257,7 +243,7 @@ class Router:
             self._rejected["unreachable"] += 1
 
     def _flush(self) -> None:
-        if self._broken is None and self._writer is not None:
+        if self._failure is None and self._writer is not None:
             try:
                 self._writer.flush()
             except JournalError as error:
@@ -265,7 +251,7 @@ class Router:
                     self._writer = None
                     self._pipe.send(("unjournaled", str(error)))
                 else:
-                    self._broken = str(error)
+                    self._failure = str(error)
                     logger.error("%s", error)
 
     # --- the supervisor's verbs ----------------------------------------------

@@ -23,6 +23,7 @@ from asha_bus.objective.kinds import (
     INSIDE,
     Shape,
     Trial,
+    TrialFailed,
     shape_of,
     to_extras,
     to_metric,
@@ -237,6 +238,9 @@ class Runner:
             limit = self._interrupter.limit
             by_limit = limit is not None and limit.is_over
             return "interrupted", _traceback(error) if by_limit else None
+        except TrialFailed as error:
+            trial._attempt.extras = error.extras
+            return "failed", _traceback(error)
         except BaseException as error:  # SystemExit, too, fails the trial and not the worker
             return "failed", _traceback(error)
         finally:

@@ -1,42 +1,42 @@
-"""The end of a run: why, how its objectives are made to stop, and when to give them up."""
+"""The end of a run: why it ends, how objectives are stopped, and when waiting ends."""
 
 from __future__ import annotations
 
-from asha_bus.core.assignments import Assignments
 from asha_bus.core.events import RunSettings, StopRun
 from asha_bus.core.messages import Interrupt
+from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import TrialTable, is_better
+from asha_bus.core.trials import TrialTable
 
-#: Seconds from the message to the interrupt, and to the end of the process: at the
-#: end of max_time, when a trial may still come to its next report, and at a stop.
+#: Seconds from the message to the interrupt, and to the exit of the process: at the end
+#: of max_time, when a trial may still reach its next report, and at a stop.
 AT_MAX_TIME = Interrupt(2.0, 5.0)
 AT_STOP = Interrupt(0.5, 1.5)
-#: After the end of its process, a worker's last word is waited for so long.
+#: Seconds to wait for a worker's last message after its process should have exited.
 LAST_WORD_S = 0.5
-#: A run whose first so many trials all failed is ended, where it is not told how many may
-#: fail: it would only go on so.
+#: Without max_failures, a run ends when this many trials have ended and all failed: the
+#: others would fail in the same way.
 FIRST_FAILURES = 5
 
 
 class Ending:
-    """What is decided about the end. Times are seconds on the bus's clock."""
+    """What is decided about the end. Times are seconds on the run's clock."""
 
-    def __init__(self, max_time_end: float | None) -> None:
-        self._max_time_end = max_time_end
-        #: Why the run ends; None: it goes on.
+    def __init__(self, started: float, max_time_s: float | None) -> None:
+        self._max_time_end = None if max_time_s is None else started + max_time_s
+        #: Why the run ends; None: it continues.
         self.stop: StopRun | None = None
         self.interrupt = AT_MAX_TIME
-        #: Trials that run on until then are given up.
+        #: Trials that still run then are cancelled.
         self.grace_ends_at: float | None = None
 
     @property
     def due(self) -> float | None:
-        """When ``max_time`` ends the run; None: it does not, or has begun to end."""
+        """When ``max_time`` ends the run; None: it does not, or the run is already ending."""
         return self._max_time_end if self.stop is None else None
 
     def begin(self, stop: StopRun, interrupt: Interrupt, now: float) -> bool:
-        """Begin the end; later calls only make haste. False where this one changes nothing."""
+        """Begin the end; a later call may only shorten it. False if this one changes nothing."""
         if self.stop is None:
             self.stop = stop
         elif interrupt.exit_s >= self.interrupt.exit_s:
@@ -48,22 +48,17 @@ class Ending:
         return True
 
 
-def is_target(metric: float | None, settings: RunSettings) -> bool:
-    """Whether ``metric`` is as good as ``stop_at``."""
-    target = settings.stop_at
-    return target is not None and (metric == target or is_better(metric, target, settings.mode))
-
-
-def reason_to_end(assignments: Assignments) -> StopRun | None:
-    """How the trials that ended end the run now; None: they do not."""
-    settings, table, limit = assignments.settings, assignments.table, assignments.limit
+def reason_to_end(
+    settings: RunSettings, table: TrialTable, suggestions: SuggestionQueue
+) -> StopRun | None:
+    """Why the trials that have ended end the run now; None: they do not."""
+    limit = suggestions.limit
     failed = table.failed
     most = 0 if settings.fail_fast else settings.max_failures
     if most is not None and failed > most:
         return _too_many_failures(settings, table)
     if limit is not None and table.finished >= limit:
-        is_exhausted = assignments.supply.is_exhausted
-        return StopRun("exhausted" if is_exhausted else settings.limit_reason)
+        return StopRun("exhausted" if suggestions.is_exhausted else settings.limit_reason)
     if most is None and table.finished == failed >= FIRST_FAILURES:
         return StopRun("failed", f"the first {failed} trials all failed")
     return None

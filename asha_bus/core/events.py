@@ -22,8 +22,8 @@ class RunSettings:
     Times are in seconds. ``max_trials`` None: no limit but time. ``limit_reason``
     is the reason given when ``max_trials`` are done. An attempt that runs for longer
     than ``trial_timeout_s`` fails; more failures than ``max_failures`` end the run, and
-    with ``fail_fast`` the first one does. Each configuration is tried by ``repeats`` trials in
-    a row, and a trial whose attempt failed is begun again up to ``retries`` times.
+    with ``fail_fast`` the first one does. Each configuration gets ``repeats`` consecutive
+    trials. A trial whose attempt failed is restarted up to ``retries`` times.
     """
 
     run: str
@@ -42,22 +42,22 @@ class RunSettings:
     trial_timeout_s: float | None = None
     max_failures: int | None = None
     fail_fast: bool = False
-    #: Keep the reports between rungs, too.
+    #: Keep the reports between rungs.
     curves: bool = False
-    #: The searcher learns from what came of its points, and is waited for so long.
+    #: Whether the searcher learns from results, and how long a worker waits for it.
     learns: bool = False
     suggest_timeout_s: float = 10.0
     repeats: int = 1
     retries: int = 0
 
     def welcome(self, seq: int) -> Welcome:
-        """What a worker must know of it."""
+        """What a worker must know of the run."""
         return Welcome(
             seq, self.heartbeat_s, self.mode, self.stop_at, self.trial_timeout_s, self.repeats
         )
 
     def to_plain(self) -> dict[str, Any]:
-        """The same as plain data."""
+        """The settings as plain data."""
         plain = asdict(self)
         plain["scheduler"] = self.scheduler.to_plain()
         return {_PLAIN_NAMES.get(name, name): value for name, value in plain.items()}
@@ -79,17 +79,17 @@ class Counters:
     fenced: int = 0
     retried: int = 0
     requeued: int = 0
-    #: Attempts that failed and were begun again.
+    #: Attempts that failed and were restarted.
     failed_attempts: int = 0
     leases_expired: int = 0
     refused: int = 0
-    #: Times a worker had to wait for the searcher, and points drawn at random since it
+    #: Times a worker had to wait for the searcher, and points drawn at random because it
     #: took too long.
     suggest_waits: int = 0
     fallbacks: int = 0
 
     def raise_to(self, counters: Mapping[str, int]) -> None:
-        """Count on from ``counters``, by name, where those are ahead."""
+        """Continue from ``counters``, by name, where those are higher."""
         for name, count in counters.items():
             setattr(self, name, max(count, getattr(self, name)))
 
@@ -105,7 +105,7 @@ class Received(NamedTuple):
 
 
 class Suggested(NamedTuple):
-    """The searcher answers a `RequestSuggestions`: the points of trials ``first``, ``first + 1``, …
+    """The searcher answers a `RequestSuggestions`: points ``first``, ``first + 1``, …
 
     ``is_last``: it has no more.
     """
@@ -116,40 +116,40 @@ class Suggested(NamedTuple):
 
 
 class FallbackDrawn(NamedTuple):
-    """The searcher took too long: a spare ``point`` for the trial ``number``, drawn at random."""
+    """The searcher took too long: a random ``point`` for configuration ``number``."""
 
     number: int
     point: Point
 
 
 class WorkerExited(NamedTuple):
-    """Whoever sat at ``slot`` is gone: its process or its Spark job ended."""
+    """The worker at ``slot`` is gone: its process or its Spark job ended."""
 
     slot: str
 
 
 class WorkerGone(NamedTuple):
-    """The lease of ``worker`` is over, or another takes its slot."""
+    """``worker`` is declared dead: its lease has ended, or another worker takes its slot."""
 
     worker: str
 
 
 class StopRun(NamedTuple):
-    """The user, the end of ``max_time``, or a failure outside, ends the run."""
+    """The user, the end of ``max_time``, or an outside failure ends the run."""
 
     reason: str
     message: str = ""
 
 
 class GraceExpired(NamedTuple):
-    """The run has ended, and its last trials are not waited for any longer."""
+    """The run ends, and its last trials had the time they were given."""
 
 
 class Resumed(NamedTuple):
-    """A new launch goes on with the run: nobody of the former one is there.
+    """A new launch continues the run, without the workers of the former one.
 
-    What ran, and what was cancelled by its end, is run again; with
-    ``retry_failed`` what failed or was lost, too.
+    Trials that were running, or were cancelled by its end, run again; with
+    ``retry_failed`` also those that failed or were lost.
     """
 
     settings: RunSettings
@@ -157,9 +157,15 @@ class Resumed(NamedTuple):
 
 
 class Stalled(NamedTuple):
-    """The bus itself did not run for so many seconds (suspended, swapped out)."""
+    """The bus itself did not run for ``seconds`` (suspended, swapped out)."""
 
     seconds: float
+
+
+class JournalFailed(NamedTuple):
+    """The journal cannot be written any more, so nothing can be decided. ``text`` says why."""
+
+    text: str
 
 
 #: What a journal holds: the same events in the same order give the same state.
@@ -173,7 +179,7 @@ JournaledEvent = (
     | GraceExpired
     | Resumed
 )
-Event = JournaledEvent | Stalled
+Event = JournaledEvent | Stalled | JournalFailed
 
 
 # --- effects -----------------------------------------------------------------
@@ -187,9 +193,9 @@ class Send(NamedTuple):
 
 
 class RequestSuggestions(NamedTuple):
-    """Ask the searcher for the points of ``number`` trials from ``first`` on.
+    """Ask the searcher for ``number`` points from ``first`` on.
 
-    ``is_fallback``: ask for a random draw in its place, since it takes too long.
+    ``is_fallback``: ask for a random point instead, because the searcher takes too long.
     """
 
     first: int
@@ -197,14 +203,14 @@ class RequestSuggestions(NamedTuple):
     is_fallback: bool = False
 
 
-class Observed(NamedTuple):
-    """The searcher learns: a trial entered a rung or ended, and this is what is known of it."""
+class TrialUpdated(NamedTuple):
+    """Tell a searcher that learns: ``trial`` entered a rung or ended."""
 
     trial: Trial
 
 
 class AppendToJournal(NamedTuple):
-    """Write down that ``event`` was taken at ``now``, before any answer leaves.
+    """Write down that ``event`` was handled at ``now``, before any answer leaves.
 
     ``decisions``: the rungs that a report entered, with their verdicts.
     """
@@ -221,4 +227,4 @@ class Ended(NamedTuple):
     message: str
 
 
-Effect = AppendToJournal | Send | RequestSuggestions | Observed | Ended
+Effect = AppendToJournal | Send | RequestSuggestions | TrialUpdated | Ended

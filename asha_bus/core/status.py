@@ -15,7 +15,7 @@ def status(experiment: Experiment, now: float) -> dict[str, Any]:
     leader = table.leader
     logs = list(table.logs)
     table.logs.clear()
-    ready, undrawn = assignments.depths
+    ready, undrawn = experiment.suggestions.depths
     busy = roster.busy(now)
     return {
         "elapsed_s": now - experiment.started,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Log
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
 
-#: So many lines about trials are held until they are collected.
+#: At most this many lines about trials are held until they are collected.
 MAX_LOG_LINES = 1_000
 
 
@@ -22,6 +22,11 @@ def is_better(metric: float | None, than: float | None, mode: str) -> bool:
     if than is None or not math.isfinite(than):
         return True
     return metric < than if mode == "min" else metric > than
+
+
+def is_target(metric: float | None, target: float | None, mode: str) -> bool:
+    """Whether ``metric`` is at least as good as ``target``; None: there is none."""
+    return target is not None and (metric == target or is_better(metric, target, mode))
 
 
 class _Tried(Protocol):
@@ -35,7 +40,9 @@ class _Tried(Protocol):
     def rungs(self) -> Sequence[RungRecord]: ...
 
 
-#: What ended so has no standing.
+_T = TypeVar("_T", bound=_Tried)
+
+#: A trial in one of these states has no standing.
 _BAD = frozenset({TrialState.FAILED, TrialState.LOST})
 
 
@@ -50,17 +57,20 @@ class Standing(NamedTuple):
     #: These trials, as they were given.
     trials: Sequence[Any]
 
+    def rank(self, mode: str) -> tuple[float, ...]:
+        """What all ranking goes by, smaller being better: who got further, then the metric."""
+        completed, level, count = self.progress
+        return -completed, -level, -count, self.metric if mode == "min" else -self.metric
+
     def leads(self, leader: Standing | None, mode: str) -> bool:
-        """Whether it got further than ``leader``, or as far with a better metric."""
-        if leader is None or self.progress > leader.progress:
-            return True
-        return self.progress == leader.progress and is_better(self.metric, leader.metric, mode)
+        """Whether it is better than ``leader``; None: there is none."""
+        return leader is None or self.rank(mode) < leader.rank(mode)
 
 
 def standing(trials: Sequence[_Tried]) -> Standing | None:
-    """The standing of a configuration; None where no trial has a usable metric.
+    """The standing of a configuration; None if no trial has a finite metric.
 
-    What failed or was lost has none.
+    Trials that failed or were lost do not count.
     """
     reached = -1.0
     among: list[_Tried] = []
@@ -83,21 +93,33 @@ def standing(trials: Sequence[_Tried]) -> Standing | None:
     return Standing(progress, mean_of([trial.metric or 0.0 for trial in among]), among)
 
 
+def ranked(
+    configurations: Iterable[Sequence[_T]], mode: str
+) -> list[tuple[Sequence[_T], Standing | None]]:
+    """``configurations``, the trials of each, with their standings, the best one first.
+
+    Equals stand in the order given, and those without a standing come last.
+    """
+    found = [(trials, standing(trials)) for trials in configurations]
+    return sorted(found, key=lambda one: (one[1] is None, one[1].rank(mode) if one[1] else ()))
+
+
+def ranked_trials(trials: Iterable[_T], mode: str) -> list[_T]:
+    """Those of ``trials`` that have a standing of their own, the best one first."""
+    return [trial for (trial,), its in ranked(([one] for one in trials), mode) if its]
+
+
 def leading(configurations: Iterable[Sequence[_Tried]], mode: str) -> Standing | None:
     """The best standing of ``configurations``, the trials of each; of equals the first one's."""
-    lead: Standing | None = None
-    for trials in configurations:
-        found = standing(trials)
-        if found is not None and found.leads(lead, mode):
-            lead = found
-    return lead
+    standings = filter(None, map(standing, configurations))
+    return min(standings, key=lambda one: one.rank(mode), default=None)
 
 
 class TrialTable:
     """All trials that were begun, in order; the only place where their states change.
 
-    ``full_resource``: what a trial gets that is never stopped, if that is known.
-    ``learns``: the searcher is told what comes of its points.
+    ``full_resource``: what a trial gets if it is never stopped; None: unknown.
+    ``learns``: the searcher is told of trials.
     """
 
     def __init__(
@@ -118,9 +140,9 @@ class TrialTable:
         #: The resource of all attempts, and what stopped trials did not get of theirs.
         self.spent = 0.0
         self.saved = 0.0
-        #: Trials that differ from when they were last taken out; None: nobody looks.
+        #: Trials that changed since they were last taken out; None: nobody has asked.
         self.changed: set[int] | None = None
-        #: Trials that a searcher that learns is to be told of; None: it does not learn.
+        #: Trials that changed since the searcher was told of them; None: it does not learn.
         self.unseen: set[int] | None = set() if learns else None
 
     @property
@@ -145,7 +167,7 @@ class TrialTable:
         self.states[trial.state] += 1
 
     def watch(self) -> set[int]:
-        """The numbers of trials that changed, to be taken out; at first all there are."""
+        """The numbers of trials that changed, for the caller to take out; at first all."""
         if self.changed is None:
             self.changed = set(range(len(self.trials)))
         return self.changed
@@ -158,10 +180,10 @@ class TrialTable:
         trial.attempt += 1
         trial.worker = worker
         if self._is_in_lead(trial):
-            self._lead_anew()
+            self._find_lead()
 
     def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
-        """Write down what a running trial reported last."""
+        """Note the last report of a running trial."""
         self.spent += resource - trial.resource
         if self.changed is not None:
             self.changed.add(trial.id)
@@ -174,7 +196,7 @@ class TrialTable:
             self.unseen.add(trial.id)
 
     def log(self, log: Log) -> bool:
-        """Write down what a trial said, whoever runs it by now; whether that is kept for good."""
+        """Keep a line of a trial, whichever worker runs it now; returns whether for good."""
         if log.trial >= len(self.trials):
             return False
         if log.level != "output":  # what it printed is seen where it was printed
@@ -184,7 +206,7 @@ class TrialTable:
         return trial.log.add(log.attempt, log.level, log.text)
 
     def requeue(self, trial: Trial) -> None:
-        """The attempt is lost: another worker will take the trial."""
+        """The attempt has ended early: another worker will take the trial."""
         self._move(trial, TrialState.PENDING)
         self.queue.append(trial.id)
 
@@ -199,15 +221,15 @@ class TrialTable:
         self.consider(trial)
 
     def consider(self, trial: Trial) -> None:
-        """See whether ``trial`` leads now; it has reported, or ended."""
+        """Update the leader after ``trial`` reported or ended."""
         lead, siblings = self._lead, trial.siblings
         if lead and lead.progress[0] and not siblings and trial.state is not TrialState.COMPLETED:
-            return  # something has completed, and this has not: the usual case, at no cost
+            return  # the usual case, at no cost: a trial has completed, and this one has not
         found = standing(siblings or (trial,))
         if found and found.leads(lead, self._mode):
             self._lead = found
         elif self._is_in_lead(trial):
-            self._lead_anew()
+            self._find_lead()
 
     def _is_in_lead(self, trial: Trial) -> bool:
         leader = self.leader
@@ -225,10 +247,10 @@ class TrialTable:
                         looked_at.add(trial.id)
                 self.states[TrialState.PENDING] += 1
         self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
-        self._lead_anew()
+        self._find_lead()
 
     def cancel_queue(self, now: float) -> None:
-        """Nothing will be run again: the waiting trials end here."""
+        """Cancel the trials that wait for a worker."""
         while self.queue:
             self.finish(self.trials[self.queue.popleft()], TrialState.CANCELLED, now)
 
@@ -252,8 +274,8 @@ class TrialTable:
         pending = {trial.id for trial in self.trials if trial.state is TrialState.PENDING}
         assert pending == set(self.queue) and len(pending) == len(self.queue)
 
-    def _lead_anew(self) -> None:
-        """The leader has nothing to show any more: find another."""
+    def _find_lead(self) -> None:
+        """The leader has no metric any more: find another one."""
         firsts = (trial for trial in self.trials if not trial.repeat)
         self._lead = leading((first.siblings or (first,) for first in firsts), self._mode)
 

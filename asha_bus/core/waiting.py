@@ -8,22 +8,22 @@ from asha_bus.core.roster import Roster, WorkerRecord
 
 
 class Waiting:
-    """The queue of those who wait. Times are seconds on the run's clock."""
+    """The queue of waiting workers. Times are seconds on the run's clock."""
 
     def __init__(self) -> None:
         self._names: deque[str] = deque()
-        #: Since when somebody waits, or was last seen to; None: nobody does.
+        #: Since when a worker waits, or when a fallback was last requested; None: none waits.
         self.since: float | None = None
 
     def __bool__(self) -> bool:
         return bool(self._names)
 
     def add(self, worker: WorkerRecord, now: float) -> bool:
-        """``worker`` waits; whether it did not before."""
+        """``worker`` waits; returns whether it did not before."""
         if worker.waiting:
             return False
         worker.waiting = True
-        if not worker.queued:  # else from before it left and came back
+        if not worker.queued:  # else its name is still there from before it left
             worker.queued = True
             self._names.append(worker.name)
         if self.since is None:
@@ -31,7 +31,7 @@ class Waiting:
         return True
 
     def pop(self, roster: Roster) -> WorkerRecord | None:
-        """The first that still waits, who does so no longer; None where nobody does."""
+        """Take out the first worker that still waits; None if none does."""
         while self._names:
             worker = roster.workers[self._names.popleft()]
             worker.queued = False
@@ -43,12 +43,12 @@ class Waiting:
         return None
 
     def clear(self) -> None:
-        """Nobody waits any more."""
+        """No worker waits any more."""
         self._names.clear()
         self.since = None
 
     def validate(self, roster: Roster) -> None:
-        """Check that whoever waits stands in the queue; AssertionError where that is not so."""
+        """Check that waiting workers are in the queue; AssertionError if they are not."""
         workers = roster.workers.values()
         assert {w.name for w in workers if w.waiting} <= set(self._names)
         assert sorted(w.name for w in workers if w.queued) == sorted(self._names)

@@ -12,7 +12,7 @@ import math
 from asha_bus.core import messages as m
 from asha_bus.core.errors import LocalProtocolError, ObjectiveError
 from asha_bus.core.schedulers.base import reached
-from asha_bus.core.trials import is_better
+from asha_bus.core.trials import is_better, is_target
 
 #: An unanswered request is repeated after so many seconds, doubling up to the last.
 RETRY_FIRST_S = 0.5
@@ -149,7 +149,8 @@ class Worker:
         if is_end:
             return None
         level = attempt.next_resource
-        if self.must_ask or self._hits_target(metric) or (level and reached(resource, level)):
+        hits = is_target(metric, self.stop_at, self.mode)
+        if self.must_ask or hits or (level and reached(resource, level)):
             return self._ask(
                 m.Report(
                     self._next_seq(),
@@ -268,11 +269,6 @@ class Worker:
         """Seconds outside of objectives since joining."""
         since = self._idle_since
         return self._idle_s if since is None else self._idle_s + now - since
-
-    def _hits_target(self, metric: float) -> bool:
-        return self.stop_at is not None and (
-            metric == self.stop_at or is_better(metric, self.stop_at, self.mode)
-        )
 
     def _attempt(self) -> Attempt:
         if self.attempt is None:

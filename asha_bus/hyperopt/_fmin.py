@@ -21,9 +21,9 @@ from asha_bus.hyperopt.arguments import (
     seed_of,
     trials_of,
 )
-from asha_bus.hyperopt.documents import raw_of
+from asha_bus.hyperopt.documents import fail_result, raw_of
 from asha_bus.hyperopt.labels import labels_of, point_of_raw, space_eval
-from asha_bus.hyperopt.objective import fail_result, fmin_objective
+from asha_bus.hyperopt.objective import fmin_objective
 from asha_bus.hyperopt.trials import SparkTrials, Trials
 from asha_bus.launching.options import is_seconds
 from asha_bus.launching.plan import RawPoint
@@ -250,7 +250,7 @@ class _Watcher(Monitor):
 def _has_raised(trial: TrialRecord) -> bool:
     """Whether it failed in another way than by STATUS_FAIL."""
     is_failed = trial.state in (TrialState.FAILED, TrialState.LOST)
-    return is_failed and fail_result(trial.error) is None
+    return is_failed and fail_result(trial) is None
 
 
 def _check_options(options: Mapping[str, Any]) -> None:

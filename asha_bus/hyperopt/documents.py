@@ -12,7 +12,8 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
 from asha_bus.hyperopt.labels import labels_of, point_of_raw, raw_values
-from asha_bus.hyperopt.objective import STATUS_OK, fail_result
+from asha_bus.hyperopt.objective import STATUS_FAIL, STATUS_OK
+from asha_bus.hyperopt.results import FAILED
 from asha_bus.results.records import TrialRecord
 
 logger = logging.getLogger("asha_bus")
@@ -43,7 +44,7 @@ def document(trial: TrialRecord, space: Space, first: int = 0) -> dict[str, Any]
         "idxs": {label: [tid] if label in drawn else [] for label in labels_of(space)},
         "vals": {label: [drawn[label]] if label in drawn else [] for label in labels_of(space)},
     }
-    if result["status"] == "fail":
+    if result["status"] == STATUS_FAIL:
         state = DONE  # it did not raise
     elif state == ERROR:
         misc["error"] = (str(trial.state), trial.error)
@@ -66,10 +67,15 @@ def _result(trial: TrialRecord) -> dict[str, Any]:
         return {**trial.extras, "loss": trial.metric, "status": STATUS_OK}
     if trial.state is TrialState.STOPPED:
         return {**trial.extras, "loss": trial.metric, "status": "suspended"}
-    failed: Mapping[str, Any] | None = None
-    if trial.state is TrialState.FAILED:
-        failed = fail_result(trial.error)
-    return dict(failed) if failed is not None else {"status": "new"}
+    return fail_result(trial) or {"status": "new"}
+
+
+def fail_result(trial: TrialRecord) -> dict[str, Any] | None:
+    """What the objective returned with `STATUS_FAIL`; None if that is not how ``trial`` ended."""
+    if trial.state is not TrialState.FAILED or FAILED not in trial.extras:
+        return None
+    extras = {name: value for name, value in trial.extras.items() if name != FAILED}
+    return {"status": STATUS_FAIL, **extras}
 
 
 def _moment(seconds: float | None) -> datetime | None:

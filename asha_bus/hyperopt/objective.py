@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import json
 import types
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
-from asha_bus.hyperopt.results import pack
-from asha_bus.objective.kinds import is_generator, name_of
+from asha_bus.hyperopt.results import FAILED, pack
+from asha_bus.objective.kinds import TrialFailed, is_generator, name_of
 
 #: What a dict of results says of itself, the same words as hyperopt's.
 STATUS_OK = "ok"
 STATUS_FAIL = "fail"
-
-
-class StatusFail(ObjectiveError):
-    """The objective gave back `STATUS_FAIL`; the message is the plain rest as JSON."""
 
 
 class FminObjective:
@@ -84,21 +79,6 @@ def fmin_objective(
     return kind(function, by_name=by_name, data=data, folder=folder)
 
 
-def fail_result(error: str | None) -> dict[str, Any] | None:
-    """What an objective gave back with `STATUS_FAIL`, by its trial's ``error``; None if it raised.
-
-    Of a dict that is too long for an error only the status is known.
-    """
-    _, mark, told = (error or "").rstrip().rpartition(f"{__name__}.{StatusFail.__name__}:")
-    if not mark:
-        return None
-    try:
-        plain = json.loads(told)
-    except ValueError:
-        plain = {}
-    return {"status": STATUS_FAIL, **plain}
-
-
 def _check_takes(function: Callable[..., Any], data: Collection[str]) -> None:
     """Check that it can be called with a configuration first and ``data`` by name."""
     try:
@@ -135,7 +115,10 @@ def _outcome(value: Any, folder: str | None, name: str) -> Any:
     if status == STATUS_FAIL:
         if value.get("loss") is not None:
             rest = {"loss": _loss(value["loss"]), **rest}
-        raise StatusFail(json.dumps(pack(rest, folder, name)))
+        extras = pack(rest, folder, name)
+        raise TrialFailed(
+            f"the objective returned STATUS_FAIL with {extras}", {**extras, FAILED: True}
+        )
     if status != STATUS_OK:
         raise ObjectiveError(
             f"the objective gave back a dict with status {status!r}; give "

@@ -19,6 +19,8 @@ from asha_bus.objective.kinds import to_extras
 
 #: The extra that tells of what is no extra itself.
 MORE = "_more_results"
+#: The extra that tells that the objective returned `STATUS_FAIL`.
+FAILED = "_status_fail"
 
 #: So many names of lost results are told, each cut to so many characters.
 _LOST_TOLD, _NAME_CHARS = 8, 40
@@ -59,7 +61,7 @@ def unpack(extras: Mapping[str, Any], folder: Path | None) -> Unpacked:
     results: dict[Any, Any] = {key: value for key, value in extras.items() if key != MORE}
     try:
         more = json.loads(extras.get(MORE, "{}"))
-    except ValueError:  # cut off with the rest of an error
+    except ValueError:  # a worker may send anything
         more = {}
     results.update(more.get("values", {}))
     lost = tuple(more.get("lost", ()))
@@ -88,7 +90,7 @@ def _plain(results: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any]]:
         if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
             scalar = value.item()
         try:
-            if len(plain) == MAX_EXTRAS - 1 or hasattr(scalar, "shape"):
+            if len(plain) == MAX_EXTRAS - 2 or key in (MORE, FAILED) or hasattr(scalar, "shape"):
                 raise ObjectiveError("no extra")
             plain.update(to_extras({key: scalar}))
         except ObjectiveError:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from asha_bus.core.trial import FINAL, RungRecord, TrialState
+from asha_bus.core.trials import ranked_trials
 from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.line import best_words, clock, params_words
 from asha_bus.monitors.screen import cut
@@ -112,16 +113,10 @@ def _running(result: Result) -> list[str]:
 
 
 def _curves(result: Result) -> list[str]:
-    """The curves of those that got furthest, the better ones first."""
-    sign = 1 if result.mode == "min" else -1
-    usable = [
-        (-trial.resource, sign * trial.metric, trial)
-        for trial in result.trials
-        if trial.metric is not None and math.isfinite(trial.metric)
-    ]
-    leading = [trial for _, _, trial in sorted(usable, key=lambda entry: entry[:2])]
-    curves = [sparkline([metric for _, metric in t.curve]) for t in leading[:_MOST_CURVES]]
-    return _with_ends("leading", leading[:_MOST_CURVES], curves)
+    """The curves of the best trials."""
+    leading = ranked_trials(result.trials, result.mode)[:_MOST_CURVES]
+    curves = [sparkline([metric for _, metric in t.curve]) for t in leading]
+    return _with_ends("leading", leading, curves)
 
 
 def _with_ends(head: str, trials: Sequence[TrialRecord], ends: Sequence[str]) -> list[str]:

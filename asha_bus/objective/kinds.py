@@ -21,6 +21,14 @@ _MAX_WHOLE = 2.0**53
 INSIDE = threading.Event()
 
 
+class TrialFailed(ObjectiveError):
+    """Raised by an objective that fails its own trial; ``extras`` are kept with the trial."""
+
+    def __init__(self, message: str, extras: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.extras = extras
+
+
 class Shape(str, Enum):
     """The three shapes of an objective."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asha_bus.core.trials import standing
+from asha_bus.core.trials import ranked
 from asha_bus.results.records import TrialRecord, repeats_of
 from asha_bus.results.tables import cell, table
 
@@ -61,25 +61,14 @@ def configurations_of(trials: Iterable[TrialRecord], mode: str) -> Configuration
 
     Equals stand by their numbers, and those without a usable metric come last.
     """
-    groups = repeats_of(trials)
-    standings = [standing(group) for group in groups]
-    sign = 1 if mode == "min" else -1
-
-    def key(number: int) -> tuple[Any, ...]:
-        its = standings[number]
-        if its is None:
-            return True, number
-        return False, [-part for part in its.progress], sign * its.metric, number
-
     return Configurations(
         ConfigurationRecord(
-            params=groups[number][0].params,
-            trials=tuple(groups[number]),
+            params=group[0].params,
+            trials=tuple(group),
             furthest=() if its is None else tuple(its.trials),
             metric=None if its is None else its.metric,
         )
-        for number in sorted(range(len(groups)), key=key)
-        for its in [standings[number]]
+        for group, its in ranked(repeats_of(trials), mode)
     )
 
 

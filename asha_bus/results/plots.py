@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import is_better
+from asha_bus.core.trials import is_better, standing
 from asha_bus.results.parameters import Axis, axes, columns
 from asha_bus.results.records import TrialRecord
 
@@ -270,15 +270,13 @@ def _best_so_far(
     result: Result, points: Sequence[tuple[TrialRecord, float, float]]
 ) -> list[tuple[float, float]]:
     """Time and metric of each trial that was the best when it ended, in order."""
-    best = result.best
-    if best is None:
+    lead = None if result.best is None else standing([result.best])
+    if lead is None:
         return []
     rivals = [
         (time, metric)
         for trial, time, metric in points
-        if (trial.state is best.state or best.state is not _S.COMPLETED)
-        and trial.state not in (_S.FAILED, _S.LOST)
-        and (best.state is _S.COMPLETED or len(trial.rungs) == len(best.rungs))
+        if (its := standing([trial])) and its.progress == lead.progress
     ]
     found: list[tuple[float, float]] = []
     for time, metric in sorted(rivals, key=lambda rival: rival[0]):

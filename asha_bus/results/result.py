@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import leading
+from asha_bus.core.trials import leading, ranked_trials
 from asha_bus.formats.journal import replay
 from asha_bus.formats.space_form import space_from
 from asha_bus.results.branches import Branches, BranchRecord
@@ -288,7 +287,7 @@ class Result:
         return f"mean of {count} repeat{'s' * (count > 1)}: {best.metric:g}{spread}"
 
     def _repr_html_(self) -> str:
-        shown = self._leading(_SHOWN)
+        shown = ranked_trials(self.trials, self.mode)[:_SHOWN]
         head = "".join(
             f"<th>{name}</th>" for name in ("trial", "state", "metric", "resource", "params")
         )
@@ -306,18 +305,6 @@ class Result:
             f"{len(self.trials)} trials by metric</p>"
             f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         )
-
-    def _leading(self, most: int) -> list[TrialRecord]:
-        """Trials with a usable metric: completed ones first, then by rung and metric."""
-        sign = 1 if self.mode == "min" else -1
-
-        def key(trial: TrialRecord) -> tuple[bool, float, float]:
-            completed = trial.state is TrialState.COMPLETED
-            assert trial.metric is not None
-            return not completed, 0 if completed else -_reached(trial), sign * trial.metric
-
-        usable = [t for t in self.trials if t.metric is not None and math.isfinite(t.metric)]
-        return sorted(usable, key=key)[:most]
 
 
 class AllTrialsFailed(AshaBusError):
@@ -346,8 +333,3 @@ def _best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | No
         why += ", by the mean of a configuration's repeats"
     best: TrialRecord = lead.trials[0]
     return best, why
-
-
-def _reached(trial: TrialRecord) -> float:
-    """The resource of the highest rung entered; 0 where none was."""
-    return trial.rungs[-1].resource if trial.rungs else 0

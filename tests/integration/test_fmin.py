@@ -28,6 +28,8 @@ from support.fmin_objectives import (
 )
 
 import asha_bus as ab
+from asha_bus.core.space import as_space
+from asha_bus.hyperopt.documents import DONE, document
 
 SPACE = {
     "lr": hp.loguniform("lr", -7, 0),
@@ -141,9 +143,29 @@ def test_a_status_of_fail(theirs: Any) -> None:
 
 def test_all_fail() -> None:
     trials = new_trials()
-    with pytest.raises(ab.AllTrialsFailed, match="StatusFail"):
+    with pytest.raises(ab.AllTrialsFailed, match="STATUS_FAIL"):
         run(lambda params: {"status": ab.STATUS_FAIL}, max_evals=8, trials=trials)
     assert ["fail"] * 8 == trials.statuses()
+
+
+def test_a_status_of_fail_is_kept_in_a_journal_and_when_it_is_resumed(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    points = [{"x": 1.0}, {"x": -1.0}, {"x": 2.0}, {"x": -2.0}]
+    given = {"points_to_evaluate": points, "journal": str(journal)}
+    run(quarter_fails, max_evals=4, **given)
+    read = [document(trial, known) for known, trial in of_journal(journal)]
+    resumed = new_trials()
+    run(quarter_fails, max_evals=6, trials=resumed, resume=True, **given)
+    for results in ([one["result"] for one in read], resumed.results[:4]):
+        assert ["ok", "fail", "ok", "fail"] == [result["status"] for result in results]
+        assert {"status": "fail", "why": "negative"} == results[1]
+    assert [DONE] * 4 == [one["state"] for one in read]
+
+
+def of_journal(path: Path) -> list[tuple[ab.Space, ab.TrialRecord]]:
+    """The trials in a journal, each with the space."""
+    result = ab.Result.from_journal(path, as_space(X))
+    return [(result.space, trial) for trial in result.trials]
 
 
 def test_many_fail_at_first() -> None:

@@ -78,7 +78,7 @@ def test_an_attempt_that_raised_is_begun_again(tmp_path: Path) -> None:
     assert {S.COMPLETED} == {trial.state for trial in result.trials}
     assert [2] * 6 == [trial.attempts for trial in result.trials]
     assert (6, 0) == (result.bus.failed_attempts, result.bus.requeued)
-    assert "warning: attempt 1 failed, and the trial is begun again:" in result.trials[0].log
+    assert "warning: attempt 1 failed, and the trial is restarted:" in result.trials[0].log
     assert "OSError: not there yet" in result.trials[0].log
     assert ["1", "2"] == (tmp_path / "0").read_text().split()
 

@@ -6,7 +6,7 @@ import pytest
 
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_MAX_TIME, AT_STOP, FIRST_FAILURES, LAST_WORD_S
-from asha_bus.core.events import Ended, RequestSuggestions, StopRun, WorkerExited
+from asha_bus.core.events import Ended, JournalFailed, RequestSuggestions, StopRun, WorkerExited
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.trial import TrialState
 from asha_bus.testing.simulator import Bench
@@ -296,3 +296,44 @@ def test_the_busy_window_closes_when_the_last_trial_is_given_out() -> None:
     bench.now = 50.0
     bench.send("a", m.End(4, 1, 1, 1, 0.5, 0.5, {}, "completed", None, 9.0))
     assert (2.5, 30.0) == bench.experiment.assignments.busy_window
+
+
+def test_without_a_journal_workers_are_sent_home_and_nothing_is_promised() -> None:
+    bench = Bench(supplied=False)
+    bench.supply()
+    bench.join("a", "b", "c")
+    before = len(bench.records)
+    bench.handle(JournalFailed("the disk is full"))
+    assert [AT_STOP] == bench.take(BEATS_OF_A)
+    assert m.Stop(3, "ended", None) == bench.report("a", 0, 1, 0.5)
+    assert m.Done(3, "failed") == bench.end("b", 1)
+    assert m.Done(4, "failed") == bench.ask("b")
+    # nobody learns of what would be forgotten, whatever is said
+    assert None is bench.hello("d")
+    assert m.Done(2, "failed") == bench.ask("d")
+    assert (None, None) == (bench.send("e", m.Ping(1)), bench.send("a", m.Leave({})))
+    assert [] == bench.heartbeat("d")
+    assert [AT_STOP, AT_STOP] == bench.heartbeat("c")  # the first one may be lost
+    assert [S.CANCELLED, S.RUNNING, S.RUNNING] == bench.states()  # who left has none
+    assert before == len(bench.records)
+
+
+def test_without_a_journal_the_run_fails_when_its_trials_had_their_time() -> None:
+    bench = Bench()
+    bench.join("a")
+    bench.handle(JournalFailed("the disk is full"))
+    bench.wait(AT_STOP.exit_s)
+    assert None is bench.ended
+    bench.wait(LAST_WORD_S)
+    assert Ended("failed", "the disk is full") == bench.ended
+    assert [S.CANCELLED] == bench.states()
+
+
+def test_without_a_journal_who_waits_is_sent_home_when_it_asks_again() -> None:
+    bench = Bench(supplied=False)
+    bench.hello("a")
+    assert m.Wait(2) == bench.ask("a")
+    bench.handle(JournalFailed("the disk is full"))
+    assert Ended("failed", "the disk is full") == bench.ended
+    assert [] == bench.take("a")
+    assert m.Done(2, "failed") == bench.send("a", m.Next(2, 0.0))

@@ -6,6 +6,8 @@ import json
 import math
 import pickle
 import traceback
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -27,10 +29,10 @@ from asha_bus.hyperopt.arguments import (
     seed_of,
     trials_of,
 )
-from asha_bus.hyperopt.documents import document
+from asha_bus.hyperopt.documents import document, fail_result
 from asha_bus.hyperopt.labels import point_of_raw, raw_values
-from asha_bus.hyperopt.objective import FminObjective, StatusFail, fail_result, fmin_objective
-from asha_bus.objective.kinds import Shape, shape_of
+from asha_bus.hyperopt.objective import FminObjective, fmin_objective
+from asha_bus.objective.kinds import Shape, TrialFailed, shape_of
 
 S = ab.TrialState
 SPACE = {
@@ -297,18 +299,45 @@ def test_a_generator_is_closed_with_its_wrapper() -> None:
     assert ["closed"] == events
 
 
-def test_a_status_of_fail_is_told_from_an_exception() -> None:
-    def error_of(value: Any) -> str:
-        with pytest.raises(StatusFail) as raised:
-            FminObjective(lambda params: value)(x=1)
-        return "".join(traceback.format_exception(raised.value))
+def failed(value: Any) -> Any:
+    """A trial whose objective gave ``value`` back, which fails it."""
+    with pytest.raises(TrialFailed) as raised:
+        FminObjective(lambda params: value)(x=1)
+    text = "".join(traceback.format_exception(raised.value))
+    return make_trial(0, S.FAILED, None, error=text, extras=raised.value.extras)
 
-    told = fail_result(error_of({"status": ab.STATUS_FAIL, "why": "two\nlines", "net": [1]}))
+
+def test_a_status_of_fail_is_told_from_an_exception() -> None:
+    told = fail_result(failed({"status": ab.STATUS_FAIL, "why": "two\nlines", "net": [1]}))
     assert {"status": "fail", "why": "two\nlines"} == told
-    assert {"status": "fail", "loss": 3} == fail_result(error_of({"status": "fail", "loss": 3}))
-    assert {"status": "fail"} == fail_result(error_of({"status": "fail"})[:-4])
-    assert fail_result("Traceback ...\nValueError: fail") is None
-    assert fail_result(None) is None
+    assert {"status": "fail", "loss": 3} == fail_result(failed({"status": "fail", "loss": 3}))
+    assert {"status": "fail"} == fail_result(failed({"status": "fail"}))
+    assert fail_result(make_trial(0, S.FAILED, error="Traceback ...\nValueError: fail")) is None
+    assert fail_result(make_trial(0, S.FAILED)) is None
+
+
+def test_the_text_of_an_error_says_nothing_of_a_status() -> None:
+    given = failed({"status": "fail", "why": "it diverged"})
+    assert "it diverged" in given.error
+    assert fail_result(replace(given, extras={})) is None
+    assert fail_result(replace(given, error="ValueError: no")) == fail_result(given)
+    older = 'Traceback ...\nasha_bus.hyperopt.objective.StatusFail: {"why": "x"}\n'
+    raised = make_trial(0, S.FAILED, error=older, extras={"n": 1})
+    assert fail_result(raised) is None
+    assert "new" == document(raised, Space(x=ab.uniform(0, 1)))["result"]["status"]
+
+
+def test_nothing_that_is_returned_with_a_loss_reads_as_a_status_of_fail() -> None:
+    def mimics(params: Any) -> Iterator[Any]:
+        yield {"loss": 1.0, "status": "ok", "_status_fail": True, "_more_results": "{", "n": 1}
+        raise ValueError("no")
+
+    values = fmin_objective(mimics)(x=1)
+    loss, extras = next(values)
+    assert (1.0, {"n": 1}) == (loss, extras)
+    with pytest.raises(ValueError, match="no"):
+        next(values)
+    assert fail_result(make_trial(0, S.FAILED, loss, extras=extras)) is None
 
 
 # --- trials ---------------------------------------------------------------------

@@ -251,6 +251,18 @@ def test_html_shows_the_leading_trials_and_escapes_what_users_wrote() -> None:
     assert [3, 1, 0] == [int(row.partition("<td>")[2][0]) for row in rows.split("<tr>")[1:]]
 
 
+def test_the_first_trial_shown_is_the_best_one() -> None:
+    result = make_result(
+        make_trial(0, S.FAILED, 0.1),
+        make_trial(1, S.STOPPED, 0.2, RUNG_0),
+        make_trial(2, S.RUNNING, 0.1),
+        make_trial(3, S.STOPPED, 0.2, RUNG_0),
+    )
+    assert result.best is result.trials[1]
+    rows = result._repr_html_().partition("<tbody>")[2]
+    assert [1, 3, 2] == [int(row.partition("<td>")[2][0]) for row in rows.split("<tr>")[1:]]
+
+
 def test_html_shows_some_trials_only() -> None:
     html = make_result(*(make_trial(number) for number in range(50)))._repr_html_()
     assert 10 == html.partition("<tbody>")[2].count("<tr>")

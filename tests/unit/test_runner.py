@@ -17,7 +17,7 @@ from asha_bus.core.worker import MAX_ERROR_CHARS
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.runner import MAX_IGNORED_STOPS, Runner
-from asha_bus.objective.kinds import INSIDE
+from asha_bus.objective.kinds import INSIDE, TrialFailed
 from asha_bus.testing.simulator import Bench
 
 S = ab.TrialState
@@ -142,6 +142,18 @@ def test_whatever_an_objective_raises_fails_that_trial_only(error: BaseException
     assert "in objective\n    raise error\n" in text
     assert type(error).__name__ in text.splitlines()[-1]
     assert "executor/runner.py" not in text  # only what is the user's
+
+
+def test_an_objective_that_fails_its_trial_sends_extras_along() -> None:
+    def objective(x: float) -> Iterator[Any]:
+        yield x, {"epoch": 1}
+        raise TrialFailed("it diverged", {"why": "nan"})
+
+    bench = run_objective(objective, max_trials=1)
+    trial = bench.trial(0)
+    assert (S.FAILED, 0.0, 1) == (trial.state, trial.metric, trial.resource)
+    assert {"why": "nan"} == trial.extras
+    assert "TrialFailed: it diverged" in (trial.error or "")
 
 
 class Unreadable(Exception):

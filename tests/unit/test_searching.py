@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import Ended, FallbackDrawn, Observed, RequestSuggestions, Suggested
+from asha_bus.core.events import Ended, FallbackDrawn, RequestSuggestions, Suggested, TrialUpdated
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.trial import TrialState
 from asha_bus.testing.simulator import Bench
@@ -46,8 +46,8 @@ def test_it_is_told_of_rungs_and_ends_before_it_is_asked_again() -> None:
     emit = bench.experiment.emit
 
     def watch(effect: object) -> None:
-        if isinstance(effect, Observed | RequestSuggestions):
-            order.append(effect.trial.id if isinstance(effect, Observed) else effect)
+        if isinstance(effect, TrialUpdated | RequestSuggestions):
+            order.append(effect.trial.id if isinstance(effect, TrialUpdated) else effect)
         emit(effect)  # type: ignore[arg-type]
 
     bench.experiment.emit = watch
@@ -66,13 +66,13 @@ def test_it_is_told_of_the_last_trials_before_the_run_has_ended() -> None:
     emit, order = bench.experiment.emit, []
 
     def watch(effect: object) -> None:
-        if isinstance(effect, Observed | Ended):
+        if isinstance(effect, TrialUpdated | Ended):
             order.append(type(effect))
         emit(effect)  # type: ignore[arg-type]
 
     bench.experiment.emit = watch
     bench.end("a", 0)
-    assert [Observed, Ended] == order
+    assert [TrialUpdated, Ended] == order
 
 
 def test_a_searcher_that_does_not_learn_is_told_nothing() -> None:

@@ -10,10 +10,10 @@ from asha_bus.core.events import (
     Effect,
     Ended,
     Event,
-    Observed,
     RequestSuggestions,
     RunSettings,
     Send,
+    TrialUpdated,
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.trial import Trial
@@ -59,7 +59,7 @@ class Bus(ABC):
                 self._record(effect)
             elif isinstance(effect, RequestSuggestions):
                 self._request(effect)
-            elif isinstance(effect, Observed):
+            elif isinstance(effect, TrialUpdated):
                 self._observe(effect.trial)
             else:
                 self._end(effect)

@@ -1,4 +1,4 @@
-"""The supply of configurations and the roster of workers."""
+"""The roster of workers."""
 
 from __future__ import annotations
 
@@ -6,109 +6,6 @@ import pytest
 
 from asha_bus.core import messages as m
 from asha_bus.core.roster import Roster, WorkerRecord
-from asha_bus.core.supply import DRAW_BATCH, FIRST_DRAW, LOOK_AHEAD, Supply
-
-Point = tuple[float, ...]
-
-
-def points(first: int, count: int) -> tuple[Point, ...]:
-    return tuple((float(number),) for number in range(first, first + count))
-
-
-def wanted(supply: Supply) -> list[tuple[int, int]]:
-    """All batches that are wanted now."""
-    found = []
-    while (batch := supply.wanted()) is not None:
-        found.append(batch)
-    return found
-
-
-def test_points_are_asked_for_in_batches_up_to_the_look_ahead() -> None:
-    assert [(0, FIRST_DRAW), (FIRST_DRAW, DRAW_BATCH)] == wanted(Supply(None))
-    assert FIRST_DRAW + 2 * DRAW_BATCH > LOOK_AHEAD >= FIRST_DRAW + DRAW_BATCH
-
-
-def test_no_more_points_are_asked_for_than_there_will_be_trials() -> None:
-    assert [(0, FIRST_DRAW), (FIRST_DRAW, 30)] == wanted(Supply(FIRST_DRAW + 30))
-    assert [(0, 1)] == wanted(Supply(1))
-
-
-def test_a_batch_is_asked_for_as_points_are_used() -> None:
-    supply = Supply(None)
-    for first, count in wanted(supply):
-        supply.deliver(first, points(first, count))
-    drawn = len(supply)
-    for _ in range(drawn - (LOOK_AHEAD - DRAW_BATCH) - 1):
-        supply.take()
-        assert [] == wanted(supply)
-    supply.take()
-    assert [(drawn, DRAW_BATCH)] == wanted(supply)
-
-
-def test_points_come_out_in_the_order_of_trials() -> None:
-    supply = Supply(5)
-    wanted(supply)
-    supply.deliver(0, points(0, 2))
-    assert ((0.0,), 1) == (supply.take(), len(supply))
-    supply.deliver(2, points(2, 3))
-    assert [(1.0,), (2.0,), (3.0,), (4.0,)] == [supply.take() for _ in range(4)]
-    assert not supply
-
-
-@pytest.mark.parametrize("first", [5, 0])
-def test_points_that_nobody_asked_for_or_waits_for_are_left_out(first: int) -> None:
-    supply = Supply(None, learns=True)
-    supply.wanted(3)
-    supply.deliver(0, points(0, 1))
-    supply.take()
-    supply.deliver(first, points(first, 1))
-    assert not supply
-
-
-def test_a_searcher_that_learns_is_asked_for_one_point_a_worker() -> None:
-    supply = Supply(None, learns=True)
-    assert [(0, 1)] == wanted(supply)
-    assert [(1, 1), (2, 1)] == [supply.wanted(3), supply.wanted(3)]
-    assert supply.wanted(3) is None
-    supply.deliver(1, points(1, 2))
-    assert (0, False) == (supply.missing, supply.has_next)
-    supply.deliver(0, points(0, 1))
-    assert [(0.0,), (1.0,)] == [supply.take(), supply.take()]
-    assert supply.wanted(3) is None
-    assert (3, 1) == supply.wanted(3, begun=1)
-
-
-def test_with_many_workers_it_is_asked_for_the_points_of_a_quarter_at_once() -> None:
-    supply = Supply(50, learns=True)
-    asked = []
-    while (batch := supply.wanted(12)) is not None:
-        asked.append(batch)
-    assert [(0, 3), (3, 3), (6, 3), (9, 3)] == asked
-    assert (12, 3) == supply.wanted(12, begun=1)
-    assert [None, None] == [supply.wanted(12, begun=begun) for begun in (2, 3)]
-    assert (15, 3) == supply.wanted(12, begun=4)
-    assert (18, 32) == supply.wanted(128, begun=18)  # the last ones
-
-
-def test_what_has_not_come_is_told_in_batches() -> None:
-    supply = Supply(None, learns=True)
-    for _ in range(6):
-        supply.wanted(6)
-    supply.deliver(0, points(0, 1))
-    supply.deliver(3, points(3, 1))
-    assert [(1, 2), (4, 2)] == list(supply.outstanding())
-
-
-def test_the_last_point_is_the_limit() -> None:
-    supply = Supply(10, learns=True)
-    for _ in range(4):
-        supply.wanted(4)
-    supply.deliver(0, points(0, 1))
-    supply.deliver(1, (), is_last=True)
-    assert (1, True) == (supply.limit, supply.is_exhausted)
-    supply.take()
-    assert supply.missing is None
-    assert supply.wanted(9) is None
 
 
 @pytest.fixture

@@ -1,0 +1,113 @@
+"""What the bus and its workers say to each other: each request is answered exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from asha_bus.core import messages as m
+from asha_bus.core.events import AppendToJournal, Counters, Effect, JournaledEvent, Received, Send
+from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.trial import RungRecord
+
+
+class Conversation:
+    """Finds who speaks, answers repeated requests from record, and emits what is said.
+
+    ``answer``: finds a new answer for a worker that was told to wait and then declared
+    dead. Once ``is_journaled`` is False nothing is recorded, and nothing leaves but
+    interrupts and `dismiss`: nobody hears of what would be forgotten.
+    """
+
+    def __init__(
+        self,
+        roster: Roster,
+        counters: Counters,
+        emit: Callable[[Effect], None],
+        answer: Callable[[WorkerRecord, float], None],
+    ) -> None:
+        self.roster = roster
+        self._counters = counters
+        self.emit = emit
+        self._answer = answer
+        self.is_journaled = True
+
+    # --- who speaks -----------------------------------------------------------
+
+    def requester(
+        self, sender: str, request: m.Next | m.Report | m.End, now: float
+    ) -> WorkerRecord | None:
+        """The worker that sends a new request; None: it is a repeat or a stranger's, and is done.
+
+        It is heard, which revives it if it was declared dead.
+        """
+        seq = request.seq
+        worker = self.roster.workers.get(sender)
+        if worker is None:
+            self.refuse(sender, seq, "unknown worker: it must say HELLO first")
+            return None
+        if seq <= worker.seq:
+            self._repeat(worker, request, now)
+            return None
+        worker.seq = seq
+        self.roster.hear(worker, now)
+        return worker
+
+    def _repeat(self, worker: WorkerRecord, request: m.Next | m.Report | m.End, now: float) -> None:
+        """A request came again: the recorded answer goes out again, and nothing else."""
+        if request.seq < worker.seq or worker.reply is None:
+            return  # an old copy, overtaken by newer requests
+        self._counters.retried += 1
+        if isinstance(worker.reply, m.Wait) and not worker.waiting:
+            self.record(Received(worker.name, request), now)
+            self.roster.hear(worker, now)
+            self._answer(worker, now)  # it was declared dead meanwhile
+            return
+        if worker.active:  # one that was declared dead is back with its next new request
+            self.roster.hear(worker, now)
+        self.send(worker.name, worker.reply)
+
+    def teller(self, sender: str, now: float) -> WorkerRecord | None:
+        """The worker that sends a one-way message, which does not revive one declared dead."""
+        worker = self.roster.workers.get(sender)
+        if worker is not None and worker.active:
+            self.roster.hear(worker, now)
+        return worker
+
+    def owner(self, sender: str) -> WorkerRecord | None:
+        """The worker whose heartbeat socket ``sender`` is."""
+        return self.roster.get(sender.removesuffix(m.HEARTBEAT_SUFFIX))
+
+    # --- what is said ---------------------------------------------------------
+
+    def record(
+        self, event: JournaledEvent, now: float, decisions: tuple[RungRecord, ...] = ()
+    ) -> None:
+        """Have ``event`` written down before the answers that follow from it."""
+        if self.is_journaled:
+            self.emit(AppendToJournal(now, event, decisions))
+
+    def reply(self, worker: WorkerRecord, reply: m.Reply) -> None:
+        """Answer the last request of ``worker``, and keep the answer for a repeat."""
+        worker.reply = reply
+        if self.is_journaled:
+            self.emit(Send(worker.name, reply))
+
+    def send(self, to: str, message: m.Reply | m.Interrupt) -> None:
+        """Send what no repeat has to get again."""
+        if self.is_journaled or isinstance(message, m.Interrupt):
+            self.emit(Send(to, message))
+
+    def beside(self, worker: WorkerRecord, message: m.Pong | m.Interrupt) -> None:
+        """Send to the heartbeat socket of ``worker``."""
+        self.send(worker.name + m.HEARTBEAT_SUFFIX, message)
+
+    def refuse(self, to: str, seq: int, text: str) -> None:
+        """Say why a request cannot be served."""
+        self._counters.refused += 1
+        self.send(to, m.Refused(seq, text))
+
+    def dismiss(self, to: str, request: m.Next | m.Report | m.End, now: float) -> None:
+        """Send a worker home with an answer that promises nothing."""
+        is_report = isinstance(request, m.Report)
+        goodbye = m.Stop(request.seq, "ended", None) if is_report else m.Done(request.seq, "failed")
+        self.emit(Send(to, goodbye))
