@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
@@ -63,10 +63,12 @@ class RunSettings:
         return {_PLAIN_NAMES.get(name, name): value for name, value in plain.items()}
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> RunSettings:
-        """The settings that `to_plain` described."""
+    def from_plain(
+        cls, plain: dict[str, Any], schedulers: Iterable[type[Scheduler]] = ()
+    ) -> RunSettings:
+        """The settings that `to_plain` described; see `scheduler_from_plain`."""
         fields = {_FIELD_NAMES.get(name, name): value for name, value in plain.items()}
-        return cls(**{**fields, "scheduler": scheduler_from_plain(plain["scheduler"])})
+        return cls(**{**fields, "scheduler": scheduler_from_plain(plain["scheduler"], schedulers)})
 
 
 @dataclass(slots=True)
