@@ -1,22 +1,16 @@
-"""A scheduler's class on its way to the bus process: by name, which its user gives, no journal."""
+"""A scheduler's class on its way to the bus: named by the user's process, never by a journal."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.schedulers import SHIPPED, Scheduler
+from asha_bus.core.schedulers import SHIPPED, Scheduler, Schedulers
 
-
-class SchedulerClass(NamedTuple):
-    """Where the bus process imports the class of a third party's scheduler."""
-
-    module: str
-    name: str
-    sys_path: Sequence[str]
+#: The module and the name of a third party's class, and where to look for modules.
+SchedulerClass = tuple[str, str, Sequence[str]]
 
 
 def named(scheduler: Scheduler) -> SchedulerClass | None:
@@ -33,13 +27,13 @@ def named(scheduler: Scheduler) -> SchedulerClass | None:
             f"the class of scheduler={scheduler!r} is {module}.{name}, which the bus process "
             f"cannot import; define it at the top of a module of its own, and import it from there"
         )
-    return SchedulerClass(module, name, sys.path)
+    return module, name, sys.path
 
 
-def imported(found: Sequence[object] | None) -> list[type[Scheduler]]:
+def imported(found: SchedulerClass | None) -> Schedulers:
     """The class that `named` has named, in the bus process; none for None."""
     if found is None:
-        return []
-    where = SchedulerClass._make(found)
-    sys.path.extend(entry for entry in where.sys_path if entry not in sys.path)
-    return [getattr(import_module(where.module), where.name)]
+        return ()
+    module, name, sys_path = found
+    sys.path.extend(entry for entry in sys_path if entry not in sys.path)
+    return [getattr(import_module(module), name)]

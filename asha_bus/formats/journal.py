@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,7 +32,7 @@ from asha_bus.core.events import (
     WorkerGone,
 )
 from asha_bus.core.experiment import Experiment
-from asha_bus.core.schedulers import Scheduler
+from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.trial import RungRecord
 from asha_bus.formats import wire
 
@@ -105,7 +104,7 @@ class Entry(NamedTuple):
 class Encoder:
     """Turns records into bytes. Workers stand there by the number of their HELLO."""
 
-    def __init__(self, schedulers: Sequence[type[Scheduler]] = ()) -> None:
+    def __init__(self, schedulers: Schedulers = ()) -> None:
         self._schedulers = schedulers
         self.workers: list[str] = []
         self._numbers: dict[str, int] = {}
@@ -228,9 +227,7 @@ def is_journal(data: bytes) -> bool:
     return data[: len(MAGIC)] == MAGIC
 
 
-def read_header(
-    data: bytes, path: str, schedulers: Sequence[type[Scheduler]] = ()
-) -> tuple[Header, int]:
+def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[Header, int]:
     """The header of the journal ``data``, and where the records begin.
 
     ``schedulers``: classes of third parties that may stand in it, here and below. Raises
@@ -273,7 +270,7 @@ class Replayer:
     written down, and for damage in the middle.
     """
 
-    def __init__(self, data: bytes, path: str, schedulers: Sequence[type[Scheduler]] = ()) -> None:
+    def __init__(self, data: bytes, path: str, schedulers: Schedulers = ()) -> None:
         self._path = path
         self._header, self.end = read_header(data, path, schedulers)
         self._rest = b""
@@ -365,7 +362,7 @@ class Replayer:
         self._now = entry.now
 
 
-def replay(data: bytes, path: str, schedulers: Sequence[type[Scheduler]] = ()) -> Replayed:
+def replay(data: bytes, path: str, schedulers: Schedulers = ()) -> Replayed:
     """The state of a run from its whole journal ``data``, see `Replayer`."""
     return Replayer(data, path, schedulers).result()
 

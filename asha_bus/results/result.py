@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
-from asha_bus.core.schedulers import Scheduler
+from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import leading
@@ -78,7 +78,7 @@ class Result:
         cls,
         path: str | os.PathLike[str],
         space: Space | None = None,
-        schedulers: Sequence[type[Scheduler]] = (),
+        schedulers: Schedulers = (),
     ) -> Result:
         """The result of the run in the journal at ``path``, whether it is finished or not.
 

@@ -4,23 +4,21 @@ A scheduler is an immutable description (`Scheduler`) that makes a fresh `Schedu
 for each run, so that one description may serve any number of runs.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.asha import ASHA
-from asha_bus.core.schedulers.base import Decision, Scheduler, SchedulerState
+from asha_bus.core.schedulers.base import Decision, Scheduler, Schedulers, SchedulerState
 from asha_bus.core.schedulers.nostopping import NoStopping
 
-__all__ = ["ASHA", "Decision", "NoStopping", "Scheduler", "SchedulerState", "scheduler_from_plain"]
+__all__ = ["ASHA", "Decision", "NoStopping", "Scheduler", "SchedulerState", "Schedulers"]
 
 #: A journal names its scheduler by `Scheduler.key`; without more, it is one of these.
-SHIPPED: tuple[type[Scheduler], ...] = (ASHA, NoStopping)
+SHIPPED: Schedulers = (ASHA, NoStopping)
 
 
-def scheduler_from_plain(
-    plain: Mapping[str, Any], schedulers: Iterable[type[Scheduler]] = ()
-) -> Scheduler:
+def scheduler_from_plain(plain: Mapping[str, Any], schedulers: Schedulers = ()) -> Scheduler:
     """The scheduler that `Scheduler.to_plain` described.
 
     Nothing is imported: ``plain`` may come from a file that somebody else wrote.
@@ -43,8 +41,7 @@ def scheduler_from_plain(
     known = {cls.key(): cls for cls in (*SHIPPED, *schedulers)}
     if key not in known:
         raise InvalidArgument(
-            f"the scheduler {key!r} is not one of asha-bus; give its class, as in "
-            f"schedulers=[{str(key).rpartition('.')[2].rpartition(':')[2]}], or resume the run "
-            f"with the scheduler that it was begun with"
+            f"the scheduler {key!r} is not one of asha-bus; give its class in schedulers=[...], or "
+            f"resume the run with the scheduler that it was begun with"
         )
     return known[key](**fields)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict
 from random import Random
 from typing import Any, NamedTuple
@@ -79,6 +80,10 @@ class Scheduler(ABC):
     def to_plain(self) -> dict[str, Any]:
         """The key of the class and its fields: what a journal holds."""
         return {"class": self.key(), **asdict(self)}  # type: ignore[call-overload]
+
+
+#: Classes that may be meant beside those of asha-bus.
+Schedulers = Sequence[type[Scheduler]]
 
 
 def positive(owner: str, argument: str, value: object) -> float:
