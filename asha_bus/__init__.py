@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from asha_bus.hyperopt._fmin import fmin
     from asha_bus.hyperopt.labels import space_eval
     from asha_bus.hyperopt.objective import STATUS_FAIL, STATUS_OK
+    from asha_bus.hyperopt.space import from_hyperopt
     from asha_bus.hyperopt.trials import SparkTrials, Trials
     from asha_bus.launching._dry_run import dry_run
     from asha_bus.launching._launch import launch
@@ -97,6 +98,7 @@ __all__ = [
     "choice",
     "dry_run",
     "fmin",
+    "from_hyperopt",
     "func",
     "grid",
     "launch",
@@ -130,6 +132,7 @@ _ON_USE = {
     "Trials": "asha_bus.hyperopt.trials",
     "dry_run": "asha_bus.launching._dry_run",
     "fmin": "asha_bus.hyperopt._fmin",
+    "from_hyperopt": "asha_bus.hyperopt.space",
     "launch": "asha_bus.launching._launch",
     "space_eval": "asha_bus.hyperopt.labels",
 }

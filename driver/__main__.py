@@ -22,6 +22,7 @@ from asha_bus.core.events import Resumed, RunSettings
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import Writer
 from asha_bus.driver.router import Router
+from asha_bus.driver.scheduler_class import imported
 from asha_bus.formats.journal import Replayer
 from asha_bus.formats.pipe import PipeEnd, read
 
@@ -51,12 +52,13 @@ def main() -> int:
         fd, path = setup["journal"]
         reading_since = time.monotonic()
         failure = replayed = None
+        schedulers = imported(setup["scheduler"])
         replay_s = 0.0
         try:
             size = os.fstat(fd).st_size
             stands_by = bool(setup.get("standby"))
             replayer = Replayer(
-                _read(fd, 0, min(size, _STANDBY_FIRST) if stands_by else size), path
+                _read(fd, 0, min(size, _STANDBY_FIRST) if stands_by else size), path, schedulers
             )
             if stands_by:
                 setup = _stand_by(replayer, fd, stream)
@@ -87,7 +89,7 @@ def main() -> int:
         began = time.monotonic() - replayed.now
     resumed = None
     if setup["resumed"] is not None:
-        settings = RunSettings.from_plain(setup["resumed"]["settings"])
+        settings = RunSettings.from_plain(setup["resumed"]["settings"], schedulers)
         epoch = time.time() - (time.monotonic() - began)
         resumed = Resumed(replace(settings, epoch=epoch), setup["resumed"]["retry_failed"])
     router = Router(

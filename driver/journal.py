@@ -92,7 +92,7 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
         raise InvalidArgument(
             f"journal={str(path)!r} {what}; go on with it by resume=True, or give another path"
         )
-    old, _ = read_header(data, str(path))
+    old, _ = read_header(data, str(path), [type(header.settings.scheduler)])
     names = dict.fromkeys([*old.identity, *header.identity])
     if not seed_given:
         del names["seed"]

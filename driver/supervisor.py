@@ -19,6 +19,7 @@ from asha_bus.core.messages import Point
 from asha_bus.driver import process
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import OpenJournal
+from asha_bus.driver.scheduler_class import SchedulerClass
 from asha_bus.driver.searcher_client import Suggester
 from asha_bus.formats import pipe
 
@@ -53,6 +54,7 @@ class Start(NamedTuple):
     sync: str
     resumed: RunSettings | None = None
     retry_failed: bool = False
+    scheduler: SchedulerClass | None = None
 
 
 class Supervisor:
@@ -118,6 +120,7 @@ class Supervisor:
         self._setup = {
             "keys": astuple(self.keys),
             "journal": (start.journal.fd, start.journal.path),
+            "scheduler": start.scheduler,
             "sync": start.sync,
             "temporary": start.journal.is_temporary,
             "resumed": None
@@ -211,8 +214,8 @@ class Supervisor:
             if os.fstat(self._journal_fd).st_size < STANDBY_BYTES:
                 return
             self._standby = self._start_process()
-            setup = {"standby": True, "journal": self._setup["journal"]}
-            self._write_to(self._standby, setup)
+            setup = {name: self._setup[name] for name in ("journal", "scheduler")}
+            self._write_to(self._standby, {"standby": True, **setup})
 
     def _listen(self) -> None:
         """The supervisor's thread; whatever happens in it, nobody waits for it in vain."""

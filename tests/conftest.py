@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 _COMMON: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
@@ -14,3 +15,45 @@ settings.register_profile("suite", derandomize=True, database=None, max_examples
 #: New examples in every run, and many: HYPOTHESIS_PROFILE=explore, to look for more.
 settings.register_profile("explore", max_examples=1_000, **_COMMON)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+#: A test that takes longer is marked `slow`. Seconds; the end of a run lists those that lack it.
+SLOW_S = 5.0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tests come in another order each time, but nothing sets the global random state."""
+    if config.pluginmanager.hasplugin("randomly"):
+        config.option.randomly_reset_seed = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that two processes end at the same time."""
+    spark = {item.path for item in items if item.get_closest_marker("spark")}
+    items.sort(key=lambda item: (item.path not in spark, "integration" not in item.path.parts))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Whole files go to a process, and all those with Spark to one: two Sparks are too much."""
+    from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+    class ByFile(LoadFileScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            text = (config.rootpath / file).read_text(encoding="utf-8")
+            return "spark" if "pytest.mark.spark" in text else file
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """List the tests that took longer than `SLOW_S` without the mark."""
+    unmarked = [
+        f"{report.duration:6.1f} s {report.nodeid}"
+        for report in terminalreporter.getreports("passed")
+        if report.when == "call" and report.duration > SLOW_S and "slow" not in report.keywords
+    ]
+    if unmarked:
+        terminalreporter.section("slow tests that are not marked slow")
+        terminalreporter.write_line("\n".join(sorted(unmarked, reverse=True)))

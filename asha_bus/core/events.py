@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from asha_bus.core.messages import FromWorker, Point, ToWorker, Welcome
-from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
+from asha_bus.core.schedulers import Scheduler, Schedulers, scheduler_from_plain
 from asha_bus.core.trial import RungRecord, Trial
 
 #: Fields that journals know by another name, which stays as long as their format.
@@ -63,10 +63,10 @@ class RunSettings:
         return {_PLAIN_NAMES.get(name, name): value for name, value in plain.items()}
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any]) -> RunSettings:
-        """The settings that `to_plain` described."""
+    def from_plain(cls, plain: dict[str, Any], schedulers: Schedulers = ()) -> RunSettings:
+        """The settings that `to_plain` described; see `scheduler_from_plain`."""
         fields = {_FIELD_NAMES.get(name, name): value for name, value in plain.items()}
-        return cls(**{**fields, "scheduler": scheduler_from_plain(plain["scheduler"])})
+        return cls(**{**fields, "scheduler": scheduler_from_plain(plain["scheduler"], schedulers)})
 
 
 @dataclass(slots=True)

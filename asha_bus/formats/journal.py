@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from asha_bus.core import messages as m
-from asha_bus.core.errors import JournalError
+from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import (
     AppendToJournal,
     Effect,
@@ -32,6 +32,7 @@ from asha_bus.core.events import (
     WorkerGone,
 )
 from asha_bus.core.experiment import Experiment
+from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.trial import RungRecord
 from asha_bus.formats import wire
 
@@ -103,7 +104,8 @@ class Entry(NamedTuple):
 class Encoder:
     """Turns records into bytes. Workers stand there by the number of their HELLO."""
 
-    def __init__(self) -> None:
+    def __init__(self, schedulers: Schedulers = ()) -> None:
+        self._schedulers = schedulers
         self.workers: list[str] = []
         self._numbers: dict[str, int] = {}
 
@@ -196,7 +198,7 @@ class Encoder:
             event = GraceExpired()
         elif kind == _RESUMED:
             settings, retry_failed = _unpacked(rest)
-            event = Resumed(RunSettings.from_plain(settings), retry_failed)
+            event = Resumed(RunSettings.from_plain(settings, self._schedulers), retry_failed)
             self.workers.clear()
             self._numbers.clear()
         else:
@@ -225,10 +227,11 @@ def is_journal(data: bytes) -> bool:
     return data[: len(MAGIC)] == MAGIC
 
 
-def read_header(data: bytes, path: str) -> tuple[Header, int]:
+def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[Header, int]:
     """The header of the journal ``data``, and where the records begin.
 
-    Raises `JournalError`, which names ``path``.
+    ``schedulers``: classes of third parties that may stand in it, here and below. Raises
+    `JournalError`, which names ``path``.
     """
     if not is_journal(data):
         raise JournalError(f"{path} is no journal of asha-bus; give another path")
@@ -245,13 +248,15 @@ def read_header(data: bytes, path: str) -> tuple[Header, int]:
             )
         header = Header(
             plain["name"],
-            RunSettings.from_plain(plain["settings"]),
+            RunSettings.from_plain(plain["settings"], schedulers),
             plain["space"],
             plain["identity"],
             plain["version"],
         )
     except JournalError:
         raise
+    except InvalidArgument as error:
+        raise JournalError(f"{path}: {error}") from error
     except Exception as error:  # whatever is wrong with it, it cannot be read
         raise JournalError(f"{path}: the header cannot be read: {error!r}") from error
     return header, len(MAGIC) + _FRAME.size + len(payload)
@@ -265,14 +270,14 @@ class Replayer:
     written down, and for damage in the middle.
     """
 
-    def __init__(self, data: bytes, path: str) -> None:
+    def __init__(self, data: bytes, path: str, schedulers: Schedulers = ()) -> None:
         self._path = path
-        self._header, self.end = read_header(data, path)
+        self._header, self.end = read_header(data, path, schedulers)
         self._rest = b""
         self._emitted: list[tuple[WrittenDecision, ...]] = []
         self._experiment = Experiment(self._header.settings, 0.0, self._emit)
         self._experiment.start()
-        self._encoder = Encoder()
+        self._encoder = Encoder(schedulers)
         self._records = 0
         self._now = 0.0
         self.feed(data[self.end :])
@@ -357,9 +362,9 @@ class Replayer:
         self._now = entry.now
 
 
-def replay(data: bytes, path: str) -> Replayed:
+def replay(data: bytes, path: str, schedulers: Schedulers = ()) -> Replayed:
     """The state of a run from its whole journal ``data``, see `Replayer`."""
-    return Replayer(data, path).result()
+    return Replayer(data, path, schedulers).result()
 
 
 def _payload(data: bytes, at: int) -> bytes | None:

@@ -24,6 +24,7 @@ from asha_bus.hyperopt.arguments import (
 from asha_bus.hyperopt.documents import fail_result, raw_of
 from asha_bus.hyperopt.labels import labels_of, point_of_raw, space_eval
 from asha_bus.hyperopt.objective import fmin_objective
+from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.hyperopt.trials import SparkTrials, Trials
 from asha_bus.launching.options import is_seconds
 from asha_bus.launching.plan import RawPoint
@@ -112,7 +113,7 @@ def fmin(
     if early_stop_fn is not None and not callable(early_stop_fn):
         raise InvalidArgument(f"early_stop_fn must be a function or None, got {early_stop_fn!r}")
     by_name = isinstance(space, str) and space == "annotated"
-    known = as_space(_annotated(fn) if by_name else space)
+    known = as_space(_annotated(fn) if by_name else space, [if_hyperopt])
     labels_of(known)
     ours, theirs = trials_of(trials)
     if isinstance(ours, SparkTrials):

@@ -9,6 +9,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space import POSITIONAL, Options, Parameter, RandInt, Space, as_space
 from asha_bus.core.space.layout import Numbers, flatten, read, walk
+from asha_bus.hyperopt.space import if_hyperopt
 
 
 def labels_of(space: Space) -> dict[str, Parameter]:
@@ -66,7 +67,7 @@ def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
     ``space``: whatever `fmin` takes. Raises `InvalidArgument` naming the label that is
     missing, unknown or outside.
     """
-    known = as_space(space)
+    known = as_space(space, [if_hyperopt])
     params = known.resolve(point_of_raw(known, hp_assignment))
     return params[POSITIONAL] if known.is_positional else params
 

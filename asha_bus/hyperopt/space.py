@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
@@ -48,8 +48,38 @@ _PLAIN_FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-def space_from(space: Any) -> Space:
-    """The `Space` of what ``fmin`` takes: see `Space.from_hyperopt`."""
+def if_hyperopt(space: Any) -> Space | None:
+    """The `Space` of a space of hyperopt; None for anything else: a converter of `as_space`."""
+    return from_hyperopt(space) if _is_of_hyperopt(space) else None
+
+
+def _is_of_hyperopt(node: Any) -> bool:
+    """Whether there is an expression of hyperopt in ``node``."""
+    if isinstance(node, Mapping):
+        return any(map(_is_of_hyperopt, node.values()))
+    if type(node) in (list, tuple):
+        return any(map(_is_of_hyperopt, node))
+    return type(node).__module__.startswith("hyperopt.pyll")
+
+
+def from_hyperopt(space: Any) -> Space:
+    """Read whatever hyperopt's ``fmin`` takes as its space.
+
+    Args:
+        space: A dict, list or expression of ``hyperopt.hp``. Values get the distributions and
+            types that hyperopt gives them.
+
+    Returns:
+        The `Space`; a positional one, whose objective gets one argument, where ``space`` is
+        not a dict.
+
+    Raises:
+        InvalidArgument: An unknown node, which is named.
+        ImportError: hyperopt is missing: ``pip install 'asha-bus[hyperopt]'``.
+
+    Example:
+        ``ab.from_hyperopt({"lr": hp.loguniform("lr", -9, 0)}) * {"layers": ab.grid(1, 2)}``
+    """
     try:
         from hyperopt.pyll.base import as_apply, dfs
     except ImportError as error:

@@ -25,6 +25,7 @@ from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Outbox
 from asha_bus.executor.runner import Runner
+from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.options import BusOptions
 from asha_bus.objective.closure import (
     check_space_travels,
@@ -127,7 +128,7 @@ def dry_run(
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise InvalidArgument(f"dry_run: {name} must be a whole number above 0, got {value!r}")
     shape_of(objective)
-    checked = as_space(space)
+    checked = as_space(space, [if_hyperopt])
     check_takes(objective, checked, tuple(data or ()))
     check_travels(objective, dumps)
     check_space_travels(checked, dumps)

@@ -17,6 +17,7 @@ from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
+from asha_bus.driver.scheduler_class import named
 from asha_bus.driver.searcher_client import make_suggester
 from asha_bus.driver.supervisor import Start, Supervisor
 from asha_bus.executor.client import ping
@@ -273,6 +274,7 @@ def _make_engine(plan: Plan, spark: SparkSession | None) -> Engine:
 
 
 def _begin(plan: Plan, engine: Engine) -> Run:
+    scheduler = named(plan.settings.scheduler)
     check_travels(plan.objective, engine.dumps)
     check_space_travels(plan.space, engine.dumps)
     workers = engine.worker_count(plan.workers)
@@ -302,7 +304,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     try:
         suggester.open(supervisor.give_points, run.on_search_failure)
         port = supervisor.start(
-            Start(journal, options.sync, resumed, plan.retry_failed),
+            Start(journal, options.sync, resumed, plan.retry_failed, scheduler),
             options.host or engine.host,
             options.port,
             options.start_timeout_s,

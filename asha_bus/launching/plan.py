@@ -24,6 +24,7 @@ from asha_bus.core.space import MAX_GRID_POINTS, Space, as_space
 from asha_bus.formats.journal import Header
 from asha_bus.formats.space_form import describe, parts_of, shortened
 from asha_bus.formats.wire import MAX_POINT
+from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.options import BusOptions, is_seconds
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import MonitorChoice, as_monitors
@@ -170,7 +171,7 @@ def make_plan(
 ) -> Plan:
     """Check the arguments of `asha_bus.launch`; InvalidArgument names the first wrong one."""
     shape = shape_of(objective)
-    checked_space = as_space(space)
+    checked_space = as_space(space, [if_hyperopt])
     if history is not None and (searcher is None or isinstance(searcher, RandomSearch)):
         raise InvalidArgument(
             "history is for a searcher that learns: give searcher=TPE(), for instance, or leave "

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
+from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import leading, ranked_trials
@@ -72,12 +73,31 @@ class Result:
         self.settings = settings
 
     @classmethod
-    def from_journal(cls, path: str | os.PathLike[str], space: Space | None = None) -> Result:
-        """The result of the run in the journal at ``path``, whether it goes on or not.
+    def from_journal(
+        cls,
+        path: str | os.PathLike[str],
+        space: Space | None = None,
+        schedulers: Schedulers = (),
+    ) -> Result:
+        """The result of the run in the journal at ``path``, whether it is finished or not.
 
-        ``space``: the run's own; without it, options that are no plain data are
-        shown by their repr. Raises `InvalidArgument` where there is no such file,
-        `JournalError` where it cannot be read.
+        Reading a journal runs none of its contents, so one of a stranger may be read.
+
+        Args:
+            path: The journal's file.
+            space: The run's own space; without it, options that are not plain data are shown
+                by their repr.
+            schedulers: The scheduler's class, where the run had one of a third party.
+
+        Returns:
+            The result; its reason is ``unfinished`` where the run has not ended.
+
+        Raises:
+            InvalidArgument: There is no such file.
+            JournalError: The file cannot be read, or names an unknown scheduler.
+
+        Example:
+            ``Result.from_journal("run.journal").best``
         """
         try:
             data = Path(path).read_bytes()
@@ -85,7 +105,7 @@ class Result:
             raise InvalidArgument(
                 f"the journal {os.fspath(path)!r} cannot be read: {error.strerror}"
             ) from error
-        replayed = replay(data, os.fspath(path))
+        replayed = replay(data, os.fspath(path), schedulers)
         experiment = replayed.experiment
         known = space_from(replayed.header.space) if space is None else space
         ended = experiment.ended or Ended(

@@ -18,18 +18,20 @@ find_python() {
     return 1
 }
 
-# make_venv FOLDER EXTRA: the virtual environment $root/FOLDER with asha-bus[EXTRA], editable.
-# Made once, and brought up to date when pyproject.toml has changed.
+# make_venv FOLDER EXTRA: the virtual environment $root/FOLDER with asha-bus[EXTRA], editable, and
+# everything in the version of dev.lock. Made once, and brought up to date with either file.
 make_venv() {
     venv=$root/$1
-    if ! cmp -s "$root/pyproject.toml" "$venv/installed.toml"; then
+    local lock=$root/scripts/lib/dev.lock
+    if ! cat "$root/pyproject.toml" "$lock" | cmp -s - "$venv/installed"; then
         say "installing into $1 (about a minute the first time)"
         if [[ ! -x $venv/bin/python ]]; then
             local python
             python=$(find_python)
             "$python" -m venv "$venv"
         fi
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check -e "$root[$2]"
-        cp "$root/pyproject.toml" "$venv/installed.toml"
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+            -c "$lock" -e "$root[$2]"
+        cat "$root/pyproject.toml" "$lock" >"$venv/installed"
     fi
 }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import textwrap
+import zipfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from support.clusters import require_java
@@ -72,17 +75,45 @@ def test_an_installed_copy_is_used_throughout(engine: str, site: Path, tmp_path:
     assert all(line.startswith(str(site)) for line in lines), lines
 
 
-def test_a_wheel_has_the_dashboards(tmp_path: Path) -> None:
-    # built from a copy, so that nothing is left beside the sources
-    source, wheels = tmp_path / "source", tmp_path / "wheels"
-    ignore = shutil.ignore_patterns(".*", "build", "*.egg-info", "__pycache__", "tests", "docs")
-    shutil.copytree(ROOT, source, ignore=ignore)
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+class Built(NamedTuple):
+    wheel: Path
+    #: What the build said.
+    output: str
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """A wheel of the project, made of a copy, so that nothing is left beside the sources."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source, wheels = folder / "source", folder / "wheels"
+    source.mkdir()
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("asha_bus", "driver", "executor", "grafana"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    pip = [sys.executable, "-m", "pip", "--verbose", "--disable-pip-version-check"]
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels)]
-    subprocess.run([*build, str(source)], check=True, timeout=100)
+    env = {name: value for name, value in os.environ.items() if "BYTECODE" not in name}
+    done = subprocess.run(
+        [*build, str(source)], check=True, timeout=100, env=env, capture_output=True, text=True
+    )
     (wheel,) = wheels.glob("*.whl")
+    return Built(wheel, done.stdout + done.stderr)
+
+
+def test_a_wheel_is_built_without_a_warning(built: Built) -> None:
+    assert "adding 'asha_bus/driver/router.py'" in built.output
+    assert not re.search("deprecat|warning", built.output, re.IGNORECASE), built.output
+    with zipfile.ZipFile(built.wheel) as archive:
+        (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
+        lines = archive.read(metadata).decode().splitlines()
+    assert "License-Expression: Apache-2.0" in lines
+    assert not [line for line in lines if line.startswith("Classifier: License")]
+
+
+def test_a_wheel_has_the_dashboards(built: Built, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    shutil.unpack_archive(wheel, site, "zip")
+    shutil.unpack_archive(built.wheel, site, "zip")
     folder = tmp_path / "monitoring"
     done = subprocess.run(
         [sys.executable, "-m", "asha_bus.cli", "dashboard", str(folder)],

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 #: Nothing that a test waits for takes longer, even on a slow machine.
-TIMEOUT_S = 60.0
+TIMEOUT_S = 150.0
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Return once ``condition`` holds; fails after a minute."""
+    """Return once ``condition`` holds; fails after `TIMEOUT_S`."""
     deadline = time.monotonic() + TIMEOUT_S
     while not condition():
         assert time.monotonic() < deadline, "what the test waits for did not come true"

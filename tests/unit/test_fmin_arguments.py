@@ -21,7 +21,7 @@ from hyperopt.pyll import scope
 from support.results import make_result, make_trial
 
 import asha_bus as ab
-from asha_bus.core.space import Space, as_space
+from asha_bus.core.space import Space
 from asha_bus.hyperopt.arguments import (
     points_of,
     remembering,
@@ -117,7 +117,7 @@ def test_the_same_rstate_does_not_try_the_same_again() -> None:
 
 
 def test_a_searcher_remembers_the_trials_that_fit() -> None:
-    space = as_space({"x": hp.uniform("x", 0, 1)})
+    space = ab.from_hyperopt({"x": hp.uniform("x", 0, 1)})
     wide = [
         document(make_trial(number, point=(x,), metric=x, state=state), Space(x=ab.uniform(0, 9)))
         for number, (x, state) in enumerate([(0.25, S.COMPLETED), (5.0, S.COMPLETED)])
@@ -148,7 +148,7 @@ def test_a_searcher_remembers_the_trials_that_fit() -> None:
     ],
 )
 def test_other_algorithms_of_hyperopt(algo: Any) -> None:
-    space = as_space(SPACE)
+    space = ab.from_hyperopt(SPACE)
     searcher = pickle.loads(cloudpickle.dumps(searcher_of(algo, SPACE)))
     history: list[Any] = []
     for number in range(25):
@@ -222,7 +222,7 @@ def test_raw_values_are_those_of_hyperopt() -> None:
         rstate=np.random.default_rng(1),
         verbose=False,
     )
-    space = as_space(SPACE)
+    space = ab.from_hyperopt(SPACE)
     assert len(theirs.miscs) == 60
     for misc in theirs.miscs:
         raw = {label: values[0] for label, values in misc["vals"].items() if values}
@@ -236,7 +236,7 @@ def test_raw_values_are_those_of_hyperopt() -> None:
 
 
 def test_what_was_not_chosen_is_left_out() -> None:
-    space = as_space(SPACE)
+    space = ab.from_hyperopt(SPACE)
     svm = {"lr": 0.5, "depth": 3.0, "seed": 4, "model": 0, "C": 2.0}
     assert svm == raw_values(space, point_of_raw(space, svm))
     assert "rate" not in raw_values(space, point_of_raw(space, {**svm, "rate": -1}))

@@ -16,8 +16,9 @@ from hyperopt.pyll import as_apply, scope
 from hyperopt.pyll.stochastic import sample
 from scipy.stats import chi2_contingency, ks_2samp
 
-from asha_bus import InvalidArgument, Space, grid, uniform
+from asha_bus import InvalidArgument, Space, from_hyperopt, grid, uniform
 from asha_bus.core.space import POSITIONAL, Choice, LogUniform, Uniform, as_space
+from asha_bus.hyperopt.space import if_hyperopt
 
 DRAWS = 2_000
 
@@ -28,7 +29,7 @@ def theirs(expression: Any, count: int = DRAWS) -> list[Any]:
 
 
 def ours(expression: Any, count: int = DRAWS) -> list[Any]:
-    space, random = Space.from_hyperopt(expression), Random(12)
+    space, random = from_hyperopt(expression), Random(12)
     found = [space.resolve(space.draw_point(random, 0)) for _ in range(count)]
     return [params[POSITIONAL] for params in found] if space.is_positional else found
 
@@ -135,7 +136,7 @@ def test_a_whole_space_gives_what_hyperopt_gives() -> None:
 
 
 def test_conditions_are_those_of_the_space() -> None:
-    space = Space.from_hyperopt(WHOLE)
+    space = from_hyperopt(WHOLE)
     assert ["constant", "layers", "lr", "model"] == list(space.names)
     assert {
         "model:0.C": ((("model", 0),),),
@@ -164,7 +165,7 @@ def test_one_expression_in_several_places_is_one_value() -> None:
         assert params["a"] * 2 == params["b"]
         assert [params["a"]] == list(params["m"].values())
         assert (float, int, params["f"]) == (types_of(params["f"]), type(params["i"]), params["i"])
-    assert 3 == len(Space.from_hyperopt(shared).level2(0))
+    assert 3 == len(from_hyperopt(shared).level2(0))
 
 
 def test_an_index_that_serves_twice_is_one_parameter() -> None:
@@ -175,25 +176,43 @@ def test_an_index_that_serves_twice_is_one_parameter() -> None:
 
 def test_what_is_no_dict_is_one_argument() -> None:
     for expression in (hp.uniform("x", 0, 1), [hp.uniform("x", 0, 1), 3], hp.choice("c", [{}, 1])):
-        space = as_space(expression)
+        space = from_hyperopt(expression)
         assert space.is_positional
         assert (POSITIONAL,) == space.names
-    assert [0.5, 3] == list(as_space([hp.uniform("x", 0, 1), 3]).resolve((0.5,))[POSITIONAL])
-    assert not as_space({"x": hp.uniform("x", 0, 1)}).is_positional
+    assert [0.5, 3] == list(from_hyperopt([hp.uniform("x", 0, 1), 3]).resolve((0.5,))[POSITIONAL])
+    assert not from_hyperopt({"x": hp.uniform("x", 0, 1)}).is_positional
     with pytest.raises(InvalidArgument, match="one of them is no dict, so an objective could not"):
-        as_space(hp.uniform("x", 0, 1)) + {"y": 1}
+        from_hyperopt(hp.uniform("x", 0, 1)) + {"y": 1}
     with pytest.raises(InvalidArgument, match="one of them is no dict, so it has no names to add"):
-        as_space(hp.uniform("x", 0, 1)) * {"y": 1}
+        from_hyperopt(hp.uniform("x", 0, 1)) * {"y": 1}
 
 
 def test_the_algebra_goes_on_with_it() -> None:
-    space = {"x": hp.uniform("x", 0, 1)} * Space(y=grid(1, 2))
+    space = from_hyperopt({"x": hp.uniform("x", 0, 1)}) * Space(y=grid(1, 2))
     assert 2 == space.branches
-    assert 7 == len(as_space({"x": hp.uniform("x", 0, 1)}).where(lambda x: x > 0.5).sample(7))
+    assert 7 == len(from_hyperopt({"x": hp.uniform("x", 0, 1)}).where(lambda x: x > 0.5).sample(7))
+
+
+def test_the_algebra_names_what_reads_a_space_of_hyperopt() -> None:
+    with pytest.raises(InvalidArgument, match=r"^x: .* give the whole space to asha_bus.from_hyp"):
+        {"x": hp.uniform("x", 0, 1)} * Space(y=grid(1, 2))
+    with pytest.raises(AttributeError, match=r"is now asha_bus\.from_hyperopt\(space\)"):
+        Space.from_hyperopt({"x": hp.uniform("x", 0, 1)})
+
+
+def test_the_converter_leaves_alone_what_is_not_of_hyperopt() -> None:
+    for space in (Space(x=1), {"x": uniform(0, 1)}, {}, 5, [1, {"x": 2}]):
+        assert if_hyperopt(space) is None
+    found = if_hyperopt([1, {"x": hp.uniform("x", 0, 1)}])
+    assert found is not None
+    assert found.is_positional
+    mine = Space(x=1)
+    assert mine is as_space(mine, [if_hyperopt])
+    assert ("x",) == as_space({"x": 1}, [if_hyperopt]).names
 
 
 def test_a_space_of_hyperopt_travels_without_hyperopt() -> None:
-    space = Space.from_hyperopt({"x": hp.uniform("x", 0, 1) * 2 + 1, "m": WHOLE["model"]})
+    space = from_hyperopt({"x": hp.uniform("x", 0, 1) * 2 + 1, "m": WHOLE["model"]})
     assert b"hyperopt." not in pickle.dumps(space)
 
 
@@ -224,7 +243,7 @@ BAD: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("space", "message"), BAD)
 def test_what_is_not_known_is_named(space: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
-        as_space(space)
+        from_hyperopt(space)
 
 
 def test_an_unknown_node_is_named() -> None:
@@ -237,7 +256,7 @@ def test_an_unknown_node_is_named() -> None:
         assert 1 < ours(space, 1)[0]["a"] < 2
     finally:
         scope.undefine(of_this_test)
-    for read in (as_space, Space.from_hyperopt):
+    for read in (from_hyperopt, lambda space: as_space(space, [if_hyperopt])):
         with pytest.raises(
             InvalidArgument,
             match="hyperopt's node 'of_this_test' is not known; define it by .* or compute it in",
@@ -246,7 +265,7 @@ def test_an_unknown_node_is_named() -> None:
 
 
 def test_a_label_may_be_called_trial() -> None:
-    space = Space.from_hyperopt(
+    space = from_hyperopt(
         {"t": hp.uniform("trial", 0, 1), "c": hp.choice("c", [{"trial": hp.uniform("u", 0, 1)}])}
     )
     params = space.draw(1)
@@ -263,11 +282,11 @@ def test_without_hyperopt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     for name in [name for name in sys.modules if name.split(".")[0] == "hyperopt"]:
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ImportError, match=r"pip install 'asha-bus\[hyperopt\]'"):
-        Space.from_hyperopt({"x": 1})
+        from_hyperopt({"x": 1})
 
 
 def test_kinds_are_those_of_the_expressions() -> None:
-    space = Space.from_hyperopt(
+    space = from_hyperopt(
         {
             "u": hp.uniform("u", 0, 1),
             "q": hp.qloguniform("q", 0, 1, 0.5),

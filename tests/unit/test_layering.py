@@ -1,13 +1,17 @@
-"""The house: which module may import which, read from the source, and what an import loads."""
+"""The layers: that import-linter sees all of the project, and what it cannot hold."""
 
 from __future__ import annotations
 
 import ast
+import json
+import re
+import shutil
+import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from generate import layers
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,45 +26,7 @@ FOLDERS = {
     "executor": "asha_bus.executor",
     "grafana": "asha_bus.grafana",
 }
-
-#: Imports run downwards only: from a floor to the ones above it in this list. A name
-#: ending in a dot is a package, whose modules may import each other.
-FLOORS = (
-    ("core.errors", "core.messages", "core.latency", "core.log"),
-    ("core.trial", "core.rung"),
-    ("core.space.",),
-    ("core.description",),
-    ("core.schedulers.", "core.searchers.", "core.lease", "core.trials", "core.supply"),
-    ("core.events", "core.roster", "core.curves"),
-    ("core.waiting",),
-    ("core.upcoming",),
-    ("core.assignments",),
-    ("core.searching", "core.ending"),
-    ("core.experiment", "core.worker"),
-    ("core.status",),
-    ("wire",),
-    ("journal",),
-    ("objective", "options", "closure", "hyperopt_space", "hyperopt_labels", "tables"),
-    ("shared", "data"),
-    ("records", "hyperopt_results"),
-    ("hyperopt_objective",),
-    ("hyperopt_documents",),
-    ("explain", "branches", "configurations", "parameters", "searchers."),
-    ("page.", "plots", "testing."),
-    ("result",),
-    ("monitors.", "hyperopt_trials"),
-    ("plan", "hyperopt_suggest"),
-    ("hyperopt_arguments",),
-    ("live",),
-    ("run", "watch"),
-    ("driver.", "executor."),
-    ("launch", "dry_run"),
-    ("fmin",),
-    ("echo",),
-    ("demo", "load", "grafana"),
-    ("dashboard",),
-    ("cli",),
-)
+LAYERS = PROJECT["tool"]["importlinter"]["contracts"][0]["layers"]
 
 #: The core computes, and nothing else.
 CORE_MAY_USE = {
@@ -75,7 +41,6 @@ CORE_MAY_USE = {
     "functools",
     "heapq",
     "html",
-    "importlib",
     "inspect",
     "itertools",
     "math",
@@ -89,24 +54,24 @@ CORE_MAY_USE = {
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
-    "cloudpickle": {"driver.local", "hyperopt_results", "shared", "testing.searchers"},
-    "hyperopt": {"hyperopt_space", "hyperopt_suggest", "hyperopt_trials", "searchers.tpe"},
-    "msgpack": {"wire", "journal", "driver.control"},
-    "matplotlib": {"plots", "monitors.notebook"},
-    "numpy": {"demo", "page.importance"},
+    "cloudpickle": {"driver.local", "hyperopt.results", "objective.shared", "testing.searchers"},
+    "hyperopt": {"hyperopt.space", "hyperopt.suggest", "hyperopt.trials", "searchers.tpe"},
+    "matplotlib": {"results.plots", "monitors.notebook"},
+    "msgpack": {"formats.wire", "formats.journal", "formats.pipe"},
+    "numpy": {"bench.demo", "page.importance"},
     "optuna": {"searchers.optuna"},
-    "pandas": {"result"},
+    "pandas": {"results.result"},
     "prometheus_client": {"driver.collector", "driver.exporter"},
-    "pyspark": {"driver.spark", "driver.ship", "executor.task", "hyperopt_results", "demo"},
-    "sklearn": {"demo", "page.importance"},
-    "threadpoolctl": {"demo"},
+    "pyspark": {"bench.demo", "driver.ship", "driver.spark", "executor.task", "hyperopt.results"},
+    "sklearn": {"bench.demo", "page.importance"},
+    "threadpoolctl": {"bench.demo"},
     "tornado": {"page.server"},
     "tqdm": {"monitors.progress"},
-    "zmq": {"driver.router", "driver.auth", "executor.client", "load", "echo"},
+    "zmq": {"bench.echo", "bench.load_test", "driver.auth", "driver.router", "executor.client"},
 }
 
 #: These join the two sides of the bus; echo is the load test's own bare bus.
-JOINERS = {"launch", "echo"}
+JOINERS = {"launching._launch", "bench.echo"}
 
 
 def modules() -> dict[str, Path]:
@@ -117,90 +82,130 @@ def modules() -> dict[str, Path]:
             parts = [*package.split("."), *path.relative_to(ROOT / folder).with_suffix("").parts]
             if parts[-1] == "__init__":
                 parts.pop()
-            found[".".join(parts).removeprefix("asha_bus").removeprefix(".")] = path
+            found[short(".".join(parts))] = path
     return found
 
 
+def short(module: str) -> str:
+    """The name of ``module`` without the leading asha_bus."""
+    return module.removeprefix("asha_bus").removeprefix(".")
+
+
 MODULES = modules()
+CORE = [name for name in MODULES if f"{name}.".startswith("core.")]
+
+GRAPH = """
+import grimp, json
+graph = grimp.build_graph(
+    "asha_bus",
+    include_external_packages=True,
+    exclude_type_checking_imports=True,
+    cache_dir=None,
+)
+print(json.dumps({m: sorted(graph.find_modules_directly_imported_by(m)) for m in graph.modules}))
+"""
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Full names of what ``path`` imports, but for what only a type checker sees."""
-    return _imports(ast.parse(path.read_text(encoding="utf-8")).body)
+def copy_to(folder: Path) -> Path:
+    """The packages where they are installed, which the repository maps to other places."""
+    for source, package in FOLDERS.items():
+        shutil.copytree(ROOT / source, folder.joinpath(*package.split(".")))
+    return folder
 
 
-def _imports(body: list[ast.stmt]) -> Iterator[str]:
-    for node in body:
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            module = node.module or ""
-            for alias in node.names:
-                is_module = f"{module}.{alias.name}".removeprefix("asha_bus.") in MODULES
-                yield f"{module}.{alias.name}" if is_module else module
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            yield from _imports(node.orelse)
-        else:
-            inside = (getattr(node, name, []) for name in ("body", "orelse", "finalbody"))
-            for statements in inside:
-                yield from _imports(statements)
-            for handler in getattr(node, "handlers", []):
-                yield from _imports(handler.body)
+def graph_of(copy: Path) -> dict[str, set[str]]:
+    """What each module of ``copy`` imports, as import-linter sees it."""
+    done = subprocess.run(
+        [sys.executable, "-c", GRAPH], cwd=copy, capture_output=True, text=True, check=True
+    )
+    return {short(name): {*map(short, found)} for name, found in json.loads(done.stdout).items()}
 
 
-def ours(name: str) -> list[str]:
-    """What module ``name`` imports of the project."""
-    found = [full for full in imports(MODULES[name]) if full.split(".")[0] == "asha_bus"]
-    return [full.removeprefix("asha_bus").removeprefix(".") for full in found]
+def lint(copy: Path) -> subprocess.CompletedProcess[str]:
+    """import-linter on ``copy``."""
+    command = ["lint-imports", "--no-cache", "--no-logo", str(ROOT / "pyproject.toml")]
+    command[0] = str(Path(sys.executable).with_name(command[0]))
+    return subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
 
 
-def others(name: str) -> set[str]:
-    """The top-level packages of others that module ``name`` imports."""
-    return {full.split(".")[0] for full in imports(MODULES[name])} - {"asha_bus"}
+@pytest.fixture(scope="module")
+def imports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, set[str]]:
+    """What each module imports, of the project and of others."""
+    return graph_of(copy_to(tmp_path_factory.mktemp("copy")))
 
 
-def floor(name: str) -> int:
-    """The floor of module ``name``."""
-    for number, entries in enumerate(FLOORS):
-        if name in entries or any(f"{name}.".startswith(e) for e in entries if e.endswith(".")):
-            return number
-    raise AssertionError(f"{name} stands on no floor: add it to FLOORS")
+def test_imports_run_downwards(tmp_path: Path) -> None:
+    done = lint(copy_to(tmp_path))
+    assert 0 == done.returncode, done.stdout
+    analyzed = re.search(r"Analyzed (\d+) files", done.stdout)
+    assert analyzed, done.stdout
+    assert len(MODULES) == int(analyzed[1])
 
 
-def package(name: str) -> str:
-    """The package among FLOORS that ``name`` is in; the name itself if it is in none."""
-    entries = FLOORS[floor(name)]
-    return next((e for e in entries if e.endswith(".") and f"{name}.".startswith(e)), name)
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [
+        ("driver/wrong.py", "asha_bus.launching._launch"),
+        ("driver/wrong.py", "asha_bus.executor.task"),
+        ("executor/wrong.py", "asha_bus.driver.spark"),
+        ("grafana/wrong.py", "asha_bus.cli"),
+        ("core/space/wrong.py", "asha_bus.formats.wire"),
+        ("core/trial.py", "asha_bus.core.space"),
+        ("launching/plan.py", "asha_bus.launching.run"),
+    ],
+)
+def test_an_import_upwards_is_found(module: str, imported: str, tmp_path: Path) -> None:
+    path = copy_to(tmp_path) / "asha_bus" / module
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"\n\ndef wrong() -> None:\n    import {imported}\n")
+    done = lint(tmp_path)
+    assert 1 == done.returncode
+    name = f"asha_bus.{module.removesuffix('.py').replace('/', '.')}"
+    assert f"{name} -> {imported}" in done.stdout
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if name not in ("", "core")])
-def test_imports_run_downwards(name: str) -> None:
-    for imported in ours(name):
-        if imported and package(imported) != package(name):
-            assert floor(imported) < floor(name), f"{name} imports {imported}"
+def test_a_circle_is_found(tmp_path: Path) -> None:
+    folder = copy_to(tmp_path) / "asha_bus" / "driver"
+    (folder / "a.py").write_text("import asha_bus.driver.b\n")
+    (folder / "b.py").write_text("import asha_bus.driver.a\n")
+    done = lint(tmp_path)
+    assert 1 == done.returncode
+    assert "No modules of one folder import each other in a circle BROKEN" in done.stdout
 
 
-def test_the_floors_name_nothing_twice() -> None:
-    entries = [entry for floor in FLOORS for entry in floor]
-    assert sorted(set(entries)) == sorted(entries)
-
-
-def test_the_reader_sees_every_kind_of_import(tmp_path: Path) -> None:
-    path = tmp_path / "module.py"
-    path.write_text(
-        "import a.b\nfrom asha_bus import wire\nfrom asha_bus.core.errors import AshaBusError\n"
+def test_every_kind_of_import_is_seen(tmp_path: Path) -> None:
+    folder = tmp_path / "asha_bus"
+    folder.mkdir()
+    for name in ("__init__", "a", "b"):
+        (folder / f"{name}.py").write_text("")
+    (folder / "module.py").write_text(
+        "import json.decoder\nfrom asha_bus import a\nfrom asha_bus.b import x\n"
+        "from typing import TYPE_CHECKING\n"
         "if TYPE_CHECKING:\n    import hidden\nelse:\n    import c\n"
         "def f():\n    with x:\n        import d\n"
         "class C:\n    try:\n        import e\n    except E:\n        import g\n"
     )
-    expected = ["a.b", "asha_bus.formats.wire", "asha_bus.core.errors", "c", "d", "e", "g"]
-    assert expected == list(imports(path))
+    assert {*"abcdeg", "json", "typing"} == graph_of(tmp_path)["module"]
 
 
-@pytest.mark.parametrize("name", [name for name in MODULES if f"{name}.".startswith("core.")])
-def test_the_core_is_pure(name: str) -> None:
-    assert others(name) <= CORE_MAY_USE
+def test_every_module_is_in_a_layer(imports: dict[str, set[str]]) -> None:
+    layered = {short(name) for line in LAYERS for name in re.split(r" [|:] ", line)}
+    for name in MODULES:
+        parts = name.split(".")
+        if not {".".join(parts[: i + 1]) for i in range(len(parts))} & layered:
+            is_split = any(one.startswith(f"{name}.") or not name for one in layered)
+            assert is_split, f"{name} is in no layer: add it to the list in pyproject.toml"
+            assert not name or not imports[name], f"{name} has its modules in several layers"
+
+
+def test_the_table_of_layers_is_that_of_the_list() -> None:
+    assert 0 == layers.main(["--check"])
+
+
+@pytest.mark.parametrize("name", CORE)
+def test_the_core_is_pure(name: str, imports: dict[str, set[str]]) -> None:
+    others = {found for found in imports[name] if found not in MODULES}
+    assert others <= CORE_MAY_USE
     source = ast.parse(MODULES[name].read_text(encoding="utf-8"))
     for node in ast.walk(source):
         if isinstance(node, ast.Import):
@@ -211,19 +216,35 @@ def test_the_core_is_pure(name: str) -> None:
             assert node.func.id not in ("open", "print", "input", "exec", "eval", "__import__")
 
 
+def test_ruff_bans_in_the_core_what_imports_and_runs_by_name() -> None:
+    code = (
+        "import importlib\nimport pickle\nfrom importlib import import_module\n"
+        "eval('1')\nexec('1')\nopen('x')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--output-format=concise", "--no-cache"]
+        + ["--stdin-filename", str(ROOT / "asha_bus/core/wrong.py"), "-"],
+        input=code,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    banned = {int(line) for line in re.findall(r":(\d+):\d+: (?:PTH|S1|S3|TID)", done.stdout)}
+    assert {1, 2, 3, 4, 5, 6} == banned, done.stdout
+
+
 @pytest.mark.parametrize("name", MODULES)
-def test_packages_of_others_are_imported_where_they_belong(name: str) -> None:
-    for found in others(name) - sys.stdlib_module_names:
+def test_packages_of_others_are_imported_where_they_belong(
+    name: str, imports: dict[str, set[str]]
+) -> None:
+    for found in imports[name] - MODULES.keys() - sys.stdlib_module_names:
         assert name in THIRD_PARTIES[found], f"{name} imports {found}"
 
 
-def test_driver_and_executor_meet_in_launch_only() -> None:
-    for name in MODULES:
-        sides = {imported.split(".")[0] for imported in ours(name)} & {"driver", "executor"}
-        side = name.split(".")[0]
-        if side in ("driver", "executor"):
-            assert sides <= {side}, f"{name} imports the other side"
-        elif name not in JOINERS:
+def test_driver_and_executor_meet_in_launch_only(imports: dict[str, set[str]]) -> None:
+    for name, found in imports.items():
+        sides = {imported.split(".")[0] for imported in found} & {"driver", "executor"}
+        if name not in JOINERS and name in MODULES:
             assert len(sides) < 2, f"{name} imports both sides"
 
 

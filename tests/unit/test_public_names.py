@@ -103,7 +103,7 @@ def test_the_function_wins_over_the_module_of_its_name() -> None:
 
 @pytest.mark.parametrize("module", ["bench.demo", "bench.load"])
 def test_it_stays_the_function_whatever_was_imported_before(module: str, tmp_path: Path) -> None:
-    code = f"import asha_bus.{module}, inspect; assert inspect.isfunction(asha_bus.launch)"
+    code = f"import asha_bus.bench.{module}, inspect; assert inspect.isfunction(asha_bus.launch)"
     done = python(code, tmp_path)
     assert 0 == done.returncode, done.stderr
 

@@ -4,8 +4,44 @@ A scheduler is an immutable description (`Scheduler`) that makes a fresh `Schedu
 for each run, so that one description may serve any number of runs.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
+from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.asha import ASHA
-from asha_bus.core.schedulers.base import Decision, Scheduler, SchedulerState, scheduler_from_plain
+from asha_bus.core.schedulers.base import Decision, Scheduler, Schedulers, SchedulerState
 from asha_bus.core.schedulers.nostopping import NoStopping
 
-__all__ = ["ASHA", "Decision", "NoStopping", "Scheduler", "SchedulerState", "scheduler_from_plain"]
+__all__ = ["ASHA", "Decision", "NoStopping", "Scheduler", "SchedulerState", "Schedulers"]
+
+#: A journal names its scheduler by `Scheduler.key`; without more, it is one of these.
+SHIPPED: Schedulers = (ASHA, NoStopping)
+
+
+def scheduler_from_plain(plain: Mapping[str, Any], schedulers: Schedulers = ()) -> Scheduler:
+    """The scheduler that `Scheduler.to_plain` described.
+
+    Nothing is imported: ``plain`` may come from a file that somebody else wrote.
+
+    Args:
+        plain: The key of a class, and the fields of the scheduler.
+        schedulers: The classes that may be meant beside those of asha-bus.
+
+    Returns:
+        A scheduler equal to the one that was described.
+
+    Raises:
+        InvalidArgument: No class has this key.
+
+    Example:
+        ``scheduler_from_plain(Mine(9).to_plain(), [Mine])`` is ``Mine(9)``.
+    """
+    fields = dict(plain)
+    key = fields.pop("class")
+    known = {cls.key(): cls for cls in (*SHIPPED, *schedulers)}
+    if key not in known:
+        raise InvalidArgument(
+            f"the scheduler {key!r} is not one of asha-bus; give its class in schedulers=[...], or "
+            f"resume the run with the scheduler that it was begun with"
+        )
+    return known[key](**fields)

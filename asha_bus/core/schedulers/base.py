@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import asdict
-from importlib import import_module
 from random import Random
 from typing import Any, NamedTuple
 
@@ -72,19 +72,18 @@ class Scheduler(ABC):
     def full_resource(self) -> float | None:
         """What a trial gets if it is never stopped; None: as much as it likes."""
 
+    @classmethod
+    def key(cls) -> str:
+        """What journals call the class; one that is moved or renamed must keep its key."""
+        return f"{cls.__module__}:{cls.__qualname__}"
+
     def to_plain(self) -> dict[str, Any]:
-        """The class by its import path and its fields: what the bus process gets."""
-        cls = type(self)
-        return {"class": f"{cls.__module__}:{cls.__qualname__}", **asdict(self)}  # type: ignore[call-overload]
+        """The key of the class and its fields: what a journal holds."""
+        return {"class": self.key(), **asdict(self)}  # type: ignore[call-overload]
 
 
-def scheduler_from_plain(plain: dict[str, Any]) -> Scheduler:
-    """The scheduler that `Scheduler.to_plain` described."""
-    fields = dict(plain)
-    module, _, name = fields.pop("class").partition(":")
-    found = getattr(import_module(module), name)(**fields)
-    assert isinstance(found, Scheduler)
-    return found
+#: Classes that may be meant beside those of asha-bus.
+Schedulers = Sequence[type[Scheduler]]
 
 
 def positive(owner: str, argument: str, value: object) -> float:

@@ -209,7 +209,7 @@ def _check_node(path: str, node: Any) -> None:
         raise InvalidArgument(f"{path}: a Space within a Space; use a plain dict there")
     if type(node).__module__.startswith("hyperopt.pyll"):
         raise InvalidArgument(
-            f"{path}: an expression of hyperopt; give the whole space to Space.from_hyperopt()"
+            f"{path}: an expression of hyperopt; give the whole space to asha_bus.from_hyperopt()"
         )
     if isinstance(node, FunctionType) and node in _BUILDERS:
         name = node.__name__

@@ -8,10 +8,9 @@ may be any Python object, since only their index leaves the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib import import_module
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
-from typing import Any
+from typing import Any, NoReturn
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
@@ -70,18 +69,10 @@ class Space(Points, SubSpace):
         Points.__init__(found, parts, is_positional=is_positional)
         return found
 
-    @classmethod
-    def from_hyperopt(cls, space: Any) -> Space:
-        """The `Space` of whatever hyperopt's ``fmin`` takes as its space.
-
-        Values have the distributions and types that hyperopt gives them. What is no dict
-        makes a positional space, whose objective gets one argument. Needs
-        ``pip install 'asha-bus[hyperopt]'``. Raises `InvalidArgument` naming the node that
-        is not known.
-        """
-        # by name: the core imports nothing of others
-        found: Space = import_module("asha_bus.hyperopt.space").space_from(space)
-        return found
+    @staticmethod
+    def from_hyperopt(_: object) -> NoReturn:
+        """Not here: see `asha_bus.from_hyperopt`."""
+        raise AttributeError("Space.from_hyperopt(space) is now asha_bus.from_hyperopt(space)")
 
     # --- what there is in it ---------------------------------------------------
 
@@ -224,30 +215,22 @@ class Space(Points, SubSpace):
         return html_of(self._parts)
 
 
-def as_space(space: Any) -> Space:
-    """``space`` itself, or the `Space` of a dict or of a space of hyperopt.
+def as_space(space: Any, converters: Iterable[Callable[[Any], Space | None]] = ()) -> Space:
+    """``space`` itself, or the `Space` of a dict, or of whatever one of ``converters`` reads.
 
-    InvalidArgument for anything else.
+    A converter returns None for what is not its own. InvalidArgument for anything else.
     """
     if isinstance(space, Space):
         return space
-    if _is_of_hyperopt(space):
-        return Space.from_hyperopt(space)
+    for convert in converters:
+        if (found := convert(space)) is not None:
+            return found
     if isinstance(space, Mapping):
         return Space(space)
     raise InvalidArgument(
         f"space must be a Space or a dict of parameters, got {space!r} of type "
         f"{type(space).__name__}"
     )
-
-
-def _is_of_hyperopt(node: Any) -> bool:
-    """Whether there is an expression of hyperopt in ``node``."""
-    if isinstance(node, Mapping):
-        return any(map(_is_of_hyperopt, node.values()))
-    if type(node) in (list, tuple):
-        return any(map(_is_of_hyperopt, node))
-    return type(node).__module__.startswith("hyperopt.pyll")
 
 
 def _union(first: Any, second: Any) -> Space:

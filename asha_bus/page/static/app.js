@@ -1,3 +1,4 @@
+// @ts-check
 // Joins them: what has changed is drawn in the next frame, and only what is in sight.
 
 let run = null;
@@ -5,6 +6,7 @@ let isLive = false;
 
 const detail = new DetailView(choose);
 const table = new TableView(choose);
+/** @type {Map<string, any>} */
 const views = new Map([
   ["rungs", new RungsView()],
   ["curves", new CurvesView(choose)],

@@ -1,3 +1,4 @@
+// @ts-check
 // The charts: rungs, learning curves, metric over time, workers over time.
 
 // In the order in which they are drawn, the most important last.
@@ -116,7 +117,10 @@ class CurvesView {
   }
 }
 
-/** Of all points of the curves of trials the extents of resources and of metrics. */
+/** Of all points of the curves of trials the extents of resources and of metrics.
+ *
+ * @returns {([number, number] | null)[]}
+ */
 function extents(trials) {
   const low = [Infinity, Infinity];
   const high = [-Infinity, -Infinity];

@@ -1,3 +1,4 @@
+// @ts-check
 "use strict";
 // A run as the page holds it, made of the documents of asha_bus/page/document.py.
 
@@ -133,7 +134,10 @@ function points(trial) {
   return found;
 }
 
-/** The smallest and the largest of numbers; null where there is none. */
+/** The smallest and the largest of numbers; null where there is none.
+ *
+ * @returns {[number, number] | null}
+ */
 function extent(numbers) {
   let low = Infinity;
   let high = -Infinity;
@@ -180,7 +184,10 @@ function showSeconds(seconds) {
   return parts[0] ? `${parts[0]} h ${parts[1]} min` : `${parts[1]} min ${parts[2]} s`;
 }
 
-/** Which unit a span of time is shown in, with its seconds. */
+/** Which unit a span of time is shown in, with its seconds.
+ *
+ * @returns {[string, number]}
+ */
 function timeUnit(span) {
   if (span >= 7200) return ["hours", 3600];
   return span >= 120 ? ["minutes", 60] : ["seconds", 1];

@@ -1,10 +1,18 @@
+// @ts-check
 // What the charts share: elements, colours, a uPlot with its own painter, the tip.
 
+/** An element of page.html, where its kind stands.
+ *
+ * @returns {any}
+ */
 function byId(id) {
   return document.getElementById(id);
 }
 
-/** An element with properties and children; text is never read as HTML. */
+/** An element with properties and children; text is never read as HTML.
+ *
+ * @returns {any}
+ */
 function el(tag, properties = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {

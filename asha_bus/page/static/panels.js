@@ -1,3 +1,4 @@
+// @ts-check
 // What stands in words and figures: the head, the chosen trial, importance, bus, configuration.
 
 const REASONS = {
@@ -94,7 +95,7 @@ class DetailView {
       try {
         const answer = await fetch(`explain/${trial.id}`);
         text = answer.ok ? await answer.text() : `not known: the server answered ${answer.status}`;
-      } catch (error) {
+      } catch {
         text = "not known: the process that served this page is gone";
       }
       if (asked !== this.asked) return; // another trial was chosen, or this one told anew

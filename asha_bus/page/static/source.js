@@ -1,3 +1,4 @@
+// @ts-check
 // Where the run comes from: the page itself, or server-sent events of the server it came from.
 
 const AGAIN_MS = 1000;

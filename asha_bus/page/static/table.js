@@ -1,3 +1,4 @@
+// @ts-check
 // The table of trials: filtered, sorted, and only the rows in sight are there.
 
 const ROW_HEIGHT = 29; // of the style sheet's 28 and a line

@@ -1,0 +1,39 @@
+"""A scheduler's class on its way to the bus: named by the user's process, never by a journal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.schedulers import SHIPPED, Scheduler, Schedulers
+
+#: The module and the name of a third party's class, and where to look for modules.
+SchedulerClass = tuple[str, str, Sequence[str]]
+
+
+def named(scheduler: Scheduler) -> SchedulerClass | None:
+    """The class of ``scheduler`` by name; None for those of asha-bus.
+
+    Raises `InvalidArgument` for a class that no other process can import.
+    """
+    cls = type(scheduler)
+    if cls in SHIPPED:
+        return None
+    module, name = cls.__module__, cls.__qualname__
+    if module == "__main__" or getattr(sys.modules.get(module), name, None) is not cls:
+        raise InvalidArgument(
+            f"the class of scheduler={scheduler!r} is {module}.{name}, which the bus process "
+            f"cannot import; define it at the top of a module of its own, and import it from there"
+        )
+    return module, name, sys.path
+
+
+def imported(found: SchedulerClass | None) -> Schedulers:
+    """The class that `named` has named, in the bus process; none for None."""
+    if found is None:
+        return ()
+    module, name, sys_path = found
+    sys.path.extend(entry for entry in sys_path if entry not in sys.path)
+    return [getattr(import_module(module), name)]

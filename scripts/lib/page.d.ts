@@ -1,0 +1,2 @@
+// What the page's scripts find beside themselves, for `// @ts-check`.
+declare const uPlot: any;
