@@ -70,6 +70,7 @@ CORE_MAY_USE = {
     "bisect",
     "collections",
     "dataclasses",
+    "difflib",
     "enum",
     "fractions",
     "functools",

@@ -31,7 +31,7 @@ def test_launch_has_these_defaults() -> None:
     given = {
         name: parameter.default
         for name, parameter in inspect.signature(launch).parameters.items()
-        if name not in ("objective", "space", "spark", "block")
+        if name not in ("objective", "space", "spark")
     }
     assert DEFAULTS == given
 
@@ -55,12 +55,17 @@ def test_a_plan_holds_what_was_given() -> None:
         max_failures=0,
         fail_fast=True,
     )
-    assert ("my-run_1.a", "local", 2, ()) == (plan.name, plan.engine, plan.workers, plan.monitors)
+    assert ("my-run_1.a", "local", 2, ()) == (
+        plan.name,
+        plan.given.engine,
+        plan.given.workers,
+        plan.monitors,
+    )
     assert (square, ENDLESS, searcher, bus) == (
-        plan.objective,
+        plan.given.objective,
         plan.space,
         plan.searcher,
-        plan.options,
+        plan.given.bus,
     )
     settings = plan.with_options(bus).settings
     assert (scheduler, 4, "max", 5) == (
@@ -124,7 +129,7 @@ def by_hand(trial: object) -> None:
 
 
 def test_an_objective_by_hand_takes_any_space() -> None:
-    assert by_hand is plan_for(by_hand, THREE).objective
+    assert by_hand is plan_for(by_hand, THREE).given.objective
 
 
 def two(x: float, y: float) -> float:
