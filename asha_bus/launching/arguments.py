@@ -178,7 +178,7 @@ def _taking(
     def decorate(function: Callable[[LaunchArguments], T]) -> Callable[P, T]:
         """``function`` with the arguments, which it gets checked and as one."""
         returns = inspect.signature(function).return_annotation
-        signature = fields.replace(parameters=plain, return_annotation=returns)
+        signature = fields.replace(parameters=plain, return_annotation=_Shown(returns))
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
