@@ -115,7 +115,7 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """The end of an error about an unknown ``name``: the closest of those ``known``, if any."""
     from difflib import get_close_matches
 
-    return "".join(f"; did you mean {one!r}?" for one in get_close_matches(name, known, 1))
+    return "".join(f"; did you mean {one!r}?" for one in get_close_matches(name, known, 1, 0.7))
 
 
 def shortened(value: object) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from asha_bus import start
+from asha_bus import launch, start
 from asha_bus.core.checks import SECONDS, Rule, check, check_names
 from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
 from asha_bus.core.space import Space, as_space
@@ -26,7 +26,6 @@ from asha_bus.hyperopt.documents import raw_of
 from asha_bus.hyperopt.labels import labels_of, point_of_raw, space_eval
 from asha_bus.hyperopt.objective import fail_result, fmin_objective
 from asha_bus.hyperopt.trials import SparkTrials, Trials
-from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.launching.plan import RawPoint
 from asha_bus.launching.run import Run, wait_for
 from asha_bus.monitors.base import Monitor
@@ -131,8 +130,8 @@ def fmin(
                 lambda x: (x - 3) ** 2, hp.uniform("x", -10, 10), algo=tpe.suggest, max_evals=50
             )
     """
-    known_options = [field.name for field in fields(LaunchArguments)]
-    check_names("fmin()", options, known_options, _INSTEAD)
+    known_names = {**signature(fmin).parameters, **signature(launch).parameters}
+    check_names("fmin()", options, known_names, _INSTEAD)
     if pass_expr_memo_ctrl or getattr(fn, "fmin_pass_expr_memo_ctrl", False):
         raise InvalidArgument("pass_expr_memo_ctrl is not supported: fn gets the configuration")
     if trials_save_file:

@@ -130,6 +130,7 @@ def make_plan(given: LaunchArguments) -> Plan:
             name_of(given.objective),
             type(given.scheduler).__name__,
         )
+    monitors = as_monitors(given.monitor)
     run = secrets.token_hex(8)
     max_trials, limit_reason = _limit(space, given)
     settings = RunSettings(
@@ -151,7 +152,7 @@ def make_plan(given: LaunchArguments) -> Plan:
         name=given.name or f"run-{run[:6]}",
         space=space,
         settings=settings,
-        monitors=as_monitors(given.monitor),
+        monitors=monitors,
         history=() if given.history is None else past_trials(given.history, space),
         initial=_initial(space, given.initial or (), given.unique),
     )

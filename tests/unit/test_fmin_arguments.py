@@ -173,8 +173,11 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"trials_save_file": "t.pkl"}, "give journal=PATH"),
         ({"pass_expr_memo_ctrl": True}, "not supported"),
         ({"early_stop_fn": 3}, "early_stop_fn must be"),
-        ({"max_trials": 3}, "fmin\\(\\) takes no max_trials; give max_evals instead"),
-        ({"patience": 3}, "neither fmin\\(\\) nor launch\\(\\) takes 'patience'"),
+        ({"max_trials": 3}, "fmin\\(\\) takes no max_trials; use max_evals"),
+        ({"patience": 3}, "fmin\\(\\) takes no 'patience'$"),
+        ({"max_eval": 3}, "fmin\\(\\) takes no 'max_eval'; did you mean 'max_evals'"),
+        ({"max_failure": 3}, "fmin\\(\\) takes no 'max_failure'; did you mean 'max_failures'"),
+        ({"block": False}, "fmin\\(\\) takes no block; use start"),
         ({"fn": 3}, "fn must be a function, got 3"),
         (
             {"points_to_evaluate": [{"x": 0.5}, {"y": 1}]},

@@ -90,7 +90,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
         "engine must be 'spark' or 'local', got 'dask'",
     ),
     (
-        lambda: ab.start(train, SPACE, monitor="plots", max_time=1),  # type: ignore[arg-type]
+        lambda: ab.start(train, SPACE, monitor="plots"),  # type: ignore[arg-type]
         "monitor must be one of 'progress', 'text'",
     ),
     (
