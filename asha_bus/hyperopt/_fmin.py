@@ -26,6 +26,7 @@ from asha_bus.hyperopt.documents import raw_of
 from asha_bus.hyperopt.labels import labels_of, point_of_raw, space_eval
 from asha_bus.hyperopt.objective import fail_result, fmin_objective
 from asha_bus.hyperopt.trials import SparkTrials, Trials
+from asha_bus.launching.arguments import FINITE
 from asha_bus.launching.plan import RawPoint
 from asha_bus.launching.run import Run, wait_for
 from asha_bus.monitors.base import Monitor
@@ -49,7 +50,7 @@ _INSTEAD = {
     "block": "start(...) for a Run at once",
 }
 
-_LIST_OF_DICTS = Rule("a list of dicts", types=(list, tuple))
+_LIST = Rule("a list of dicts", types=(list, tuple))
 
 #: hyperopt goes on however many trials failed.
 _ANY_NUMBER = 2**62
@@ -148,12 +149,12 @@ def fmin(
     if isinstance(ours, SparkTrials):
         timeout = timeout if ours.timeout is None else ours.timeout
         loss_threshold = ours.loss_threshold if loss_threshold is None else loss_threshold
+    if loss_threshold is not None:
+        check("loss_threshold", loss_threshold, FINITE)
     has_end = loss_threshold is not None or early_stop_fn is not None or known.is_finite
     max_evals = _limit(max_evals, timeout, has_end)
     if points_to_evaluate is not None:
-        check(
-            "points_to_evaluate", points_to_evaluate, Rule("a list of dicts", types=(list, tuple))
-        )
+        check("points_to_evaluate", points_to_evaluate, _LIST)
     points = [*points_of(theirs), *(points_to_evaluate or ())]
     settings: dict[str, Any] = {
         **_where(ours, options),

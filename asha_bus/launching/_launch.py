@@ -17,7 +17,7 @@ from asha_bus.driver.searcher_client import make_suggester
 from asha_bus.driver.supervisor import Start, Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import spark_task
-from asha_bus.launching.arguments import LaunchArguments, takes_arguments, with_args_of
+from asha_bus.launching.arguments import LaunchArguments, takes_arguments
 from asha_bus.launching.job import BusAddress, Job
 from asha_bus.launching.options import EVERY_ADDRESS, BusOptions
 from asha_bus.launching.plan import Plan, make_plan
@@ -40,77 +40,7 @@ def launch(arguments: LaunchArguments) -> Result:
     Ctrl-C ends the run and returns what there is; a second one kills the workers.
 
     Args:
-        objective: What is to be tuned. A function of the space's parameters that returns a
-            number; or a generator function of them that yields a number per unit of
-            resource, and is closed when the trial is stopped; or a function whose first
-            parameter is named ``trial``, a `Trial`, and which reports by hand.
-        space: A `Space`, a dict of parameters, or a space of hyperopt.
-        mode: Which metric is better: ``"min"`` (default) or ``"max"``.
-        scheduler: What stops trials early, such as `ASHA`. Default None: every trial runs to
-            its end.
-        searcher: What suggests configurations: `RandomSearch`, a `Searcher`, or any object
-            with its methods. One that learns runs in a process of its own. Default None:
-            random search.
-        max_trials: The run ends after this many trials. It, or ``max_time``, is needed unless
-            the space is finite. Default None.
-        max_time: The run ends after this many seconds: no new trial begins; running ones are
-            told to stop at their next report, interrupted after 2 s, and killed after 5 s.
-            Default None.
-        stop_at: The run ends when a trial's last metric is as good as this, even if the trial
-            is one of several repeats. Default None.
-        spark: The `SparkSession` to use. Default None: the active one, or a new one.
-        engine: ``"spark"`` (default), or ``"local"`` for processes of this machine.
-        workers: How many trials run at a time. Default None: all free slots or cores.
-        seed: The same seed tries the same configurations. Default None: one is drawn, which
-            ``Result.seed`` tells.
-        name: The run's name in Spark's UI, and for logging as ``asha_bus.<name>``: letters,
-            digits, ``_``, ``.`` and ``-``, 64 at most. Default None: a random name.
-        monitor: What is shown meanwhile: ``"progress"`` (default) for one line, ``"text"`` for
-            a table, ``"rungs"`` or ``"curves"`` for a chart in a notebook, a `Monitor`, a list
-            of these, or None for nothing.
-        bus: How the bus listens and how patient it is. Default None: Spark's configuration
-            ``spark.ashaBus.<option>``, and the defaults of `BusOptions`.
-        journal: The file that keeps the run, so that it can be resumed. Default None: a
-            temporary one.
-        resume: True continues the run in ``journal``, or begins it if there is no such file.
-            Ended trials and all rungs stand; what was running or cancelled is run again.
-            Space, scheduler, mode, objective and seed (if given) must be the same.
-            ``max_trials`` is the total, and the time between two launches does not count in
-            ``max_time``. Default False.
-        retry_failed: True runs failed and lost trials of a resumed run again. Default False.
-        trial_timeout: Seconds that one attempt at a trial may take, clean-up included. Then
-            it is interrupted and fails; 5 s later its worker's process is replaced. Default
-            None: no limit.
-        max_failures: The run ends with reason ``"failed"`` when more trials than this failed
-            or were lost. Default None: only if the first five trials all failed.
-        fail_fast: True ends the run at the first failed trial. Default False.
-        capture_output: True also keeps what the objective writes to sys.stdout and sys.stderr
-            in its trial's ``log``. What native code and child processes write is not
-            captured. Default False.
-        data: More arguments of the objective by name: arrays, tables, anything that can be
-            pickled. Each executor gets them once, each task loads them once. A DataFrame of
-            Spark arrives as an Arrow table. ``BusOptions.max_data_bytes`` limits each.
-            Default None.
-        history: Earlier trials for a searcher that learns: a `Result`, or a table like that of
-            `Result.to_pandas`. Trials that do not fit into the space are left out. Default
-            None.
-        initial: Configurations to try first, each a dict as the objective gets it. Default
-            None.
-        unique: True never runs a configuration twice, and ends the run with reason
-            ``"exhausted"`` when there is none left. Default False.
-        repeats: How many trials try each configuration, each with a seed of its own;
-            `Trial.repeat` numbers them from 0. Rungs are decided on their mean, the best
-            configuration has the best mean, and each counts in ``max_trials``. Default 1.
-        retries: How often a trial is restarted when an attempt raised, or ran longer than
-            ``trial_timeout``, before it has failed. What the attempts raised is kept in its
-            ``log``. Default 0.
-        metrics_port: The port of the run's metrics for Prometheus, at
-            ``BusOptions.metrics_host``, open until 15 s after the result was returned. 0 takes
-            a free port and prints it. Runs of one process may share a port. Default None: no
-            metrics.
-        page: True serves a live page of the run at a free port of this machine and prints its
-            address; a number is the port. It stays open until another run with a page ends.
-            Needs ``pip install 'asha-bus[page]'``. Default False.
+        See `LaunchArguments`, which describes each.
 
     Returns:
         The `Result`, with the best configuration and every trial.
@@ -141,7 +71,7 @@ def start(arguments: LaunchArguments) -> Run:
     """Start to tune an objective over a space, and return at once.
 
     Args:
-        Those of `launch`, with the same defaults.
+        See `LaunchArguments`, which describes each.
 
     Returns:
         The `Run`: ask it for ``status()``, ``stop()`` it, and wait for its ``result()``.
@@ -159,9 +89,6 @@ def start(arguments: LaunchArguments) -> Run:
             result = run.result()
     """
     return _start(arguments)
-
-
-start.__doc__ = with_args_of(launch, start)
 
 
 def _start(arguments: LaunchArguments) -> Run:

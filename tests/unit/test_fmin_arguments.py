@@ -173,6 +173,7 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"trials_save_file": "t.pkl"}, "give journal=PATH"),
         ({"pass_expr_memo_ctrl": True}, "not supported"),
         ({"early_stop_fn": 3}, "early_stop_fn must be"),
+        ({"loss_threshold": "low"}, "loss_threshold must be a finite number, got 'low'"),
         ({"max_trials": 3}, "fmin\\(\\) takes no max_trials; use max_evals"),
         ({"patience": 3}, "fmin\\(\\) takes no 'patience'$"),
         ({"max_eval": 3}, "fmin\\(\\) takes no 'max_eval'; did you mean 'max_evals'"),
