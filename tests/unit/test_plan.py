@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
@@ -25,6 +26,7 @@ from asha_bus import (
     uniform,
 )
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.launching.arguments import LaunchArguments
 
 
 def test_launch_has_these_defaults() -> None:
@@ -34,6 +36,13 @@ def test_launch_has_these_defaults() -> None:
         if name not in ("objective", "space", "spark")
     }
     assert DEFAULTS == given
+
+
+def test_each_argument_is_checked_by_the_rule_in_its_type() -> None:
+    unruled = {f.name for f in fields(LaunchArguments) if not hasattr(f.type, "__metadata__")}
+    # the first two and the last two are checked where they are read; the engine knows the session
+    assert {"objective", "space", "spark", "monitor", "history"} == unruled
+    assert all(hasattr(field.type, "__metadata__") for field in fields(BusOptions))
 
 
 def test_a_plan_holds_what_was_given() -> None:
