@@ -7,8 +7,9 @@ them is resolved on first use, since a Spark task imports this package, too.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from asha_bus.core.checks import did_you_mean
 from asha_bus.core.errors import (
     AshaBusError,
     BusError,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from asha_bus.hyperopt.space import from_hyperopt
     from asha_bus.hyperopt.trials import SparkTrials, Trials
     from asha_bus.launching._dry_run import dry_run
-    from asha_bus.launching._launch import launch
+    from asha_bus.launching._launch import launch, start
     from asha_bus.launching.run import Run
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
@@ -108,6 +109,7 @@ __all__ = [
     "ordinal",
     "randint",
     "space_eval",
+    "start",
     "uniform",
 ]
 
@@ -135,16 +137,19 @@ _ON_USE = {
     "from_hyperopt": "asha_bus.hyperopt.space",
     "launch": "asha_bus.launching._launch",
     "space_eval": "asha_bus.hyperopt.labels",
+    "start": "asha_bus.launching._launch",
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _ON_USE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(_ON_USE[name]), name)
-    # the function must win over the submodule of the same name
-    globals()[name] = found
-    return found
+if not TYPE_CHECKING:  # or else a type checker would believe in any name
+
+    def __getattr__(name: str) -> object:
+        if name not in _ON_USE:
+            raise AttributeError(
+                f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __all__)}"
+            )
+        found = globals()[name] = getattr(import_module(_ON_USE[name]), name)
+        return found
 
 
 def __dir__() -> list[str]:

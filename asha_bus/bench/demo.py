@@ -21,9 +21,10 @@ from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from asha_bus import launch  # the function, whose name its module would take
+from asha_bus import launch
 from asha_bus.core.schedulers import ASHA
 from asha_bus.core.space import Space, choice, loguniform, randint
+from asha_bus.launching.arguments import EngineName
 from asha_bus.objective.kinds import Trial
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
@@ -98,7 +99,7 @@ def objective(trial: Trial) -> None:
 
 def run(
     *,
-    engine: str = "spark",
+    engine: EngineName = "spark",
     workers: int | None = None,
     trials: int = DEFAULT_TRIALS,
     seed: int | None = 0,

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import zmq
 
-from asha_bus import launch
+from asha_bus import start
 from asha_bus.bench.echo import Cost, Echo, EchoAddress
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError
@@ -261,7 +261,7 @@ def measure(
 ) -> LoadReport:
     """Run the load test for about ``seconds``; see the module.
 
-    ``look_on``: entered while it is measured. ``arguments``: more for `launch`.
+    ``look_on``: entered while it is measured. ``arguments``: more for `start`.
     """
     rounds = max(round(seconds / _ROUND_S), _LEAST_ROUNDS)
     with (
@@ -269,7 +269,7 @@ def measure(
         Echo(curve=False) as bare,
         Echo(curve=True) as curve,
     ):
-        run = launch(
+        run = start(
             Probe(folder, bare.address, curve.address),
             SPACE,
             engine="local",
@@ -277,7 +277,6 @@ def measure(
             scheduler=ASHA(max_resource=_MAX_RESOURCE, reduction_factor=_FACTOR),
             max_time=seconds + _START_TIMEOUT_S,
             name="load-test",
-            block=False,
             **{"monitor": None, **arguments},
         )
         try:

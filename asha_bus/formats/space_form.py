@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.space import (
     Choice,
     Filtered,
@@ -32,7 +33,6 @@ from asha_bus.core.space import (
 _CLASSES: dict[str, Callable[..., Leaf]] = {
     cls.kind: cls for cls in (Uniform, LogUniform, RandInt, Normal, LogNormal)
 }
-_MAX_REPR_CHARS = 200
 
 #: Kinds that hold descriptions, after so many plain values that belong to them.
 _HOLDERS = {
@@ -188,15 +188,6 @@ def _step(leaf: Uniform | LogUniform | Normal) -> tuple[Any, ...]:
 
 
 _PLAIN = (type(None), bool, int, float, str, bytes)
-
-
-def shortened(node: Any) -> str:
-    """The repr of ``node``, 200 characters at most; where it raises, that it does."""
-    try:
-        text = repr(node)
-    except Exception as error:  # a repr is user code, which may raise anything
-        text = f"<{type(node).__name__} whose repr raised {type(error).__name__}>"
-    return text if len(text) <= _MAX_REPR_CHARS else text[:_MAX_REPR_CHARS] + "..."
 
 
 def _build(description: Any, leaves: list[Leaf]) -> Any:

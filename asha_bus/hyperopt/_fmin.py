@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from asha_bus import launch
+from asha_bus import launch, start
+from asha_bus.core.checks import SECONDS, Rule, check, check_names
 from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
 from asha_bus.core.space import Space, as_space
 from asha_bus.core.trial import TrialState
@@ -26,7 +27,7 @@ from asha_bus.hyperopt.labels import labels_of, point_of_raw, space_eval
 from asha_bus.hyperopt.objective import fmin_objective
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.hyperopt.trials import SparkTrials, Trials
-from asha_bus.launching.options import is_seconds
+from asha_bus.launching.arguments import FINITE
 from asha_bus.launching.plan import RawPoint
 from asha_bus.launching.run import Run, wait_for
 from asha_bus.monitors.base import Monitor
@@ -35,7 +36,7 @@ from asha_bus.results.result import AllTrialsFailed, Result
 
 logger = logging.getLogger("asha_bus")
 
-#: Arguments of `asha_bus.launch` that `fmin` gives itself, and what to say in their place.
+#: Arguments of `asha_bus.launch` that `fmin` gives itself, and what to use in their place.
 _INSTEAD = {
     "objective": "fn",
     "mode": "the negative of what is to be great",
@@ -47,62 +48,92 @@ _INSTEAD = {
     "initial": "points_to_evaluate",
     "engine": "trials=Trials() or SparkTrials()",
     "spark": "trials=SparkTrials(spark_session=...)",
-    "block": "launch(..., block=False)",
+    "block": "start(...) for a Run at once",
 }
+
+_LIST = Rule("a list of dicts", types=(list, tuple))
 
 #: hyperopt goes on however many trials failed.
 _ANY_NUMBER = 2**62
 
 
 def fmin(
-    fn: Callable[..., Any],
-    space: Any,
-    algo: Any = None,
+    fn: Callable[..., object],
+    space: object,
+    algo: object = None,
     max_evals: int | None = None,
     timeout: float | None = None,
     loss_threshold: float | None = None,
-    trials: Any = None,
-    rstate: Any = None,
+    trials: object = None,
+    rstate: object = None,
     allow_trials_fmin: bool = True,
     pass_expr_memo_ctrl: bool | None = None,
     catch_eval_exceptions: bool = False,
     verbose: bool = True,
     return_argmin: bool = True,
-    points_to_evaluate: Sequence[Mapping[str, Any]] | None = None,
+    points_to_evaluate: Sequence[Mapping[str, object]] | None = None,
     max_queue_len: int = 1,
-    show_progressbar: Any = True,
+    show_progressbar: object = True,
     early_stop_fn: Callable[..., Any] | None = None,
     trials_save_file: str = "",
     **options: Any,
 ) -> Any:
-    """Minimise ``fn`` over ``space`` as hyperopt's ``fmin`` does; the arguments are its own.
+    """Minimise a function over a space as hyperopt's ``fmin`` does, with the same arguments.
 
-    ``fn``: a function of one argument, a configuration, that returns the loss or a dict
-    with ``loss`` and ``status``; or a generator that yields such, one per unit of
-    resource. It runs in another process. ``space``: what hyperopt takes, or a `Space`.
-    ``algo``: ``tpe.suggest`` (default), ``rand.suggest``, any other algorithm of hyperopt, a
-    partial of one, or a searcher. ``max_evals``: so many trials in all, those that ``trials``
-    hold already and ``points_to_evaluate`` among them.
-    ``timeout`` (seconds), ``loss_threshold``: the run ends then. One of the three, or
-    ``early_stop_fn``, is needed. ``trials``: a `SparkTrials` runs them on Spark; a
-    `Trials`, or None, in one process of this machine, one after the other. ``rstate``: a
-    generator of numpy or a whole number. ``points_to_evaluate``: raw values by label, tried
-    first. ``early_stop_fn(trials, *state)``: called when a trial has ended, here, with what
-    it returned the last time; (True, state) ends the run. ``allow_trials_fmin`` and
-    ``max_queue_len`` change nothing.
-    ``options``: further arguments of `asha_bus.launch`, such as ``scheduler=ASHA(81)``,
-    ``workers``, ``data``, ``journal`` or ``page``.
+    Args:
+        fn: What is to be tuned: a function of one argument, a configuration, that returns the
+            loss, or a dict with ``loss`` and ``status``; or a generator function that yields
+            such, one per unit of resource. It runs in another process.
+        space: What hyperopt takes, or a `Space`.
+        algo: ``tpe.suggest``, ``rand.suggest``, any other algorithm of hyperopt, a
+            `functools.partial` of one, or a searcher. Default None: TPE.
+        max_evals: The number of trials in all, including those that ``trials`` holds already
+            and those of ``points_to_evaluate``. One of ``max_evals``, ``timeout``,
+            ``loss_threshold`` and ``early_stop_fn`` is needed. Default None.
+        timeout: The run ends after this many seconds. Default None.
+        loss_threshold: The run ends when a trial's loss is this low. Default None.
+        trials: A `SparkTrials` runs the trials on Spark; a `Trials` runs them in one process
+            of this machine, one after the other. Default None: as with `Trials`.
+        rstate: A generator of numpy, or a whole number as the seed. Default None: the
+            environment's ``HYPEROPT_FMIN_SEED``, or a random seed.
+        allow_trials_fmin: Changes nothing.
+        pass_expr_memo_ctrl: Not supported; True is refused.
+        catch_eval_exceptions: True continues after a trial in which ``fn`` raised. Default
+            False: the run ends, unless it is on Spark.
+        verbose: False shows no progress. Default True.
+        return_argmin: False returns the best configuration itself. Default True.
+        points_to_evaluate: Raw values by label, tried first. Default None.
+        max_queue_len: Changes nothing.
+        show_progressbar: False shows no progress. Default True.
+        early_stop_fn: Called here as ``early_stop_fn(trials, *state)`` after each trial, with
+            the state it returned last; it returns (whether to stop, state). Default None.
+        trials_save_file: Not supported; give ``journal`` instead.
+        options: Further arguments of `asha_bus.launch`, such as ``scheduler=ASHA(81)``,
+            ``workers``, ``data``, ``journal`` or ``page``.
 
-    Returns the raw values of the best trial by label, of a choice the index; with
-    ``return_argmin=False`` the configuration itself.
+    Returns:
+        The raw values of the best trial by label, for a choice its index; with
+        ``return_argmin=False`` the configuration itself.
 
-    Raises `InvalidArgument` before anything starts; `ObjectiveError` with the traceback
-    where ``fn`` raised, which ends the run, unless it is on Spark or
-    ``catch_eval_exceptions`` is set; `SearcherError` where the searcher raised or suggested
-    what is not in the space; `AllTrialsFailed` if no trial has a loss; what
-    ``early_stop_fn`` raises; and what `asha_bus.launch` raises.
+    Raises:
+        InvalidArgument: An argument is wrong; the message names it. Nothing was started.
+        ObjectiveError: ``fn`` raised; holds its traceback.
+        SearcherError: The searcher raised, or suggested what is not in the space.
+        AllTrialsFailed: No trial has a loss.
+
+        Also what ``early_stop_fn`` raises, and what `asha_bus.launch` raises.
+
+    Example:
+        ::
+
+            from hyperopt import hp, tpe
+
+            best = ab.fmin(
+                lambda x: (x - 3) ** 2, hp.uniform("x", -10, 10), algo=tpe.suggest, max_evals=50
+            )
     """
-    _check_options(options)
+    known_names = {**signature(fmin).parameters, **signature(launch).parameters}
+    check_names("fmin()", options, known_names, _INSTEAD)
     if pass_expr_memo_ctrl or getattr(fn, "fmin_pass_expr_memo_ctrl", False):
         raise InvalidArgument("pass_expr_memo_ctrl is not supported: fn gets the configuration")
     if trials_save_file:
@@ -110,8 +141,8 @@ def fmin(
             f"trials_save_file={trials_save_file!r}: the run is kept in a journal instead; give "
             f"journal=PATH, and resume=True to go on with it"
         )
-    if early_stop_fn is not None and not callable(early_stop_fn):
-        raise InvalidArgument(f"early_stop_fn must be a function or None, got {early_stop_fn!r}")
+    if early_stop_fn is not None:
+        check("early_stop_fn", early_stop_fn, Rule("a function or None", callable))
     by_name = isinstance(space, str) and space == "annotated"
     known = as_space(_annotated(fn) if by_name else space, [if_hyperopt])
     labels_of(known)
@@ -119,9 +150,13 @@ def fmin(
     if isinstance(ours, SparkTrials):
         timeout = timeout if ours.timeout is None else ours.timeout
         loss_threshold = ours.loss_threshold if loss_threshold is None else loss_threshold
+    if loss_threshold is not None:
+        check("loss_threshold", loss_threshold, FINITE)
     has_end = loss_threshold is not None or early_stop_fn is not None or known.is_finite
     max_evals = _limit(max_evals, timeout, has_end)
-    points = [*points_of(theirs), *_points_given(points_to_evaluate)]
+    if points_to_evaluate is not None:
+        check("points_to_evaluate", points_to_evaluate, _LIST)
+    points = [*points_of(theirs), *(points_to_evaluate or ())]
     settings: dict[str, Any] = {
         **_where(ours, options),
         "max_failures": max_evals or _ANY_NUMBER,
@@ -147,13 +182,12 @@ def fmin(
             data=tuple(options.get("data") or ()),
             folder=None if trials is None and early_stop_fn is None else str(ours.folder),
         )
-        run = launch(
+        run = start(
             objective,
             known,
             searcher=searcher,
             max_time=timeout,
             stop_at=loss_threshold,
-            block=False,
             **{**settings, "monitor": watcher.beside(settings["monitor"])},
         )
         watcher.attach(run)
@@ -254,15 +288,6 @@ def _has_raised(trial: TrialRecord) -> bool:
     return is_failed and fail_result(trial) is None
 
 
-def _check_options(options: Mapping[str, Any]) -> None:
-    known = inspect.signature(launch).parameters
-    for name in options:
-        if name in _INSTEAD:
-            raise InvalidArgument(f"fmin() takes no {name}; give {_INSTEAD[name]} instead")
-        if name not in known:
-            raise InvalidArgument(f"neither fmin() nor launch() takes {name!r}")
-
-
 def _annotated(fn: Callable[..., Any]) -> dict[str, Any]:
     """The space in the annotations of ``fn``."""
     found = dict(getattr(fn, "__annotations__", {}))
@@ -295,27 +320,22 @@ def _where(trials: Trials, options: Mapping[str, Any]) -> dict[str, Any]:
 
 def _limit(max_evals: Any, timeout: object, has_end: bool) -> int | None:
     """``max_evals``, checked; InvalidArgument where there is no end at all."""
-    if timeout is not None and not is_seconds(timeout):
-        raise InvalidArgument(f"timeout must be a number of seconds above 0, got {timeout!r}")
+    if timeout is not None:
+        check("timeout", timeout, SECONDS)
     if max_evals is None:
         if timeout is None and not has_end:
             raise InvalidArgument("the run needs an end: give max_evals or timeout (seconds)")
         return sys.maxsize if timeout is None else None
+    check("max_evals", max_evals, Rule("a whole number above 0", _is_count))
+    return int(max_evals)
+
+
+def _is_count(value: Any) -> bool:
+    """Whether it counts something; a float will do, and what numpy counts with."""
     try:
-        number = int(max_evals)  # a float will do, and what numpy counts with
+        return not isinstance(value, (bool, str)) and int(value) == value and value >= 1
     except (TypeError, ValueError, OverflowError):
-        number = 0
-    if isinstance(max_evals, (bool, str)) or number != max_evals or number < 1:
-        raise InvalidArgument(f"max_evals must be a whole number above 0, got {max_evals!r}")
-    return number
-
-
-def _points_given(given: Any) -> Sequence[Any]:
-    if given is None:
-        return []
-    if not isinstance(given, (list, tuple)):
-        raise InvalidArgument(f"points_to_evaluate must be a list of dicts, got {given!r}")
-    return given
+        return False
 
 
 def _points(

@@ -61,11 +61,25 @@ def point_of_raw(space: Space, values: Mapping[str, Any]) -> Point:
     return tuple(numbers.values())
 
 
-def space_eval(space: Any, hp_assignment: Mapping[str, Any]) -> Any:
-    """What the objective gets for raw values by label, such as those that `fmin` returned.
+def space_eval(space: object, hp_assignment: Mapping[str, object]) -> Any:
+    """Turn raw values by label, such as those that `fmin` returns, into a configuration.
 
-    ``space``: whatever `fmin` takes. Raises `InvalidArgument` naming the label that is
-    missing, unknown or outside.
+    Args:
+        space: What `fmin` takes: a space of hyperopt, or a `Space`.
+        hp_assignment: The raw values by label; for a choice, its index.
+
+    Returns:
+        What the objective gets.
+
+    Raises:
+        InvalidArgument: A label is missing or unknown, or its value is outside its range; the
+            message names the label.
+
+    Example:
+        ::
+
+            best = ab.fmin(fn, space, max_evals=50)  # {"act": 1, "lr": 0.02}
+            ab.space_eval(space, best)  # {"act": "tanh", "lr": 0.02}
     """
     known = as_space(space, [if_hyperopt])
     params = known.resolve(point_of_raw(known, hp_assignment))

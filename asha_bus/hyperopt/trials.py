@@ -11,11 +11,11 @@ from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.core.checks import ANY_WHOLE, SECONDS, Rule, check
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.hyperopt.documents import CANCEL, DONE, ERROR, NEW, RUNNING, document
 from asha_bus.hyperopt.objective import STATUS_OK
 from asha_bus.hyperopt.results import MORE, Unpacked, unpack
-from asha_bus.launching.options import is_seconds
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 
@@ -37,6 +37,14 @@ class Trials:
     As in hyperopt, a trial whose objective raised, and one that the end of the run cut
     off, is missing in all but ``result``, which is the `Result` of the last run: it has
     each trial with its traceback, charts and a report.
+
+    Example:
+        ::
+
+            trials = ab.Trials()
+            ab.fmin(fn, space, max_evals=50, trials=trials)
+            ab.fmin(fn, space, max_evals=100, trials=trials)  # 50 more
+            print(trials.losses())
     """
 
     #: Where the trials run.
@@ -255,13 +263,29 @@ class Trials:
         return found
 
 
-class SparkTrials(Trials):
-    """Trials that run on Spark, ``parallelism`` at a time.
+_THRESHOLD = Rule("a number or None", types=(int, float))
 
-    ``parallelism``: None, 0 or below takes all free slots; more than these are not taken.
-    ``timeout`` (seconds) and ``loss_threshold``: as those of `fmin`. ``spark_session``: None
-    takes the active one or starts one. ``resource_profile`` is refused. Raises
-    `InvalidArgument` naming an argument that is wrong.
+
+class SparkTrials(Trials):
+    """Trials that run on Spark, several at a time; give it to `fmin` as ``trials``.
+
+    Args:
+        parallelism: How many run at a time, at most as many as Spark has free slots. Default
+            None: all free slots, as with 0 or less.
+        timeout: The run ends after this many seconds. Default None: ``timeout`` of `fmin`.
+        loss_threshold: The run ends when a trial's loss is this low. Default None.
+        spark_session: The `SparkSession` to use. Default None: the active one, or a new one.
+        resource_profile: Not supported; anything but None is refused.
+
+    Raises:
+        InvalidArgument: An argument is wrong; the message names it.
+
+    Example:
+        ::
+
+            trials = ab.SparkTrials(parallelism=8)
+            best = ab.fmin(fn, space, max_evals=100, trials=trials)
+            print(trials.best_trial["result"]["loss"])
     """
 
     engine = "spark"
@@ -273,22 +297,15 @@ class SparkTrials(Trials):
         timeout: float | None = None,
         loss_threshold: float | None = None,
         spark_session: SparkSession | None = None,
-        resource_profile: Any = None,
+        resource_profile: object = None,
     ) -> None:
         super().__init__()
-        if parallelism is not None and not isinstance(parallelism, int):
-            raise InvalidArgument(
-                f"SparkTrials: parallelism must be a whole number or None, got {parallelism!r}"
-            )
-        if timeout is not None and not is_seconds(timeout):
-            raise InvalidArgument(
-                f"SparkTrials: timeout must be a number of seconds above 0, got {timeout!r}"
-            )
-        is_number = isinstance(loss_threshold, (int, float)) and loss_threshold is not True
-        if loss_threshold is not None and not is_number:
-            raise InvalidArgument(
-                f"SparkTrials: loss_threshold must be a number or None, got {loss_threshold!r}"
-            )
+        if parallelism is not None:
+            check("SparkTrials: parallelism", parallelism, ANY_WHOLE)
+        if timeout is not None:
+            check("SparkTrials: timeout", timeout, SECONDS)
+        if loss_threshold is not None:
+            check("SparkTrials: loss_threshold", loss_threshold, _THRESHOLD)
         if resource_profile is not None:
             raise InvalidArgument(
                 "SparkTrials: resource_profile is not supported; set spark.task.cpus and the like "

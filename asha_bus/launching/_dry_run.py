@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from asha_bus.core import messages as m
+from asha_bus.core.checks import SWITCH, check, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
@@ -26,6 +27,7 @@ from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Outbox
 from asha_bus.executor.runner import Runner
 from asha_bus.hyperopt.space import if_hyperopt
+from asha_bus.launching.arguments import DATA
 from asha_bus.launching.options import BusOptions
 from asha_bus.objective.closure import (
     check_space_travels,
@@ -104,29 +106,49 @@ class DryRun:
 
 
 def dry_run(
-    objective: Callable[..., Any],
-    space: Space | Mapping[str, Any],
+    objective: Callable[..., object],
+    space: Space | Mapping[str, object],
     *,
     n: int = 1,
     steps: int = 2,
     seed: int = 0,
-    data: Mapping[str, Any] | None = None,
+    data: Mapping[str, object] | None = None,
     quiet: bool = False,
 ) -> DryRun:
-    """Run ``objective`` here, as a worker would, and print what it did.
+    """Run the objective in this process, as a worker would, and print what it did.
 
-    It is pickled and read back as on its way to a worker, and run by the worker's own
-    code on ``n`` random configurations of ``space`` (default 1), each stopped after
-    ``steps`` reports (default 2). ``seed`` (default 0) draws the configurations.
-    ``data``: what the objective gets besides, gathered as in a launch. ``quiet``: True prints
-    nothing.
+    The objective is pickled and unpickled as on its way to a worker, and run by the worker's
+    own code: mistakes show in a second, before a cluster is spent on them.
 
-    Raises `InvalidArgument` for what a launch would refuse, too: an objective or a space
-    that cannot travel, or that do not fit each other.
+    Args:
+        objective: As for `launch`.
+        space: As for `launch`.
+        n: How many random configurations to try. Default 1.
+        steps: The number of reports after which each trial is stopped. Default 2.
+        seed: The seed by which the configurations are drawn. Default 0.
+        data: Objects for the objective by name, as for `launch`.
+        quiet: True prints nothing. Default False.
+
+    Returns:
+        A `DryRun` with each trial's reports and times, and with the ``problems`` that a
+        cluster would have; its text is what was printed.
+
+    Raises:
+        InvalidArgument: An argument is one that `launch` would refuse: for instance, the
+            objective cannot be pickled, or it does not fit the space.
+
+    Example:
+        ::
+
+            found = ab.dry_run(train, {"lr": ab.loguniform(1e-4, 1e-1)}, n=2)
+            assert not found.problems
     """
-    for name, value in (("n", n), ("steps", steps)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InvalidArgument(f"dry_run: {name} must be a whole number above 0, got {value!r}")
+    check("dry_run: n", n, whole(1))
+    check("dry_run: steps", steps, whole(1))
+    check("dry_run: seed", seed, whole(0))
+    check("dry_run: quiet", quiet, SWITCH)
+    if data is not None:
+        check("dry_run: data", data, DATA)
     shape_of(objective)
     checked = as_space(space, [if_hyperopt])
     check_takes(objective, checked, tuple(data or ()))

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.util import find_spec
+from typing import Literal, get_args
 
+from asha_bus.core.checks import Rule, check
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.screen import in_notebook, is_terminal
 
-NAMES = ("progress", "text", "rungs", "curves")
+MonitorName = Literal["progress", "text", "rungs", "curves"]
 
 #: What `asha_bus.launch` takes.
-MonitorChoice = str | Monitor | Sequence[str | Monitor] | None
+MonitorChoice = MonitorName | Monitor | Sequence[MonitorName | Monitor] | None
+
+NAMES = get_args(MonitorName)
+
+_MONITOR = Rule(
+    f"one of {', '.join(map(repr, NAMES))}, a Monitor, a list of these, or None",
+    lambda one: isinstance(one, Monitor) or (isinstance(one, str) and one in NAMES),
+)
 
 _CHARTS = ("rungs", "curves")
 
@@ -30,15 +39,7 @@ def as_monitors(monitor: MonitorChoice) -> tuple[str | Monitor, ...]:
 
 
 def _check(one: object) -> None:
-    if isinstance(one, type) and issubclass(one, Monitor):
-        raise InvalidArgument(
-            f"monitor must be an object, got the class {one.__name__}: give {one.__name__}(...)"
-        )
-    if not isinstance(one, Monitor) and not (isinstance(one, str) and one in NAMES):
-        names = ", ".join(repr(name) for name in NAMES)
-        raise InvalidArgument(
-            f"monitor must be one of {names}, a Monitor, a list of these, or None, got {one!r}"
-        )
+    check("monitor", one, _MONITOR)
     if one in _CHARTS and in_notebook() and find_spec("matplotlib") is None:
         raise InvalidArgument(
             f"monitor={one!r} draws with matplotlib, which is not installed: "

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from asha_bus.core.checks import PATH, check
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import RungRecord
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
@@ -30,8 +31,7 @@ class FileMonitor(Monitor):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        if not isinstance(path, (str, os.PathLike)):
-            raise InvalidArgument(f"FileMonitor: path must be the path of a file, got {path!r}")
+        check("FileMonitor: path", path, PATH)
         self._path = Path(path)
         try:
             self._path.open("ab").close()

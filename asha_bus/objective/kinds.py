@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.space import Space
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, MAX_NAME_CHARS, is_extras
@@ -288,9 +289,7 @@ def to_metric_and_extras(value: Any) -> tuple[float, dict[str, Any]]:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
-    text = text if len(text) <= 200 else text[:200] + "..."
-    return f"{text} of type {type(value).__name__}"
+    return f"{shortened(value)} of type {type(value).__name__}"
 
 
 def _underlying(objective: Any) -> Any:

@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 import asha_bus
+from asha_bus.core.checks import shortened
 from asha_bus.core.space import Func, Normal, Options, Space
-from asha_bus.formats.space_form import shortened
 from asha_bus.results.parameters import Column, as_number, column_values, columns, constants
 from asha_bus.results.records import TrialRecord
 

@@ -10,8 +10,8 @@ from functools import lru_cache
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.space import Leaf, Space, holds_parameter, is_same
-from asha_bus.formats.space_form import shortened
 from asha_bus.results.records import TrialRecord
 
 #: Numbers beyond this, infinite ones too, are shown like options.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from asha_bus.formats.space_form import shortened
+from asha_bus.core.checks import shortened
 
 
 def cell(value: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from asha_bus.core.messages import Point
 from asha_bus.core.space import Space
@@ -26,6 +26,15 @@ class Branch:
     #: A number below 2**32 of the run's seed and that trial: for a generator of random
     #: numbers that depends on nothing else.
     seed: int
+
+
+class Suggests(Protocol):
+    """Any object with the one method that a searcher must have."""
+
+    def suggest(
+        self, branch: Branch, history: Sequence[TrialRecord], /
+    ) -> Mapping[str, object] | Point | None:
+        """As `Searcher.suggest`."""
 
 
 class Searcher(ABC):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.checks import ABOVE_0, SHARE, check, whole
 from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix
 from asha_bus.results.records import TrialRecord
@@ -67,21 +67,13 @@ class TPE(Searcher):
     _models: dict[int, _Model] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name, least in (("n_startup", 0), ("n_candidates", 1), ("seed", 0)):
-            value = getattr(self, name)
-            is_whole = isinstance(value, int) and not isinstance(value, bool)
-            if not (is_whole and value >= least) and not (name == "seed" and value is None):
-                raise InvalidArgument(
-                    f"TPE: {name} must be a whole number of at least {least}, got {value!r}"
-                )
-        for name in ("gamma", "prior_weight"):
-            value = getattr(self, name)
-            is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not (is_number and 0 < value < math.inf):
-                raise InvalidArgument(f"TPE: {name} must be a number above 0, got {value!r}")
-        share = self.random_share
-        if isinstance(share, bool) or not isinstance(share, (int, float)) or not 0 <= share <= 1:
-            raise InvalidArgument(f"TPE: random_share must be from 0 to 1, got {share!r}")
+        check("TPE: n_startup", self.n_startup, whole(0))
+        check("TPE: gamma", self.gamma, ABOVE_0)
+        check("TPE: n_candidates", self.n_candidates, whole(1))
+        check("TPE: prior_weight", self.prior_weight, ABOVE_0)
+        check("TPE: random_share", self.random_share, SHARE)
+        if self.seed is not None:
+            check("TPE: seed", self.seed, whole(0))
         if find_spec("hyperopt") is None:
             raise ImportError("TPE needs hyperopt: pip install 'asha-bus[hyperopt]'")
 

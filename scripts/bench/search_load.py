@@ -70,7 +70,7 @@ class Figures:
 
 def measure(kind: str, *, warm_up: int, decisions: int, workers: int, step_s: float) -> Figures:
     """Run with one of the searchers, and count so many decisions after those of the warm-up."""
-    run = ab.launch(
+    run = ab.start(
         Steady(step_s),
         SPACE,
         scheduler=SCHEDULER,
@@ -79,7 +79,6 @@ def measure(kind: str, *, warm_up: int, decisions: int, workers: int, step_s: fl
         workers=workers,
         engine="local",
         monitor=None,
-        block=False,
     )
     try:
         before = _report_after(run, warm_up)

@@ -191,7 +191,7 @@ def check(seed: int, messages: int) -> str:
     """Fuzz a run; a table of what happened. SystemExit where the bus did not bear it."""
     with ExitStack() as stack:
         done = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="asha-bus-"))) / "done"
-        run = ab.launch(
+        run = ab.start(
             Patient(done),
             ab.Space(x=ab.uniform(0, 1)),
             scheduler=ab.ASHA(max_resource=9),
@@ -201,7 +201,6 @@ def check(seed: int, messages: int) -> str:
             seed=seed,
             bus=ab.BusOptions(max_attempts=1_000),
             monitor=None,
-            block=False,
         )
         stack.callback(end, run)
         wait_for_a_trial(run)

@@ -86,7 +86,7 @@ def soak(seconds: float, seed: int | None) -> tuple[list[Sample], ab.Result, int
     """Let a run go on for so long; the samples, its result, and its journal's size."""
     with tempfile.TemporaryDirectory(prefix="asha-bus-soak-") as folder:
         journal = Path(folder) / "journal"
-        run = ab.launch(
+        run = ab.start(
             steady,
             ab.Space(x=ab.uniform(0, 1)),
             scheduler=SCHEDULER,
@@ -96,7 +96,6 @@ def soak(seconds: float, seed: int | None) -> tuple[list[Sample], ab.Result, int
             seed=seed,
             journal=journal,
             monitor=None,
-            block=False,
         )
         began = time.monotonic()
         samples = []

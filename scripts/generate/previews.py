@@ -57,13 +57,12 @@ def launch(name: str, folder: Path, seed: int, **settings: Any) -> ab.Run:
         momentum=ab.uniform(0, 1),
     )
     options = ab.BusOptions(sd_file=str(folder / f"targets-{name}.json"))
-    return ab.launch(
+    return ab.start(
         curve,
         space,
         engine="local",
         workers=2,
         monitor=None,
-        block=False,
         name=name,
         seed=seed,
         metrics_port=0,

@@ -19,8 +19,8 @@ LEVELS = (1, 3)  # of ASHA(max_resource=9), below it
 
 
 def start(objective, space, **arguments) -> ab.Run:
-    settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7, "block": False}
-    return ab.launch(objective, space, **{**settings, **arguments})
+    settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7}
+    return ab.start(objective, space, **{**settings, **arguments})
 
 
 def decisions(run: ab.Run) -> int:

@@ -21,10 +21,10 @@ from asha_bus.core.trial import TrialState
 SPACE = {"x": ab.uniform(0, 1)}
 
 
-def run(objective, space=SPACE, **arguments):
+def run(objective, space=SPACE, launch=ab.launch, **arguments):
     """Launch on two local workers, quietly."""
     settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7}
-    return ab.launch(objective, space, **{**settings, **arguments})
+    return launch(objective, space, **{**settings, **arguments})
 
 
 def test_a_worker_killed_loses_only_that_attempt() -> None:
@@ -63,7 +63,7 @@ def test_max_time_lets_trials_stop_at_their_next_report() -> None:
 
 
 def test_an_objective_that_ignores_the_interrupt_is_killed() -> None:
-    handle = run(objectives.deaf, max_trials=4, block=False)
+    handle = run(objectives.deaf, max_trials=4, launch=ab.start)
     wait_until(lambda: handle.status()["states"]["RUNNING"] == 2)
     handle.stop()
     result = handle.result(timeout=30)
@@ -72,7 +72,7 @@ def test_an_objective_that_ignores_the_interrupt_is_killed() -> None:
 
 
 def test_stop_now_kills_the_workers() -> None:
-    handle = run(objectives.deaf, max_trials=4, block=False)
+    handle = run(objectives.deaf, max_trials=4, launch=ab.start)
     wait_until(lambda: handle.status()["states"]["RUNNING"] == 2)
     handle.stop(now=True)
     assert handle.result(timeout=30).reason == "stopped"

@@ -17,10 +17,10 @@ ASHA = ab.ASHA(max_resource=9)
 SPACE = {"x": ab.uniform(0, 1)}
 
 
-def run(objective: Any, space: Any = SPACE, **arguments: Any) -> Any:
+def run(objective: Any, space: Any = SPACE, launch: Any = ab.launch, **arguments: Any) -> Any:
     """Launch on two local workers, quietly."""
     settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7}
-    return ab.launch(objective, space, **{**settings, **arguments})
+    return launch(objective, space, **{**settings, **arguments})
 
 
 def test_a_generator_is_tuned_by_asha() -> None:
@@ -221,7 +221,7 @@ def test_trial_log_reaches_the_runs_logger(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_a_run_in_the_background_tells_its_status() -> None:
-    handle = run(objectives.slow_slope, scheduler=ASHA, max_trials=30, block=False)
+    handle = run(objectives.slow_slope, scheduler=ASHA, max_trials=30, launch=ab.start)
     assert handle.bus_address.startswith("tcp://127.0.0.1:")
     os.kill(handle.bus_pid, 0)
     with pytest.raises(TimeoutError, match="still going on"):

@@ -77,9 +77,9 @@ PROGRAM = """
 
     if __name__ == "__main__":
         before = peak("self")
-        run = ab.launch(
+        run = ab.start(
             objectives.OBJECTIVE, {"x": ab.uniform(0, 1)}, engine="local", workers=2,
-            max_trials=2, monitor=None, capture_output=CAPTURE, block=False,
+            max_trials=2, monitor=None, capture_output=CAPTURE,
         )
         at_first = grown = peak(run.bus_pid)
         while True:

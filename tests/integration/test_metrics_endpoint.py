@@ -37,7 +37,7 @@ def start(objective: Any = objectives.slope, **arguments: Any) -> ab.Run:
         "max_trials": 20,
         "scheduler": ab.ASHA(max_resource=9),
     }
-    return ab.launch(objective, SPACE, block=False, **{**settings, **arguments})
+    return ab.start(objective, SPACE, **{**settings, **arguments})
 
 
 def scrape(run: ab.Run) -> dict[str, dict[tuple[str, ...], float]]:

@@ -33,7 +33,7 @@ print(base64.b64encode(make_picture("rungs", result)).decode())
     "text": LAUNCH.replace("MONITOR", "'text'"),
     "progress": LAUNCH.replace("MONITOR", "'progress'"),
     "two": LAUNCH.replace("MONITOR", "['rungs', 'text']"),
-    "behind": LAUNCH.replace("MONITOR", "'text', block=False"),
+    "behind": LAUNCH.replace("MONITOR", "'text'").replace("launch", "start"),
     "meanwhile": "print('something else')",
     "later": "len(result.result().trials)",
     "prints": """

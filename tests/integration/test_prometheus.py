@@ -153,13 +153,12 @@ def test_a_driver_that_ends_takes_its_file_along(tmp_path: Path) -> None:
 
 def launch(objective, folder: Path, name: str, **settings) -> ab.Run:
     options = ab.BusOptions(sd_file=str(folder / f"targets-{name}.json"), lease_s=4)
-    return ab.launch(
+    return ab.start(
         objective,
         settings.pop("space", {"x": ab.uniform(0, 1)}),
         engine="local",
         workers=2,
         monitor=None,
-        block=False,
         name=name,
         metrics_port=0,
         bus=options,

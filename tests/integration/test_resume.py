@@ -25,9 +25,15 @@ SPACE = {"x": ab.uniform(0, 1)}
 ASHA = ab.ASHA(max_resource=9)
 
 
-def run(journal: Path, objective: Any = objectives.slope, space: Any = SPACE, **arguments: Any):
+def run(
+    journal: Path,
+    objective: Any = objectives.slope,
+    space: Any = SPACE,
+    launch: Any = ab.launch,
+    **arguments: Any,
+):
     settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7, "scheduler": ASHA}
-    return ab.launch(objective, space, journal=journal, **{**settings, **arguments})
+    return launch(objective, space, journal=journal, **{**settings, **arguments})
 
 
 def summary(trial: ab.TrialRecord) -> tuple[Any, ...]:
@@ -100,7 +106,7 @@ def test_a_finished_run_is_extended_to_a_new_total(tmp_path: Path) -> None:
 def test_what_a_stop_cancelled_is_run_again(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     arguments = {"scheduler": ab.NoStopping(max_resource=20), "max_trials": 6}
-    handle = run(journal, objectives.slow_slope, block=False, **arguments)
+    handle = run(journal, objectives.slow_slope, launch=ab.start, **arguments)
     wait_until(lambda: handle.status()["trials"] > 3)
     handle.stop()
     stopped = handle.result()
@@ -184,7 +190,7 @@ def test_a_journal_is_begun_once_and_is_the_users_alone(tmp_path: Path) -> None:
 def test_a_journal_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_file, "_LOCK_TIMEOUT_S", 0.2)
     journal = tmp_path / "journal"
-    handle = run(journal, objectives.slow_slope, max_time=600, block=False)
+    handle = run(journal, objectives.slow_slope, max_time=600, launch=ab.start)
     try:
         with pytest.raises(ab.JournalError, match="in use by another run"):
             run(journal, objectives.slow_slope, max_time=600, resume=True)

@@ -27,10 +27,16 @@ PROCESS = searcher_process.__name__
 OURS = "asha_bus."
 
 
-def run(searcher: Any, objective: Any = objectives.tilted, space: Any = SPACE, **arguments: Any):
+def run(
+    searcher: Any,
+    objective: Any = objectives.tilted,
+    space: Any = SPACE,
+    launch: Any = ab.launch,
+    **arguments: Any,
+):
     """Launch on two local workers, quietly."""
     settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7, "scheduler": ASHA}
-    return ab.launch(objective, space, searcher=searcher, **{**settings, **arguments})
+    return launch(objective, space, searcher=searcher, **{**settings, **arguments})
 
 
 @pytest.mark.parametrize(
@@ -70,7 +76,7 @@ def test_trials_of_50_ms_a_step_are_tpes_own() -> None:
 
 
 def test_another_process_takes_the_place_of_one_that_is_killed() -> None:
-    run_ = run(searchers.Counts(), objectives.slow_slope_of, max_trials=60, block=False)
+    run_ = run(searchers.Counts(), objectives.slow_slope_of, max_trials=60, launch=ab.start)
     wait_until(lambda: run_.status()["states"]["STOPPED"] >= 15)
     [searcher] = children_of(os.getpid(), PROCESS)
     os.kill(searcher, signal.SIGKILL)

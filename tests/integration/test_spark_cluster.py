@@ -39,10 +39,10 @@ def objective():
     return train
 
 
-def run(spark, function, **arguments):
+def run(spark, function, launch=ab.launch, **arguments):
     """Launch on Spark, quietly."""
     settings = {"spark": spark, "monitor": None, "seed": 7, "scheduler": ASHA}
-    return ab.launch(function, {"x": ab.uniform(0, 1)}, **{**settings, **arguments})
+    return launch(function, {"x": ab.uniform(0, 1)}, **{**settings, **arguments})
 
 
 def test_standalone_executors_work_on_one_run(session, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_standalone_executors_work_on_one_run(session, tmp_path: Path) -> None:
             time.sleep(0.02)
             trial.report(trial.params["x"] + 1 / (step + 1))
 
-    handle = run(session, train, max_trials=16, block=False)
+    handle = run(session, train, max_trials=16, launch=ab.start)
     wait_until(lambda: handle.status()["workers"] == 2)
     both_are_there.touch()
     result = handle.result()
@@ -78,7 +78,7 @@ def test_a_python_worker_of_an_executor_killed_loses_only_that_attempt(session) 
 
 
 def test_a_killed_executor_is_replaced_and_the_run_completes(session, cluster: Cluster) -> None:
-    handle = run(session, objective(), max_trials=40, block=False)
+    handle = run(session, objective(), max_trials=40, launch=ab.start)
     wait_until(lambda: handle.status()["workers"] == 2)
     executor = children_of(cluster.worker_pids[0], "CoarseGrainedExecutorBackend")[0]
     os.kill(executor, signal.SIGKILL)

@@ -30,10 +30,10 @@ SPACE = {"x": ab.uniform(0, 1)}
 ASHA = ab.ASHA(max_resource=9)
 
 
-def run(spark, objective, space=SPACE, **arguments):
+def run(spark, objective, space=SPACE, launch=ab.launch, **arguments):
     """Launch on Spark, quietly."""
     settings = {"spark": spark, "monitor": None, "seed": 7}
-    return ab.launch(objective, space, **{**settings, **arguments})
+    return launch(objective, space, **{**settings, **arguments})
 
 
 def test_both_slots_work_on_one_run(spark) -> None:
@@ -62,7 +62,7 @@ def test_a_bus_killed_under_spark_comes_back(spark, tmp_path: Path) -> None:
         scheduler=ASHA,
         max_trials=60,
         journal=journal,
-        block=False,
+        launch=ab.start,
     )
     for _ in range(2):
         before = handle.bus_report().decisions
@@ -156,7 +156,7 @@ def test_a_killed_python_worker_takes_no_neighbour_along(spark, tmp_path: Path) 
 
 def test_stop_interrupts_the_objective_so_that_its_finally_runs(spark, tmp_path: Path) -> None:
     space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
-    handle = run(spark, objectives.silent, space, max_trials=4, block=False)
+    handle = run(spark, objectives.silent, space, max_trials=4, launch=ab.start)
     wait_until(lambda: handle.status()["states"]["RUNNING"] == 2)
     handle.stop()
     result = handle.result(timeout=60)
@@ -167,7 +167,7 @@ def test_stop_interrupts_the_objective_so_that_its_finally_runs(spark, tmp_path:
 
 
 def test_an_objective_that_ignores_everything_ends_with_its_process(spark) -> None:
-    handle = run(spark, objectives.deaf, max_trials=4, block=False)
+    handle = run(spark, objectives.deaf, max_trials=4, launch=ab.start)
     wait_until(lambda: handle.status()["states"]["RUNNING"] == 2)
     handle.stop()
     assert handle.result(timeout=60).reason == "stopped"
@@ -179,7 +179,7 @@ def test_jobs_carry_the_runs_name_and_nothing_stays_behind(spark) -> None:
     context = spark.sparkContext
     context.setJobDescription("the user's own")
     handle = run(
-        spark, objectives.slow_slope, scheduler=ASHA, max_time=600, name="named", block=False
+        spark, objectives.slow_slope, scheduler=ASHA, max_time=600, name="named", launch=ab.start
     )
     url = f"{context.uiWebUrl}/api/v1/applications/{context.applicationId}/jobs?status=running"
 
@@ -269,7 +269,11 @@ def test_options_of_the_bus_come_from_sparks_configuration() -> None:
 
 def test_a_session_stopped_in_the_middle_ends_the_run(spark) -> None:
     handle = run(
-        spark, objectives.slow_slope, scheduler=ab.ASHA(max_resource=900), max_time=600, block=False
+        spark,
+        objectives.slow_slope,
+        scheduler=ab.ASHA(max_resource=900),
+        max_time=600,
+        launch=ab.start,
     )
     wait_until(lambda: handle.status()["states"]["RUNNING"] == 2)
     spark.stop()

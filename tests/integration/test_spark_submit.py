@@ -29,9 +29,9 @@ PROGRAM = """
 
     if __name__ == "__main__":
         spark = SparkSession.builder.getOrCreate()
-        run = ab.launch(
+        run = ab.start(
             train, {"x": ab.uniform(0, 1)}, scheduler=ab.ASHA(max_resource=9, quorum=12),
-            max_trials=12, seed=7, monitor=None, block=False,
+            max_trials=12, seed=7, monitor=None,
         )
         print("bus:", run.bus_address)
         result = run.result()

@@ -30,7 +30,7 @@ def start(objective: Any = objectives.slow_slope, **arguments: Any) -> ab.Run:
         "scheduler": ab.ASHA(max_resource=9),
         "bus": ab.BusOptions(curves=True),
     }
-    return ab.launch(objective, block=False, **{**settings, **arguments})
+    return ab.start(objective, **{**settings, **arguments})
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from asha_bus import Space, uniform
+from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.launching.plan import Plan, make_plan
 
 #: What `asha_bus.launch` passes on where the user gave nothing.
@@ -50,4 +51,4 @@ def plan_for(
     objective: Callable[..., Any] = square, space: Any = ENDLESS, **arguments: Any
 ) -> Plan:
     """The plan of ``launch(objective, space, **arguments)``."""
-    return make_plan(objective, space, **{**DEFAULTS, **arguments})
+    return make_plan(LaunchArguments(objective, space, **arguments))

@@ -33,7 +33,7 @@ _COMMAND, _LONG = 0x04, 0x02
 @contextmanager
 def endless_run(**arguments: Any) -> Iterator[ab.Run]:
     """A run with one local worker that decides all the time; stopped in the end."""
-    running = ab.launch(
+    running = ab.start(
         objectives.slow_slope,
         {"x": ab.uniform(0, 1)},
         scheduler=ab.ASHA(max_resource=9),
@@ -41,7 +41,6 @@ def endless_run(**arguments: Any) -> Iterator[ab.Run]:
         workers=1,
         max_time=600,
         monitor=None,
-        block=False,
         **arguments,
     )
     try:

@@ -36,6 +36,7 @@ CORE_MAY_USE = {
     "bisect",
     "collections",
     "dataclasses",
+    "difflib",
     "enum",
     "fractions",
     "functools",

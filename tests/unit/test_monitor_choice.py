@@ -80,7 +80,7 @@ WHAT = "monitor must be one of 'progress', 'text', 'rungs', 'curves', a Monitor,
         ([None], WHAT + "or None, got None"),
         ([["text"]], WHAT + "or None, got ['text']"),
         (print, WHAT + "or None, got <built-in function print>"),
-        (Recorder, "monitor must be an object, got the class Recorder: give Recorder(...)"),
+        (Recorder, WHAT + "or None, got the class Recorder: give Recorder(...)"),
         (["text", "text"], "monitor has 'text' twice; give each one once"),
     ],
 )
@@ -96,7 +96,7 @@ def test_the_same_monitor_twice_is_refused() -> None:
 
 
 @pytest.mark.parametrize("name", ["rungs", "curves"])
-def test_a_chart_in_a_notebook_needs_matplotlib(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chart_in_a_notebook_needs_matplotlib(name: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(choice, "in_notebook", lambda: True)
     monkeypatch.setattr(choice, "find_spec", lambda module: None)
     with pytest.raises(InvalidArgument) as caught:

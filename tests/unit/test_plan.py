@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
@@ -25,15 +26,23 @@ from asha_bus import (
     uniform,
 )
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.launching.arguments import LaunchArguments
 
 
 def test_launch_has_these_defaults() -> None:
     given = {
         name: parameter.default
         for name, parameter in inspect.signature(launch).parameters.items()
-        if name not in ("objective", "space", "spark", "block")
+        if name not in ("objective", "space", "spark")
     }
     assert DEFAULTS == given
+
+
+def test_each_argument_is_checked_by_the_rule_in_its_type() -> None:
+    unruled = {f.name for f in fields(LaunchArguments) if not hasattr(f.type, "__metadata__")}
+    # the first two and the last two are checked where they are read; the engine knows the session
+    assert {"objective", "space", "spark", "monitor", "history"} == unruled
+    assert all(hasattr(field.type, "__metadata__") for field in fields(BusOptions))
 
 
 def test_a_plan_holds_what_was_given() -> None:
@@ -55,12 +64,17 @@ def test_a_plan_holds_what_was_given() -> None:
         max_failures=0,
         fail_fast=True,
     )
-    assert ("my-run_1.a", "local", 2, ()) == (plan.name, plan.engine, plan.workers, plan.monitors)
+    assert ("my-run_1.a", "local", 2, ()) == (
+        plan.name,
+        plan.given.engine,
+        plan.given.workers,
+        plan.monitors,
+    )
     assert (square, ENDLESS, searcher, bus) == (
-        plan.objective,
+        plan.given.objective,
         plan.space,
         plan.searcher,
-        plan.options,
+        plan.given.bus,
     )
     settings = plan.with_options(bus).settings
     assert (scheduler, 4, "max", 5) == (
@@ -124,7 +138,7 @@ def by_hand(trial: object) -> None:
 
 
 def test_an_objective_by_hand_takes_any_space() -> None:
-    assert by_hand is plan_for(by_hand, THREE).objective
+    assert by_hand is plan_for(by_hand, THREE).given.objective
 
 
 def two(x: float, y: float) -> float:
@@ -149,7 +163,10 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(space={"x": uniform(1, 0)}), r"uniform\(1, 0\): low is greater than high"),
     (lambda: plan_for(space={"x": loguniform(0, 1)}), r"loguniform\(0, 1\): low must be above 0"),
     (lambda: plan_for(scheduler=ASHA(1, 3)), r"max_resource \(1\) is less than min_resource \(3\)"),
-    (lambda: plan_for(scheduler=ASHA(9, 1, 1)), "reduction_factor must be at least 2, got 1"),
+    (
+        lambda: plan_for(scheduler=ASHA(9, 1, 1)),
+        "reduction_factor must be a whole .* at least 2, got 1",
+    ),
     (lambda: plan_for(), "the space has no end, so the run needs one: give max_trials or max_time"),
     (lambda: plan_for(5), "objective must be a function, got 5 of type int"),  # type: ignore[arg-type]
     (lambda: plan_for(two), r"requires y, which the space lacks \(it has x\)"),
@@ -187,9 +204,9 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(fail_fast=1), "fail_fast must be True or False, got 1"),
     (lambda: plan_for(fail_fast="no"), "fail_fast must be True or False, got 'no'"),
     (lambda: plan_for(capture_output=1), "capture_output must be True or False, got 1"),
-    (lambda: plan_for(stop_at="low"), "stop_at must be a number, got 'low'"),
-    (lambda: plan_for(stop_at=True), "stop_at must be a number, got True"),
-    (lambda: plan_for(stop_at=math.nan), "stop_at must be finite, got nan"),
+    (lambda: plan_for(stop_at="low"), "stop_at must be a finite number, got 'low'"),
+    (lambda: plan_for(stop_at=True), "stop_at must be a finite number, got True"),
+    (lambda: plan_for(stop_at=math.nan), "stop_at must be a finite number, got nan"),
     (lambda: plan_for(engine="dask"), "engine must be 'spark' or 'local', got 'dask'"),
     (lambda: plan_for(name=""), "name must be letters, digits.* got ''"),
     (lambda: plan_for(name="a b"), "name must be letters, digits.* got 'a b'"),

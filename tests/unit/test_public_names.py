@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 import subprocess
 import sys
+from enum import Enum
 from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules, walk_packages
 from types import ModuleType
 
 import pytest
@@ -50,11 +53,11 @@ assert not {name.partition(".")[0] for name, module in sys.modules.items() if mo
 """
 
 
-def python(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+def python(code: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run ``code`` in a fresh process."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     return subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *arguments],
         cwd=folder,
         env=env,
         capture_output=True,
@@ -92,19 +95,63 @@ def test_every_public_name_is_there() -> None:
     assert sorted(set(asha_bus.__all__)) == sorted(asha_bus.__all__) == dir(asha_bus)
     for name in asha_bus.__all__:
         assert getattr(asha_bus, name) is not None
-    with pytest.raises(AttributeError, match="has no attribute 'lunch'"):
-        getattr(asha_bus, "lunch")  # noqa: B009 - a type checker would refuse the attribute
 
 
-def test_the_function_wins_over_the_module_of_its_name() -> None:
-    import_module("asha_bus.launching._launch")
-    assert inspect.isfunction(asha_bus.launch)
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [("lunch", "; did you mean 'launch'?"), ("Runs", "; did you mean 'Run'?"), ("zebra", "")],
+)
+def test_an_unknown_name_is_answered_with_the_closest_one(name: str, end: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(asha_bus, name)
+    assert f"module 'asha_bus' has no attribute {name!r}{end}" == str(caught.value)
 
 
-@pytest.mark.parametrize("module", ["bench.demo", "bench.load"])
-def test_it_stays_the_function_whatever_was_imported_before(module: str, tmp_path: Path) -> None:
-    code = f"import asha_bus.bench.{module}, inspect; assert inspect.isfunction(asha_bus.launch)"
-    done = python(code, tmp_path)
+def test_no_module_takes_the_place_of_a_public_name() -> None:
+    modules = {module.name for module in iter_modules(asha_bus.__path__)}
+    assert {"cli", "launching"} <= modules
+    assert not modules & set(asha_bus.__all__)
+
+
+#: Imports what it is given, then looks what the public names are.
+LOOKS = """
+import sys
+from enum import Enum
+from importlib import import_module
+from types import ModuleType
+for module in sys.argv[1:]:
+    import_module(module)
+import asha_bus
+for name in asha_bus.__all__:
+    found = getattr(asha_bus, name)
+    assert not isinstance(found, ModuleType), name
+    assert getattr(found, "__name__", name) == name, name
+"""
+
+EVERY_MODULE = sorted(
+    module.name
+    for module in walk_packages(asha_bus.__path__, "asha_bus.")
+    if not module.name.endswith("__main__")
+)
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        [],
+        ["asha_bus.bench.demo"],
+        ["asha_bus.bench.load_test"],
+        ["asha_bus.hyperopt._fmin"],
+        ["asha_bus.launching._dry_run"],
+        ["asha_bus.launching._launch"],
+        EVERY_MODULE,
+    ],
+    ids=lambda modules: modules[0] if len(modules) == 1 else f"{len(modules)} modules",
+)
+def test_a_name_stays_what_it_is_whatever_was_imported_before(
+    modules: list[str], tmp_path: Path
+) -> None:
+    done = python(LOOKS, tmp_path, *modules)
     assert 0 == done.returncode, done.stderr
 
 
@@ -145,3 +192,64 @@ def test_everything_public_is_documented(path: Path) -> None:
     module = import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
     for name, value in code_of(module):
         assert inspect.getdoc(value), f"{name} has no docstring, nor does what it overrides"
+
+
+#: What is still to be described argument by argument. It shrinks, and is empty in the end.
+WITHOUT_ARGS = {
+    "ASHA",
+    "Branch",
+    "BusReport",
+    "FileMonitor",
+    "NoStopping",
+    "OptunaSearcher",
+    "RandomSearch",
+    "Result",
+    "RunInfo",
+    "RungRecord",
+    "Snapshot",
+    "Space",
+    "TPE",
+    "TrialRecord",
+    "choice",
+    "func",
+    "grid",
+    "lognormal",
+    "loguniform",
+    "normal",
+    "ordinal",
+    "randint",
+    "uniform",
+}
+
+
+def arguments_of(value: object) -> list[str]:
+    """The names of the arguments that a user gives: a `Run` and an exception come from us."""
+    is_ours = inspect.isclass(value) and issubclass(value, (Exception, Enum, asha_bus.Run))
+    if not callable(value) or is_ours:
+        return []
+    try:
+        parameters = inspect.signature(value).parameters.values()
+    except ValueError:  # a tuple of a fixed size, say
+        return []
+    return [each.name for each in parameters]
+
+
+def described_in(doc: str) -> set[str]:
+    """The names in the section "Args:", or of a class that is only read, "Attributes:"."""
+    found = re.search(r"^(?:Args|Attributes):\n((?:    .*\n|\n)+)", doc + "\n", re.MULTILINE)
+    return set(re.findall(r"^    \*{0,2}(\w+):", found[1], re.MULTILINE)) if found else set()
+
+
+@pytest.mark.parametrize("name", [name for name in asha_bus.__all__ if name != "__version__"])
+def test_each_argument_of_a_public_name_is_described(name: str) -> None:
+    value = getattr(asha_bus, name)
+    missing = set(arguments_of(value)) - described_in(inspect.getdoc(value) or "")
+    assert bool(missing) == (name in WITHOUT_ARGS), missing
+
+
+def test_start_takes_the_arguments_of_launch() -> None:
+    ours, theirs = map(inspect.signature, (asha_bus.start, asha_bus.launch))
+    assert theirs.parameters == ours.parameters
+    assert ("Run", "Result") == (str(ours.return_annotation), str(theirs.return_annotation))
+    assert "mode: Literal['min', 'max'] = 'min'" in str(ours)
+    assert "spark: SparkSession | None = None" in str(ours)

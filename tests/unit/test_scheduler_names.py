@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bench import Bench
 from support.schedulers import Threshold
 
 from asha_bus import ASHA, InvalidArgument, JournalError, NoStopping, Result
@@ -16,6 +15,7 @@ from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
 from asha_bus.driver.scheduler_class import imported, named
 from asha_bus.formats.journal import Encoder, Header, replay
 from asha_bus.monitors.watch import JournalFollower
+from asha_bus.testing.simulator import Bench
 
 
 class Planted(Threshold):

@@ -173,7 +173,7 @@ def test_it_is_the_same_for_the_same_seed_and_history() -> None:
         ({"gamma": 0}, "gamma must be a number above 0, got 0"),
         ({"gamma": math.nan}, "gamma must be a number above 0, got nan"),
         ({"prior_weight": "1"}, "prior_weight must be a number above 0, got '1'"),
-        ({"random_share": 1.5}, "random_share must be from 0 to 1, got 1.5"),
+        ({"random_share": 1.5}, "random_share must be a number from 0 to 1, got 1.5"),
         ({"seed": True}, "seed must be a whole number of at least 0, got True"),
     ],
 )

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
+from asha_bus.core.checks import check, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.schedulers.base import (
+    RESOURCE,
     Decision,
     Scheduler,
     SchedulerState,
-    positive,
     reached,
-    whole,
 )
 from asha_bus.core.schedulers.rung import Rung
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
@@ -55,13 +55,13 @@ class ASHA(Scheduler):
     quorum: int = 0
 
     def __post_init__(self) -> None:
-        positive("ASHA", "max_resource", self.max_resource)
-        positive("ASHA", "min_resource", self.min_resource)
-        whole("ASHA", "reduction_factor", self.reduction_factor, 2)
-        whole("ASHA", "brackets", self.brackets, 1)
-        whole("ASHA", "quorum", self.quorum, 0)
+        check("ASHA: max_resource", self.max_resource, RESOURCE)
+        check("ASHA: min_resource", self.min_resource, RESOURCE)
+        check("ASHA: reduction_factor", self.reduction_factor, whole(2))
+        check("ASHA: brackets", self.brackets, whole(1))
+        check("ASHA: quorum", self.quorum, whole(0))
         if self.warmup != 0:
-            positive("ASHA", "warmup", self.warmup)
+            check("ASHA: warmup", self.warmup, RESOURCE)
         if self.max_resource < self.min_resource:
             raise InvalidArgument(
                 f"ASHA: max_resource ({self.max_resource!r}) is less than min_resource "

@@ -9,14 +9,16 @@ from dataclasses import asdict
 from random import Random
 from typing import Any, NamedTuple
 
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.checks import Rule
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
 #: Resources summed up from floats may miss a level by their last digits.
 _TOLERANCE = 1e-12
 
-#: Beyond this a float does not count by ones, and the wire has no larger whole numbers.
-MAX_RESOURCE = 2**53
+#: A resource. Beyond this a float does not count by ones, and the wire has no larger whole numbers.
+RESOURCE = Rule(
+    "a number above 0 and at most 2**53", lambda value: 0 < value <= 2**53, (int, float)
+)
 
 
 def reached(resource: float, level: float) -> bool:
@@ -84,28 +86,3 @@ class Scheduler(ABC):
 
 #: Classes that may be meant beside those of asha-bus.
 Schedulers = Sequence[type[Scheduler]]
-
-
-def positive(owner: str, argument: str, value: object) -> float:
-    """``value`` as a resource above 0; InvalidArgument naming owner and argument."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidArgument(
-            f"{owner}: {argument} must be a number, got {value!r} of type {type(value).__name__}"
-        )
-    if not 0 < value <= MAX_RESOURCE:
-        raise InvalidArgument(
-            f"{owner}: {argument} must be above 0 and at most 2**53, got {value!r}"
-        )
-    return value
-
-
-def whole(owner: str, argument: str, value: object, least: int) -> int:
-    """``value`` as a whole number of at least ``least``; InvalidArgument otherwise."""
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise InvalidArgument(
-            f"{owner}: {argument} must be a whole number, got {value!r} "
-            f"of type {type(value).__name__}"
-        )
-    if value < least:
-        raise InvalidArgument(f"{owner}: {argument} must be at least {least}, got {value!r}")
-    return value

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from asha_bus.core.schedulers.base import Decision, Scheduler, SchedulerState, positive, reached
+from asha_bus.core.checks import check
+from asha_bus.core.schedulers.base import RESOURCE, Decision, Scheduler, SchedulerState, reached
 from asha_bus.core.trial import Trial
 
 
@@ -17,7 +18,7 @@ class NoStopping(Scheduler):
 
     def __post_init__(self) -> None:
         if self.max_resource is not None:
-            positive("NoStopping", "max_resource", self.max_resource)
+            check("NoStopping: max_resource", self.max_resource, RESOURCE)
 
     @property
     def full_resource(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.checks import ANY_WHOLE, check
 from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space import Space
@@ -23,12 +23,8 @@ class RandomSearch:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        if self.seed is not None and (
-            isinstance(self.seed, bool) or not isinstance(self.seed, int)
-        ):
-            raise InvalidArgument(
-                f"RandomSearch: seed must be a whole number or None, got {self.seed!r}"
-            )
+        if self.seed is not None:
+            check("RandomSearch: seed", self.seed, ANY_WHOLE)
 
     def draw(self, space: Space, number: int, run_seed: int) -> Point:
         """The point of trial ``number``."""

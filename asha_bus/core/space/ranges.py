@@ -10,6 +10,7 @@ from random import Random
 from statistics import NormalDist
 from typing import Any
 
+from asha_bus.core.checks import SWITCH, check
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.parameter import (
     MOST_EXACT,
@@ -353,8 +354,7 @@ def randint(low: int, high: int, q: int = 1, log: bool = False) -> Parameter:
             raise InvalidArgument(f"randint: {argument} must lie within +-2**62, got {value!r}")
     if q < 1:
         raise InvalidArgument(f"randint: q must be at least 1, got {q!r}")
-    if not isinstance(log, bool):
-        raise InvalidArgument(f"randint: log must be True or False, got {log!r}")
+    check("randint: log", log, SWITCH)
     if log and first < 1:
         raise InvalidArgument(
             f"randint({low!r}, {high!r}, log=True): low must be at least 1, since a logarithm is "

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, NoReturn
 
+from asha_bus.core.checks import check, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
@@ -164,12 +165,8 @@ class Space(Points, SubSpace):
         it is. The same ``seed`` gives the same configurations, which are drawn when they
         are asked for. Raises `InvalidArgument` where n is no whole number above 0.
         """
-        for argument, value, least in (("n", n, 1), ("seed", seed, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise InvalidArgument(
-                    f"sample(): {argument} must be a whole number of at least {least}, got "
-                    f"{value!r}"
-                )
+        check("sample(): n", n, whole(1))
+        check("sample(): seed", seed, whole(0))
         return self._of([p if p.is_finite else Sampled(p, n, seed) for p in self._parts])
 
     def where(self, function: Callable[..., Any]) -> Space:

@@ -58,12 +58,10 @@ class Setting:
             "seed": self.seed,
             "journal": self.journal,
             "monitor": None,
-            "block": False,
             **engine,
             **arguments,
         }
-        run: ab.Run = ab.launch(answers.paced, self.space, **settings)
-        return run
+        return ab.start(answers.paced, self.space, **settings)
 
 
 Scenario = Callable[[Setting], None]

@@ -1,0 +1,297 @@
+"""The arguments of a launch: each is declared here once, with its type, default and check."""
+
+# Annotations are evaluated here: the checks are read from the types of the fields.
+
+import functools
+import inspect
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar, get_args, get_origin
+
+from asha_bus.core.checks import (
+    PATH,
+    PORT,
+    SECONDS,
+    SWITCH,
+    Rule,
+    check_fields,
+    check_names,
+    one_of,
+    whole,
+)
+from asha_bus.core.errors import InvalidArgument, ObjectiveError
+from asha_bus.core.schedulers import Scheduler
+from asha_bus.core.searchers import RandomSearch
+from asha_bus.core.space import Space
+from asha_bus.launching.options import BusOptions
+from asha_bus.monitors.choice import MonitorChoice
+from asha_bus.objective.kinds import to_metric
+from asha_bus.searchers.base import Suggests
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+    from pyspark.sql import SparkSession
+
+    from asha_bus.results.result import Result
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+Mode = Literal["min", "max"]
+EngineName = Literal["spark", "local"]
+
+#: Arguments that there were, and what to use in their place.
+_INSTEAD = {"block": "launch(...) to wait for the result, start(...) for a Run at once"}
+
+
+def _is_finite(value: object) -> bool:
+    try:
+        return math.isfinite(to_metric(value))
+    except ObjectiveError:
+        return False
+
+
+FINITE = Rule("a finite number", _is_finite)
+DATA = Rule(
+    "a dict of objects by the names that the objective takes them by",
+    lambda value: isinstance(value, Mapping) and all(isinstance(name, str) for name in value),
+)
+_NAME = Rule(
+    "letters, digits, '_', '.' and '-', 64 at most",
+    lambda value: bool(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", value)),
+    (str,),
+)
+_SCHEDULER = Rule(
+    "a scheduler such as ASHA(max_resource=81), or None for no early stopping",
+    lambda value: isinstance(value, Scheduler),
+)
+_SEARCHER = Rule(
+    "RandomSearch(), an object with a method suggest(branch, history), or None",
+    lambda value: (
+        not isinstance(value, type)
+        and (isinstance(value, RandomSearch) or callable(getattr(value, "suggest", None)))
+    ),
+)
+_BUS = Rule("BusOptions(...)", lambda value: isinstance(value, BusOptions))
+_TIMEOUT = Rule(f"{SECONDS.words}, or None for no limit", SECONDS.holds, SECONDS.types)
+_METRICS_PORT = Rule(
+    "a whole number from 0 (any free port) to 65535, or None", PORT.holds, PORT.types
+)
+_PAGE = Rule(
+    "True, False or a port from 1 to 65535",
+    lambda value: isinstance(value, bool) or 0 < value <= 65_535,
+    (bool, int),
+)
+_INITIAL = Rule("a list of configurations", types=(list, tuple))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LaunchArguments:
+    """Tune an objective over a space: `launch` waits for the `Result`, `start` gives a `Run`.
+
+    Args:
+        objective: What is to be tuned. A function of the space's parameters that returns a
+            number; or a generator function of them that yields a number per unit of
+            resource, and is closed when the trial is stopped; or a function whose first
+            parameter is named ``trial``, a `Trial`, and which reports by hand.
+        space: A `Space`, a dict of parameters, or a space of hyperopt.
+        mode: Which metric is better: ``"min"`` (default) or ``"max"``.
+        scheduler: What stops trials early, such as `ASHA`. Default None: every trial runs to
+            its end.
+        searcher: What suggests configurations: `RandomSearch`, a `Searcher`, or any object
+            with its methods. One that learns runs in a process of its own. Default None:
+            random search.
+        max_trials: The run ends after this many trials. It, or ``max_time``, is needed unless
+            the space is finite. Default None.
+        max_time: The run ends after this many seconds: no new trial begins; running ones are
+            told to stop at their next report, interrupted after 2 s, and killed after 5 s.
+            Default None.
+        stop_at: The run ends when a trial's last metric is as good as this, even if the trial
+            is one of several repeats. Default None.
+        spark: The `SparkSession` to use. Default None: the active one, or a new one.
+        engine: ``"spark"`` (default), or ``"local"`` for processes of this machine.
+        workers: How many trials run at a time. Default None: all free slots or cores.
+        seed: The same seed tries the same configurations. Default None: one is drawn, which
+            ``Result.seed`` tells.
+        name: The run's name in Spark's UI, and for logging as ``asha_bus.<name>``: letters,
+            digits, ``_``, ``.`` and ``-``, 64 at most. Default None: a random name.
+        monitor: What is shown meanwhile: ``"progress"`` (default) for one line, ``"text"`` for
+            a table, ``"rungs"`` or ``"curves"`` for a chart in a notebook, a `Monitor`, a list
+            of these, or None for nothing.
+        bus: How the bus listens and how patient it is. Default None: Spark's configuration
+            ``spark.ashaBus.<option>``, and the defaults of `BusOptions`.
+        journal: The file that keeps the run, so that it can be resumed. Default None: a
+            temporary one.
+        resume: True continues the run in ``journal``, or begins it if there is no such file.
+            Ended trials and all rungs stand; what was running or cancelled is run again.
+            Space, scheduler, mode, objective and seed (if given) must be the same.
+            ``max_trials`` is the total, and the time between two launches does not count in
+            ``max_time``. Default False.
+        retry_failed: True runs failed and lost trials of a resumed run again. Default False.
+        trial_timeout: Seconds that one attempt at a trial may take, clean-up included. Then
+            it is interrupted and fails; 5 s later its worker's process is replaced. Default
+            None: no limit.
+        max_failures: The run ends with reason ``"failed"`` when more trials than this failed
+            or were lost. Default None: only if the first five trials all failed.
+        fail_fast: True ends the run at the first failed trial. Default False.
+        capture_output: True also keeps what the objective writes to sys.stdout and sys.stderr
+            in its trial's ``log``. What native code and child processes write is not
+            captured. Default False.
+        data: More arguments of the objective by name: arrays, tables, anything that can be
+            pickled. Each executor gets them once, each task loads them once. A DataFrame of
+            Spark arrives as an Arrow table. ``BusOptions.max_data_bytes`` limits each.
+            Default None.
+        history: Earlier trials for a searcher that learns: a `Result`, or a table like that of
+            `Result.to_pandas`. Trials that do not fit into the space are left out. Default
+            None.
+        initial: Configurations to try first, each a dict as the objective gets it. Default
+            None.
+        unique: True never runs a configuration twice, and ends the run with reason
+            ``"exhausted"`` when there is none left. Default False.
+        repeats: How many trials try each configuration, each with a seed of its own;
+            `Trial.repeat` numbers them from 0. Rungs are decided on their mean, the best
+            configuration has the best mean, and each counts in ``max_trials``. Default 1.
+        retries: How often a trial is restarted when an attempt raised, or ran longer than
+            ``trial_timeout``, before it has failed. What the attempts raised is kept in its
+            ``log``. Default 0.
+        metrics_port: The port of the run's metrics for Prometheus, at
+            ``BusOptions.metrics_host``, open until 15 s after the result was returned. 0 takes
+            a free port and prints it. Runs of one process may share a port. Default None: no
+            metrics.
+        page: True serves a live page of the run at a free port of this machine and prints its
+            address; a number is the port. It stays open until another run with a page ends.
+            Needs ``pip install 'asha-bus[page]'``. Default False.
+
+    Returns:
+        A `Result` from `launch`, a `Run` from `start`.
+
+    Raises:
+        InvalidArgument: An argument is wrong in itself, or does not go with another one; the
+            message names it.
+
+    Example:
+        ::
+
+            result = ab.launch(train, space, scheduler=ab.ASHA(81), max_trials=200)
+    """
+
+    objective: Callable[..., object]
+    space: Space | Mapping[str, object]
+    _: KW_ONLY
+    mode: Annotated[Mode, one_of(Mode)] = "min"
+    scheduler: Annotated[Scheduler | None, _SCHEDULER] = None
+    searcher: Annotated[RandomSearch | Suggests | None, _SEARCHER] = None
+    max_trials: Annotated[int | None, whole(1)] = None
+    max_time: Annotated[float | None, SECONDS] = None
+    stop_at: Annotated[float | None, FINITE] = None
+    spark: "SparkSession | None" = None
+    engine: Annotated[EngineName, one_of(EngineName)] = "spark"
+    workers: Annotated[int | None, whole(1)] = None
+    seed: Annotated[int | None, whole(0)] = None
+    name: Annotated[str | None, _NAME] = None
+    monitor: MonitorChoice = "progress"
+    bus: Annotated[BusOptions | None, _BUS] = None
+    journal: Annotated[str | PathLike[str] | None, PATH] = None
+    resume: Annotated[bool, SWITCH] = False
+    retry_failed: Annotated[bool, SWITCH] = False
+    trial_timeout: Annotated[float | None, _TIMEOUT] = None
+    max_failures: Annotated[int | None, whole(0)] = None
+    fail_fast: Annotated[bool, SWITCH] = False
+    capture_output: Annotated[bool, SWITCH] = False
+    data: Annotated[Mapping[str, object] | None, DATA] = None
+    history: "Result | DataFrame | None" = None
+    initial: Annotated[Sequence[Mapping[str, object]] | None, _INITIAL] = None
+    unique: Annotated[bool, SWITCH] = False
+    repeats: Annotated[int, whole(1)] = 1
+    retries: Annotated[int, whole(0)] = 0
+    metrics_port: Annotated[int | None, _METRICS_PORT] = None
+    page: Annotated[bool | int, _PAGE] = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        if self.history is not None and not self.learns:
+            raise InvalidArgument(
+                "history is for a searcher that learns: give searcher=TPE(), for instance, or "
+                "leave history out"
+            )
+        if self.bus is not None and self.bus.sd_file is not None and self.metrics_port is None:
+            raise InvalidArgument(
+                "BusOptions: sd_file names the endpoint of metrics_port: give metrics_port, too"
+            )
+        if self.resume and self.journal is None:
+            raise InvalidArgument("resume=True needs the journal to go on with: give journal=PATH")
+        if self.retry_failed and not self.resume:
+            raise InvalidArgument(
+                "retry_failed=True is for a run that is resumed: give resume=True"
+            )
+        if self.engine == "local" and self.spark is not None:
+            raise InvalidArgument("spark was given together with engine='local'; leave one out")
+
+    @property
+    def learns(self) -> bool:
+        """Whether the searcher looks at what came of its configurations."""
+        return self.searcher is not None and not isinstance(self.searcher, RandomSearch)
+
+
+class _Shown(str):
+    """A type as a signature shows it: without its check, without modules, without quotes."""
+
+    def __new__(cls, annotation: object) -> "_Shown":
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        shown = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        return super().__new__(cls, re.sub(r"\b(\w+\.)+", "", shown))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _parts(documented: object) -> list[str]:
+    return (inspect.getdoc(documented) or "").split("\n\n")
+
+
+def _is_args(part: str) -> bool:
+    return part.startswith("Args:")
+
+
+def _taking(
+    arguments: Callable[P, LaunchArguments],
+) -> Callable[[Callable[[LaunchArguments], T]], Callable[P, T]]:
+    """Give a function of `LaunchArguments` their signature and their "Args:" section.
+
+    Type checkers and editors read the same from the types: to them the function has the
+    parameters of the class's constructor, and its docstring.
+    """
+    fields = inspect.signature(arguments)
+    args = next(filter(_is_args, _parts(arguments)), "")  # none where Python leaves them out
+    plain = [
+        each.replace(annotation=_Shown(each.annotation)) for each in fields.parameters.values()
+    ]
+
+    def decorate(function: Callable[[LaunchArguments], T]) -> Callable[P, T]:
+        """``function`` with the arguments, which it gets checked and as one."""
+        returns = inspect.signature(function).return_annotation
+        signature = fields.replace(parameters=plain, return_annotation=_Shown(returns))
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            check_names(f"{function.__name__}()", kwargs, fields.parameters, _INSTEAD)
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{function.__name__}(): {error}") from None
+            return function(arguments(*args, **kwargs))
+
+        call.__signature__ = signature  # type: ignore[attr-defined]
+        parts = [args if _is_args(part) else part for part in _parts(function)]
+        call.__doc__ = "\n\n".join(parts)
+        return call
+
+    return decorate
+
+
+#: Makes a function of `LaunchArguments` one that takes them as arguments of its own.
+takes_arguments = _taking(LaunchArguments)
