@@ -178,7 +178,7 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"fn": 3}, "fn must be a function, got 3"),
         (
             {"points_to_evaluate": [{"x": 0.5}, {"y": 1}]},
-            r"points_to_evaluate\[1\]: there is no label 'y' \(there is x\); leave it out, or give",
+            r"points_to_evaluate\[1\]: the space has no label 'y'; its labels are x",
         ),
         ({"points_to_evaluate": [{}]}, r"points_to_evaluate\[0\]: x is missing: give it a value"),
         (

@@ -77,7 +77,7 @@ def test_parameters_that_tell_nothing_are_said_to() -> None:
         for i in range(60)
     ]
     note = importance_document(make_result(*trials, space=space))["note"]
-    assert "the parameters tell nothing of the metric" in note
+    assert "the parameters do not predict the metric" in note
 
 
 @pytest.mark.parametrize(
