@@ -107,13 +107,9 @@ class PageServer:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        given = {"server": self}
+        args = {"server": self}
         application = Application(
-            [
-                (r"/", _Page, given),
-                (r"/events", _Events, given),
-                (r"/explain/(\d+)", _Explain, given),
-            ],
+            [(r"/", _Page, args), (r"/events", _Events, args), (r"/explain/(\d+)", _Explain, args)],
             log_function=lambda handler: None,
         )
         server = HTTPServer(application)

@@ -437,7 +437,7 @@ class AllTrialsFailed(AshaBusError):
         >>> try:
         ...     result = ab.launch(objective, space, max_trials=50)
         ... except ab.AllTrialsFailed as error:
-        ...     print(error.result.trials[0].error)
+        ...     tracebacks = [trial.error for trial in error.result.trials]
     """
 
     def __init__(self, message: str, result: Result) -> None:

@@ -108,7 +108,7 @@ class TestASearcherForOneSpace(SearcherContract):
 @pytest.mark.parametrize(
     ("make", "broken", "words"),
     [
-        (Outside, "test_suggestions_are_in_the_space", "not in the space"),
+        (Outside, "test_suggestions_are_in_the_space", "outside the space"),
         (Moody, "test_the_same_seed_and_history_give_the_same", "the second run differs"),
         (Fragile, "test_whatever_becomes_of_trials_it_goes_on", "AssertionError"),
         (Fragile, "test_it_can_be_sent_to_its_process", "pickle"),

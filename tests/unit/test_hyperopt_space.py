@@ -204,7 +204,7 @@ BAD: list[tuple[Any, str]] = [
         "two parameters have the label 'x'; give each its own label, or use the same",
     ),
     ({"a": hp.uniform("x", 0, 1), "b": uniform(0, 1)}, "is inside a space of hyperopt; write the"),
-    ({"a": hp.uniform("x", 0, hp.uniform("y", 0, 1))}, "high must be a number, and not an expr"),
+    ({"a": hp.uniform("x", 0, hp.uniform("y", 0, 1))}, "high must be a number, not an expr"),
     ({"a": hp.loguniform("x", -900, 0)}, r"hp.loguniform\('x', low=-900, high=0\): low is the log"),
     ({"a": hp.loguniform("x", 0, 900)}, r"hp.loguniform\('x', low=0, high=900\): math range error"),
     ({"a": hp.randint("x", 0)}, r"hp.randint\('x', low=0\): its range is empty"),

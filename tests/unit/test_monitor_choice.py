@@ -80,7 +80,7 @@ WHAT = "monitor must be one of 'progress', 'text', 'rungs', 'curves', a Monitor,
         ([None], WHAT + "or None, got None"),
         ([["text"]], WHAT + "or None, got ['text']"),
         (print, WHAT + "or None, got <built-in function print>"),
-        (Recorder, "monitor must be an object, got the class Recorder: give Recorder(...)"),
+        (Recorder, "monitor must be an object, got the class Recorder: pass Recorder(...)"),
         (["text", "text"], "monitor has 'text' twice; name each monitor once"),
     ],
 )

@@ -128,16 +128,16 @@ def _exits(branch: Branch, history: Any) -> Any:
         (
             _raises,
             r"suggest\(\) of Says for trial 0 raised ZeroDivisionError: no history yet; it "
-            r"must return a dict of parameters, or None for no more:\nTraceback",
+            r"must return a dict of parameters, or None to end the run:\nTraceback",
         ),
         (_exits, r"for trial 0 raised SystemExit: 3; it must return a dict of parameters"),
         ([0.5], r"suggest.. of Says must return a dict of parameters.* got \[0.5\]"),
         ({"x": 0.5}, "returned a configuration outside the space: act is missing: give it a value"),
         (
             {"x": 0.5, "act": "relu", "lr": 1},
-            "not in the space: the space has no 'lr' .*; leave it",
+            "outside the space: the space has no 'lr' .*; leave it",
         ),
-        ({"x": 1.5, "act": "relu"}, "not in the space: x: 1.5 is outside of 0 to 1; give what"),
+        ({"x": 1.5, "act": "relu"}, "outside the space: x: 1.5 is outside of 0 to 1; give what"),
         ({"x": float("nan"), "act": "relu"}, "returned a configuration outside the space.*x"),
         ({"x": 0.5, "act": "gelu"}, "returned a configuration outside the space.*act.*gelu"),
     ],
