@@ -122,7 +122,7 @@ def test_an_observe_that_raises_ends_the_run_with_what_there_is() -> None:
             {"y": 0.5},
             "suggest.. of Says returned a configuration outside the space: the space has no 'y'",
         ),
-        ({"x": 2, "act": "tanh"}, "not in the space: x: 2.0 is outside of 0 to 1; give what lies"),
+        ({"x": 2, "act": "tanh"}, "outside the space: x: 2.0 is outside of 0 to 1; give what lies"),
         (ArithmeticError, "suggest.. of Says for trial 0 raised ArithmeticError: .*; it m"),
         (SystemExit, "suggest.. of Says for trial 0 raised SystemExit: "),
     ],
