@@ -1,7 +1,7 @@
-"""Two families of models in one launch: what wins, and with which parameters?
+"""Compare two families of models in one launch, and find the best parameters of each.
 
-A grid over one parameter, random values of another, and TPE over the rest, in each of
-the 16 combinations; what does not look well is stopped early. ``--smoke`` takes seconds.
+Each family has a grid over one parameter, random values of another, and TPE over the rest, in
+each of the 16 combinations. Poor trials are stopped early. ``--smoke`` takes seconds.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from sklearn.model_selection import train_test_split
 import asha_bus as ab
 
 linear = (
-    ab.Space(family="linear", loss=ab.grid("hinge", "log_loss"))  # a grid: both are run
-    * ab.Space(l1_ratio=ab.uniform(0, 1)).sample(4)  # random: four values, each is run
-    * ab.Space(alpha=ab.loguniform(1e-6, 1e-1), eta0=ab.loguniform(1e-3, 1))  # the searcher's
+    ab.Space(family="linear", loss=ab.grid("hinge", "log_loss"))  # grid: both are run
+    * ab.Space(l1_ratio=ab.uniform(0, 1)).sample(4)  # random: four values, all are run
+    * ab.Space(alpha=ab.loguniform(1e-6, 1e-1), eta0=ab.loguniform(1e-3, 1))  # by the searcher
 )
 forest = (
     ab.Space(family="forest", max_depth=ab.grid(4, 16))
@@ -30,7 +30,7 @@ forest = (
 
 
 def train(family: str, split: list[Any], **params: Any) -> Iterator[float]:
-    """The error on held-out digits after each epoch, or after each five trees more."""
+    """The error on held-out digits after each epoch, or after every five trees."""
     train_x, test_x, train_y, test_y = split
     if family == "linear":
         linear_model = SGDClassifier(

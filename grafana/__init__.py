@@ -1,4 +1,4 @@
-"""Dashboards, alert rules and settings for Prometheus and Grafana, as files.
+"""Dashboards, alert rules and settings for Prometheus and Grafana, as data files.
 
 ``asha-bus dashboard DIR`` copies them. This folder is installed as ``asha_bus.grafana``
 (see ``package-dir`` in pyproject.toml).

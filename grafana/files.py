@@ -1,4 +1,4 @@
-"""Writes what Prometheus and Grafana need to show runs, for ``asha-bus dashboard``."""
+"""Writes the files of Prometheus and Grafana, for ``asha-bus dashboard``."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _SUFFIXES = (".json", ".yml", ".yaml")
 def write(folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
     """Write dashboards, alert rules, provisioning, prometheus.yml and compose files.
 
-    ``folder`` is made where there is none. Returns the files, those that were the same
-    before included. Raises `InvalidArgument` where a file is there that differs, unless
-    ``force``, or where one cannot be written; in the first case nothing is written.
+    It creates ``folder`` if needed, and returns the paths of all files, unchanged ones
+    included. Raises `InvalidArgument` if a file exists with other content, unless ``force`` is
+    set; then nothing is written. Raises it also if a file cannot be written.
     """
     (root,) = map(Path, grafana.__path__)
     wanted = {
@@ -32,8 +32,8 @@ def write(folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
         ]
         if differ and not force:
             raise InvalidArgument(
-                f"{', '.join(differ)}: there is another file of this name. Give an empty folder, "
-                f"or --force to overwrite what differs"
+                f"{', '.join(differ)}: exists with other content. Give an empty folder, or --force "
+                f"to overwrite it"
             )
         for path, content in wanted.items():
             _make_folder(path.parent)
@@ -48,7 +48,7 @@ def write(folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
 
 
 def describe(folder: str | os.PathLike[str], written: list[Path]) -> str:
-    """What was written, and what to do with it."""
+    """The list of written files, and instructions for their use."""
     place = Path(folder).absolute()
     shown = "\n".join(f"  {path}" for path in written)
     return f"""\
@@ -58,15 +58,15 @@ wrote {len(written)} files:
 With Docker, on any system:
   cd {place} && docker compose up
   launch(..., metrics_port=9464, bus=BusOptions(metrics_host="0.0.0.0"))
-With Docker on Linux, the run listening at 127.0.0.1 only, at any port:
+With Docker on Linux, where the run listens at 127.0.0.1 only, at any port:
   cd {place} && docker compose -f compose.host.yaml up
   launch(..., metrics_port=0, bus=BusOptions(sd_file="{place / "targets.json"}"))
-Then open http://127.0.0.1:3000. With a Prometheus and a Grafana of your own: take rules/ and
-the scrape job of prometheus.yml into the one, and import dashboards/*.json into the other."""
+Then open http://127.0.0.1:3000. With your own Prometheus and Grafana: add rules/ and the scrape
+job of prometheus.yml to Prometheus, and import dashboards/*.json into Grafana."""
 
 
 def _make_folder(folder: Path) -> None:
-    """Make ``folder`` and those above it; Grafana and Prometheus are other users."""
+    """Make ``folder`` and its parents; Grafana and Prometheus, as other users, must read it."""
     if not folder.is_dir():
         _make_folder(folder.parent)
         folder.mkdir()

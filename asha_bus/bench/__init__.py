@@ -1,1 +1,1 @@
-"""Measurements and demonstrations: the load test, the bare echo beside it, the demo."""
+"""The load test, the echo that it is compared with, and the demo."""

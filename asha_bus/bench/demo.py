@@ -1,7 +1,7 @@
-"""``asha-bus demo``: a real model on real data, tuned by continuous ASHA.
+"""Runs ``asha-bus demo``: tunes a real model on real data by ASHA.
 
-A neural network for scikit-learn's handwritten digits is trained epoch by epoch; what
-is shown at the end was measured in that very run.
+It trains a neural network on scikit-learn's handwritten digits, epoch by epoch. The closing table
+shows what was measured in that run.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Part(NamedTuple):
 
 @cache
 def data() -> tuple[Part, Part, Part]:
-    """To train, to validate and to test: 60, 20 and 20 %. Loaded once per process."""
+    """The training, validation and test parts: 60, 20 and 20 %. Loaded once per process."""
     pixels, digits = load_digits(return_X_y=True)
     pixels = pixels / 16.0
     rest, test, rest_digits, test_digits = train_test_split(
@@ -66,7 +66,7 @@ def data() -> tuple[Part, Part, Part]:
 
 
 def fit(params: dict[str, Any], seed: int) -> Iterator[MLPClassifier]:
-    """Train without end; the same model after each epoch."""
+    """Train without end, and yield the same model after each epoch."""
     train = data()[0]
     model = MLPClassifier(
         hidden_layer_sizes=(params["units"],),
@@ -104,7 +104,7 @@ def run(
     trials: int = DEFAULT_TRIALS,
     seed: int | None = 0,
 ) -> str:
-    """Tune, and return the closing table."""
+    """Run the demo and return the closing table."""
     print(
         f"tuning a network on {len(data()[0].digits)} handwritten digits: {trials} trials of up "
         f"to {MAX_EPOCHS} epochs, engine {engine}",
@@ -131,10 +131,10 @@ def run(
 
 
 def _start_spark(cores: int) -> SparkSession:
-    """A quiet session on this machine."""
+    """Start a local session without progress output."""
     from pyspark.sql import SparkSession
 
-    # the tasks need what this Python has, be its environment activated or not
+    # tasks need the packages of this Python, even if its environment is not activated
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     return (
@@ -150,7 +150,7 @@ def _start_spark(cores: int) -> SparkSession:
 
 
 def show(result: Result, wall_s: float) -> str:
-    """The run in figures, each measured in it."""
+    """Format the figures that were measured in the run."""
     best = result.best
     if best is None or best.metric is None:
         return f"no best trial: {result.best_reason}"
@@ -179,7 +179,7 @@ def show(result: Result, wall_s: float) -> str:
             f"p50 {bus.latency_p50_s * 1e3:.2f} ms, p99 {bus.latency_p99_s * 1e3:.2f} ms "
             f"({bus.decisions} decisions)",
         ),
-        ("workers busy", f"{bus.busy_share:.1%} of the time, until the last trial was given out"),
+        ("workers busy", f"{bus.busy_share:.1%} of the time, until the last trial was assigned"),
         ("time", f"{result.elapsed_s:.1f} s for the run, {wall_s:.1f} s with start and end"),
     ]
     width = max(len(name) for name, _ in rows)
@@ -187,7 +187,7 @@ def show(result: Result, wall_s: float) -> str:
 
 
 def _test(best: TrialRecord) -> str:
-    """Train the best configuration once more, here, and try it on the test part."""
+    """Train the best configuration again here, and score it on the test part."""
     _, valid, test = data()
     model = next(islice(fit(best.params, best.seed), int(best.resource) - 1, None))
     again = loss(model, valid)

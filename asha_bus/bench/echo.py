@@ -1,6 +1,6 @@
-"""A bare ZeroMQ echo in a process of its own: the yardstick of the load test.
+"""A bare ZeroMQ echo in its own process: the baseline of the load test.
 
-It receives and sends back, blocking, and nothing else; with CURVE or without.
+It only receives and sends back, blocking, with or without CURVE.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from asha_bus.executor.client import connect
 from asha_bus.formats import pipe
 from asha_bus.launching.job import BusAddress
 
-#: An echo that takes longer than this is not there.
+#: The longest wait for an answer of the echo, in seconds.
 TIMEOUT_S = 10.0
 
 
 class Cost(NamedTuple):
-    """Messages so far; processor seconds of the echoing thread and of its process."""
+    """Messages so far, and processor seconds of the echoing thread and of its process."""
 
     messages: int
     thread_s: float
@@ -35,13 +35,13 @@ class Cost(NamedTuple):
 
 @dataclass(frozen=True)
 class EchoAddress:
-    """Where an echo listens; ``keys`` are its public key and a pair for its clients."""
+    """The address of an echo; ``keys`` are its public key and a key pair for its clients."""
 
     endpoint: str
     keys: tuple[bytes, bytes, bytes] | None = field(default=None, repr=False)
 
     def connect(self, context: zmq.Context[zmq.Socket[bytes]]) -> zmq.Socket[bytes]:
-        """A DEALER to it. Receiving from it takes at most `TIMEOUT_S`, then raises zmq.Again."""
+        """Connect a DEALER socket; receiving raises zmq.Again after `TIMEOUT_S`."""
         if self.keys is None:
             socket = context.socket(zmq.DEALER)
             socket.setsockopt(zmq.LINGER, 0)
@@ -54,9 +54,9 @@ class EchoAddress:
 
 
 class Echo:
-    """Runs an echo on loopback while it is entered.
+    """A context manager that runs an echo on loopback.
 
-    ``curve``: encrypt, as the bus does.
+    ``curve``: encrypt with CURVE, as the bus does.
     """
 
     def __init__(self, *, curve: bool) -> None:
@@ -93,7 +93,7 @@ class Echo:
             self._process.wait()
 
     def cost(self) -> Cost:
-        """What it has cost so far."""
+        """Ask the echo for its cost so far."""
         self._socket.send(b"")
         messages, thread_s, process_s = self._socket.recv().decode().split()
         return Cost(int(messages), float(thread_s), float(process_s))
@@ -122,7 +122,7 @@ def main() -> None:
         frames = socket.recv_multipart()
         if frames[1]:
             messages += 1
-        else:  # asked for the cost
+        else:  # a request for the cost
             frames[1] = f"{messages} {time.thread_time()} {time.process_time()}".encode()
         socket.send_multipart(frames)
 

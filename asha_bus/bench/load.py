@@ -1,19 +1,17 @@
-"""The load test: a decision's round trip beside a bare echo of the same size.
+"""The load test: compares a decision's round trip with a bare echo of the same size.
 
-A real run of the local engine: the real bus process with CURVE, heartbeats and a
-supervisor, real workers with the real client. Their objective reports nothing but
-rung decisions, as fast as they are answered, and times ``trial.report()`` from
-outside, as a user's code meets it. Metrics are random and the scheduler is ASHA
-with ``reduction_factor=3``, so that about two decisions in three are STOP with the
-next trial and one is CONTINUE, as in a real run.
+It is a real run on the local engine: the real bus process with CURVE, heartbeats and a supervisor,
+and real workers with the real client. The objective reports only at rungs, as fast as it gets
+decisions, and times ``trial.report()`` from outside, like the user's code. Metrics are random and
+the scheduler is ASHA with ``reduction_factor=3``, so about two decisions in three are STOP with
+the next trial and one is CONTINUE, as in a real run.
 
-The yardstick is a ROUTER/DEALER echo (`asha_bus.bench.echo`) of as many bytes as the
-typical report has, once bare and once with CURVE. Decisions and echoes take turns
-in slots of 20 ms by the system-wide monotonic clock, in all workers alike, and
-percentiles are taken per round of about a second: what disturbs the machine
-disturbs all of them. The first of each slot finds the processor's caches filled by
-the others and is left out, of all three kinds. Every figure is the median over
-rounds.
+The baseline is a ROUTER/DEALER echo (`asha_bus.bench.echo`) with as many bytes as a typical
+report, once bare and once with CURVE. Decisions and echoes alternate in time slots of 20 ms of the
+system-wide monotonic clock, the same in all workers, and percentiles are computed per round of
+about a second, so a disturbance of the machine affects all of them. The first sample of each time
+slot is left out, for all three kinds, since it finds the processor's caches filled by the others.
+Every figure is the median over rounds.
 """
 
 from __future__ import annotations
@@ -47,36 +45,36 @@ if TYPE_CHECKING:
     from asha_bus.launching.run import Run
     from asha_bus.objective.kinds import Trial
 
-#: What takes turns, in this order.
+#: The kinds of time slots, in this order.
 DECISION, ECHO, CURVE_ECHO = KINDS = range(3)
 _SLOT_NS = 20_000_000
 
 _FACTOR = 3
-#: No trial gets this far: it would have to pass 30 rungs by chance.
+#: No trial reaches it: it would have to pass 30 rungs by chance.
 _MAX_RESOURCE = _FACTOR**30
 
 _ROUND_S = 1.0
 _LEAST_ROUNDS = 6
-#: Not counted at the beginning.
+#: Seconds at the beginning that are not measured.
 _WARM_UP_S = 0.5
 _START_TIMEOUT_S = 60.0
 
-#: A record of a slot: its kind, start (ns), processor time (ns), number of samples.
+#: The header of a time slot: its kind, start (ns), processor time (ns), number of samples.
 _HEAD = struct.Struct("=qqqq")
 
 SPACE = Space(lr=loguniform(1e-4, 1e-1), units=randint(8, 256), activation=choice("relu", "tanh"))
 
-#: A report in the middle of such a run: how large an echo is fair.
+#: A report in the middle of such a run, whose size the echoes have.
 _TYPICAL = m.Report(10_000, 4_000, 1, 9, 0.123, 0.123, {}, 12.345)
 
 _clock = time.monotonic_ns
 
 
 class Probe:
-    """The objective: reports at every rung, and echoes when it is their turn.
+    """The objective: reports at every rung, and sends echoes in their time slots.
 
-    Samples go to a file in ``folder``, one record per slot, so that nothing is lost
-    when the worker ends in the middle of a slot.
+    Samples are written to a file in ``folder``, one record per time slot, so that only an
+    unfinished slot is lost when the worker ends.
     """
 
     def __init__(self, folder: str, bare: EchoAddress, curve: EchoAddress) -> None:
@@ -89,7 +87,7 @@ class Probe:
         self._cpu_ns = 0
 
     def __call__(self, trial: Trial) -> None:
-        """One trial; what it needs beyond is opened in the worker's first one."""
+        """Run one trial; the worker's first one opens the sockets and the file."""
         if not self._sockets:
             self._open()
         resource = 1
@@ -107,14 +105,14 @@ class Probe:
     def _open(self) -> None:
         context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._sockets = [address.connect(context) for address in self._addresses]
-        for socket in self._sockets:  # shake hands before anything is timed
+        for socket in self._sockets:  # complete the handshake before anything is timed
             socket.send(self._body)
             socket.recv()
         with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as file:
             self._path = file.name
 
     def _take_turns(self) -> None:
-        """The slot of decisions is over: echo in the next ones, then return."""
+        """Send echoes in the next time slots, and return in the next one of decisions."""
         if self._slot:
             self._write(DECISION)
         while (kind := (slot := _clock() // _SLOT_NS) % len(KINDS)) != DECISION:
@@ -144,7 +142,7 @@ class Probe:
 
 
 class Slot(NamedTuple):
-    """What a worker measured in one slot; times in ns."""
+    """The measurements of a worker in one time slot; times in ns."""
 
     kind: int
     start: int
@@ -153,7 +151,7 @@ class Slot(NamedTuple):
 
 
 def read_slots(path: Path) -> Iterator[Slot]:
-    """The slots that a `Probe` wrote whole."""
+    """The complete time slots in the file of a `Probe`."""
     data = path.read_bytes()
     position = 0
     while position + _HEAD.size <= len(data):
@@ -169,7 +167,7 @@ def read_slots(path: Path) -> Iterator[Slot]:
 
 
 class Costs(NamedTuple):
-    """What the servers have cost so far."""
+    """The costs of the servers so far."""
 
     bus: Cost
     bare: Cost
@@ -178,7 +176,7 @@ class Costs(NamedTuple):
 
 @dataclass(frozen=True)
 class Round:
-    """A span of time, with the main thread of the user's process busy or not."""
+    """A time span, with the main thread of the user's process busy or not."""
 
     start_ns: int
     end_ns: int
@@ -189,11 +187,11 @@ class Round:
 
 @dataclass(frozen=True)
 class Measured:
-    """What came of all quiet or all busy rounds. Times in microseconds."""
+    """The figures of all quiet or all busy rounds. Times in microseconds."""
 
     rounds: int
     decisions: int
-    #: Decisions per second of their slots, all workers together.
+    #: Decisions per second of their time slots, all workers together.
     rate: float
     p50_us: float
     p99_us: float
@@ -209,14 +207,13 @@ class Measured:
     echo_io_cpu_us_per_message: float
     curve_echo_cpu_us_per_message: float
     curve_echo_io_cpu_us_per_message: float
-    #: Of the worker's thread, with all it does from one decision to the next, and of
-    #: the same thread for a bare echo.
+    #: Processor time of the worker's thread from one decision to the next, and for a bare echo.
     worker_cpu_us_per_decision: float
     client_cpu_us_per_echo: float
 
     @property
     def ratios(self) -> dict[str, float]:
-        """The decision's percentiles over those of the echoes."""
+        """The percentiles of decisions divided by those of the echoes."""
         return {
             "p50_ratio": self.p50_us / self.echo_p50_us,
             "p99_ratio": self.p99_us / self.echo_p99_us,
@@ -227,7 +224,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """The load test's figures; ``busy`` only where it was asked for."""
+    """The load test's figures; ``busy`` is None unless it was requested."""
 
     workers: int
     body_bytes: int
@@ -235,7 +232,7 @@ class LoadReport:
     busy: Measured | None
 
     def to_plain(self) -> dict[str, Any]:
-        """One flat object of numbers, rounded to three places."""
+        """The figures as one flat dict, rounded to three places."""
         plain: dict[str, Any] = {"workers": self.workers, "body_bytes": self.body_bytes}
         plain.update(asdict(self.quiet), **self.quiet.ratios)
         if self.busy is not None:
@@ -261,7 +258,8 @@ def measure(
 ) -> LoadReport:
     """Run the load test for about ``seconds``; see the module.
 
-    ``look_on``: entered while it is measured. ``arguments``: more for `start`.
+    ``look_on``: makes a context manager that is entered during the measurement.
+    ``arguments``: further arguments of `start`.
     """
     rounds = max(round(seconds / _ROUND_S), _LEAST_ROUNDS)
     with (
@@ -304,9 +302,9 @@ def _wait_for_all(run: Run, folder: str, workers: int) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
     while sum(path.stat().st_size > 0 for path in Path(folder).iterdir()) < workers:
         if time.monotonic() > deadline:
-            raise BusError(f"not all {workers} workers had begun after {_START_TIMEOUT_S:g} s")
+            raise BusError(f"not all {workers} workers had started after {_START_TIMEOUT_S:g} s")
         time.sleep(0.05)
-        run.status()  # raises where the run has failed
+        run.status()  # raises if the run has failed
 
 
 def _measure_round(run: Run, bare: Echo, curve: Echo, seconds: float, busy: bool) -> Round:
@@ -366,12 +364,12 @@ def _summary(rounds: list[Round], slots: list[Slot], workers: int) -> Measured |
 
 
 def _share(samples: list[int], share: float) -> float:
-    """That percentile of sorted samples in ns, in microseconds."""
+    """The percentile ``share`` of sorted samples in ns, in microseconds."""
     return samples[math.ceil(share * len(samples)) - 1] / 1e3 if samples else math.nan
 
 
 def _per_message(rounds: list[Round], kind: int) -> tuple[float, float]:
-    """Processor time per message of a server's thread and of the rest of its process (us)."""
+    """Processor time per message of a server's thread and of the rest of its process, in us."""
     threads, others = [], []
     for one in rounds:
         messages, thread_s, process_s = (
@@ -383,7 +381,7 @@ def _per_message(rounds: list[Round], kind: int) -> tuple[float, float]:
 
 
 def show(report: LoadReport) -> str:
-    """The figures as a table."""
+    """Format the figures as a table."""
     quiet = report.quiet
     text = [
         f"{report.workers} worker(s), {quiet.decisions:,} decisions in {quiet.rounds} rounds, "
@@ -399,7 +397,7 @@ def show(report: LoadReport) -> str:
             "",
             _show_latencies(report.busy),
             "",
-            f"busy against quiet: decision's p50 {plain['busy_p50_change']:+.1%}, router's "
+            f"busy compared with quiet: decision's p50 {plain['busy_p50_change']:+.1%}, router's "
             f"processor time per decision {plain['busy_server_cpu_change']:+.1%}",
         ]
     return "\n".join(text)

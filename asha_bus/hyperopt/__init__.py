@@ -1,1 +1,1 @@
-"""Hyperopt's programs: `fmin`, its trials, spaces and algorithms."""
+"""Runs programs written for hyperopt: `fmin`, its trials, spaces and algorithms."""

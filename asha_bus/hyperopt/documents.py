@@ -1,4 +1,4 @@
-"""A trial as hyperopt writes it down: a document, made from a record and read as one."""
+"""Converts trials to documents of hyperopt, and documents to trials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from asha_bus.results.records import TrialRecord
 
 logger = logging.getLogger("asha_bus")
 
-#: hyperopt's numbers for the states of a document.
+#: hyperopt's numbers for the state of a document.
 NEW, RUNNING, DONE, ERROR, CANCEL = range(5)
 
 _STATES = {
@@ -33,7 +33,7 @@ _STATES = {
 
 
 def document(trial: TrialRecord, space: Space, first: int = 0) -> dict[str, Any]:
-    """A trial as hyperopt writes it down. ``first``: the number of the run's first one."""
+    """A trial as a document of hyperopt; ``first`` is the number of the run's first trial."""
     tid = trial.id + first
     drawn = raw_values(space, trial.point)
     state, result = _STATES[trial.state], _result(trial)
@@ -45,7 +45,7 @@ def document(trial: TrialRecord, space: Space, first: int = 0) -> dict[str, Any]
         "vals": {label: [drawn[label]] if label in drawn else [] for label in labels_of(space)},
     }
     if result["status"] == STATUS_FAIL:
-        state = DONE  # it did not raise
+        state = DONE  # the objective did not raise
     elif state == ERROR:
         misc["error"] = (str(trial.state), trial.error)
     return {
@@ -79,21 +79,21 @@ def fail_result(trial: TrialRecord) -> dict[str, Any] | None:
 
 
 def _moment(seconds: float | None) -> datetime | None:
-    """Without a time zone, in UTC, as hyperopt's."""
+    """The time in UTC without a time zone, as in hyperopt."""
     if seconds is None:
         return None
     return datetime.fromtimestamp(seconds, timezone.utc).replace(tzinfo=None)
 
 
 def raw_of(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The raw values in a document by label."""
+    """The raw values in a document, by label."""
     return {label: raw[0] for label, raw in document["misc"]["vals"].items() if len(raw)}
 
 
 def records_of(documents: Sequence[Mapping[str, Any]], space: Space) -> tuple[TrialRecord, ...]:
-    """The trials of earlier runs that fit into ``space``, numbered from below 0 upwards.
+    """The trials of earlier runs that fit into ``space``, numbered from -n up to -1.
 
-    Those that a scheduler stopped count as failed, since nobody knows where.
+    Trials that a scheduler stopped count as failed, since their documents lack the rung.
     """
     found = []
     why = None
@@ -106,8 +106,7 @@ def records_of(documents: Sequence[Mapping[str, Any]], space: Space) -> tuple[Tr
         found.append(_record(number - len(documents), one["result"], point))
     if why is not None:
         logger.warning(
-            "%d of %d earlier trials do not fit into the space, so that algo does not learn from "
-            "them: %s",
+            "%d of %d earlier trials do not fit into the space; algo does not learn from them: %s",
             len(documents) - len(found),
             len(documents),
             why,

@@ -1,4 +1,7 @@
-"""Points by hyperopt's labels: each parameter's raw value, which of a choice is the index."""
+"""Converts points to raw values by hyperopt's labels, and back.
+
+The raw value of a choice is the index of its option.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ from asha_bus.hyperopt.space import if_hyperopt
 
 
 def labels_of(space: Space) -> dict[str, Parameter]:
-    """Each parameter of ``space`` by its label; by its path where it has none.
+    """The parameters of ``space`` by label, or by path if they have none.
 
-    InvalidArgument for a union, whose members may have the same labels.
+    Raises `InvalidArgument` for a union, whose members may have the same labels.
     """
     if len(space.parts) > 1:
         raise InvalidArgument(
-            "the space is a union, of whose members labels cannot tell; take launch(), or write "
-            "the members as the options of one choice()"
+            "the space is a union, whose members may share labels; use launch(), or write the "
+            "members as the options of one choice()"
         )
     found: dict[str, Parameter] = {}
     for slot in walk(space.parts[0].slots):
@@ -29,7 +32,7 @@ def labels_of(space: Space) -> dict[str, Parameter]:
 
 
 def raw_values(space: Space, point: Point) -> dict[str, Any]:
-    """The raw value of each parameter that is there in ``point``, by its label."""
+    """The raw value of each parameter that is active in ``point``, by label."""
     numbers: Numbers = {}
     read(space.parts[0].slots, iter(point), numbers)
     return {
@@ -40,24 +43,23 @@ def raw_values(space: Space, point: Point) -> dict[str, Any]:
 
 
 def point_of_raw(space: Space, values: Mapping[str, Any]) -> Point:
-    """The point whose raw values are ``values``: `raw_values` turned round.
+    """The point with the raw values ``values``: the inverse of `raw_values`.
 
-    Raises `InvalidArgument` naming the label that is missing, unknown or outside.
+    Raises `InvalidArgument` for a label that is missing or unknown, or has an invalid value.
     """
     if not isinstance(values, Mapping):
-        raise InvalidArgument(f"values must be a dict by labels, got {values!r}")
+        raise InvalidArgument(f"values must be a dict with labels as keys, got {values!r}")
     labels = labels_of(space)
     known: dict[Parameter, float] = {}
     for label, value in values.items():
         if label not in labels:
             raise InvalidArgument(
-                f"there is no label {label!r} (there is {', '.join(labels)}); leave it out, or "
-                f"give it one of these"
+                f"the space has no label {label!r}; its labels are {', '.join(labels)}"
             )
         known[labels[label]] = _number(label, labels[label], value)
     numbers: Numbers = {}
     flatten(space.parts[0].slots, known, numbers)
-    space.parts[0].branch_of(numbers)  # which a condition may refuse
+    space.parts[0].branch_of(numbers)  # raises if a condition excludes it
     return tuple(numbers.values())
 
 
@@ -87,14 +89,14 @@ def space_eval(space: object, hp_assignment: Mapping[str, object]) -> Any:
 
 
 def _raw(parameter: Parameter, number: float) -> Any:
-    """What hyperopt has for a number: a float, but for indices and randint."""
+    """hyperopt's value for a number: an int for indices and randint, otherwise a float."""
     if isinstance(parameter, (Options, RandInt)) or parameter.kind == "sample":
         return int(number)
     return float(number)
 
 
 def _number(label: str, parameter: Parameter, value: Any) -> float:
-    """The number of a raw value; InvalidArgument names its label."""
+    """The number of a raw value; raises InvalidArgument, which names the label."""
     try:
         if not isinstance(parameter, Options):
             return parameter.number_of(value)

@@ -1,4 +1,7 @@
-"""An objective as hyperopt's ``fmin`` takes it: of one argument, with a loss or a dict."""
+"""Adapts an objective of hyperopt's ``fmin`` to `asha_bus.launch`.
+
+Such an objective has one argument and returns a loss or a dict of results.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,21 @@ from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.hyperopt.results import FAILED, pack
 from asha_bus.objective.kinds import TrialFailed, is_generator, name_of
 
-#: What a dict of results says of itself, the same words as hyperopt's.
+#: The ``status`` of a dict of results with a loss, as in hyperopt.
+#: Example: ``return {"loss": loss, "status": STATUS_OK}``.
 STATUS_OK = "ok"
+#: The ``status`` of a dict of results for a configuration that failed, as in hyperopt.
+#: Example: ``return {"status": STATUS_FAIL}``.
 STATUS_FAIL = "fail"
 
 
 class FminObjective:
-    """Calls ``function`` as ``fmin`` does, and gives on what `asha_bus.launch` understands.
+    """Calls ``function`` as ``fmin`` does, and returns what `asha_bus.launch` expects.
 
-    ``by_name``: its parameters go by name, as with ``space="annotated"``. ``data``: names
-    that it gets besides, and by name. ``folder``: where to leave results that are no plain
-    values; None leaves them out. Raises `InvalidArgument` where it is no function.
-    See `fmin_objective`.
+    ``by_name``: pass parameters by name, as with ``space="annotated"``. ``data``: the names of
+    further arguments, which are passed by name. ``folder``: where to write results that are
+    not plain values; None drops them. Raises `InvalidArgument` if ``function`` cannot be
+    called so. See `fmin_objective`.
     """
 
     def __init__(
@@ -38,30 +44,30 @@ class FminObjective:
             raise InvalidArgument(f"fn must be a function, got {function!r}")
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise InvalidArgument(
-                f"fn {name_of(function)} is asynchronous; write a plain function, which may run "
-                f"asyncio.run() inside"
+                f"fn {name_of(function)} is asynchronous; write a plain function, which may call "
+                f"asyncio.run()"
             )
         if not by_name:
-            _check_takes(function, data)
+            _check_signature(function, data)
         self.function, self._by_name, self._data = function, by_name, frozenset(data)
         self._folder = folder
         self.__qualname__ = name_of(function)
 
     def __call__(self, *args: Any, **params: Any) -> Any:
-        """The loss and extras of a configuration, or an iterator of such."""
+        """The loss and extras of a configuration, or an iterator of these."""
         data = {name: params.pop(name) for name in self._data}
         if self._by_name:
             value = self.function(**params, **data)
         else:
             value = self.function(args[0] if args else params, **data)
-        name = uuid.uuid4().hex  # of the file of this call
+        name = uuid.uuid4().hex  # the name of this call's file
         if isinstance(value, types.GeneratorType):
             return _each(value, self._folder, name)
         return _outcome(value, self._folder, name)
 
 
 class _Yielding(FminObjective):
-    """The same of a generator: that it is one can be seen before it is called."""
+    """The same for a generator function, as which inspection recognizes it."""
 
     def __call__(self, *args: Any, **params: Any) -> Iterator[Any]:
         yield from super().__call__(*args, **params)
@@ -74,16 +80,16 @@ def fmin_objective(
     data: Collection[str] = (),
     folder: str | None = None,
 ) -> FminObjective:
-    """The `FminObjective` of ``function``, a generator where that is one."""
+    """The `FminObjective` of ``function``, itself a generator if ``function`` is one."""
     kind = _Yielding if callable(function) and is_generator(function) else FminObjective
     return kind(function, by_name=by_name, data=data, folder=folder)
 
 
-def _check_takes(function: Callable[..., Any], data: Collection[str]) -> None:
-    """Check that it can be called with a configuration first and ``data`` by name."""
+def _check_signature(function: Callable[..., Any], data: Collection[str]) -> None:
+    """Check that ``function`` accepts a configuration, and ``data`` by name."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # some built-ins have none: they take anything
+    except (TypeError, ValueError):  # some built-ins have no signature
         return
     try:
         signature.bind(None, **dict.fromkeys(data))
@@ -91,14 +97,14 @@ def _check_takes(function: Callable[..., Any], data: Collection[str]) -> None:
         wanted = ", ".join(["params", *data])
         raise InvalidArgument(
             f"fn {name_of(function)}{signature} cannot be called as fn({wanted}): {error}. It gets "
-            f"the configuration as its first argument, and what is in data by name"
+            f"the configuration as its first argument, and the entries of data by name"
         ) from error
 
 
 def _each(
     values: types.GeneratorType[Any, Any, Any], folder: str | None, name: str
 ) -> Iterator[Any]:
-    """What a generator yields; it is closed when this is."""
+    """The outcomes of a generator, which is closed with this one."""
     try:
         for value in values:
             yield _outcome(value, folder, name)
@@ -107,7 +113,7 @@ def _each(
 
 
 def _outcome(value: Any, folder: str | None, name: str) -> Any:
-    """A loss as it is; of a dict of results the loss and, as extras, the rest."""
+    """The loss, or of a dict of results the loss with the other results as extras."""
     if not isinstance(value, Mapping):
         return float(value) if isinstance(value, bool) else value
     status = value.get("status")
@@ -121,19 +127,19 @@ def _outcome(value: Any, folder: str | None, name: str) -> Any:
         )
     if status != STATUS_OK:
         raise ObjectiveError(
-            f"the objective gave back a dict with status {status!r}; give "
+            f"the objective returned a dict with status {status!r}; return "
             f"{{'loss': ..., 'status': STATUS_OK}}, or {{'status': STATUS_FAIL}}"
         )
     if "loss" not in value:
         raise ObjectiveError(
-            f"the objective gave back a dict without a loss (it has {', '.join(map(str, value))})"
+            f"the objective returned a dict without a loss (it has {', '.join(map(str, value))})"
         )
     return _loss(value["loss"]), pack(rest, folder, name)
 
 
 def _loss(value: Any) -> Any:
-    """A loss as the float that hyperopt makes of it, be it a text; else as it is."""
+    """A loss as a float, even if it is a string, as hyperopt does; otherwise unchanged."""
     try:
         return float(value)
     except (TypeError, ValueError):
-        return value  # which is no metric, as will be said
+        return value  # the check of metrics will refuse it

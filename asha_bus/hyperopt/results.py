@@ -1,8 +1,8 @@
-"""What an objective of `fmin` gave back beside its loss, on its way to the trials.
+"""Carries the results that an objective of `fmin` returned beside its loss to the trials.
 
-Plain values are extras. What else is small and plain as JSON goes in one more of them. All
-other, such as a model or an array, goes into a file of a folder that the driver made, where
-the worker is on the same machine: no pickle is read from the wire.
+Plain values travel as extras. Small dicts and lists of plain JSON travel together in one more
+extra. Anything else, such as a model or an array, is written to a file in a folder that the driver
+made, if the worker is on the same machine: no pickle is read from the network.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from asha_bus.core.errors import ObjectiveError
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS
 from asha_bus.objective.kinds import to_extras
 
-#: The extra that tells of what is no extra itself.
+#: The extra that holds the results that cannot be extras themselves.
 MORE = "_more_results"
 #: The extra that tells that the objective returned `STATUS_FAIL`.
 FAILED = "_status_fail"
 
-#: So many names of lost results are told, each cut to so many characters.
-_LOST_TOLD, _NAME_CHARS = 8, 40
+#: The largest number of lost results that are named, and of characters of each name.
+_LOST_NAMED, _NAME_CHARS = 8, 40
 
-#: What `MORE` needs at most beside its values.
-_MORE_CHARS = 64 + _LOST_TOLD * (_NAME_CHARS + 40)
+#: The largest number of characters that `MORE` needs beside its values.
+_MORE_CHARS = 64 + _LOST_NAMED * (_NAME_CHARS + 40)
 
 
 class Unpacked(NamedTuple):
-    """Results as the objective gave them, and the names of those that did not come along."""
+    """Results as the objective returned them, and the names of lost ones."""
 
     results: dict[Any, Any]
     lost: tuple[str, ...]
 
 
 def pack(results: Mapping[Any, Any], folder: str | None, name: str) -> dict[str, Any]:
-    """``results`` as extras; what cannot be one goes into the file ``name`` of ``folder``.
+    """``results`` as extras; the others are written to the file ``name`` in ``folder``.
 
-    ``folder``: None leaves that out, and says nothing of it.
+    ``folder``: None drops the others without naming them as lost.
     """
     extras, rest = _plain(results)
     if folder is None or not rest:
@@ -52,12 +52,12 @@ def pack(results: Mapping[Any, Any], folder: str | None, name: str) -> dict[str,
         more["file"] = name
     lost = [str(key)[:_NAME_CHARS] for key in filed if key not in written]
     if lost:
-        more["lost"] = lost[:_LOST_TOLD]
+        more["lost"] = lost[:_LOST_NAMED]
     return {**extras, MORE: json.dumps(more, ensure_ascii=False)}
 
 
 def unpack(extras: Mapping[str, Any], folder: Path | None) -> Unpacked:
-    """`pack` turned round; the file is gone afterwards."""
+    """The inverse of `pack`; it deletes the file."""
     results: dict[Any, Any] = {key: value for key, value in extras.items() if key != MORE}
     try:
         more = json.loads(extras.get(MORE, "{}"))
@@ -69,29 +69,29 @@ def unpack(extras: Mapping[str, Any], folder: Path | None) -> Unpacked:
     if name is None:
         return Unpacked(results, lost)
     try:
-        # a file of that folder, and no other, whatever came over the wire
+        # only a file in that folder, whatever name came over the network
         path = None if folder is None else folder / Path(name).name
         if path is None or not path.exists():
-            return Unpacked(results, (*lost, "what was kept in a file"))
+            return Unpacked(results, (*lost, "a file that is missing"))
         results.update(pickle.loads(path.read_bytes()))
         path.unlink()
-    except Exception as error:  # it runs what the user's classes say
-        return Unpacked(results, (*lost, f"what cannot be read here ({error})"))
+    except Exception as error:  # unpickling runs code of the user's classes
+        return Unpacked(results, (*lost, f"a file that cannot be read here ({error})"))
     return Unpacked(results, lost)
 
 
 def _plain(results: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any]]:
-    """Those that can be extras, as such, and the rest."""
+    """The results that can be extras, and the rest."""
     plain: dict[str, Any] = {}
     rest: dict[Any, Any] = {}
     for key, value in results.items():
         scalar = value
-        # a number of numpy becomes one of Python of its kind; arrays are none
+        # a scalar of numpy becomes a number of Python
         if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
             scalar = value.item()
         try:
             if len(plain) == MAX_EXTRAS - 2 or key in (MORE, FAILED) or hasattr(scalar, "shape"):
-                raise ObjectiveError("no extra")
+                raise ObjectiveError("not an extra")
             plain.update(to_extras({key: scalar}))
         except ObjectiveError:
             rest[key] = value
@@ -99,7 +99,7 @@ def _plain(results: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any]]:
 
 
 def _small(rest: Mapping[Any, Any]) -> dict[str, Any]:
-    """Those that come back from JSON as they were, as long as there is room."""
+    """The values that JSON preserves, as long as they fit into one extra."""
     small: dict[str, Any] = {}
     room = MAX_EXTRA_CHARS - _MORE_CHARS
     for key, value in rest.items():
@@ -117,12 +117,12 @@ def _small(rest: Mapping[Any, Any]) -> dict[str, Any]:
 
 
 def _write(values: Mapping[Any, Any], folder: Path, name: str) -> frozenset[Any]:
-    """Write what can be pickled of ``values``; its keys."""
+    """Write those of ``values`` that can be pickled, and return their keys."""
     if not folder.is_dir():
-        return frozenset()  # of another machine
+        return frozenset()  # it is on another machine
     kept = dict(values)
-    if not _pickles(kept):
-        kept = {key: value for key, value in kept.items() if _pickles(value)}
+    if not _can_pickle(kept):
+        kept = {key: value for key, value in kept.items() if _can_pickle(value)}
     try:
         (folder / name).write_bytes(_dumps(kept))
     except OSError:
@@ -130,7 +130,7 @@ def _write(values: Mapping[Any, Any], folder: Path, name: str) -> frozenset[Any]
     return frozenset(kept)
 
 
-def _pickles(value: Any) -> bool:
+def _can_pickle(value: Any) -> bool:
     try:
         _dumps(value)
     except Exception:  # pickling runs user code, which may raise anything
@@ -139,10 +139,10 @@ def _pickles(value: Any) -> bool:
 
 
 def _dumps(value: Any) -> bytes:
-    """By value, what is of the user's program."""
+    """Pickle ``value``, with classes of the user's program by value."""
     try:
         import cloudpickle
-    except ImportError:  # on an executor Spark has its own
+    except ImportError:  # on an executor, that of Spark
         from pyspark import cloudpickle
     pickled: bytes = cloudpickle.dumps(value)
     return pickled

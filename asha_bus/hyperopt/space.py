@@ -1,4 +1,4 @@
-"""A space of hyperopt, read node by node into a `Space` of the same distributions."""
+"""Converts a space of hyperopt, node by node, to a `Space` with the same distributions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _ARGUMENTS = {
     "categorical": ("p",),
 }
 
-#: These need no hyperopt on the workers, as all else does.
+#: Functions that do not need hyperopt on the workers, unlike all others.
 _PLAIN_FUNCTIONS: dict[str, Callable[..., Any]] = {
     **{name: getattr(operator, name) for name in ("add", "sub", "mul", "truediv", "floordiv")},
     **{name: getattr(operator, name) for name in ("neg", "getitem", "eq", "lt", "le", "gt", "ge")},
@@ -96,15 +96,15 @@ def from_hyperopt(space: Any) -> Space:
 
 
 class _Reader:
-    """Turns nodes into what stands in a space; one node always into the same."""
+    """Converts nodes to values and parameters of a `Space`; the same node gives the same object."""
 
     def __init__(self, nodes: list[Any]) -> None:
-        self._nodes = nodes  # so that their ids stay theirs
+        self._nodes = nodes  # keep them alive, so that ids stay unique
         self._uses = Counter(id(child) for node in nodes for child in node.inputs())
         self._found: dict[int, Any] = {}
 
     def read(self, node: Any) -> Any:
-        """What ``node`` stands for."""
+        """The converted ``node``."""
         if id(node) not in self._found:
             self._found[id(node)] = self._read(node)
         return self._found[id(node)]
@@ -113,8 +113,8 @@ class _Reader:
         if node.name == "literal":
             if isinstance(node.obj, Space) or holds_parameter(node.obj):
                 raise InvalidArgument(
-                    f"{node.obj!r} stands in a space of hyperopt; write all of it with hp, or all "
-                    f"of it with asha_bus"
+                    f"{node.obj!r} is inside a space of hyperopt; write the whole space with hp "
+                    f"or the whole space with asha_bus"
                 )
             return node.obj
         if node.name == "pos_args":
@@ -124,7 +124,7 @@ class _Reader:
         if node.name == "hyperopt_param":
             return self._parameter(node)
         if node.name == "float" and _kind(node.pos_args[0]) not in (None, "randint", "categorical"):
-            return self.read(node.pos_args[0])  # hyperopt writes so whatever gives floats
+            return self.read(node.pos_args[0])  # hyperopt wraps every float distribution so
         if node.name == "int" and (parameter := self._whole(node.pos_args[0])) is not None:
             return parameter
         if node.name == "switch":
@@ -132,7 +132,7 @@ class _Reader:
         return self._call(node)
 
     def _whole(self, node: Any) -> Parameter | None:
-        """The parameter that is meant with built-in ints for values; None where there is none."""
+        """The parameter whose values ``int(node)`` makes built-in ints; None if there is none."""
         inner = node.pos_args[0] if node.name == "float" else node
         if _kind(inner) == "randint":
             found = self.read(inner)
@@ -148,8 +148,8 @@ class _Reader:
         kind, label = _kind(node), _label(node)
         if kind is None:
             raise InvalidArgument(
-                f"hyperopt's {_distribution(node).name!r} of {label!r} is no distribution that is "
-                f"known here; take one of {', '.join(sorted(_ARGUMENTS))}"
+                f"hyperopt's distribution {_distribution(node).name!r} of {label!r} is not "
+                f"supported; use one of {', '.join(sorted(_ARGUMENTS))}"
             )
         arguments = _arguments(node)
         try:
@@ -184,14 +184,14 @@ class _Reader:
 
         if node.name in implicit_stochastic_symbols:
             raise InvalidArgument(
-                f"hyperopt's {node.name!r} has no label, so no searcher could tell it; use "
+                f"hyperopt's {node.name!r} has no label, which searchers need; use "
                 f"hp.{node.name}(label, ...)"
             )
         function = _PLAIN_FUNCTIONS.get(node.name) or scope._impls.get(node.name)
         if function is None:
             raise InvalidArgument(
                 f"hyperopt's node {node.name!r} is not known; define it by scope.define before the "
-                f"space is read, or compute it in the objective from the parameters"
+                f"space is converted, or compute it in the objective from the parameters"
             )
         args = tuple(map(self.read, node.pos_args))
         if not node.named_args:
@@ -203,7 +203,7 @@ class _Reader:
 
 
 class _Named:
-    """A function whose last arguments go by name."""
+    """A function whose last arguments are passed by name."""
 
     def __init__(self, function: Callable[..., Any], names: list[str]) -> None:
         self._function, self._names = function, names
@@ -216,19 +216,19 @@ class _Named:
 
 
 def _chosen(index: int, *options: Any) -> Any:
-    """A switch whose index is computed, or serves in other places, too."""
+    """The option of a switch whose index is computed or used in several places."""
     return options[int(index)]
 
 
 def _check_labels(nodes: list[Any]) -> None:
-    """InvalidArgument where two parameters have one label."""
+    """Raise InvalidArgument if two parameters have the same label."""
     seen: set[str] = set()
     for node in nodes:
         if node.name == "hyperopt_param":
             label = _label(node)
             if label in seen:
                 raise InvalidArgument(
-                    f"the label {label!r} stands twice; give each parameter one of its own, or use "
+                    f"two parameters have the label {label!r}; give each its own label, or use "
                     f"the same expression in both places"
                 )
             seen.add(label)
@@ -244,14 +244,14 @@ def _distribution(node: Any) -> Any:
 
 
 def _kind(node: Any) -> str | None:
-    """Which distribution a labelled node has, if it has one that is known."""
+    """The name of a labelled node's distribution; None if it is unknown or has no label."""
     if node.name != "hyperopt_param" or _distribution(node).name not in _ARGUMENTS:
         return None
     return str(_distribution(node).name)
 
 
 def _arguments(node: Any) -> dict[str, Any]:
-    """The arguments of a labelled distribution by their names."""
+    """The arguments of a labelled distribution, by name."""
     distribution = _distribution(node)
     given: dict[str, Any] = dict(
         zip(_ARGUMENTS[distribution.name], distribution.pos_args, strict=False)
@@ -261,7 +261,7 @@ def _arguments(node: Any) -> dict[str, Any]:
         parts = argument.pos_args if argument.name == "pos_args" else [argument]
         if not all(part.name == "literal" for part in parts):
             raise InvalidArgument(
-                f"hp.{distribution.name}({_label(node)!r}, ...): {name} must be a number, and not "
+                f"hp.{distribution.name}({_label(node)!r}, ...): {name} must be a number, not "
                 f"an expression"
             )
         given[name] = [part.obj for part in parts] if parts != [argument] else argument.obj
@@ -276,7 +276,7 @@ def _make(kind: str, arguments: dict[str, Any], is_whole: bool) -> Parameter:
         low, high = arguments["low"], arguments.get("high")
         first, end = (0, int(low)) if high is None else (int(low), int(high))
         if first >= end:
-            raise ValueError("it has no value")
+            raise ValueError("its range is empty")
         return RandInt(first, end - 1)
     q = arguments.get("q")
     step = None if q is None else float(q)
@@ -296,12 +296,12 @@ def _make(kind: str, arguments: dict[str, Any], is_whole: bool) -> Parameter:
         return Uniform(low, high, *rest)
     lowest, highest = math.exp(low), math.exp(high)  # hyperopt's bounds are exponents
     if lowest == 0:
-        raise ValueError("low is the logarithm of the bound, and too low for a number above 0")
+        raise ValueError("low is the logarithm of the bound, and exp(low) is 0; raise it")
     return LogUniform(lowest, highest, *rest)
 
 
 def _pairs(node: Any) -> list[tuple[Any, Any]] | None:
-    """Keys and nodes of a dict; None where its keys are computed."""
+    """The keys and nodes of a dict; None if its keys are computed."""
     if not node.pos_args:
         return [(name, value) for name, value in node.named_args]
     items = node.pos_args[0]

@@ -1,4 +1,4 @@
-"""Searchers for `fmin`: any algorithm of hyperopt, and one that remembers earlier runs."""
+"""Searchers for `fmin`: an algorithm of hyperopt, and one that adds trials of earlier runs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from asha_bus.searchers.base import Branch, Searcher
 
 
 class Suggesting(Searcher):
-    """Asks ``function``, an algorithm as hyperopt has them, such as ``anneal.suggest``.
+    """A searcher that calls ``function``, an algorithm of hyperopt such as ``anneal.suggest``.
 
     ``function(ids, domain, trials, seed)`` returns documents of new trials. ``space``: a space
-    of hyperopt. As in hyperopt, what still runs is among the trials, without a loss.
+    of hyperopt. As in hyperopt, running trials are included, without a loss.
     """
 
     def __init__(self, function: Callable[..., Any], space: Any) -> None:
@@ -48,7 +48,7 @@ class Suggesting(Searcher):
 
 
 class Remembering(Searcher):
-    """Gives ``searcher`` the trials of ``earlier`` runs, too."""
+    """Puts the trials of ``earlier`` runs before the history that ``searcher`` gets."""
 
     def __init__(self, searcher: Any, earlier: Sequence[TrialRecord]) -> None:
         self._searcher, self._earlier = searcher, tuple(earlier)
@@ -70,4 +70,4 @@ class Remembering(Searcher):
 
 
 def _unused(_: object) -> float:
-    raise NotImplementedError("hyperopt suggests here, and evaluates nothing")
+    raise NotImplementedError("hyperopt only suggests here; it does not evaluate")

@@ -1,4 +1,4 @@
-"""The trials of an `fmin`, with the attributes that hyperopt's have."""
+"""The trials of an `fmin`, with the attributes of hyperopt's trials."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ class Trials:
 
     #: Where the trials run.
     engine = "local"
-    #: hyperopt's word for whether several run at a time.
+    #: hyperopt's name for whether several trials run at a time.
     asynchronous = False
 
     def __init__(self) -> None:
-        #: None until an `fmin` has ended, and where the object was unpickled.
+        #: None until an `fmin` has ended, and after unpickling.
         self.result: Result | None = None
-        #: By `hyperopt`'s names what the objective gave back as ``attachments``.
+        #: What the objective returned as ``attachments``, by hyperopt's names.
         self.attachments: dict[str, Any] = {}
         self._documents: list[dict[str, Any]] = []
         self._earlier: list[dict[str, Any]] = []
         self._folder: Path | None = None
-        self._told: set[str] = set()
+        self._named: set[str] = set()
 
     @property
     def trials(self) -> list[dict[str, Any]]:
@@ -117,11 +117,11 @@ class Trials:
         if usable:
             return min(usable, key=lambda one: one["result"]["loss"])
         if self.result is None:
-            raise AshaBusError("there is no trial with a loss yet")
+            raise AshaBusError("no trial has a loss yet")
         best = self.result.best
         if best is None:
             raise AllTrialsFailed(
-                f"there is no trial with status 'ok' and a loss; the run ended by "
+                f"no trial has status 'ok' and a loss; the run ended by "
                 f"{self.result.reason} after {self.result.elapsed_s:.1f} s",
                 self.result,
             )
@@ -176,13 +176,13 @@ class Trials:
         return len(self.trials)
 
     def __bool__(self) -> bool:
-        return True  # it is there, though it may be empty
+        return True  # even if it is empty, as `trials or Trials()` must keep it
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return iter(self.trials)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "result": None, "_folder": None}  # the documents are plain
+        return {**self.__dict__, "result": None, "_folder": None}  # documents are plain data
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} with {len(self)} trials>"
@@ -196,27 +196,27 @@ class Trials:
 
     @property
     def folder(self) -> Path:
-        """Where workers leave results that are no plain values; gone with this object."""
+        """Where workers write results that are not plain values; deleted with this object."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="asha-bus-results-"))
             weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         return self._folder
 
     def begin(self, *, is_resumed: bool) -> None:
-        """A run begins. ``is_resumed``: it has the trials that are here, if there are any."""
+        """Prepare for a run; ``is_resumed``: the present trials belong to it."""
         self._documents[:] = [one for one in self._documents if one["state"] != CANCEL]
         self._earlier = [] if is_resumed else list(self._documents)
 
     def add(self, trial: TrialRecord, space: Space) -> bool:
-        """Add a trial of the run that has just ended; whether it is new."""
+        """Add a trial that has just ended; return whether it is new."""
         number = self._first + trial.id
         if any(one["tid"] == number for one in self._documents):
-            return False  # it is of an earlier launch
+            return False  # it ended in an earlier launch
         self._documents.append(self._document(trial, space, {}))
         return True
 
     def fill(self, result: Result) -> None:
-        """Take over the trials of a run that has ended."""
+        """Replace the run's documents by the trials of its ``result``."""
         self.result = result
         known = {one["tid"]: one for one in self._documents}
         self._documents[:] = self._earlier + [
@@ -231,7 +231,7 @@ class Trials:
     def _document(
         self, trial: TrialRecord, space: Space, known: Mapping[int, dict[str, Any]]
     ) -> dict[str, Any]:
-        """The document of a trial; its results are taken from that which is ``known``."""
+        """The document of a trial, with the results of its ``known`` document, if there is one."""
         made = document(trial, space, self._first)
         before = known.get(made["tid"])
         if before is not None and before["state"] == made["state"]:
@@ -242,12 +242,12 @@ class Trials:
         if isinstance(attachments, Mapping):
             self.trial_attachments(made).update(attachments)
         made["result"] = results
-        new = set(lost) - self._told
+        new = set(lost) - self._named
         if new:
-            self._told |= new
+            self._named |= new
             logger.warning(
-                "fn gave back what did not come along: %s; from other machines and earlier "
-                "processes only plain values do. Write it to storage in fn and give back the path",
+                "results of fn were lost: %s; other machines and earlier processes return only "
+                "plain values. Write such results to storage in fn and return the path",
                 ", ".join(sorted(new)),
             )
         return made
@@ -336,7 +336,7 @@ class SparkTrials(Trials):
 
 
 class _Attachments(MutableMapping[str, Any]):
-    """The attachments of one trial among those of all, under hyperopt's names."""
+    """The attachments of one trial, stored among those of all under hyperopt's names."""
 
     def __init__(self, attachments: dict[str, Any], tid: int) -> None:
         self._attachments, self._prefix = attachments, f"ATTACH::{tid}::"

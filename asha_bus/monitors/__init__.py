@@ -1,1 +1,1 @@
-"""What is shown while a run is going on: the interface, and monitors that keep to it."""
+"""Monitors: the interface, and the ones that show or record a run while it lasts."""

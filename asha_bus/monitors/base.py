@@ -1,4 +1,4 @@
-"""What a monitor is, and what it is told."""
+"""The interface of monitors, and the events and snapshots that they receive."""
 
 from __future__ import annotations
 
@@ -12,24 +12,35 @@ from asha_bus.core.trial import RungRecord, TrialState
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
-#: Seconds between two looks at the run.
+#: Seconds between two refreshes of the monitors.
 REFRESH_S = 0.5
 
 
 @dataclass(frozen=True)
 class RunInfo:
-    """What is known of a run before its first trial."""
+    """The settings of a run, which `Monitor.on_start` receives before the first trial.
+
+    Attributes:
+        name: The run's name.
+        mode: ``min`` or ``max``: whether a smaller or a larger metric is better.
+        seed: The run's seed.
+        parameters: The names of the space's parameters, in order.
+        scheduler: The scheduler's repr.
+        max_trials: The largest number of trials; None: the run has no such limit.
+        start_time: When the run started, in seconds since the epoch.
+
+    Example:
+        >>> class Announce(ab.Monitor):
+        ...     def on_start(self, run):
+        ...         print(f"{run.name}: at most {run.max_trials} trials by {run.scheduler}")
+    """
 
     name: str
     mode: str
     seed: int
-    #: The space's parameters in order.
     parameters: tuple[str, ...]
-    #: The scheduler in words.
     scheduler: str
-    #: So many trials there are at most; None: only time ends the run.
     max_trials: int | None
-    #: Seconds since the epoch.
     start_time: float
 
     @classmethod
@@ -48,24 +59,40 @@ class RunInfo:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """How a run stands at one moment. Times are in seconds."""
+    """The state of a run at one moment, which `Monitor.on_refresh` receives.
+
+    Attributes:
+        elapsed_s: Seconds since the start of the run.
+        states: The number of trials in each state.
+        trials: The number of trials.
+        finished: The number of trials in a final state.
+        workers: The number of live workers.
+        reports: The number of reports received.
+        decisions: The number of reports that were rung decisions.
+        best: The best trial so far; None while no trial has a usable metric.
+        result: A function that returns the run so far as a `Result` with reason
+            ``unfinished``.
+
+    Example:
+        >>> class Watch(ab.Monitor):
+        ...     def on_refresh(self, snapshot):
+        ...         running = snapshot.states[ab.TrialState.RUNNING]
+        ...         print(f"{snapshot.finished} of {snapshot.trials} done, {running} running")
+    """
 
     elapsed_s: float
-    #: The number of trials in each state, and of those in a final one.
     states: Mapping[TrialState, int]
     trials: int
     finished: int
-    #: Workers that are there, reports taken, and rung decisions among them.
     workers: int
     reports: int
     decisions: int
     best: TrialRecord | None
-    #: The run so far as a `Result` with reason ``unfinished``; made when called.
     result: Callable[[], Result]
 
 
 class Assigned(NamedTuple):
-    """A worker took an attempt at ``trial``."""
+    """A worker began an attempt at ``trial``."""
 
     trial: TrialRecord
 
@@ -79,14 +106,14 @@ class Reported(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """``trial`` entered a rung: ``record`` has the verdict."""
+    """``trial`` entered a rung; ``record`` has the decision."""
 
     trial: TrialRecord
     record: RungRecord
 
 
 class TrialEnded(NamedTuple):
-    """``trial`` came into a final state."""
+    """``trial`` reached a final state."""
 
     trial: TrialRecord
 
@@ -95,49 +122,101 @@ TrialEvent = Assigned | Reported | Decided | TrialEnded
 
 
 class Monitor:
-    """Shows or keeps what happens in a run; every method does nothing by default.
+    """The base class of monitors: override the methods that you need.
 
-    The methods are called in a thread of the monitor's own, off the decision path, in
-    the order of events, some 0.5 s after they happened. An exception is logged, and
-    switches this monitor off; one that is slow holds up nobody but itself, and where
-    it falls far behind, events are left out, which is logged.
+    Every method does nothing by default. All methods but `write` are called in the monitor's
+    own thread, in the order of events, about 0.5 s after they happened; they never delay a
+    decision. If a method raises, the exception is logged and this monitor is switched off.
+    A slow monitor delays only itself. If it falls far behind, events are dropped, and the log
+    says so.
+
+    Attributes:
+        follows_trials: False if the monitor needs only `on_refresh` and never calls
+            `Snapshot.result`. If that is so for all monitors of a run, no trials are fetched
+            from the bus. Default: True.
+
+    Example:
+        >>> class Failures(ab.Monitor):
+        ...     def on_end(self, trial):
+        ...         if trial.state is ab.TrialState.FAILED:
+        ...             print(f"trial {trial.id} failed: {trial.error}")
+        >>> result = ab.launch(
+        ...     lambda x: x**2, {"x": ab.uniform(-1, 1)},
+        ...     max_trials=5, engine="local", monitor=Failures(),
+        ... )
     """
 
-    #: False where only `on_refresh` matters, and of a snapshot not its `Snapshot.result`:
-    #: the bus is then not asked for the trials, if that goes for all monitors of a run.
     follows_trials = True
 
     def on_start(self, run: RunInfo) -> None:
-        """The run begins."""
+        """Called once, when the run begins.
+
+        Args:
+            run: The run's settings.
+        """
 
     def on_assign(self, trial: TrialRecord) -> None:
-        """A worker took an attempt at ``trial``."""
+        """Called when a worker begins an attempt at a trial.
+
+        Args:
+            trial: The trial; ``attempts`` counts this attempt.
+        """
 
     def on_report(self, trial: TrialRecord, resource: float, metric: float) -> None:
-        """``trial`` reported; between rungs reports may be left out where there are many."""
+        """Called for each report; if there are many between two rungs, some may be left out.
+
+        Args:
+            trial: The trial that reported.
+            resource: The resource of the report, in the objective's unit.
+            metric: The metric of the report.
+        """
 
     def on_decision(self, trial: TrialRecord, record: RungRecord) -> None:
-        """``trial`` entered a rung."""
+        """Called when a trial enters a rung.
+
+        Args:
+            trial: The trial.
+            record: The rung, the metric and the decision.
+        """
 
     def on_end(self, trial: TrialRecord) -> None:
-        """``trial`` came into a final state."""
+        """Called when a trial reaches a final state.
+
+        Args:
+            trial: The trial in that state.
+        """
 
     def on_refresh(self, snapshot: Snapshot) -> None:
-        """Every 0.5 s: how the run stands, after the events up to now."""
+        """Called every 0.5 s, after the events up to that moment.
+
+        Args:
+            snapshot: The state of the run.
+        """
 
     def on_finish(self, result: Result | None) -> None:
-        """The run is over; ``result`` is None where it ended with an error."""
+        """Called once, when the run is over.
+
+        Args:
+            result: The result; None if the run ended with an error.
+        """
 
     def write(self, text: str) -> bool:
-        """Show a line that a worker printed; False: leave that to others.
+        """Show a line that a worker printed.
 
-        Called at any time from other threads, so it has to be quick and thread-safe.
+        It is called at any time and from other threads, so it must be quick and thread-safe.
+
+        Args:
+            text: The line, without a line break at its end.
+
+        Returns:
+            True if the line was shown. False (default) passes it to the next monitor, or to
+            stdout after the last one.
         """
         return False
 
 
-def tell(monitor: Monitor, event: TrialEvent) -> None:
-    """Call the method of ``monitor`` that ``happening`` is for."""
+def dispatch(monitor: Monitor, event: TrialEvent) -> None:
+    """Call the method of ``monitor`` that handles ``event``."""
     if isinstance(event, Reported):
         monitor.on_report(*event)
     elif isinstance(event, Decided):

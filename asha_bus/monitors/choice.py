@@ -1,4 +1,4 @@
-"""The argument ``monitor`` of a launch: what it may be, and the monitors it stands for."""
+"""The argument ``monitor`` of a launch: checks it and makes the monitors it names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asha_bus.monitors.screen import in_notebook, is_terminal
 
 MonitorName = Literal["progress", "text", "rungs", "curves"]
 
-#: What `asha_bus.launch` takes.
+#: The type of the argument ``monitor`` of `asha_bus.launch`.
 MonitorChoice = MonitorName | Monitor | Sequence[MonitorName | Monitor] | None
 
 NAMES = get_args(MonitorName)
@@ -27,14 +27,17 @@ _CHARTS = ("rungs", "curves")
 
 
 def as_monitors(monitor: MonitorChoice) -> tuple[str | Monitor, ...]:
-    """What was given, checked: names are still names. InvalidArgument where it is wrong."""
+    """Check ``monitor`` and return it as a tuple, in which names stay names.
+
+    Raises `InvalidArgument` if it is invalid.
+    """
     if monitor is None:
         return ()
     given = tuple(monitor) if isinstance(monitor, (list, tuple)) else (monitor,)
     for number, one in enumerate(given):
         _check(one)
         if one in given[:number]:
-            raise InvalidArgument(f"monitor has {one!r} twice; give each one once")
+            raise InvalidArgument(f"monitor has {one!r} twice; name each monitor once")
     return given
 
 
@@ -43,16 +46,16 @@ def _check(one: object) -> None:
     if one in _CHARTS and in_notebook() and find_spec("matplotlib") is None:
         raise InvalidArgument(
             f"monitor={one!r} draws with matplotlib, which is not installed: "
-            f"pip install 'asha-bus[plots]', or take monitor='text'"
+            f"pip install 'asha-bus[plots]', or use monitor='text'"
         )
 
 
 def open_monitors(chosen: Sequence[str | Monitor], run: RunInfo) -> list[Monitor]:
-    """The monitors of what `as_monitors` returned, for one run; the user's own come first.
+    """Make the monitors of one run from what `as_monitors` returned, the user's own first.
 
-    To be called in the thread of the launch: what they show in a notebook belongs to
-    the cell that runs there. Outside a notebook there is room for one name: of several
-    it is the table, which stands for a chart, too.
+    Call it in the thread of the launch: in a notebook, output belongs to the cell that
+    runs in that thread. A terminal shows one built-in monitor: if several are named, or a
+    chart, it is the table.
     """
     names = [one for one in chosen if isinstance(one, str)]
     if in_notebook():

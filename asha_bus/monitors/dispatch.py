@@ -1,4 +1,4 @@
-"""Tells the monitors of a run what happens, each in a thread of its own."""
+"""Dispatches the events of a run to its monitors, each in its own thread."""
 
 from __future__ import annotations
 
@@ -8,72 +8,71 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from asha_bus.monitors.base import Monitor, RunInfo, Snapshot, TrialEvent, tell
+from asha_bus.monitors.base import Monitor, RunInfo, Snapshot, TrialEvent, dispatch
 from asha_bus.monitors.screen import print_text
 from asha_bus.results.result import Result
 
-#: So many happenings wait for a busy monitor; what comes on top of them is left out.
+#: At most this many events are queued for a busy monitor; later ones are dropped.
 MOST_WAITING = 10_000
 
-#: Seconds that all monitors together are waited for at the end.
+#: Seconds to wait at the end for all monitors together.
 _FINISH_S = 5.0
 
 
 class Dispatcher:
-    """Stands between a run and its monitors: none of them can hold up or break the run.
+    """Stands between a run and its monitors, so that no monitor can delay or break the run.
 
-    An exception of a monitor is logged once, and switches that monitor off. While one
-    is busy, what happens waits for it, up to `MOST_WAITING` happenings, and of the
-    snapshots the newest.
+    An exception of a monitor is logged once and switches that monitor off. While a monitor is
+    busy, up to `MOST_WAITING` events and the newest snapshot are queued for it.
     """
 
     def __init__(self, monitors: Sequence[Monitor], logger: logging.Logger) -> None:
-        self._posts = [_Post(monitor, logger) for monitor in monitors]
+        self._threads = [_MonitorThread(monitor, logger) for monitor in monitors]
         self._logger = logger
-        #: Whether any of them looks at the trials.
+        #: Whether any monitor needs the trials.
         self.follows_trials = any(monitor.follows_trials for monitor in monitors)
 
     def start(self, run: RunInfo) -> None:
-        """The run begins; to be called once, before `update` and `finish`."""
-        for post in self._posts:
-            post.start(run)
+        """Start the monitors; call it once, before `update` and `finish`."""
+        for thread in self._threads:
+            thread.start(run)
 
     def update(self, events: Sequence[TrialEvent], snapshot: Snapshot) -> None:
-        """Pass on what has happened since the last call, and how the run stands now."""
-        for post in self._posts:
-            post.put(events, snapshot)
+        """Pass on the events since the last call and the current snapshot."""
+        for thread in self._threads:
+            thread.put(events, snapshot)
 
     def write(self, text: str) -> None:
-        """Show a line that a worker printed: by the first monitor that does, or on stdout.
+        """Show a line that a worker printed, by the first monitor that shows it or on stdout.
 
-        May be called at any time from any thread.
+        It may be called at any time from any thread.
         """
-        if not any(post.write(text) for post in self._posts):
+        if not any(thread.write(text) for thread in self._threads):
             print_text(f"{text}\n")
 
     def finish(self, result: Result | None) -> None:
-        """The run is over: wait some seconds for the monitors, and leave behind who is not done."""
-        for post in self._posts:
-            post.finish(result)
+        """End the monitors, and wait at most `_FINISH_S` for them."""
+        for thread in self._threads:
+            thread.finish(result)
         deadline = time.monotonic() + _FINISH_S
-        for post in self._posts:
-            if not post.wait(deadline - time.monotonic()):
+        for thread in self._threads:
+            if not thread.wait(deadline - time.monotonic()):
                 self._logger.warning(
-                    "monitor %s is still busy %.0f s after the end of the run, and is left behind",
-                    post.name,
+                    "monitor %s is still busy %.0f s after the end of the run; no longer waiting",
+                    thread.name,
                     _FINISH_S,
                 )
 
 
-class _Post:
-    """One monitor with its thread, and what waits for it."""
+class _MonitorThread:
+    """One monitor with its thread and its queue."""
 
     def __init__(self, monitor: Monitor, logger: logging.Logger) -> None:
         self.name = type(monitor).__name__
         self._monitor = monitor
         self._logger = logger
         self._changed = threading.Condition()
-        self._happenings: deque[TrialEvent] = deque()
+        self._events: deque[TrialEvent] = deque()
         self._snapshot: Snapshot | None = None
         self._left_out = 0
         self._result: Result | None = None
@@ -91,8 +90,8 @@ class _Post:
         with self._changed:
             if self._is_off:
                 return
-            room = MOST_WAITING - len(self._happenings)
-            self._happenings.extend(events[:room])
+            room = MOST_WAITING - len(self._events)
+            self._events.extend(events[:room])
             self._snapshot = snapshot
             lost = max(len(events) - room, 0)
             is_first = lost > 0 and not self._left_out
@@ -100,8 +99,8 @@ class _Post:
             self._changed.notify()
         if is_first:
             self._logger.warning(
-                "monitor %s is too slow: what happens is left out there from now and then on; "
-                "how much, the log tells at the end",
+                "monitor %s is too slow, so some events are dropped; their number is logged at "
+                "the end of the run",
                 self.name,
             )
 
@@ -120,15 +119,13 @@ class _Post:
             self._changed.notify()
 
     def wait(self, timeout: float) -> bool:
-        """Whether the monitor is done within ``timeout`` seconds."""
+        """Wait at most ``timeout`` seconds; return whether the monitor has finished."""
         if self._thread is not None:
             self._thread.join(max(timeout, 0.0))
             if self._thread.is_alive():
                 return False
         if self._left_out:
-            self._logger.warning(
-                "monitor %s: %d happenings were left out", self.name, self._left_out
-            )
+            self._logger.warning("monitor %s: %d events were dropped", self.name, self._left_out)
         return True
 
     # --- the monitor's own thread ---------------------------------------------
@@ -136,22 +133,22 @@ class _Post:
     def _work(self, run: RunInfo) -> None:
         try:
             self._monitor.on_start(run)
-            while self._tell_more():
+            while self._handle_next():
                 pass
-        except BaseException:  # SystemExit, too, is no affair of the run
+        except BaseException:  # even SystemExit must not end the run
             self._switch_off()
 
-    def _tell_more(self) -> bool:
-        """Wait for what happens, and tell it; False after the end."""
+    def _handle_next(self) -> bool:
+        """Wait for events and pass them to the monitor; return False after the end."""
         with self._changed:
-            self._changed.wait_for(self._has_news)
-            events, self._happenings = self._happenings, deque()
+            self._changed.wait_for(self._has_work)
+            events, self._events = self._events, deque()
             snapshot, self._snapshot = self._snapshot, None
             is_over = self._is_over
         for event in events:
             if self._is_off:  # its write() failed
                 return False
-            tell(self._monitor, event)
+            dispatch(self._monitor, event)
         if self._is_off:
             return False
         if snapshot is not None:
@@ -160,16 +157,16 @@ class _Post:
             self._monitor.on_finish(self._result)
         return not is_over
 
-    def _has_news(self) -> bool:
-        return bool(self._happenings or self._snapshot or self._is_over or self._is_off)
+    def _has_work(self) -> bool:
+        return bool(self._events or self._snapshot or self._is_over or self._is_off)
 
     def _switch_off(self) -> None:
-        """Log the exception that is being handled, the first one only."""
+        """Log the current exception, unless the monitor is already off, and switch it off."""
         with self._changed:
             if self._is_off:
                 return
             self._is_off = True
-            self._happenings.clear()
+            self._events.clear()
             self._snapshot = None
             self._changed.notify()
         self._logger.exception("monitor %s failed and is switched off", self.name)

@@ -1,4 +1,4 @@
-"""A file with a line of JSON for everything that happens."""
+"""Writes the events of a run to a file of JSON lines."""
 
 from __future__ import annotations
 
@@ -18,16 +18,26 @@ from asha_bus.results.result import Result
 
 
 class FileMonitor(Monitor):
-    """Writes what happens to the file at ``path``, one JSON object a line.
+    """A monitor that writes each event of a run to a file, as one JSON object per line.
 
-    Each has ``event`` (``start``, ``assign``, ``report``, ``decision``, ``end`` or
-    ``finish``) and ``time``, the time of writing in seconds since the epoch, some 0.5 s
-    after it happened. It is strict JSON: NaN and infinities are the texts ``"NaN"``,
-    ``"Infinity"`` and ``"-Infinity"``, and parameters that JSON does not know stand as
-    their repr. The file is flushed every 0.5 s. Lines that are there already stay: a
-    run that is resumed, or another one, goes on below them, from its ``start`` on.
+    Each object has ``event`` (``start``, ``assign``, ``report``, ``decision``, ``end`` or
+    ``finish``) and ``time``, the time of writing in seconds since the epoch, about 0.5 s
+    after the event. The lines are strict JSON: NaN and infinities are the strings ``"NaN"``,
+    ``"Infinity"`` and ``"-Infinity"``, and parameters that JSON cannot represent appear as
+    their repr. The file is flushed every 0.5 s. Existing lines are kept: a resumed run, or
+    another run, appends below them, beginning with its ``start``.
 
-    Raises `InvalidArgument` where the file cannot be written.
+    Args:
+        path: The file to append to; it is created if it does not exist.
+
+    Raises:
+        InvalidArgument: The file cannot be written.
+
+    Example:
+        >>> result = ab.launch(
+        ...     lambda x: x**2, {"x": ab.uniform(-1, 1)},
+        ...     max_trials=5, engine="local", monitor=ab.FileMonitor("events.jsonl"),
+        ... )
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -42,9 +52,9 @@ class FileMonitor(Monitor):
             ) from error
 
     def on_start(self, run: RunInfo) -> None:
-        """Begin to write below what is there."""
+        """Open the file, and write ``start`` below its last line."""
         self._file: TextIO = self._path.open("a", encoding="utf-8")
-        if not _ends_a_line(self._path):  # whoever wrote there was killed within a line
+        if not _ends_a_line(self._path):  # the last writer was killed within a line
             self._file.write("\n")
         self._write(
             "start",
@@ -91,11 +101,11 @@ class FileMonitor(Monitor):
         )
 
     def on_refresh(self, snapshot: Snapshot) -> None:
-        """Flush what was written."""
+        """Flush the file."""
         self._file.flush()
 
     def on_finish(self, result: Result | None) -> None:
-        """Write ``finish`` and close the file; ``reason`` is null where an error ended the run."""
+        """Write ``finish`` and close the file; ``reason`` is null if an error ended the run."""
         if result is None:
             self._write("finish", reason=None)
         else:
@@ -116,7 +126,7 @@ class FileMonitor(Monitor):
 
 
 def _plain(value: Any) -> Any:
-    """``value`` as strict JSON has it."""
+    """``value`` as strict JSON."""
     if isinstance(value, float):
         if math.isfinite(value):
             return value

@@ -1,4 +1,4 @@
-"""A run in one line of text."""
+"""Monitors that show a run as one line of text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asha_bus.results.result import Result
 
 
 class Line(Monitor):
-    """Shows a line every ``every_s`` seconds and at the end; a subclass says where."""
+    """Shows a line every ``every_s`` seconds and at the end; a subclass defines `show`."""
 
     follows_trials = False
     every_s = 1.0
@@ -23,23 +23,23 @@ class Line(Monitor):
         self._next = clock()
 
     def on_start(self, run: RunInfo) -> None:
-        """Remember what is known of the run."""
+        """Keep the run's settings."""
         self._run = run
 
     def on_refresh(self, snapshot: Snapshot) -> None:
-        """Show how the run stands, if it is time to."""
+        """Show the state of the run, if ``every_s`` have passed."""
         now = self._clock()
         if now >= self._next:
             self._next = now + self.every_s
             self.show(running_line(self._run, snapshot))
 
     def on_finish(self, result: Result | None) -> None:
-        """Show what it came to."""
+        """Show the result."""
         if result is not None:
             self.show(last_line(result))
 
     def show(self, line: str) -> None:
-        """Show this line."""
+        """Show ``line``."""
         raise NotImplementedError
 
 
@@ -54,35 +54,35 @@ class PlainLines(Line):
 
 
 def running_line(run: RunInfo, snapshot: Snapshot) -> str:
-    """How a run stands: trials done and running, the time, the rate, the best so far."""
+    """The state of a run: trials done and running, elapsed time, rate, best so far."""
     total = f" of {run.max_trials}" if run.max_trials is not None else ""
     rate = f", {snapshot.finished / snapshot.elapsed_s:.3g}/s" if snapshot.elapsed_s > 0 else ""
     return (
         f"{run.name}: {snapshot.finished}{total} trials done, "
         f"{snapshot.states[TrialState.RUNNING]} running, {clock(snapshot.elapsed_s)}{rate}, "
-        f"best: {best_words(snapshot.best)}"
+        f"best: {best_text(snapshot.best)}"
     )
 
 
 def last_line(result: Result) -> str:
-    """What a run came to."""
+    """The result of a run."""
     return (
         f"{result.name}: {len(result.trials)} trials, {clock(result.elapsed_s)}, "
-        f"ended by {result.reason}, best: {best_words(result.best)}"
+        f"ended by {result.reason}, best: {best_text(result.best)}"
     )
 
 
-def best_words(best: TrialRecord | None) -> str:
-    """The best trial in a few words."""
+def best_text(best: TrialRecord | None) -> str:
+    """The best trial in one line."""
     if best is None or best.metric is None:
         return "none yet"
     return (
         f"trial {best.id}, metric {best.metric:g} at resource {best.resource:g}, "
-        f"{params_words(best)}"
+        f"{params_text(best)}"
     )
 
 
-def params_words(trial: TrialRecord) -> str:
+def params_text(trial: TrialRecord) -> str:
     """The parameters of a trial in one line, with four digits of each float."""
     return ", ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={_one_line(value)}"

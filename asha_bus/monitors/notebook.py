@@ -1,4 +1,4 @@
-"""What is shown in a notebook: one output, drawn anew in its place."""
+"""Monitors for notebooks: each updates one output of the cell in place."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from asha_bus.monitors.redrawn import Redrawn
 from asha_bus.monitors.table import run_table
 from asha_bus.results.result import Result
 
-#: A table's columns and lines; a notebook scrolls.
+#: The largest number of columns and lines of a table; a notebook scrolls.
 _WIDTH, _HEIGHT = 100, 60
 _STYLE = "font-family: monospace; line-height: 1.3; white-space: pre; overflow-x: auto"
 
-#: A chart in inches, and its dots per inch: it is shown at half that size, for sharp letters.
+#: The size of a chart in inches, and its dots per inch. It is shown at half its size in
+#: pixels, so that letters are sharp.
 _INCHES = (8.0, 4.5)
 _DPI = 180
 
 
 class Output:
-    """One output of the cell that runs now, which any thread may replace later.
+    """One output of the running cell, which any thread may replace later.
 
-    What replaced it last is what the saved notebook has.
+    A saved notebook has the last replacement.
     """
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ class Output:
         self._handle = display(waiting, raw=True, display_id=True)
 
     def show(self, data: dict[str, str], metadata: dict[str, object] | None = None) -> None:
-        """Replace what is shown: one thing in several formats, by MIME type."""
+        """Replace the output by ``data``: one content in several formats, by MIME type."""
         self._handle.update(data, raw=True, metadata=metadata)
 
 
@@ -46,7 +47,7 @@ class NotebookLine(Line):
         self._output = Output()
 
     def show(self, line: str) -> None:
-        """Show it in the place of the last one."""
+        """Replace the last line by ``line``."""
         self._output.show({"text/plain": line})
 
 
@@ -58,7 +59,7 @@ class NotebookTable(Redrawn):
         self._output = Output()
 
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
-        """Draw in the place of the last time."""
+        """Replace the last drawing."""
         text = "\n".join(run_table(run, result, workers, width=_WIDTH, height=_HEIGHT))
         page = f'<pre style="{_STYLE}">{html.escape(text)}</pre>'
         self._output.show({"text/plain": text, "text/html": page})
@@ -73,7 +74,7 @@ class Charts(Redrawn):
         self._output = Output()
 
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
-        """Draw in the place of the last time."""
+        """Replace the last drawing."""
         picture = base64.b64encode(make_picture(self._kind, result)).decode()
         width, height = (round(inches * _DPI / 2) for inches in _INCHES)
         self._output.show(
@@ -88,7 +89,7 @@ def make_picture(kind: str, result: Result) -> bytes:
 
     from asha_bus.results.plots import plot_curves, plot_rungs
 
-    # no pyplot: it belongs to the user, and to one thread
+    # without pyplot, whose state is the user's and belongs to one thread
     figure = Figure(figsize=_INCHES, dpi=_DPI, layout="constrained")
     {"rungs": plot_rungs, "curves": plot_curves}[kind](result, figure.subplots())
     picture = io.BytesIO()

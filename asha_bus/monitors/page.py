@@ -1,4 +1,4 @@
-"""The live page as a monitor: passes on which trials changed."""
+"""The live page as a monitor: sends changed trials to the page's server."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from asha_bus.results.explain import explain, has_brackets, ranks
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
-#: A refresh takes at most such a share of the time: of a long run the page hears less often.
+#: Refreshes take at most this share of the time, so the page of a long run changes less often.
 _SHARE = 0.05
 
-#: The page of the last run that ended in this process, which can still be looked at.
+#: The page of the last run that ended in this process; it is still served.
 _ended: list[Page] = []
 _lock = threading.Lock()
 
@@ -27,14 +27,13 @@ _lock = threading.Lock()
 class Page(Monitor):
     """Shows a run in a browser of this machine, at ``url``.
 
-    ``port``: 0 (default) takes a free one. After the end of the run the page stays
-    open until another run of this process ends that has one, or the process does.
-    Needs tornado: ``pip install 'asha-bus[page]'``. Raises `InvalidArgument` where the
-    port is taken.
+    ``port``: 0 (default) picks a free one. After the run the page is served until another
+    run with a page ends in this process, or the process ends. It needs tornado:
+    ``pip install 'asha-bus[page]'``. Raises `InvalidArgument` if the port is in use.
     """
 
     def __init__(self, name: str, port: int = 0) -> None:
-        with _lock:  # a port that a run before has left open is free for this one
+        with _lock:  # free the port if the page of an ended run holds it
             for other in [page for page in _ended if port and page.port == port]:
                 other.close()
         self._result: Result | None = None
@@ -46,12 +45,12 @@ class Page(Monitor):
         self.url: str = self._server.url
 
     def close(self) -> None:
-        """Serve no longer."""
+        """Stop serving."""
         self._server.close()
         if self in _ended:
             _ended.remove(self)
 
-    # --- what the run tells --------------------------------------------------
+    # --- events --------------------------------------------------------------
 
     def on_assign(self, trial: TrialRecord) -> None:
         self._changed[trial.id] = trial
@@ -72,7 +71,7 @@ class Page(Monitor):
         self._workers = snapshot.workers
         self._result = snapshot.result()
         if self._server.has_browsers:
-            self._server.publish(self._take(), self._summary())
+            self._server.publish(self._next_changes(), self._summary())
         else:
             self._changed.clear()
         took = time.monotonic() - began
@@ -83,14 +82,14 @@ class Page(Monitor):
             self._result = self._with_curves(result)
         self._workers = None
         if self._result is not None:
-            self._server.end(self._take(), self._summary())
+            self._server.end(self._next_changes(), self._summary())
         with _lock:
             for other in list(_ended):
                 other.close()
             _ended.append(self)
 
     def _with_curves(self, result: Result) -> Result:
-        """``result`` with the reports between rungs that were seen, where it has none itself."""
+        """``result`` with the reports that were seen between rungs, for trials that have none."""
         seen = {} if self._result is None else {t.id: t.reports for t in self._result.trials}
         seen.update((trial.id, trial.reports) for trial in self._changed.values())
         trials = [
@@ -104,7 +103,7 @@ class Page(Monitor):
 
     # --- for the server ------------------------------------------------------
 
-    def _take(self) -> dict[int, list[Any]]:
+    def _next_changes(self) -> dict[int, list[Any]]:
         assert self._result is not None
         changed, self._changed = self._changed, {}
         space = self._result.space
@@ -115,7 +114,7 @@ class Page(Monitor):
         return summary_document(self._result, workers=self._workers, now=self._now())
 
     def _now(self) -> float | None:
-        """The time up to which running trials are shown; None: nothing runs any more."""
+        """The time up to which running trials are shown; None after the end of the run."""
         return None if self._workers is None else time.time()
 
     def _document(self) -> dict[str, Any] | None:

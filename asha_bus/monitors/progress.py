@@ -1,4 +1,4 @@
-"""One line that shows how far a run is, for a terminal."""
+"""A progress line for a terminal."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from asha_bus.results.result import Result
 
 
 class Progress(Monitor):
-    """One line: trials done, running, the best so far, trials per second, time left.
+    """One line: trials done and running, best so far, trials per second, time left.
 
-    Nothing is shown where stdout is no terminal.
+    It shows nothing if stdout is not a terminal.
     """
 
     follows_trials = False
@@ -31,7 +31,7 @@ class Progress(Monitor):
         )
 
     def on_refresh(self, snapshot: Snapshot) -> None:
-        """Show how the run stands."""
+        """Update the line."""
         self._bar.set_postfix_str(postfix(snapshot), refresh=False)
         self._bar.update(snapshot.finished - self._bar.n)
         self._bar.refresh()
@@ -44,7 +44,7 @@ class Progress(Monitor):
         return True
 
     def on_finish(self, result: Result | None) -> None:
-        """Leave the last state of the line, and the best trial below it."""
+        """Leave the line in its last state, and print the best trial below it."""
         shown = not self._bar.disable
         if result is not None:
             self._bar.update(len(result.trials) - self._bar.n)
@@ -55,7 +55,7 @@ class Progress(Monitor):
 
 
 def postfix(snapshot: Snapshot) -> str:
-    """What stands behind the bar."""
+    """The text after the bar."""
     best = snapshot.best
     metric = math.nan if best is None or best.metric is None else best.metric
     running = snapshot.states[TrialState.RUNNING]

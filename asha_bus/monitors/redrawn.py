@@ -1,4 +1,4 @@
-"""A monitor that draws the whole run, again and again."""
+"""The base of monitors that redraw the whole run at intervals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from asha_bus.results.result import Result
 
 
 class Redrawn(Monitor):
-    """Draws a run from its result so far: `draw` is what a subclass has to say.
+    """Draws a run from its result so far; a subclass defines `draw`.
 
-    It is drawn every ``every_s`` seconds, or less often where that takes long, so that
-    drawing takes a tenth of the time at most; and once more at the end.
+    It draws every ``every_s`` seconds and once more at the end. If drawing is slow, it draws
+    less often, so that drawing takes at most a tenth of the time.
     """
 
     every_s = 1.0
@@ -26,11 +26,11 @@ class Redrawn(Monitor):
         self._snapshot: Snapshot | None = None
 
     def on_start(self, run: RunInfo) -> None:
-        """Remember what is known of the run."""
+        """Keep the run's settings."""
         self._run = run
 
     def on_refresh(self, snapshot: Snapshot) -> None:
-        """Draw, if it is time to."""
+        """Draw, if the time for it has come."""
         self._snapshot = snapshot
         began = self._clock()
         if began >= self._next:
@@ -38,19 +38,19 @@ class Redrawn(Monitor):
             self._next = began + max(self.every_s, 10 * (self._clock() - began))
 
     def on_finish(self, result: Result | None) -> None:
-        """Draw the end; what was drawn last stays where there is no result."""
+        """Draw the result; without one, the last drawing stays."""
         if result is not None:
             if self._snapshot is not None:
                 result = _with_reports(result, self._snapshot.result())
             self.draw(self._run, result, None)
 
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
-        """Draw ``run`` at ``result``, with ``workers`` there; None: it is over."""
+        """Draw ``run`` from ``result``, with the number of live ``workers``; None after the end."""
         raise NotImplementedError
 
 
 def _with_reports(result: Result, live: Result) -> Result:
-    """``result`` with the reports between rungs that were seen while the run went on."""
+    """``result`` with the reports between rungs that were seen during the run."""
     seen = {trial.id: trial.reports for trial in live.trials}
     whole = copy(result)
     whole.trials = tuple(

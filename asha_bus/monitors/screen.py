@@ -1,4 +1,4 @@
-"""What is written to stdout, and how much of it a line of a terminal holds."""
+"""Writes to stdout, and fits text to the width of a terminal."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import unicodedata
 
 
 def in_notebook() -> bool:
-    """Whether this is a Jupyter kernel; VS Code and Colab run such, too."""
-    ipython = sys.modules.get("IPython")  # where it is not loaded, nobody works in it
+    """Whether this process is a Jupyter kernel, as in JupyterLab, VS Code and Colab."""
+    ipython = sys.modules.get("IPython")  # a kernel has loaded it
     if ipython is None:
         return False
     shell = type(ipython.get_ipython())
@@ -17,14 +17,14 @@ def in_notebook() -> bool:
 
 
 def is_terminal() -> bool:
-    """Whether stdout is a terminal in which the cursor can be moved."""
+    """Whether stdout is a terminal whose cursor can be moved."""
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def print_text(text: str) -> None:
-    """Write to stdout in one piece, with ? for characters that it cannot encode.
+    """Write ``text`` to stdout in one piece, with ? for characters that it cannot encode.
 
-    Unlike print(), it lets nothing of another thread come before the line's end.
+    Unlike print(), no other thread can write between the text and its line break.
     """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
@@ -33,9 +33,9 @@ def print_text(text: str) -> None:
 
 
 def cut(text: str, width: int) -> str:
-    """The beginning of a text that takes at most ``width`` columns of one line.
+    """The beginning of ``text``, at most ``width`` columns of one line.
 
-    Characters that a terminal would obey instead of showing them become ?.
+    Control characters become ?.
     """
     if not text.isprintable():
         text = "".join(one if one.isprintable() else "?" for one in text)

@@ -1,4 +1,4 @@
-"""A run as a few lines of text: what a terminal and a notebook show of it."""
+"""A run as a table of text, for terminals and notebooks."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.core.trials import ranked_trials
 from asha_bus.monitors.base import RunInfo
-from asha_bus.monitors.line import best_words, clock, params_words
+from asha_bus.monitors.line import best_text, clock, params_text
 from asha_bus.monitors.screen import cut
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 from asha_bus.results.tables import table
 
-#: So many running trials, and so many curves, are shown at most.
+#: The largest numbers of running trials and of curves that are shown.
 _MOST_TRIALS = 8
 _MOST_CURVES = 5
 
@@ -34,18 +34,18 @@ def run_table(
 ) -> list[str]:
     """The run at ``result`` in at most ``height`` lines of at most ``width`` columns.
 
-    Trials by state, the best one, the rungs and the running trials; ``with_curves``
-    the curves of the leading trials, too. ``workers``: how many there are; None: the
-    run is over. Where room is short, the last lines of a part are left out.
+    It shows trials by state, the best trial, the rungs and the running trials, and with
+    ``with_curves`` the curves of the leading trials. ``workers``: the number of live ones;
+    None: the run is over. If space is short, the last lines of a part are left out.
     """
-    lines = [*_head(run, result, workers), f"best: {best_words(result.best)}"]
+    lines = [*_head(run, result, workers), f"best: {best_text(result.best)}"]
     parts = [_rungs(result)]
     if with_curves:
         parts.append(_curves(result))
     parts.append(_running(result))
     for number, part in enumerate(parts):
         room = height - len(lines) - 1
-        if number < len(parts) - 1:  # something is left for the next one
+        if number < len(parts) - 1:  # keep space for the next part
             room = max(room * 2 // 3, room - len(parts[-1]) - 1)
         if len(part) > 1 and room > 1:
             lines += ["", *_fit(part, room)]
@@ -53,7 +53,7 @@ def run_table(
 
 
 def sparkline(values: Sequence[float], columns: int = _CURVE_COLUMNS) -> str:
-    """Finite values as blocks of different heights, a column each or, of many, every n-th."""
+    """The finite values as blocks of different heights, thinned out to ``columns`` blocks."""
     shown = [value for value in values if math.isfinite(value)]
     if len(shown) > columns:
         step = (len(shown) - 1) / (columns - 1)
@@ -87,7 +87,7 @@ def _head(run: RunInfo, result: Result, workers: int | None) -> list[str]:
 
 
 def _rungs(result: Result) -> list[str]:
-    """Each rung: who entered, who went on, and what the worst of those has now."""
+    """Each rung: entries, trials that continued, and the current cutoff."""
     last: dict[tuple[int, int], RungRecord] = {}
     passed: Counter[tuple[int, int]] = Counter()
     for trial in result.trials:
@@ -109,7 +109,7 @@ def _rungs(result: Result) -> list[str]:
 
 def _running(result: Result) -> list[str]:
     running = [trial for trial in result.trials if trial.state is TrialState.RUNNING]
-    return _with_ends("running", running, [params_words(trial) for trial in running])
+    return _with_ends("running", running, [params_text(trial) for trial in running])
 
 
 def _curves(result: Result) -> list[str]:
@@ -120,7 +120,7 @@ def _curves(result: Result) -> list[str]:
 
 
 def _with_ends(head: str, trials: Sequence[TrialRecord], ends: Sequence[str]) -> list[str]:
-    """Trials with what they reported last, and something more at the end of each line."""
+    """A line per trial with its last report, and one of ``ends`` at the end of each."""
     rows = [(head, "resource", "metric")]
     for trial in trials:
         metric = "-" if trial.metric is None else f"{trial.metric:g}"
@@ -131,7 +131,7 @@ def _with_ends(head: str, trials: Sequence[TrialRecord], ends: Sequence[str]) ->
 
 
 def _fit(lines: list[str], room: int) -> list[str]:
-    """The first ``room`` lines, the last of them saying how many more there are."""
+    """At most ``room`` lines; if some are left out, the last one says how many."""
     if len(lines) <= room:
         return lines
     return [*lines[: room - 1], f"... and {len(lines) - room + 1} more"]

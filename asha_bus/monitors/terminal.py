@@ -1,4 +1,4 @@
-"""The table of a run in a terminal."""
+"""The monitor that keeps a table of the run at the bottom of a terminal."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from asha_bus.monitors.screen import cut, print_text
 from asha_bus.monitors.table import run_table
 from asha_bus.results.result import Result
 
-#: Erases from the cursor to the end of the screen, in two steps: where the cursor stands in
-#: the first row, some terminals keep a copy of a screen that is erased in one.
+#: Erases from the cursor to the end of the screen, in two steps: with the cursor in the first
+#: row, some terminals keep a copy of a screen that is erased in one step.
 _ERASE = "\x1b[K\n\x1b[J\x1b[A"
 
 
 class TerminalTable(Redrawn):
-    """A table that is drawn anew in its place; what the workers print goes above it.
+    """A table that is redrawn in place; output of the workers appears above it.
 
-    Between two drawings the cursor stands on an empty line above the table. So what
-    others write meanwhile, a log for instance, stays where it is, and the table moves
-    down; and the terminal may change its size.
+    Between two drawings the cursor is on an empty line above the table. Text that is
+    written meanwhile, for instance by a logger, stays where it is, and the table moves down.
+    The terminal may be resized at any time.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class TerminalTable(Redrawn):
         super().__init__(clock)
         self._with_curves = with_curves
         self._lock = threading.Lock()
-        #: What is drawn; nothing before the first time and after the end.
+        #: The drawn lines; empty before the first drawing and after the end.
         self._lines: list[str] = []
 
     def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
-        """Draw in the place of the last time, as large as the terminal allows."""
+        """Replace the last drawing by one that fits the terminal."""
         width, height = _room()
         lines = run_table(
             run, result, workers, width=width, height=height, with_curves=self._with_curves
@@ -56,26 +56,26 @@ class TerminalTable(Redrawn):
         return True
 
     def on_finish(self, result: Result | None) -> None:
-        """Leave the last state, with the cursor below it."""
+        """Leave the last drawing, with the cursor below it."""
         super().on_finish(result)
         with self._lock:
             print_text("".join([_ERASE, *(f"{line}\n" for line in self._lines)]))
             self._lines = []
 
     def _show(self, above: str = "") -> None:
-        width, height = _room()  # it may have changed since the lines were made
+        width, height = _room()  # the size may have changed since the lines were made
         lines = [cut(line, width) for line in self._lines[:height]]
         shown = "".join(f"\n{line}" for line in lines)
         print_text(f"{_ERASE}{above}{shown}\x1b[{len(lines)}A\r")
 
 
 def _room() -> tuple[int, int]:
-    """The columns and lines that a table may have now."""
-    try:  # what is true of it, whatever COLUMNS and LINES in the environment say
+    """The columns and lines of the terminal that a table may use."""
+    try:  # the real size, whatever COLUMNS and LINES in the environment say
         columns, rows = os.get_terminal_size(sys.stdout.fileno())
-    except (OSError, ValueError):  # stdout is no file
+    except (OSError, ValueError):  # stdout is not a file
         columns = rows = 0
-    if not (columns and rows):  # some terminals do not know either
+    if not (columns and rows):  # some terminals report 0
         columns, rows = shutil.get_terminal_size()
     # a line of full width would wrap in some terminals; one row is the empty line
     return columns - 1, max(rows - 1, 1)

@@ -14,7 +14,7 @@ from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.status import changes, status
 from asha_bus.formats.journal import Replayer
 from asha_bus.formats.space_form import space_from
-from asha_bus.monitors.base import REFRESH_S, Monitor, RunInfo, tell
+from asha_bus.monitors.base import REFRESH_S, Monitor, RunInfo, dispatch
 from asha_bus.monitors.live import Changes, Live
 from asha_bus.monitors.page import Page
 from asha_bus.results.result import Result
@@ -68,7 +68,7 @@ class JournalFollower:
         replayer.result()  # raises where the next record is damaged, and not just unfinished
         events = self.live.refresh(to_the_end=True)
         for event in events:
-            tell(monitor, event)
+            dispatch(monitor, event)
         monitor.on_refresh(self.live.snapshot(self._status()))
 
     def result(self) -> Result:

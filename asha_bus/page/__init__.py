@@ -1,1 +1,1 @@
-"""The page that shows a run: as one static file, and live."""
+"""The HTML page of a run: as a static file, and live."""

@@ -1,7 +1,7 @@
-"""A run as plain data for the page: strict JSON, and compact.
+"""A run as compact, strict JSON for the page.
 
-Numbers that JSON has not stand as the texts ``NaN``, ``Infinity`` and ``-Infinity``.
-Of parameters and extras that are no plain data the repr is shown.
+NaN and infinities are the strings ``NaN``, ``Infinity`` and ``-Infinity``. Parameters and extras
+that are not plain data are shown by their repr.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from asha_bus.results.records import TrialRecord
 if TYPE_CHECKING:
     from asha_bus.results.result import Result
 
-#: The form of the documents below; the page refuses another.
+#: The format number of the documents below; the page refuses any other.
 FORMAT = 1
 
-#: What a trial's document has, in this order.
+#: The fields of a trial's document, in this order.
 TRIAL_FIELDS = (
     "id",
     "state",
@@ -43,11 +43,11 @@ TRIAL_FIELDS = (
     "extras",
 )
 
-#: So many points between rungs are shown of one curve, and of all curves of a run.
+#: The largest number of points between rungs, for one curve and for all curves of a run.
 _CURVE_POINTS = 100
 _ALL_POINTS = 20_000
 
-#: Longer errors are cut in the middle; longer texts among parameters at their end.
+#: Longer errors are cut in the middle; longer strings among parameters at their end.
 _ERROR_CHARS = 2_000
 _TEXT_CHARS = 200
 
@@ -58,14 +58,14 @@ _PACKAGES = ("pyzmq", "msgpack", "pyspark", "scikit-learn")
 
 
 def run_document(result: Result) -> dict[str, Any]:
-    """Everything the page shows of ``result``, but for what is worked out when asked."""
+    """All that the page shows of ``result``, without what is computed on request."""
     trials = result.trials
     points = min(_CURVE_POINTS, max(_ALL_POINTS // max(len(trials), 1), 4))
     return {
         "format": FORMAT,
         "name": result.name,
         "mode": result.mode,
-        "seed": str(result.seed),  # it may be too large for a number of a browser
+        "seed": str(result.seed),  # a browser's numbers may be too small for it
         "parameters": list(map(_parameter, columns(result.space))),
         "constants": {name: plain(value) for name, value in constants(result.space).items()},
         "configuration": _configuration(result),
@@ -77,7 +77,7 @@ def run_document(result: Result) -> dict[str, Any]:
 
 
 def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS) -> list[Any]:
-    """One trial, as `TRIAL_FIELDS` tells; ``points``: so many of its curve at most."""
+    """The `TRIAL_FIELDS` of a trial, with at most ``points`` points of its curve."""
     return [
         trial.id,
         str(trial.state),
@@ -103,11 +103,11 @@ def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS
 def summary_document(
     result: Result, *, workers: int | None = None, now: float | None = None
 ) -> dict[str, Any]:
-    """How a run stands: what changes with any of its trials.
+    """The part of a run's document that changes with any of its trials.
 
-    ``workers``: how many are there; None: as many as ever joined. ``now``: the time of
-    day in seconds since the epoch, to which running trials are shown; None: the latest
-    time known of a trial.
+    ``workers``: the number of live ones; None: all that ever joined. ``now``: seconds since
+    the epoch, the time up to which running trials are shown; None: the latest time at which
+    a trial started or ended.
     """
     best = result.best
     times = [t for trial in result.trials for t in (trial.start_time, trial.end_time) if t]
@@ -128,7 +128,7 @@ def summary_document(
 
 
 def _rungs(result: Result) -> list[list[Any]]:
-    """Per rung: number, resource, entries, how many went on, latest cutoff by bracket."""
+    """For each rung: number, resource, entries, continued, and latest cutoff by bracket."""
     latest: dict[int, dict[int, tuple[int, float | None]]] = {}
     for trial in result.trials:
         for record in trial.rungs:
@@ -145,7 +145,7 @@ def _rungs(result: Result) -> list[list[Any]]:
 
 
 def _between_rungs(trial: TrialRecord, points: int) -> list[Any] | None:
-    """Resources and metrics in turn of reports that are neither at a rung nor the last."""
+    """Alternating resources and metrics of the reports that are neither at a rung nor the last."""
     known = {record.resource for record in trial.rungs} | {trial.resource}
     between = [(resource, metric) for resource, metric in trial.curve if resource not in known]
     if not between:
@@ -159,10 +159,10 @@ def _between_rungs(trial: TrialRecord, points: int) -> list[Any] | None:
 
 
 def _parameter(column: Column) -> dict[str, Any]:
-    """A column of the parameters: its kind, and what is between its brackets."""
+    """A parameter's name, its kind, and its options or range."""
     found: dict[str, Any] = {"name": column.name}
     leaf = column.leaf
-    if leaf is None:  # the members of a union differ
+    if leaf is None:  # a union, whose members differ here
         return {**found, "kind": "one of", "options": [plain(node) for node in column.nodes]}
     found["kind"] = leaf.kind
     if isinstance(leaf, Options):
@@ -188,7 +188,7 @@ def _configuration(result: Result) -> dict[str, Any]:
 
 
 def _versions() -> dict[str, str]:
-    """The versions where this is written, which is not where the trials ran."""
+    """The versions of packages here; workers may have others."""
     found = {"asha-bus": asha_bus.__version__, "Python": platform.python_version()}
     for name in _PACKAGES:
         try:
@@ -199,7 +199,7 @@ def _versions() -> dict[str, str]:
 
 
 def plain(value: Any, depth: int = 4) -> Any:
-    """``value`` as plain data of strict JSON, its repr where it is none; long ones are cut."""
+    """``value`` as strict JSON, or its repr if that is impossible; long values are cut."""
     if value is None or isinstance(value, bool):
         return value
     found = as_number(value)
@@ -217,7 +217,7 @@ def plain(value: Any, depth: int = 4) -> Any:
 
 
 def number(value: float | None) -> float | str | None:
-    """``value``, or the text that stands for a number that JSON has not."""
+    """``value``, or a string for NaN and infinities, which JSON lacks."""
     if value is None or math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

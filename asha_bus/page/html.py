@@ -1,4 +1,4 @@
-"""The page as one HTML file that asks for nothing from elsewhere."""
+"""Builds the page as one HTML file that loads nothing from other hosts."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ _SCRIPTS = (
 def page_html(title: str, document: Mapping[str, Any] | None = None) -> str:
     """The page of a run.
 
-    ``document``: what it shows, plain data of strict JSON; None: the page fetches it
-    from the server that it came from, by server-sent events at ``events`` beside it.
+    ``document``: the run as strict JSON data; None: the page receives it from its own server,
+    as server-sent events from the relative address ``events``.
     """
     parts = {
-        # in ASCII: a file cannot hold all that a str can
+        # in ASCII, since a file cannot hold every character of a str
         "title": html.escape(title).encode("ascii", "xmlcharrefreplace").decode(),
         "style": _asset("uplot/uPlot.min.css") + _asset("style.css"),
         "script": "\n".join(map(_asset, _SCRIPTS)),
-        # the licence asks to go with every copy
+        # the licence must accompany every copy
         "uplot": f"/*\n{_asset('uplot/LICENSE')}*/\n{_asset('uplot/uPlot.iife.min.js')}",
         "data": "null" if document is None else _to_script(document),
     }
-    # in one pass: nothing that is put in is searched for places again
+    # in one pass, so that inserted text is not searched for placeholders
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _asset("page.html"))
 
 
 def to_json(value: Any) -> str:
-    """``value`` as strict JSON in one line of ASCII."""
+    """``value`` as one line of strict JSON in ASCII."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
 def _to_script(document: Mapping[str, Any]) -> str:
-    """JSON that may stand in a script element: nothing in it can end the element."""
+    """JSON that is safe in a script element: it cannot close the element."""
     return to_json(document).replace("<", "\\u003c")
 
 

@@ -1,4 +1,4 @@
-"""Which parameters the metric depends on, by a random forest."""
+"""The importance of parameters, estimated by a random forest."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from asha_bus.results.records import TrialRecord
 if TYPE_CHECKING:
     from asha_bus.results.result import Result
 
-#: A forest of fewer trials says nothing.
+#: With fewer trials a forest is not meaningful.
 MIN_TRIALS = 30
 
-#: So many trials per parameter are enough to prefer a higher rung.
+#: A higher rung is preferred if it has at least this many trials per parameter.
 _PER_PARAMETER = 20
 
-#: More make it slower, and tell no more.
+#: More trials make it slower without a better estimate.
 _MOST_TRIALS = 2_000
 
 _TREES = 30
@@ -30,15 +30,15 @@ _REPEATS = 5
 def importance_document(result: Result) -> dict[str, Any]:
     """The importance of each parameter that varies: ``note`` and ``rows``.
 
-    A row is a parameter's name and by how much R² falls when its values are shuffled:
-    the mean, and the standard deviation over shuffles. The forest learns the rank of
-    the metric on one half of the trials and is tried on the other, and the other way
-    round. Where there is nothing to tell, ``rows`` is empty and ``note`` says why.
+    A row is a parameter's name and the drop of R² when its values are shuffled: the mean
+    and the standard deviation over shuffles. The forest learns the rank of the metric on one
+    half of the trials and is scored on the other half, and vice versa. If it cannot be
+    computed, ``rows`` is empty and ``note`` says why.
     """
     trials, metrics, where = _comparable(result)
     if len(trials) < MIN_TRIALS:
-        return _nothing(
-            f"Not computed: {len(trials)} trials have a metric {where}, and at least "
+        return _not_computed(
+            f"Not computed: {len(trials)} trials have a metric {where}, but at least "
             f"{MIN_TRIALS} are needed."
         )
     computed = {c.name for c in columns(result.space) if isinstance(c.leaf, Func)}
@@ -48,30 +48,30 @@ def importance_document(result: Result) -> dict[str, Any]:
         if len(set(axis.numbers)) > 1 and axis.name not in computed
     ]
     if not varied:
-        return _nothing("Not computed: no parameter has more than one value.")
+        return _not_computed("Not computed: no parameter has more than one value.")
     try:
         score, rows = _compute(varied, metrics)
     except ImportError:
-        return _nothing("Not computed: it needs scikit-learn: pip install 'asha-bus[report]'.")
+        return _not_computed("Not computed: it needs scikit-learn: pip install 'asha-bus[report]'.")
     note = (
-        f"Computed on {len(trials)} trials by the metric {where}: by how much a random "
-        f"forest's R\u00b2 on trials it has not seen (now {score:.2f}) falls when a "
-        f"parameter's values are shuffled. It learns ranks, so outliers do not count more."
+        f"Computed from the metric of {len(trials)} trials {where}: the drop of a random "
+        f"forest's R\u00b2 on unseen trials (now {score:.2f}) when a parameter's values are "
+        f"shuffled. The forest learns ranks, so outliers have no extra weight."
     )
     if score <= 0:
-        note += " At such an R\u00b2 the parameters tell nothing of the metric."
+        note += " With this R\u00b2 the parameters do not predict the metric."
     return {"note": note, "rows": rows}
 
 
-def _nothing(why: str) -> dict[str, Any]:
+def _not_computed(why: str) -> dict[str, Any]:
     return {"note": why, "rows": []}
 
 
 def _comparable(result: Result) -> tuple[list[TrialRecord], list[float], str]:
-    """Trials with metrics that can be compared, since they were measured at one resource.
+    """Trials, their metrics at one resource, and where that is.
 
-    That is the highest rung that enough trials entered, else the one that most did; in
-    a run without rungs the end of the completed trials.
+    It is the highest rung that enough trials entered, or else the rung with most entries.
+    Without rungs it is the end of the completed trials.
     """
     at_rung: dict[tuple[int, float], list[tuple[TrialRecord, float]]] = {}
     for trial in result.trials:
@@ -92,19 +92,19 @@ def _comparable(result: Result) -> tuple[list[TrialRecord], list[float], str]:
             and trial.metric is not None
             and math.isfinite(trial.metric)
         ]
-    if len(found) > _MOST_TRIALS:  # drawn, since every so-manyth may be of one kind in a grid
+    if len(found) > _MOST_TRIALS:  # at random: in a grid every n-th may be of one kind
         found = Random(0).sample(found, _MOST_TRIALS)
     return [trial for trial, _ in found], [metric for _, metric in found], where
 
 
 def _compute(varied: list[Axis], metrics: list[float]) -> tuple[float, list[list[Any]]]:
-    """R² on trials not seen, and the rows, the most important first."""
+    """R² on unseen trials, and the rows, most important first."""
     import numpy as np
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.inspection import permutation_importance
 
     inputs = np.array([axis.numbers for axis in varied]).T
-    # where there is no value, it is below all others: a tree can tell it from them
+    # a missing value is set below all others, so that a tree can split it off
     lowest = np.nanmin(inputs, axis=0)
     inputs = np.where(np.isnan(inputs), lowest - 1 - np.abs(lowest), inputs)
     target = np.argsort(np.argsort(metrics, kind="stable"), kind="stable") / (len(metrics) - 1)

@@ -1,4 +1,4 @@
-"""The report: a run as one static HTML file."""
+"""Writes the report of a run: one static HTML file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def report_document(result: Result) -> dict[str, Any]:
-    """What the report shows: the run's document, each decision in words, the importance."""
+    """The run's document with the explanation of each trial and the importance."""
     known, brackets = ranks(result.trials, result.mode), has_brackets(result.trials)
     return {
         **run_document(result),
@@ -31,18 +31,18 @@ def report_document(result: Result) -> dict[str, Any]:
 def write_report(result: Result, path: str | os.PathLike[str]) -> Path:
     """Write the report of ``result`` to ``path`` and return that path.
 
-    Raises `InvalidArgument` where ``path`` cannot be written.
+    Raises `InvalidArgument` if ``path`` cannot be written.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise InvalidArgument(f"path must be where the report is to be written, got {path!r}")
+        raise InvalidArgument(f"path must be the path of the file to write, got {path!r}")
     written = Path(path)
     page = page_html(f"{result.name} \u00b7 asha-bus", report_document(result))
     try:
         written.write_text(page, encoding="utf-8")
-    except (OSError, ValueError) as error:  # the latter of a path with a null byte
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
         reason = getattr(error, "strerror", None) or error
         raise InvalidArgument(
             f"path: the report cannot be written to {os.fspath(path)!r}: {reason}; "
-            f"give the path of a file in a folder that is there"
+            f"pass the path of a file in a folder that exists"
         ) from error
     return written

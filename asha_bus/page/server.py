@@ -1,4 +1,4 @@
-"""The live page's server: the page itself, and what changes as server-sent events."""
+"""The live page's server: serves the page, and sends changes as server-sent events."""
 
 from __future__ import annotations
 
@@ -24,25 +24,24 @@ except ImportError as error:
 
 logger = logging.getLogger("asha_bus")
 
-#: The page is for this machine's own browser: another name for it may be a trick of a
-#: page from elsewhere (DNS rebinding).
+#: The page is only for browsers of this machine. Another host name may be an attack by a
+#: foreign page (DNS rebinding).
 HOST = "127.0.0.1"
 _NAMES = frozenset({HOST, "localhost", "[::1]"})
 
-#: A browser that takes nothing for so long is gone; and so often the others hear that
-#: the server is there.
+#: Without changes, browsers get a comment at this interval, which finds closed connections.
 _SILENCE_S = 15.0
 _NOT_YET_S = 0.2
 _CLOSE_TIMEOUT_S = 5.0
 
 
 class PageServer:
-    """Serves the page of one run on loopback, in a thread of its own.
+    """Serves the page of one run on loopback, in its own thread.
 
-    ``document``: makes the run's document, as it is now; None: it has not begun.
-    ``explain``: a trial's decisions in words; None where there is no such trial. Both
-    are called in the server's thread. ``port``: 0 takes a free one. Raises
-    `InvalidArgument` where it is taken.
+    ``document`` returns the run's current document, or None before the run has begun.
+    ``explain`` returns the explanation of a trial, or None if it does not exist. Both are
+    called in the server's thread. ``port``: 0 picks a free one. Raises `InvalidArgument` if
+    the port is in use.
     """
 
     def __init__(
@@ -57,8 +56,8 @@ class PageServer:
             listener = socket.create_server((HOST, port), backlog=100)
         except OSError as error:
             raise InvalidArgument(
-                f"page={port}: cannot listen at {HOST}:{port}: {error.strerror}. Give a free "
-                f"port, or True for any"
+                f"page={port}: cannot listen at {HOST}:{port}: {error.strerror}. Pass a free "
+                f"port, or True for any free port"
             ) from error
         listener.setblocking(False)
         self._listener = listener
@@ -76,31 +75,31 @@ class PageServer:
         self._thread.start()
 
     def publish(self, trials: dict[int, list[Any]], summary: dict[str, Any]) -> None:
-        """Tell all browsers of changed trials, documents by number, and of the run's standing."""
-        self._soon(lambda: self._tell(trials, summary))
+        """Send changed trials (documents by number) and the summary to all browsers."""
+        self._schedule(lambda: self._send(trials, summary))
 
     def end(self, trials: dict[int, list[Any]], summary: dict[str, Any]) -> None:
-        """The same at the end of the run; the page can still be opened."""
+        """Like `publish`, at the end of the run; the page can still be opened."""
 
-        def tell() -> None:
+        def send() -> None:
             self._end = summary
-            self._tell(trials, summary)
+            self._send(trials, summary)
 
-        self._soon(tell)
+        self._schedule(send)
 
     @property
     def has_browsers(self) -> bool:
-        """Whether anybody looks at the page."""
+        """Whether the page is open in a browser."""
         return bool(self._browsers)
 
     def close(self) -> None:
-        """Serve no longer."""
-        self._soon(self._loop.stop)
+        """Stop serving."""
+        self._schedule(self._loop.stop)
         self._thread.join(_CLOSE_TIMEOUT_S)
 
     # --- the server's own thread ---------------------------------------------
 
-    def _soon(self, action: Callable[[], None]) -> None:
+    def _schedule(self, action: Callable[[], None]) -> None:
         try:
             self._loop.call_soon_threadsafe(action)
         except RuntimeError:
@@ -108,9 +107,9 @@ class PageServer:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        given = {"server": self}
+        args = {"server": self}
         application = Application(
-            [(r"/", _Page, given), (r"/events", _Events, given), (r"/explain/(\d+)", _Why, given)],
+            [(r"/", _Page, args), (r"/events", _Events, args), (r"/explain/(\d+)", _Explain, args)],
             log_function=lambda handler: None,
         )
         server = HTTPServer(application)
@@ -119,26 +118,26 @@ class PageServer:
         server.stop()
         self._is_closed = True
         for browser in self._browsers:
-            browser.has_news.set()
+            browser.has_changes.set()
         self._loop.run_until_complete(server.close_all_connections())
         pending = asyncio.all_tasks(self._loop)
         self._loop.run_until_complete(asyncio.gather(*pending, return_exceptions=True))
         self._loop.close()
 
-    def _tell(self, trials: dict[int, list[Any]], summary: dict[str, Any]) -> None:
+    def _send(self, trials: dict[int, list[Any]], summary: dict[str, Any]) -> None:
         for browser in self._browsers:
             browser.trials.update(trials)
             browser.summary = summary
-            browser.has_news.set()
+            browser.has_changes.set()
 
 
 class _Browser:
-    """One open page: what it has not been sent yet. A slow one gets the latest of each trial."""
+    """One open page and its unsent changes; a slow page gets only the latest of each trial."""
 
     def __init__(self) -> None:
         self.trials: dict[int, list[Any]] = {}
         self.summary: dict[str, Any] | None = None
-        self.has_news = asyncio.Event()
+        self.has_changes = asyncio.Event()
 
 
 class _Handler(RequestHandler):
@@ -159,7 +158,7 @@ class _Page(_Handler):
         self.write(page_html(f"{self.server._name} \u00b7 asha-bus"))
 
 
-class _Why(_Handler):
+class _Explain(_Handler):
     def get(self, number: str) -> None:
         text = self.server._explain(int(number))
         if text is None:
@@ -187,11 +186,11 @@ class _Events(_Handler):
             server._browsers.discard(browser)
 
     async def _deliver(self, browser: _Browser) -> None:
-        """Send what there is until the run has ended; the next batch when the last is through."""
+        """Send changes until the end of the run; each batch waits until the last one is sent."""
         while not self.server._is_closed:
             trials, browser.trials = browser.trials, {}
             summary, browser.summary = browser.summary, None
-            browser.has_news.clear()
+            browser.has_changes.clear()
             if trials:
                 self._event("trials", list(trials.values()))
             end = self.server._end
@@ -200,12 +199,12 @@ class _Events(_Handler):
             elif summary is not None:
                 self._event("summary", summary)
             else:
-                self.write(": the server is there\n\n")
+                self.write(": keep-alive\n\n")
             await self.flush()
             if end is not None:
                 return
             try:
-                await asyncio.wait_for(browser.has_news.wait(), _SILENCE_S)
+                await asyncio.wait_for(browser.has_changes.wait(), _SILENCE_S)
             except asyncio.TimeoutError:
                 continue
 

@@ -1,1 +1,1 @@
-"""What a run came to: its trials, tables, explanations and charts."""
+"""The result of a run: its trials, tables, explanations and charts."""

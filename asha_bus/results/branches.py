@@ -1,4 +1,4 @@
-"""A sweep told by its level-1 configurations: what each is, and the best that was found in it."""
+"""The level-1 configurations of a sweep, each with its best trial."""
 
 from __future__ import annotations
 
@@ -13,26 +13,31 @@ from asha_bus.results.tables import cell, table
 
 @dataclass(frozen=True)
 class BranchRecord:
-    """One level-1 configuration of a run."""
+    """One level-1 configuration of a run.
 
-    #: Its number within the space.
+    Attributes:
+        number: Its number in the space, from 0.
+        fixed: The values that it fixes, by name, constants included. A value that it fixes
+            only in part, such as a model with its own parameters, has the other parameters
+            as they are in the space.
+        trials: The number of its trials.
+        best: The best of its trials, by the rule of `Result.best`; None if no trial has a
+            usable metric.
+    """
+
     number: int
-    #: What it tells, by name, constants included; of what it tells in part, such as a model
-    #: with parameters of its own, the rest is there as it was written.
     fixed: dict[str, Any]
-    #: How many trials it had.
     trials: int
-    #: The best of them, by the rule of `Result.best`; None where none has a usable metric.
     best: TrialRecord | None
 
     @property
     def best_metric(self) -> float | None:
-        """The last metric of its best trial."""
+        """The last metric of its best trial; None without one."""
         return None if self.best is None else self.best.metric
 
     @property
     def best_params(self) -> dict[str, Any]:
-        """What the searcher found for the names of which something was left to it."""
+        """The best trial's values of the names that level 1 does not fix completely."""
         if self.best is None:
             return {}
         return {
@@ -43,12 +48,12 @@ class BranchRecord:
 
 
 class Branches(tuple[BranchRecord, ...]):
-    """The records of a run's level-1 configurations; its repr is a table of them."""
+    """The records of a run's level-1 configurations; the repr is a table of them."""
 
     __slots__ = ()
 
     def __repr__(self) -> str:
-        names = _telling(self)
+        names = _differing(self)
         head = ["branch", *names, "trials", "metric", "best params"]
         rows = [
             [
@@ -64,8 +69,8 @@ class Branches(tuple[BranchRecord, ...]):
         return table(rows, head=head, left=left)
 
 
-def _telling(records: Iterable[BranchRecord]) -> list[str]:
-    """The fixed names whose values differ from one record to the next; all of a single one."""
+def _differing(records: Iterable[BranchRecord]) -> list[str]:
+    """The fixed names whose values differ between records; with one record, all of them."""
     fixed = [one.fixed for one in records]
     names = dict.fromkeys(name for one in fixed for name in one)
     if len(fixed) < 2:

@@ -1,4 +1,4 @@
-"""A run told by its configurations, each with all its repeats."""
+"""The configurations of a run, each with all its repeats."""
 
 from __future__ import annotations
 
@@ -14,21 +14,24 @@ from asha_bus.results.tables import cell, table
 
 @dataclass(frozen=True)
 class ConfigurationRecord:
-    """One configuration of a run, and how its trials came out."""
+    """One configuration of a run, with its trials.
+
+    Attributes:
+        params: The parameters as the objective gets them.
+        trials: All its trials, by number: one, or its repeats.
+        furthest: The completed trials. If none completed, those that entered the highest
+            rung that any of them entered. Empty if no trial has a usable metric.
+        metric: The mean of the last metrics of ``furthest``; None if it is empty.
+    """
 
     params: dict[str, Any]
-    #: All its trials, by number: one, or its repeats.
     trials: tuple[TrialRecord, ...]
-    #: Those of them that got furthest, of which ``metric`` tells: the completed ones; if
-    #: there are none, those at the highest rung that one entered. Without a usable metric
-    #: there are none.
     furthest: tuple[TrialRecord, ...]
-    #: The mean of their last metrics; None where there are none.
     metric: float | None
 
     @property
     def spread(self) -> float | None:
-        """The sample standard deviation of their metrics; None where there are fewer than two."""
+        """The sample standard deviation of the metrics of ``furthest``; None for fewer than two."""
         if self.metric is None or len(self.furthest) < 2:
             return None
         squares = [(_metric(trial) - self.metric) ** 2 for trial in self.furthest]
@@ -36,7 +39,7 @@ class ConfigurationRecord:
 
 
 class Configurations(tuple[ConfigurationRecord, ...]):
-    """The configurations of a run, the best one first; its repr is a table of them."""
+    """The configurations of a run, best first; the repr is a table of them."""
 
     __slots__ = ()
 
@@ -57,9 +60,9 @@ class Configurations(tuple[ConfigurationRecord, ...]):
 
 
 def configurations_of(trials: Iterable[TrialRecord], mode: str) -> Configurations:
-    """The configurations of ``trials``, which must be all of a run.
+    """The configurations of ``trials``, which must be all trials of a run, best first.
 
-    Equals stand by their numbers, and those without a usable metric come last.
+    Ties are ordered by number. Configurations without a usable metric come last.
     """
     return Configurations(
         ConfigurationRecord(
@@ -83,7 +86,7 @@ def _numbers(trials: Sequence[TrialRecord]) -> str:
 
 
 def _states(trials: Sequence[TrialRecord]) -> str:
-    """The states of ``trials``, each once, with how many they are."""
+    """The number of trials in each state that occurs, as text."""
     counted: dict[str, int] = {}
     for trial in trials:
         counted[str(trial.state)] = counted.get(str(trial.state), 0) + 1

@@ -1,4 +1,4 @@
-"""Rung decisions in words."""
+"""Explains the rung decisions of a trial in words."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.core.trials import is_better
 from asha_bus.results.records import TrialRecord
 
-#: By trial and rung: the rank at the moment of the decision; equals share the better one.
+#: By trial and rung: the rank when it was decided; equal metrics share the better rank.
 Ranks = Mapping[tuple[int, int], int]
 
 
 def ranks(trials: Sequence[TrialRecord], mode: str) -> Ranks:
-    """The rank of each entry of each rung of ``trials``, which must be all of a run."""
+    """The ranks of all rung entries; ``trials`` must be all trials of a run."""
     sign = 1 if mode == "min" else -1
     entries: dict[tuple[int, int], list[tuple[int, float, int]]] = {}
     for trial in trials:
@@ -32,12 +32,12 @@ def ranks(trials: Sequence[TrialRecord], mode: str) -> Ranks:
 
 
 def has_brackets(trials: Sequence[TrialRecord]) -> bool:
-    """Whether ``trials`` are of more than one bracket, so that words must tell of which."""
+    """Whether ``trials`` are in more than one bracket, so that explanations must name it."""
     return len({trial.bracket for trial in trials}) > 1
 
 
 def explain(trial: TrialRecord, ranks: Ranks, *, mode: str, brackets: bool) -> str:
-    """Each rung decision of ``trial``, and how it ended or stands: a line each."""
+    """A line for each rung decision of ``trial``, and one for its state."""
     lines = [
         _decision(trial, record, ranks[trial.id, record.rung], mode, brackets)
         for record in trial.rungs
@@ -46,7 +46,7 @@ def explain(trial: TrialRecord, ranks: Ranks, *, mode: str, brackets: bool) -> s
 
 
 def _standing(trial: TrialRecord) -> str:
-    """How ``trial`` ended, or how it stands where it has not."""
+    """The state of ``trial``, with its last report and its error."""
     text = f"trial {trial.id} {'ended' if trial.state in FINAL else 'is'} {trial.state}"
     if trial.state is TrialState.PENDING:
         text += ": it waits for a worker"
@@ -65,14 +65,14 @@ def _decision(trial: TrialRecord, record: RungRecord, rank: int, mode: str, brac
     where = f"rung {record.rung} at resource {record.resource:g}"
     if brackets:
         where = f"bracket {trial.bracket}, {where}"
-    verdict = "goes on" if record.verdict == "continue" else "stopped"
+    decision = "goes on" if record.verdict == "continue" else "stopped"
     head = f"{where}: metric {record.metric:g}"
     if record.mean not in (None, record.metric):
-        head += f", with its repeats {record.mean:g} in the mean"
+        head += f", mean of its repeats {record.mean:g}"
     if not math.isfinite(record.judged):
-        return f"{head} is no number and ranks worst: {verdict}"
+        return f"{head} is not finite and ranks worst: {decision}"
     if record.n == 1:
-        return f"{head}, the first here: {verdict}"
+        return f"{head}, the first here: {decision}"
     text = f"{head}, rank {rank} of {record.n} here, the best {record.keep} go on"
     if record.cutoff is not None:
         text += f", the {_ordinal(record.keep)} has {record.cutoff:g}"
@@ -80,7 +80,7 @@ def _decision(trial: TrialRecord, record: RungRecord, rank: int, mode: str, brac
         text += ", but the rung is within its quorum"
     elif record.judged == record.cutoff and record.verdict == "stop":
         text += " (equal metrics are ordered by lot)"
-    return f"{text}: {verdict}"
+    return f"{text}: {decision}"
 
 
 def _ordinal(number: int) -> str:

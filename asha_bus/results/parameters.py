@@ -1,4 +1,4 @@
-"""Parameters as numbers, for charts and for models of them."""
+"""The parameters of trials as columns and numbers, for charts and models."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from asha_bus.core.checks import shortened
 from asha_bus.core.space import Leaf, Space, holds_parameter, is_same
 from asha_bus.results.records import TrialRecord
 
-#: Numbers beyond this, infinite ones too, are shown like options.
+#: Numbers beyond this, and infinite ones, are shown like options.
 _MOST = 1e300
 
-#: Where a trial has no value.
+#: Marks a value that a trial does not have.
 _ABSENT = object()
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One parameter of a space over some trials."""
+    """The values of one parameter over some trials."""
 
     #: Its path in the space, such as ``lr`` or ``net.units``.
     name: str
-    #: A number per trial: the value, or the index of its label; NaN: it has none there.
+    #: A number per trial: the value, or the index of its label; NaN: the trial has none.
     numbers: tuple[float, ...]
-    #: The options in the order of their index; None where the values are numbers.
+    #: The options in the order of their index; None if the values are numbers.
     labels: tuple[str, ...] | None
-    #: Whether orders of magnitude are what counts.
+    #: Whether a logarithmic scale fits.
     is_log: bool
 
 
 @dataclass(frozen=True)
 class Column:
-    """What is shown of every trial: a path at which trials may differ."""
+    """A path in the space at which trials may differ."""
 
     name: str
-    #: What stands there in each member of the space that has it, those that differ:
-    #: a parameter, a func, or a constant that other members of a union have not.
+    #: The different nodes at this path in the members of the space: a parameter, a func, or a
+    #: constant that other members of a union do not have.
     nodes: tuple[Any, ...]
 
     @property
     def leaf(self) -> Leaf | None:
-        """The one parameter or func there; None where members of a union differ."""
+        """The parameter or func at this path; None if members of a union differ."""
         only = self.nodes[0] if len(self.nodes) == 1 else None
         return only if isinstance(only, Leaf) else None
 
 
-@lru_cache(maxsize=16)  # it is asked for with every trial
+@lru_cache(maxsize=16)  # called for every trial
 def columns(space: Space) -> tuple[Column, ...]:
-    """The parameters and funcs of ``space``, and the constants in which its members differ."""
+    """The parameters and funcs of ``space``, and constants that differ between its members."""
     common = constants(space)
     found: dict[str, list[Any]] = {}
     for member in space.members:
@@ -80,28 +80,28 @@ def _begins(path: str, name: str) -> bool:
 
 
 def _is_alike(a: Any, b: Any) -> bool:
-    """Whether two nodes are shown in the same way."""
+    """Whether two nodes look the same to a reader."""
     if isinstance(a, Leaf) or isinstance(b, Leaf):
         return a is b or (type(a) is type(b) and shortened(a) == shortened(b))
     return is_same(a, b)
 
 
 def column_values(space: Space, trial: TrialRecord) -> tuple[Any, ...]:
-    """The values of ``trial`` in the order of `columns`; None where it has none."""
+    """The values of ``trial`` in the order of `columns`; None for a missing value."""
     return tuple(None if value is _ABSENT else value for value in _row(space, trial))
 
 
 def _row(space: Space, trial: TrialRecord) -> list[Any]:
     values = space.values(trial.point)
     return [
-        # a constant stands by its name only
+        # a constant is found by its name only
         values.get(column.name, trial.params.get(column.name, _ABSENT))
         for column in columns(space)
     ]
 
 
 def constants(space: Space) -> dict[str, Any]:
-    """What stands at the top of ``space``, in every member alike, and holds no parameter."""
+    """The top-level values of ``space`` that are the same in every member and hold no parameter."""
     first, *others = (member.tree for member in space.members)
     return {
         name: node
@@ -112,10 +112,10 @@ def constants(space: Space) -> dict[str, Any]:
 
 
 def as_number(value: object) -> int | float | None:
-    """``value`` as a built-in number; None where it is none, as switches and enums are."""
+    """``value`` as a built-in number; None if it is not a number, as bools and enums are not."""
     if isinstance(value, (bool, Enum)):
         return None
-    if isinstance(value, Integral):  # numpy's scalars register themselves as such
+    if isinstance(value, Integral):  # numpy's scalars are registered as such
         return int(value)
     try:
         return float(value) if isinstance(value, Real) else None
@@ -124,9 +124,9 @@ def as_number(value: object) -> int | float | None:
 
 
 def axes(space: Space, trials: Sequence[TrialRecord]) -> list[Axis]:
-    """An axis per column of ``space``, with the values of ``trials``; none without trials.
+    """One axis per column of ``space``, with the values of ``trials``; none without trials.
 
-    Values that are numbers stand for themselves, all others by the index of their
+    A column of numbers has the numbers themselves. Any other column has the index of each
     option, in the order of first appearance.
     """
     if not trials:

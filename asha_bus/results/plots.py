@@ -1,11 +1,10 @@
-"""Charts of a run on matplotlib, the extra ``plots``.
+"""Draws charts of a run with matplotlib (the extra ``plots``).
 
-Each function draws into the axes it is given and returns them. Where it is given none,
-it makes a figure by ``pyplot.subplots``: one made without pyplot would be shown neither
-by ``plt.show()`` nor at the end of a notebook's cell. Charts that are drawn again and
-again belong on axes of your own.
+Each function draws into the given axes and returns them. Without axes it makes a figure by
+``pyplot.subplots``, since ``plt.show()`` and notebooks show only figures of pyplot. To draw a
+chart repeatedly, pass your own axes.
 
-Colours are those of Okabe and Ito, which the colour-blind can tell apart.
+The colours are by Okabe and Ito and suit colour-blind readers.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 _S = TrialState
 
-#: In the order in which they are drawn, the most important last.
+#: The colour of each state, in the order of drawing, the most important last.
 COLOURS: dict[TrialState, str] = {
     _S.PENDING: "#cfd4da",
     _S.STOPPED: "#9aa3ad",
@@ -41,13 +40,13 @@ _BEST = "#0b3c5d"
 _ENTERED, _WENT_ON = "#b9d9ec", "#0072b2"
 _TEXT, _FAINT = "#24292f", "#6a737d"
 
-#: Metrics over so many times their smallest are shown on a logarithmic axis.
+#: If the largest metric is this many times the smallest, the axis is logarithmic.
 _LOG_RATIO = 30
 _COLUMNS = 3
 
 
 def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
-    """How many trials entered each rung, and how many of them went on."""
+    """Draw the number of trials that entered each rung, and of those that continued."""
     ax = _axes(ax, height=1.4 + 0.6 * max(len(result.rung_table()), 2))
     table = result.rung_table()
     places = range(len(table))
@@ -68,19 +67,19 @@ def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
     ax.set_yticks(places, [f"rung {number} at {resource:g}" for number, resource, *_ in table])
     ax.set_ylim(max(len(table), 1) - 0.4, -0.6)
     most = max((entered for _, _, entered, _ in table), default=1)
-    ax.set_xlim(0, 1.5 * most)  # room for the words beside the longest bar
+    ax.set_xlim(0, 1.5 * most)  # space for the text beside the longest bar
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= most and tick == int(tick)])
     _finish(ax, f"{result.name}: trials by rung", "trials", "rung and its resource")
     ax.grid(visible=False, axis="y")
     if table:
         ax.legend(loc="lower right", frameon=False)
     else:
-        _say(ax, "no trial has entered a rung")
+        _add_note(ax, "no trial has entered a rung")
     return ax
 
 
 def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
-    """The metric of each trial by its resource, coloured by its state; rungs are dotted."""
+    """Draw each trial's metric over its resource, coloured by state, with rungs as dotted lines."""
     from matplotlib.collections import LineCollection
 
     ax = _axes(ax)
@@ -93,7 +92,7 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
         ax.add_collection(
             LineCollection(lines, colors=COLOURS[state], linewidths=width, alpha=0.75)
         )
-        # a trial stopped at its first rung is a dot, and every curve ends in one
+        # every curve ends in a dot; a trial stopped at its first rung is only a dot
         _dots(ax, [curve[-1] for curve in shown], state, f"{state} ({len(trials):,})", size=9)
     best = result.best
     if best is not None:
@@ -115,15 +114,15 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
     if points:
         _legend(ax)
     else:
-        _say(ax, "no trial has reported a number")
+        _add_note(ax, "no trial has reported a number")
     return ax
 
 
 def plot_history(result: Result, ax: Axes | None = None) -> Axes:
-    """The last metric of each trial by the time it ended, with the best so far.
+    """Draw each trial's last metric over the time at which it ended, with the best so far.
 
-    The best is chosen as `Result.best` is: among the completed trials, or where there
-    is none, among those that entered the highest rung.
+    The best so far follows the rule of `Result.best`: among the completed trials or, if there
+    are none, among those that entered the highest rung.
     """
     ax = _axes(ax)
     start = min((t.start_time for t in result.trials if t.start_time is not None), default=0.0)
@@ -149,15 +148,15 @@ def plot_history(result: Result, ax: Axes | None = None) -> Axes:
     if points:
         _legend(ax)
     else:
-        _say(ax, "no trial has reported a number")
+        _add_note(ax, "no trial has reported a number")
     return ax
 
 
 def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[Axes]:
-    """The last metric of each trial by each parameter of the space, one chart for each.
+    """Draw each trial's last metric over each parameter of the space, one chart for each.
 
-    ``axs``: at least as many axes as there are parameters, else `InvalidArgument` is
-    raised. Trials were stopped at different resources, so compare those of one colour.
+    ``axs``: one axes for each parameter or more; raises `InvalidArgument` for fewer. Trials
+    were stopped at different resources, so compare only those of one colour.
     """
     trials = [t for t in result.trials if t.metric is not None and math.isfinite(t.metric)]
     names = [column.name for column in columns(result.space)]
@@ -165,7 +164,7 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
         axs = _grid_of_axes(max(len(names), 1))
     if len(axs) < len(names):
         raise InvalidArgument(
-            f"axs: {len(names)} parameters need as many axes, got {len(axs)}; "
+            f"axs: {len(names)} parameters need {len(names)} axes, got {len(axs)}; "
             f"make them by plt.subplots(1, {len(names)})[1]"
         )
     for ax, axis in zip(axs, axes(result.space, trials), strict=False):
@@ -196,7 +195,7 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
         axs[0].legend(loc="best", fontsize=8, framealpha=0.8)
         axs[0].set_title(f"{result.name}: metric by parameter", loc="left", fontsize=11)
     else:
-        _say(axs[0], "no trial has reported a number")
+        _add_note(axs[0], "no trial has reported a number")
     return axs
 
 
@@ -241,7 +240,7 @@ def _legend(ax: Axes) -> None:
     ax.legend(loc="upper right", fontsize=8, framealpha=0.85, edgecolor="none")
 
 
-def _say(ax: Axes, text: str) -> None:
+def _add_note(ax: Axes, text: str) -> None:
     ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=_FAINT)
 
 
@@ -269,7 +268,7 @@ def _finite(curve: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
 def _best_so_far(
     result: Result, points: Sequence[tuple[TrialRecord, float, float]]
 ) -> list[tuple[float, float]]:
-    """Time and metric of each trial that was the best when it ended, in order."""
+    """Time and metric of each trial that was the best so far when it ended, in order."""
     lead = None if result.best is None else standing([result.best])
     if lead is None:
         return []

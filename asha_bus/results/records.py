@@ -1,4 +1,4 @@
-"""What a result is made of: one record per trial, and a report on the bus."""
+"""The parts of a result: a record of each trial, and a report on the bus."""
 
 from __future__ import annotations
 
@@ -16,49 +16,73 @@ from asha_bus.core.trial import RungRecord, TrialState
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """One trial as it ended. Times are seconds since the epoch."""
+    """One trial of a run. Times are seconds since the epoch.
+
+    Attributes:
+        id: The trial's number, from 0.
+        params: The parameters as the objective gets them.
+        state: The trial's state.
+        metric: The last reported metric; None before the first report.
+        best_metric: The best reported metric; None without a finite one.
+        resource: The last reported resource, in the objective's unit.
+        attempts: The number of attempts; more than 1 if a worker was lost, or if an attempt
+            failed and was retried.
+        worker: The worker of its current or last attempt; None without one.
+        start_time: When it was first begun.
+        end_time: When the trial reached a final state; None before.
+        error: The traceback of a failed trial, or why a trial was lost; otherwise None.
+        extras: The extras of its last report.
+        bracket: The number of its bracket, from 0.
+        seed: The seed that the objective gets as ``trial.seed``.
+        rungs: The rungs that it entered, in order, with their decisions.
+        log: Its log lines, warnings about it and, with ``capture_output``, what it printed;
+            at most 32,768 characters from the beginning and the end.
+        reports: Its reports between rungs that were kept, as pairs of resource and metric.
+            They are kept with ``BusOptions(curves=True)`` or while a monitor follows the run.
+        point: Its point in the space, which `Space.resolve` turns into ``params``.
+        repeat: Which repeat of its configuration it is, from 0.
+
+    Example:
+        >>> result = ab.launch(
+        ...     lambda x: x**2, {"x": ab.uniform(-1, 1)},
+        ...     max_trials=5, engine="local", monitor=None,
+        ... )
+        >>> result.best.state
+        <TrialState.COMPLETED: 'COMPLETED'>
+        >>> result.best.metric == result.best.params["x"] ** 2
+        True
+    """
 
     id: int
     params: dict[str, Any]
     state: TrialState
-    #: The last metric reported, and the best; None where there was none.
     metric: float | None
     best_metric: float | None
     resource: float
-    #: How many times it was begun; more than once where a worker was lost, or an attempt
-    #: failed and there were retries.
     attempts: int
     worker: str | None
     start_time: float | None
     end_time: float | None
-    #: The traceback of a failed trial.
     error: str | None
-    #: The last extras that the objective sent along.
     extras: dict[str, Any]
     bracket: int
     seed: int
     rungs: tuple[RungRecord, ...]
-    #: What it logged, warnings about it and, with ``capture_output``, what it printed:
-    #: 32,768 characters at most, of its beginning and its end.
     log: str = field(default="", repr=False)
-    #: Its reports between rungs, pairs of resource and metric, as far as they were kept:
-    #: with ``BusOptions(curves=True)``, and where it is seen while it runs.
     reports: tuple[tuple[float, float], ...] = field(default=(), repr=False)
-    #: Its numbers as they travel, which `Space.resolve` turns into ``params``.
     point: tuple[float, ...] = field(default=(), repr=False)
-    #: Which repeat of its configuration it is, from 0.
     repeat: int = 0
 
     @property
     def configuration(self) -> int:
-        """The number of the first trial of its configuration: its own where none is repeated."""
+        """The number of the first trial of its configuration; without repeats, its own number."""
         return self.id - self.repeat
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
-        """Pairs of resource and metric, upwards: its reports, as far as they were kept.
+        """The kept reports as pairs of resource and metric, by increasing resource.
 
-        Those at rungs and the last one always are.
+        Reports at rungs and the last report are always kept.
         """
         points = dict(self.reports)
         points.update((record.resource, record.metric) for record in self.rungs)
@@ -70,7 +94,7 @@ class TrialRecord:
     def past(
         cls, number: int, state: TrialState, metric: float | None, **known: Any
     ) -> TrialRecord:
-        """A trial of an earlier run, of which little more is ``known``."""
+        """A trial of an earlier run; ``known`` are further fields by name."""
         given: dict[str, Any] = {"params": {}, "resource": 1.0, **known}
         return cls(
             id=number,
@@ -97,7 +121,7 @@ class TrialRecord:
         log: str = "",
         reports: Iterable[tuple[float, float]] = (),
     ) -> TrialRecord:
-        """The record of a trial as the bus sends it, with its ``log`` and kept ``reports``."""
+        """The record of a row that the bus sent, with its ``log`` and kept ``reports``."""
         (
             number,
             point,
@@ -140,7 +164,7 @@ class TrialRecord:
 
 
 def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
-    """The trials of each configuration: one, or its repeats."""
+    """The trials grouped by configuration: one, or its repeats."""
     found: dict[int, list[TrialRecord]] = {}
     for trial in trials:
         found.setdefault(trial.configuration, []).append(trial)
@@ -149,41 +173,59 @@ def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
 
 @dataclass(frozen=True)
 class BusReport:
-    """How the bus and the workers did, measured in this run. Times are in seconds."""
+    """Measurements of the bus and the workers in one run.
 
-    #: Reports taken, and those of them that were rung decisions.
+    Attributes:
+        reports: Reports received.
+        decisions: Reports that were rung decisions.
+        latency_p50_s: The median round trip of a decision, measured by the workers, in
+            seconds; NaN without a decision.
+        latency_p99_s: The 99th percentile of the same.
+        busy_share: The share of the workers' time that was spent in the objective, from each
+            worker's first trial until the last trial was assigned; NaN without a trial.
+        router_cpu_s: Processor time of the router's thread, in seconds.
+        process_cpu_s: Processor time of the whole bus process, in seconds.
+        workers: Workers that ever joined.
+        requeued: Lost attempts whose trials were queued again.
+        failed_attempts: Attempts that failed and were retried, with ``launch(retries=...)``.
+        fenced: Late messages of lost attempts, which were refused.
+        retried: Repeated requests of workers.
+        rejected: Messages that were dropped because they did not follow the protocol.
+        unauthenticated: Connections that ended before they proved the run's key.
+        unsent: Answers that were dropped because the peer did not read or had gone.
+        suggest_waits: How often a worker had to wait for the searcher.
+        fallbacks: Configurations drawn at random because the searcher took too long.
+
+    Example:
+        >>> result = ab.launch(
+        ...     lambda x: x**2, {"x": ab.uniform(-1, 1)},
+        ...     max_trials=5, engine="local", workers=2, monitor=None,
+        ... )
+        >>> result.bus.workers
+        2
+    """
+
     reports: int
     decisions: int
-    #: A decision's round trip as the workers saw it.
     latency_p50_s: float
     latency_p99_s: float
-    #: The share of the workers' time inside the objective, from a worker's first
-    #: trial until the last trial was given out; NaN where there was no trial.
     busy_share: float
-    #: Processor time of the router's thread and of the whole bus process.
     router_cpu_s: float
     process_cpu_s: float
-    #: Workers that ever joined, trials begun again, late reports turned away,
-    #: repeated requests, and messages dropped as no message of the protocol.
     workers: int
     requeued: int
-    #: Attempts that failed and were begun again, with ``launch(retries=...)``.
     failed_attempts: int
     fenced: int
     retried: int
     rejected: int
-    #: Connections that ended before they had shown the run's key, and answers that
-    #: were dropped since the peer did not read or was gone.
     unauthenticated: int
     unsent: int
-    #: Times a worker had to wait for the searcher, and configurations that were drawn
-    #: at random since it took too long.
     suggest_waits: int = 0
     fallbacks: int = 0
 
     @classmethod
     def from_status(cls, status: dict[str, Any]) -> BusReport:
-        """The report of the bus's own last status."""
+        """The report from the last status of the bus."""
         counters = status["counters"]
         rejected = status["rejected"]
         idle_s, wall_s = status["busy"]
@@ -209,7 +251,7 @@ class BusReport:
 
     @classmethod
     def from_journal(cls, experiment: Experiment) -> BusReport:
-        """What a journal tells of it; the times that it does not hold are NaN."""
+        """The report from a replayed journal; times that the journal does not hold are NaN."""
         idle_s, wall_s = experiment.assignments.busy_window or (math.nan, math.nan)
         counters = experiment.counters
         return cls(

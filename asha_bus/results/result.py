@@ -1,4 +1,4 @@
-"""What a run came to: its trials, the best of them, and why it ended."""
+"""The result of a run: its trials, the best one, and why the run ended."""
 
 from __future__ import annotations
 
@@ -26,23 +26,39 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-#: So many trials are shown by repr and in a notebook.
+#: The number of trials that a notebook shows.
 _SHOWN = 10
 
 
-#: The reason of a result from a journal that tells of no end.
+#: The reason of a result from a journal that has no end of the run.
 UNFINISHED = "unfinished"
 
 
 class Result:
-    """What `asha_bus.launch` returns.
+    """The result of a run, which `asha_bus.launch` returns.
 
-    ``trials``: every trial that was begun, by number.
-    ``reason``: why the run ended: ``max_trials``, ``max_time``, ``stop_at``,
-    ``exhausted`` (every point of a finite space was run), ``stopped`` (by the user)
-    or ``failed``; then ``message`` says what happened. ``unfinished``: the journal
-    that this was read from tells of no end.
-    ``bus``: a `BusReport`.
+    Attributes:
+        name: The run's name.
+        mode: ``min`` or ``max``: whether a smaller or a larger metric is better.
+        seed: The run's seed.
+        space: The run's space.
+        trials: A `TrialRecord` of every trial that was begun, by number.
+        reason: Why the run ended: ``max_trials``, ``max_time``, ``stop_at``, ``exhausted``
+            (every point of a finite space was run), ``stopped`` (by the user) or ``failed``.
+            ``unfinished``: the journal that this was read from has no end of the run.
+        message: Details of the reason, for instance of a failure; empty if there are none.
+        elapsed_s: Seconds from the start of the bus to the end of the run.
+        bus: A `BusReport`.
+        settings: The scheduler and the limits of the run; None if they are not known.
+
+    Example:
+        >>> result = ab.launch(
+        ...     lambda x: x**2, {"x": ab.uniform(-1, 1)},
+        ...     max_trials=20, seed=1, engine="local", monitor=None,
+        ... )
+        >>> len(result.trials), result.reason
+        (20, 'max_trials')
+        >>> best = result.best.params
     """
 
     def __init__(
@@ -66,10 +82,8 @@ class Result:
         self.trials = tuple(trials)
         self.reason = reason
         self.message = message
-        #: Seconds from the start of the bus to the end of the run.
         self.elapsed_s = elapsed_s
         self.bus = bus
-        #: What the run was launched with: its scheduler and its limits.
         self.settings = settings
 
     @classmethod
@@ -79,25 +93,25 @@ class Result:
         space: Space | None = None,
         schedulers: Schedulers = (),
     ) -> Result:
-        """The result of the run in the journal at ``path``, whether it is finished or not.
+        """Read the result of a run from its journal, during or after the run.
 
-        Reading a journal runs none of its contents, so one of a stranger may be read.
+        Nothing in a journal is imported or executed, so you can read a stranger's.
 
         Args:
             path: The journal's file.
-            space: The run's own space; without it, options that are not plain data are shown
-                by their repr.
-            schedulers: The scheduler's class, where the run had one of a third party.
+            space: The run's space. None (default): it is read from the journal, and options
+                that are not plain data are shown by their repr.
+            schedulers: The scheduler's class, if it is not one of asha-bus.
 
         Returns:
-            The result; its reason is ``unfinished`` where the run has not ended.
+            The result, with reason ``unfinished`` if the journal has no end of the run.
 
         Raises:
-            InvalidArgument: There is no such file.
-            JournalError: The file cannot be read, or names an unknown scheduler.
+            InvalidArgument: The file cannot be opened.
+            JournalError: The file is not a journal, is damaged, or names an unknown scheduler.
 
         Example:
-            ``Result.from_journal("run.journal").best``
+            >>> result = ab.Result.from_journal("run.journal")
         """
         try:
             data = Path(path).read_bytes()
@@ -135,47 +149,57 @@ class Result:
 
     @property
     def repeated(self) -> int:
-        """How many configurations were the same as an earlier one.
+        """The number of configurations that were equal to an earlier one.
 
-        ``launch(unique=True)`` has none of them; those of ``launch(repeats=...)`` do not count.
+        It is 0 with ``launch(unique=True)``. The repeats of ``launch(repeats=...)`` do not count.
         """
         points = [trial.point for trial in self.trials if not trial.repeat]
         return len(points) - len(set(points))
 
     @property
     def best(self) -> TrialRecord | None:
-        """The best trial, or None where none has a usable metric (see ``best_reason``).
+        """The best trial, or None if no trial has a usable metric (see `best_reason`).
 
-        It has the best last metric among the completed ones; where none completed,
-        among those that entered the highest rung. Ties go to the earlier trial.
+        It has the best last metric among the completed trials; if none completed, among those
+        that entered the highest rung. Ties go to the earlier trial.
 
-        Where configurations are repeated it is of the best one: that of which most repeats
-        completed, and of these the one with the best mean of their last metrics. Then it is
-        the first of these repeats; `by_configuration` tells the mean and the spread.
+        With repeats, it belongs to the best configuration: the one with the most completed
+        repeats and, among equals, with the best mean of their last metrics. It is the first
+        of these repeats. `by_configuration` has the mean and the spread.
         """
         return self._find_best()[0]
 
     @property
     def best_reason(self) -> str:
-        """Among which trials `best` was chosen, or why there is none."""
+        """Among which trials `best` was chosen, or why it is None."""
         return self._find_best()[1]
 
     def _find_best(self) -> tuple[TrialRecord | None, str]:
         return _best_of(self.trials, self.mode)
 
     def by_configuration(self) -> Configurations:
-        """One record per configuration, the best one first; printed, it is a table.
+        """List the configurations of the run, best first.
 
-        Each has ``params``, all its ``trials``, the mean ``metric`` of those that got
-        ``furthest``, and their ``spread``.
+        Returns:
+            A `ConfigurationRecord` for each configuration, with ``params``, all its
+            ``trials``, the trials that got ``furthest``, the mean ``metric`` of these and its
+            ``spread``. Printed, it is a table.
+
+        Example:
+            >>> best = result.by_configuration()[0]
         """
         return configurations_of(self.trials, self.mode)
 
     def by_branch(self) -> Branches:
-        """One record per level-1 configuration that had a trial; printed, it is a table.
+        """List the level-1 configurations that had a trial, by number.
 
-        Each has ``fixed``, the values that the configuration tells, the number of
-        ``trials``, the ``best`` of them, and its ``best_metric`` and ``best_params``.
+        Returns:
+            A `BranchRecord` for each, with ``fixed`` (the values that it fixes), the number of
+            ``trials``, the ``best`` trial, ``best_metric`` and ``best_params``. Printed, it is
+            a table.
+
+        Example:
+            >>> fixed = [branch.fixed for branch in result.by_branch()]
         """
         found: dict[int, list[TrialRecord]] = {}
         for trial in self.trials:
@@ -191,7 +215,20 @@ class Result:
         )
 
     def explain(self, trial_id: int) -> str:
-        """Each rung decision of a trial in words. InvalidArgument where there is no such trial."""
+        """Explain the rung decisions of a trial in words.
+
+        Args:
+            trial_id: The trial's number.
+
+        Returns:
+            One line per decision and one for the trial's state.
+
+        Raises:
+            InvalidArgument: There is no trial with this number.
+
+        Example:
+            >>> lines = result.explain(0).splitlines()
+        """
         if trial_id not in range(len(self.trials)):
             raise InvalidArgument(
                 f"there is no trial {trial_id!r}; this run has {len(self.trials)}, counted from 0"
@@ -204,7 +241,16 @@ class Result:
         )
 
     def rung_table(self) -> list[tuple[int, float, int, int]]:
-        """Per rung, over all brackets: its number, resource, entries, and how many went on."""
+        """Count the entries of each rung, over all brackets.
+
+        Returns:
+            For each rung: its number, its resource, the number of trials that entered it, and
+            of those that continued.
+
+        Example:
+            >>> for rung, resource, entries, passed in result.rung_table():
+            ...     print(f"rung {rung} at {resource}: {passed} of {entries} continued")
+        """
         entries: dict[tuple[int, float], list[int]] = {}
         for trial in self.trials:
             for record in trial.rungs:
@@ -217,9 +263,17 @@ class Result:
         ]
 
     def to_pandas(self) -> pandas.DataFrame:
-        """One row per trial; parameters as columns ``params.<name>``. Needs pandas.
+        """Convert the trials to a table of pandas.
 
-        Where a member of a union lacks a parameter, None or NaN stands.
+        Returns:
+            One row per trial, with parameters as columns ``params.<name>`` and extras as
+            ``extras.<name>``. A parameter that a member of a union lacks is None or NaN.
+
+        Raises:
+            ImportError: pandas is not installed.
+
+        Example:
+            >>> mean = result.to_pandas()["metric"].mean()
         """
         try:
             import pandas
@@ -241,36 +295,78 @@ class Result:
         return pandas.DataFrame(rows)
 
     def plot_rungs(self, ax: Axes | None = None) -> Axes:
-        """How many trials entered each rung and went on; see `asha_bus.results.plots`."""
+        """Draw the number of trials that entered each rung, and of those that continued.
+
+        Args:
+            ax: The axes to draw into; None (default) makes a figure.
+
+        Returns:
+            The axes; see `asha_bus.results.plots`, which needs matplotlib.
+        """
         from asha_bus.results import plots
 
         return plots.plot_rungs(self, ax)
 
     def plot_curves(self, ax: Axes | None = None) -> Axes:
-        """The metric of each trial by resource; see `asha_bus.results.plots`."""
+        """Draw each trial's metric over its resource, coloured by state.
+
+        Args:
+            ax: The axes to draw into; None (default) makes a figure.
+
+        Returns:
+            The axes; see `asha_bus.results.plots`, which needs matplotlib.
+        """
         from asha_bus.results import plots
 
         return plots.plot_curves(self, ax)
 
     def plot_history(self, ax: Axes | None = None) -> Axes:
-        """The metric of each trial by the time it ended; see `asha_bus.results.plots`."""
+        """Draw each trial's last metric over the time at which it ended, with the best so far.
+
+        Args:
+            ax: The axes to draw into; None (default) makes a figure.
+
+        Returns:
+            The axes; see `asha_bus.results.plots`, which needs matplotlib.
+        """
         from asha_bus.results import plots
 
         return plots.plot_history(self, ax)
 
     def plot_params(self, axs: Sequence[Axes] | None = None) -> Sequence[Axes]:
-        """The metric of each trial by each parameter; see `asha_bus.results.plots`."""
+        """Draw each trial's last metric over each parameter, one chart for each.
+
+        Args:
+            axs: At least one axes for each parameter; None (default) makes a figure.
+
+        Returns:
+            The axes.
+
+        Raises:
+            InvalidArgument: There are fewer axes than parameters.
+        """
         from asha_bus.results import plots
 
         return plots.plot_params(self, axs)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
-        """Write the run as one self-contained HTML file and return its path.
+        """Write a report of the run as one HTML file.
 
-        The file needs no network; it has the charts, a table of all trials, and each
-        decision in words. The importance of parameters needs the extra ``report``, and
-        without it the file says so. Raises `InvalidArgument` where ``path`` cannot be
-        written.
+        The file has charts, a table of all trials, and an explanation of each decision; it
+        loads nothing from the network. The importance of parameters needs the extra
+        ``report``; without it the file says so.
+
+        Args:
+            path: The file to write.
+
+        Returns:
+            The file's path.
+
+        Raises:
+            InvalidArgument: The file cannot be written.
+
+        Example:
+            >>> path = result.report("report.html")
         """
         from asha_bus.page.report import write_report
 
@@ -328,9 +424,16 @@ class Result:
 
 
 class AllTrialsFailed(AshaBusError):
-    """Every trial that was tried failed.
+    """Raised at the end of a run in which every trial failed.
 
-    ``result`` holds what there is: the trials with their tracebacks.
+    Attributes:
+        result: The `Result`, whose trials have their tracebacks in ``error``.
+
+    Example:
+        >>> try:
+        ...     result = ab.launch(objective, space, max_trials=50)
+        ... except ab.AllTrialsFailed as error:
+        ...     tracebacks = [trial.error for trial in error.result.trials]
     """
 
     def __init__(self, message: str, result: Result) -> None:
@@ -339,7 +442,7 @@ class AllTrialsFailed(AshaBusError):
 
 
 def _best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | None, str]:
-    """The best of ``trials``, and among which it was chosen, or why there is none."""
+    """The best of ``trials`` and among which it was chosen, or None and why."""
     lead = leading(repeats_of(trials), mode)
     if lead is None:
         return None, "no trial has a usable metric"

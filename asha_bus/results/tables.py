@@ -1,4 +1,4 @@
-"""Plain text tables: for the command line, and of results."""
+"""Formats plain-text tables, for results and the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from asha_bus.core.checks import shortened
 
 
 def cell(value: Any) -> str:
-    """``value`` in a line: numbers in short, others by their reprs, but texts as they are."""
+    """``value`` in one line: floats rounded, strings as they are, other values by their repr."""
     if isinstance(value, float):
         return f"{value:.4g}"
     text = value if isinstance(value, str) else shortened(value)
@@ -19,7 +19,7 @@ def cell(value: Any) -> str:
 def table(
     rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), left: Collection[int] = (0,)
 ) -> str:
-    """``rows`` in columns: those in ``left`` aligned to the left, the others to the right."""
+    """``rows`` as columns, left-aligned if their number is in ``left``, otherwise right-aligned."""
     lines = [*([head] if head else []), *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     shown = [

@@ -1,4 +1,4 @@
-"""Searchers that learn: the interface, and some that stand on packages of others."""
+"""Searchers that learn: the interface, and searchers based on other packages."""
 
 from asha_bus.searchers.base import Branch, Searcher
 

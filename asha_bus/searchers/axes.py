@@ -1,7 +1,7 @@
-"""Parameters as the models of searchers see them: as axes, with a place for each number.
+"""Maps the parameters of a branch to axes, and points to places on them.
 
-The searchers that stand on packages of others have this in common. Each makes its
-package's own distributions of the axes.
+The searchers based on other packages share this. Each turns the axes into the distributions of
+its package.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space import Choice, Number, Options, Parameter, Refused
 from asha_bus.searchers.base import Branch
 
-#: A place on each axis that is there, by the parameter's path.
+#: The place on each active axis, by the parameter's path.
 Places = dict[str, float]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One parameter that is left to a searcher.
+    """One parameter for the searcher to set.
 
-    A place on it is the share of random draws that lie below, from 0 to 1: so all places
-    are equally likely at first, whatever its distribution. Where the values have no order,
-    it is the index of an option.
+    A place is the share of random draws below it, from 0 to 1, so all places have the same
+    prior probability, whatever the distribution. If the values have no order, a place is
+    the index of an option.
     """
 
     path: str
     parameter: Parameter
-    #: The options with which it is there, see `asha_bus.core.space.Dimension`.
+    #: The options that activate it, see `asha_bus.core.space.Dimension`.
     when: tuple[tuple[tuple[str, int], ...], ...]
 
     @property
     def weights(self) -> tuple[float, ...]:
-        """How likely each option is, where they have no order; otherwise nothing."""
+        """The probability of each option if they have no order; otherwise empty."""
         if not isinstance(self.parameter, Choice):
             return ()
         weights = self.parameter.weights or (1.0,) * len(self.parameter.options)
         return tuple(weight / sum(weights) for weight in weights)
 
     def number(self, place: float) -> float:
-        """The number of a point at ``place``."""
-        parameter, place = self.parameter, float(place)  # packages have numbers of their own
+        """The number in a point that belongs to ``place``."""
+        parameter, place = self.parameter, float(place)  # it may be a number of numpy
         if isinstance(parameter, Choice):
             return int(place)
         if isinstance(parameter, Options):
@@ -52,10 +52,10 @@ class Axis:
         return parameter.at(place)
 
     def place(self, number: float, within: float = 0.5) -> float:
-        """Where ``number`` of a point lies.
+        """The place of ``number`` of a point.
 
-        A quantised number has a stretch of the axis, of which ``within`` tells the place:
-        0 is its beginning, and 1 its end.
+        A quantised number covers an interval of the axis; ``within`` selects the place in it,
+        from 0 (its beginning) to 1 (its end).
         """
         parameter = self.parameter
         if isinstance(parameter, Choice):
@@ -68,21 +68,21 @@ class Axis:
         low, high = (parameter.share(number + end * parameter.q) for end in (-0.5, 0.5))
         return low + within * (high - low)
 
-    def is_there(self, numbers: Mapping[str, float]) -> bool:
-        """Whether the options chosen by ``numbers`` have this parameter."""
+    def is_active(self, numbers: Mapping[str, float]) -> bool:
+        """Whether the options chosen by ``numbers`` activate this parameter."""
         return any(all(numbers.get(p) == option for p, option in options) for options in self.when)
 
 
 def axes_of(branch: Branch) -> tuple[Axis, ...]:
-    """What is left to a searcher in a branch; a choice comes before what depends on it."""
+    """The axes of a branch; a choice comes before the parameters that depend on it."""
     return tuple(Axis(*dimension) for dimension in branch.space.level2(branch.number))
 
 
 def places_of(branch: Branch, axes: Sequence[Axis], point: Point, trial: int) -> Places:
-    """Where the point of a trial of the branch lies, on those axes that are there.
+    """The places of a trial's point on the active axes.
 
-    Quantised numbers lie anywhere in their stretches, which the trial's number tells. Were
-    all in the middle, the rest of the stretch would look as if nobody had been there.
+    The place within the interval of a quantised number is pseudo-random, by the trial's number.
+    If it were always the middle, the rest of the interval would look unexplored.
     """
     numbers = branch.space.numbers(point)
     return {
@@ -93,7 +93,7 @@ def places_of(branch: Branch, axes: Sequence[Axis], point: Point, trial: int) ->
 
 
 def point_at(branch: Branch, numbers: Mapping[str, float]) -> Point | None:
-    """The point with ``numbers`` by path; None where a condition of the space refuses it."""
+    """The point with ``numbers`` by path; None if a condition of the space excludes it."""
     try:
         return branch.space.point_at(numbers, branch.number)
     except Refused:
@@ -101,5 +101,5 @@ def point_at(branch: Branch, numbers: Mapping[str, float]) -> Point | None:
 
 
 def drawn(branch: Branch, seed: int) -> Point:
-    """A point of the branch that is drawn at random."""
+    """A random point of the branch."""
     return branch.space.draw_point(Random(seed), branch.number)

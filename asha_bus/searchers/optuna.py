@@ -1,4 +1,4 @@
-"""Samplers of Optuna, asked and told by its own study."""
+"""A searcher that uses the samplers of Optuna, by its ask-and-tell interface."""
 
 from __future__ import annotations
 
@@ -20,28 +20,37 @@ from asha_bus.searchers.base import Branch, Searcher
 if TYPE_CHECKING:
     import optuna
 
-#: Steps are whole numbers in Optuna, but resources need not be.
+#: Optuna's steps are whole numbers, but resources may be fractions.
 _STEPS_PER_UNIT = 1_000
 
-#: Where a condition of the space refuses what was suggested, it is asked so often.
+#: How often the sampler is asked before a random draw, if a condition excludes its suggestion.
 _TRIES = 10
 
 
 class OptunaSearcher(Searcher):
-    """Any sampler of Optuna, with a study in memory for each level-1 configuration.
+    """A searcher that uses a sampler of Optuna.
 
-    ``sampler``: such as ``optuna.samplers.GPSampler(seed=1)``, of which each study has a
-    copy; None (default) takes `TPESampler` with ``constant_liar=True``, whose suggestions
-    depend on the run's seed and on what it was told, and on nothing else.
+    There is one study in memory for each level-1 configuration. Its parameters are named by
+    their paths in the space. The value of a `choice` is the index of the option, and all
+    options are equally likely. The value of a normal distribution, or of a logarithmic one
+    with a ``q``, is the share of random draws below the number. Metrics at rungs are
+    intermediate values. A stopped trial is pruned in Optuna. A trial that failed, was lost or
+    reported a metric that is not finite has failed in Optuna, and samplers ignore it.
 
-    Its parameters are named by their paths in the space. A `choice` has the index of the
-    option for a value, all equally likely; normal distributions, and logarithmic ones with
-    a ``q``, have the share of draws that lie below the number. Metrics at rungs are
-    intermediate values. A trial that was stopped is pruned there, and one that failed, was
-    lost, or ended with what is no finite number has failed, which samplers leave out.
+    Args:
+        sampler: A sampler such as ``optuna.samplers.GPSampler(seed=1)``; each study uses a
+            copy. None (default): `TPESampler` with ``constant_liar=True``, whose suggestions
+            depend only on the run's seed and on the results so far.
 
-    Needs ``pip install 'asha-bus[optuna]'``; raises `ImportError` without it, and
-    `InvalidArgument` where ``sampler`` is none.
+    Raises:
+        ImportError: Optuna is not installed: ``pip install 'asha-bus[optuna]'``.
+        InvalidArgument: ``sampler`` is not a sampler of Optuna.
+
+    Example:
+        >>> result = ab.launch(
+        ...     lambda x: x**2, {"x": ab.uniform(-1, 1)}, searcher=ab.OptunaSearcher(),
+        ...     max_trials=10, engine="local", monitor=None,
+        ... )
     """
 
     def __init__(self, sampler: optuna.samplers.BaseSampler | None = None) -> None:
@@ -75,21 +84,21 @@ class OptunaSearcher(Searcher):
 
 
 class _Study:
-    """The study of a branch, which knows what it was told of each trial."""
+    """The study of a branch, and what it knows of each trial."""
 
     def __init__(self, branch: Branch, sampler: optuna.samplers.BaseSampler | None) -> None:
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it tells of every trial
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # by default it logs every trial
         self._study = optuna.create_study(
             sampler=sampler, direction="minimize" if branch.mode == "min" else "maximize"
         )
         self._study.stop = self._stop  # type: ignore[method-assign]
-        #: The sampler has told the study to stop, as one does that goes through a list.
+        #: The sampler has stopped the study, as one does at the end of its list.
         self.is_over = False
         self._is_default = sampler is None
         self._axes = axes_of(branch)
-        #: By our numbers: Optuna's trial, its point, and the last that it was told.
+        #: By our trial numbers: Optuna's trial, its point, and the last record told to Optuna.
         self._trials: dict[int, optuna.Trial] = {}
         self._points: dict[int, Point] = {}
         self._told: dict[int, TrialRecord] = {}
@@ -98,15 +107,15 @@ class _Study:
         self.is_over = True
 
     def tell(self, branch: Branch, trial: TrialRecord) -> None:
-        """Tell of ``trial`` what is new; the sampler may never have heard of it."""
+        """Tell Optuna what is new in ``trial``; Optuna may not know the trial yet."""
         if self._told.get(trial.id) is trial:
-            return  # as nearly all are
+            return  # nothing is new, as in nearly all trials
         told = self._told.get(trial.id)
         self._told[trial.id] = trial
         if told is not None and told.state in FINAL:
             return
-        if self._points.get(trial.id) != trial.point:  # it was drawn at random, or before us
-            self._on_grace_expired(trial.id)
+        if self._points.get(trial.id) != trial.point:  # it was not suggested here
+            self._discard(trial.id)
             self._enqueue(branch, trial.point)
             self._trials[trial.id] = self._study.ask()
             self._numbers(self._trials[trial.id])
@@ -143,7 +152,7 @@ class _Study:
             point = point_at(branch, self._numbers(asked))
             if point is not None:
                 break
-            self._on_grace_expired(branch.trial)
+            self._discard(branch.trial)
         else:
             point = drawn(branch, branch.seed)
             self._enqueue(branch, point)
@@ -152,25 +161,25 @@ class _Study:
         self._points[branch.trial] = point
         return point
 
-    def _on_grace_expired(self, number: int) -> None:
-        """What was asked for trial ``number``, if anything, is not run."""
+    def _discard(self, number: int) -> None:
+        """Fail Optuna's trial for ``number``, if there is one, since it is not run."""
         from optuna.trial import TrialState as OptunaState
 
         if (asked := self._trials.pop(number, None)) is not None:
             self._study.tell(asked, state=OptunaState.FAIL)
 
     def _enqueue(self, branch: Branch, point: Point) -> None:
-        """Have the next trial that is asked for be at ``point``."""
+        """Make ``point`` the next trial that Optuna suggests."""
         numbers = branch.space.numbers(point)
         self._study.enqueue_trial(
             {a.path: _value(a, numbers[a.path]) for a in self._axes if a.path in numbers}
         )
 
     def _numbers(self, asked: optuna.Trial) -> dict[str, float]:
-        """The numbers that Optuna suggests, by path; a choice before what depends on it."""
+        """The numbers that Optuna suggests, by path."""
         found: dict[str, float] = {}
         for axis in self._axes:
-            if axis.is_there(found):
+            if axis.is_active(found):
                 found[axis.path] = _suggest(asked, axis)
         return found
 
@@ -184,13 +193,13 @@ def _default_sampler(seed: int) -> optuna.samplers.BaseSampler:
 
 
 def _suggest(asked: optuna.Trial, axis: Axis) -> float:
-    """The number of ``axis`` by that of Optuna's distributions which fits it."""
+    """The number that Optuna suggests for ``axis``, by its distribution that fits best."""
     path, parameter = axis.path, axis.parameter
     if isinstance(parameter, Choice):
         return asked.suggest_categorical(path, range(len(parameter.options)))
     if isinstance(parameter, Options):
         return asked.suggest_int(path, 0, len(parameter.options) - 1)
-    if not _has_its_own(axis):
+    if not _has_same_distribution(axis):
         return axis.number(asked.suggest_float(path, 0.0, 1.0))
     if isinstance(parameter, RandInt):
         last, step = parameter.low + parameter.step * parameter.steps, parameter.step
@@ -205,12 +214,12 @@ def _suggest(asked: optuna.Trial, axis: Axis) -> float:
 
 
 def _value(axis: Axis, number: float) -> float:
-    """What Optuna would have suggested for ``number``."""
-    return number if _has_its_own(axis) else axis.place(number)
+    """The value in Optuna that belongs to ``number``."""
+    return number if _has_same_distribution(axis) else axis.place(number)
 
 
-def _has_its_own(axis: Axis) -> bool:
-    """Whether Optuna has the parameter's own distribution; otherwise it gets the place."""
+def _has_same_distribution(axis: Axis) -> bool:
+    """Whether Optuna has the same distribution; otherwise it gets the place on the axis."""
     parameter = axis.parameter
     if isinstance(parameter, RandInt):
         return not parameter.log or parameter.step == 1

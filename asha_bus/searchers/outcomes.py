@@ -1,4 +1,4 @@
-"""What became of the trials of a branch, as one list of losses for a searcher's model."""
+"""The outcomes of a branch's trials at one level, for the model of a searcher."""
 
 from __future__ import annotations
 
@@ -10,28 +10,30 @@ from typing import NamedTuple
 from asha_bus.core.trial import RungRecord, TrialState, mean_of
 from asha_bus.results.records import TrialRecord, repeats_of
 
-#: The level of what ran to its end: above all rungs.
+#: The level of completed trials, above all rungs.
 _TO_THE_END = math.inf
 
 
 class Outcomes(NamedTuple):
-    """Trials as a model takes them, each list by number."""
+    """The trials for a model, each list by number."""
 
-    #: Those that have a metric at the model's level, with it; smaller is better.
+    #: Trials with a metric at the model's level, and that metric; smaller is better.
     losses: list[tuple[TrialRecord, float]]
-    #: Those that were stopped below it, failed, were lost, or reported no finite number.
+    #: Trials that were stopped below it, failed, were lost, or reported a number that is not
+    #: finite.
     bad: list[TrialRecord]
-    #: Those that have no metric there yet.
+    #: Trials that have no metric at the level yet.
     still_open: list[TrialRecord]
 
 
 def outcomes_of(history: Iterable[TrialRecord], mode: str, least: int) -> Outcomes:
-    """The outcomes at the highest level where ``least`` trials or more have a metric.
+    """The outcomes at the highest level where at least ``least`` trials have a metric.
 
-    Levels are the resources of rungs, and above them the end. Where there are too few at
-    each, it is the lowest one. What was stopped below the level is as bad as what failed:
-    only good ones get there, and without the others a model would take the worst of these
-    for bad, and go away from them. What was cancelled below it is left out.
+    The levels are the resources of rungs and, above them, the end. If no level has enough
+    trials, the lowest one is used. Trials that were stopped below the level count as bad, like
+    failed ones: only good trials reach the level, and without the stopped ones a model would
+    take the worst of the good ones for bad and avoid them. Trials that were cancelled below
+    the level are left out.
     """
     metrics: dict[int, dict[float, float]] = {}
     bad, going = [], []
@@ -63,17 +65,17 @@ def outcomes_of(history: Iterable[TrialRecord], mode: str, least: int) -> Outcom
 
 
 def averaged(history: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
-    """``history`` with one trial for each configuration, the first of its repeats.
+    """``history`` with one trial for each configuration: the first of its repeats.
 
-    It has the mean of the repeats that reached a rung, and of those that completed. One
-    that failed, or reported no finite number, makes all of it so.
+    Its metrics are the means of the repeats that reached each rung, and of those that
+    completed. If one repeat failed or reported a number that is not finite, so did this trial.
     """
     if not any(trial.repeat for trial in history):
         return history
     return [_average(repeats) for repeats in repeats_of(history)]
 
 
-#: The state of several trials is the first of these that one of them has.
+#: The state of a group of repeats is the first of these that any of them has.
 _STATES = (
     *(TrialState.FAILED, TrialState.LOST, TrialState.COMPLETED, TrialState.RUNNING),
     *(TrialState.PENDING, TrialState.STOPPED, TrialState.CANCELLED),

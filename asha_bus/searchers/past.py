@@ -1,4 +1,4 @@
-"""What came of earlier runs, for a searcher to begin with."""
+"""Reads the trials of an earlier run, which a searcher starts from."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _FIELDS = ("metric", "state", "resource", "repeat")
 
 
 def past_trials(history: Any, space: Space) -> tuple[TrialRecord, ...]:
-    """The trials of ``history`` that fit into ``space``, numbered from below 0 upwards.
+    """The trials of ``history`` that fit into ``space``, numbered from -n to -1.
 
-    ``history``: a `Result`, or a table like that of `Result.to_pandas`, with a column
-    ``metric`` and one ``params.<name>`` for each name of the space; from a file, too. Raises
-    `InvalidArgument` for anything else, and where none fits.
+    ``history``: a `Result`, or a table like that of `Result.to_pandas`, which may have been
+    saved and read again, with a column ``metric`` and a column ``params.<name>`` for each name
+    of the space. Raises `InvalidArgument` for anything else, and if no trial fits.
     """
     found = []
     left_out = 0
@@ -48,7 +48,7 @@ def past_trials(history: Any, space: Space) -> tuple[TrialRecord, ...]:
 
 
 def _numbered(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
-    """``trials`` with numbers below 0, and repeats in a row: a table may be in any order."""
+    """``trials`` with numbers below 0 and repeats in a row, since a table may be in any order."""
     if any(trial.repeat for trial in trials):
         groups: dict[Point, list[TrialRecord]] = {}
         for trial in trials:
@@ -62,14 +62,14 @@ def _numbered(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
 
 
 def _point_of(trial: TrialRecord, space: Space) -> Point:
-    """The point of ``trial`` in ``space``; InvalidArgument where there is none."""
+    """The point of ``trial`` in ``space``; raises InvalidArgument if it does not fit."""
     problem = None
     for params in _readings(trial.params, space):
         try:
             return space.point_of(params)
         except InvalidArgument as error:
             problem = problem or error
-    try:  # the parameters do not tell what only a func sees, which its own point does
+    try:  # its own point has values that only a func sees
         if trial.point and repr(space.shown(trial.point)) == repr(trial.params):
             return space.checked(trial.point, space.branch_of(trial.point))
     except InvalidArgument as error:
@@ -79,10 +79,10 @@ def _point_of(trial: TrialRecord, space: Space) -> Point:
 
 
 def _readings(params: Mapping[str, Any], space: Space) -> Iterator[Mapping[str, Any]]:
-    """``params`` as they are, and as a table or a file may have changed them.
+    """``params`` as they are, and without the changes that a table or a file makes.
 
-    A table has a column for each name of a union, and in a file there may be NaN for None,
-    and a text or an array for a list.
+    A table has a column for every name of a union. A file may have NaN for None, and a string
+    or an array for a list.
     """
     yield params
     plain = {name: _plain(value) for name, value in params.items()}
@@ -92,13 +92,13 @@ def _readings(params: Mapping[str, Any], space: Space) -> Iterator[Mapping[str, 
 
 
 def _plain(value: Any) -> Any:
-    """``value`` of a table as it was before, as far as that can be told."""
-    if hasattr(value, "tolist"):  # an array, or a number of numpy
+    """``value`` as it was before it was put into a table, as far as that is known."""
+    if hasattr(value, "tolist"):  # an array or a scalar of numpy
         value = value.tolist()
     if isinstance(value, str):
         try:
             return ast.literal_eval(value)
-        except (ValueError, SyntaxError):  # a text
+        except (ValueError, SyntaxError):  # a plain string
             return value
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items()}
@@ -108,7 +108,7 @@ def _plain(value: Any) -> Any:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether it is None, or what stands for it in a table."""
+    """Whether ``value`` is None, or what a table has in its place."""
     is_nan = isinstance(value, float) and value != value
     return value is None or is_nan or type(value).__name__ == "NAType"
 
@@ -125,24 +125,24 @@ def _trials(history: Any) -> Iterable[TrialRecord]:
     names = [column for column in columns if column.startswith(_PREFIX)]
     if "metric" not in columns or not names:
         raise InvalidArgument(
-            f"history needs a column 'metric' and one '{_PREFIX}<name>' for each parameter, it has "
+            f"history needs a column 'metric' and one '{_PREFIX}<name>' for each parameter; it has "
             f"{', '.join(columns) or 'none'}"
         )
     return [_record(n, row, names) for n, row in enumerate(history.to_dict("records"))]
 
 
 def _record(number: int, row: Mapping[str, Any], names: list[str]) -> TrialRecord:
-    """A row of a table as a trial that ended; InvalidArgument where it is none."""
-    told = {name: row[name] for name in _FIELDS if not _is_missing(row.get(name))}
+    """A row of a table as a trial; raises InvalidArgument if it is invalid."""
+    given = {name: row[name] for name in _FIELDS if not _is_missing(row.get(name))}
     try:
-        metric = float(told["metric"]) if "metric" in told else None
+        metric = float(given["metric"]) if "metric" in given else None
         return TrialRecord.past(
             0,
-            TrialState(told.get("state", "FAILED" if metric is None else "COMPLETED")),
+            TrialState(given.get("state", "FAILED" if metric is None else "COMPLETED")),
             metric,
             params={name.removeprefix(_PREFIX): row[name] for name in names},
-            resource=float(told.get("resource", 1)),
-            repeat=int(told.get("repeat", 0)),
+            resource=float(given.get("resource", 1)),
+            repeat=int(given.get("repeat", 0)),
         )
     except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"history: row {number} is no trial: {error}") from error
+        raise InvalidArgument(f"history: row {number} is not a trial: {error}") from error

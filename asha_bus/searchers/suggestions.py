@@ -1,4 +1,4 @@
-"""From a searcher to points: one for each configuration, by its number."""
+"""Gets the points of configurations from a searcher, one for each number."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from asha_bus.core.trial import Trial
 from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.base import Branch
 
-#: (seed, trial) gives the seed of a suggestion through `mix` with this salt.
+#: The salt with which `mix` makes the seed of a suggestion from the run's seed and its number.
 _SEED_SALT = 2
-#: The same for draws in the place of a point that was given out before.
+#: The same for a draw that replaces a repeated point.
 _UNIQUE_SALT = 3
-#: A point that is new is looked for by so many random draws.
+#: The largest number of random draws in search of a new point.
 _MOST_DRAWS = 10_000
 _SEED_MASK = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
 class Search:
-    """What configurations are drawn by."""
+    """The settings from which configurations are drawn."""
 
     searcher: Any
     space: Space
@@ -37,62 +37,62 @@ class Search:
     mode: str
     #: The points of the first trials.
     initial: tuple[Point, ...] = ()
-    #: No point is given out twice.
+    #: Whether no point may be used twice.
     unique: bool = False
     #: Trials of earlier runs, numbered below 0.
     history: tuple[TrialRecord, ...] = ()
-    #: Each configuration is tried by so many trials in a row.
+    #: The number of trials of each configuration, which are consecutive.
     repeats: int = 1
 
     @property
     def learns(self) -> bool:
-        """Whether the searcher looks at what came of its configurations."""
+        """Whether the searcher learns from results."""
         return not isinstance(self.searcher, RandomSearch)
 
 
 class Suggestions:
-    """The points of a run's configurations. The same number always gets the same point.
+    """The points of a run's configurations; the same number always gets the same point.
 
-    Where nothing is repeated a configuration has the number of its trial. Raises
-    `SearcherError` where the searcher raises, or suggests what is not in the space, and
-    where a condition of the space holds of no draw.
+    Without repeats, a configuration has the number of its trial. Raises `SearcherError` if the
+    searcher raises or suggests something outside the space, and if no draw meets a condition
+    of the space.
     """
 
     def __init__(self, search: Search) -> None:
         self._search = search
-        #: What draws without a searcher, or in its place.
+        #: Draws if the searcher does not learn, and in its place.
         self._random: RandomSearch = RandomSearch() if search.learns else search.searcher
         self._points: dict[int, Point] = {}
         self._trials: dict[int, TrialRecord] = {}
         self._branches: dict[int, int] = {}
-        #: The points that were given out, where none may be so twice.
+        #: The used points, if none may be used twice.
         self._seen: set[Point] = set()
-        #: The number of the configuration for which there was none any more.
+        #: The first number for which there was no point; None until then.
         self._end: int | None = None
 
     def observe(self, row: Sequence[Any]) -> None:
-        """A trial entered a rung or ended, as the bus tells it."""
+        """Handle the row of a trial that entered a rung or ended."""
         trial = TrialRecord.from_row(row, self._search.space)
         known = self._trials.get(trial.id)
         if known is not None and known == trial:
-            return  # told again after a death of the bus
+            return  # sent again after a restart of the bus
         self.keep_of(row)
         self._trials[trial.id] = trial
         observe = getattr(self._search.searcher, "observe", None)
         if observe is not None:
             searcher = self._search.searcher
             _call(
-                f"observe() of {_name(searcher)}, told of trial {trial.id},",
-                "mend it, or leave it out",
+                f"observe() of {_name(searcher)} for trial {trial.id}",
+                "fix it, or remove it",
                 *(observe, trial),
             )
 
     def keep_of(self, row: Sequence[Any]) -> None:
-        """The configuration of a trial, as the bus tells it, has the trial's point."""
+        """Keep the point in the row of a trial for its configuration."""
         self.keep(row[0] // self._search.repeats, tuple(row[1]))
 
     def keep(self, number: int, point: Point) -> None:
-        """Configuration ``number`` has ``point``, if it has none yet."""
+        """Keep ``point`` for configuration ``number``, if it has none yet."""
         if number not in self._points:
             self._points[number] = point
             self._branches[number] = self._search.space.branch_of(point)
@@ -100,7 +100,7 @@ class Suggestions:
                 self._seen.add(point)
 
     def give(self, number: int, point: Point) -> None:
-        """Configuration ``number`` has ``point``, whatever was suggested for it here."""
+        """Set the point of configuration ``number``, whatever was suggested for it here."""
         other = self._points.get(number)
         if other is not None and other != point:
             del self._points[number]
@@ -113,10 +113,10 @@ class Suggestions:
             self._trials[pending.id] = pending
 
     def accept(self, number: int, point: Point) -> Point | None:
-        """What configuration ``number`` gets where the searcher's process says ``point``.
+        """The point of configuration ``number`` after the searcher's process suggested ``point``.
 
-        A spare that was drawn before stands, and so does what is unique; None: there are no
-        more.
+        A fallback that was drawn before is kept, and a repeated point is replaced if points
+        must be unique. None: there are no more points.
         """
         if number not in self._points:
             found: Point | None = point
@@ -127,7 +127,7 @@ class Suggestions:
         return self._points.get(number)
 
     def points(self, first: int, count: int) -> tuple[list[Point], bool]:
-        """The points of ``count`` of them from ``first`` on, and whether there are no more."""
+        """The points of ``count`` configurations from ``first``, and whether there are no more."""
         found: list[Point] = []
         for number in range(first, first + count):
             point = self._drawn(self._point, number)
@@ -137,9 +137,10 @@ class Suggestions:
         return found, False
 
     def spare(self, number: int) -> Point | None:
-        """The point of configuration ``number`` without the searcher; None: there are no more.
+        """The fallback of configuration ``number``: its point without asking the searcher.
 
-        It is a random draw, where neither ``initial`` nor level 1 tells it.
+        It is a random draw, unless ``initial`` or level 1 determines it. None: there are no
+        more points.
         """
         if number not in self._points:
             point = self._drawn(partial(self._next, is_fallback=True), number)
@@ -149,28 +150,28 @@ class Suggestions:
 
     @property
     def given(self) -> Mapping[int, Point]:
-        """The points that configurations have, by number."""
+        """The points of configurations, by number."""
         return self._points
 
     def _drawn(self, draw: Callable[[int], Point | None], number: int) -> Point | None:
-        """What ``draw`` finds for configuration ``number``; SearcherError where it is refused."""
+        """Call ``draw`` for configuration ``number``; raises SearcherError if it fails."""
         try:
             return draw(number)
         except InvalidArgument as error:
             first = number * self._search.repeats
-            raise SearcherError(f"nothing can be drawn for trial {first}: {error}") from error
+            raise SearcherError(f"no draw is possible for trial {first}: {error}") from error
 
     def _point(self, number: int) -> Point | None:
         search = self._search
         if not (search.learns or search.unique or search.initial):
             return self._draw(number)
-        if search.unique and not search.learns:  # it depends on all before it
+        if search.unique and not search.learns:  # a point depends on all earlier ones
             for earlier in range(len(self._points), number):
                 self._fresh(earlier)
         return self._fresh(number)
 
     def _fresh(self, number: int) -> Point | None:
-        """The point of configuration ``number``, kept for when it is asked for again."""
+        """The point of configuration ``number``, which is kept for later calls."""
         if number in self._points:
             return self._points[number]
         if self._end is not None and number >= self._end:
@@ -199,7 +200,7 @@ class Suggestions:
         return self._another(number) if search.unique and point in self._seen else point
 
     def _is_left(self, number: int) -> bool:
-        """Whether level 1 leaves anything of configuration ``number`` to a searcher."""
+        """Whether level 1 leaves a parameter of configuration ``number`` to the searcher."""
         space = self._search.space
         return bool(space.level2(number % space.branches))
 
@@ -207,7 +208,7 @@ class Suggestions:
         return self._random.draw(self._search.space, number, self._search.seed)
 
     def _next_of_finite(self, number: int) -> Point:
-        """Each level-1 configuration once: those given first, then the others in order."""
+        """The point of a finite space: each level-1 configuration once, ``initial`` ones first."""
         space = self._search.space
         first = {space.branch_of(point) for point in self._search.initial}
         branch = number - len(self._search.initial)
@@ -216,7 +217,7 @@ class Suggestions:
         return space.draw_point(Random(0), branch % space.branches)
 
     def _another(self, number: int) -> Point | None:
-        """A random draw that was not given out before; None where so many draws gave none."""
+        """A random draw that was not used before; None if `_MOST_DRAWS` draws found none."""
         space = self._search.space
         for attempt in range(_MOST_DRAWS):
             generator = Random(mix(self._search.seed, _UNIQUE_SALT, number, attempt))
@@ -236,8 +237,8 @@ class Suggestions:
             seed=mix(search.seed, _SEED_SALT, number) & _SEED_MASK,
         )
         params = _call(
-            f"suggest() of {_name(search.searcher)}, asked for trial {branch.trial},",
-            "it must return a dict of parameters, or None for no more",
+            f"suggest() of {_name(search.searcher)} for trial {branch.trial}",
+            "it must return a dict of parameters, or None to end the run",
             *(search.searcher.suggest, branch, self._history(branch.number)),
         )
         if params is None:
@@ -245,7 +246,7 @@ class Suggestions:
         if not isinstance(params, (Mapping, tuple)):
             raise SearcherError(
                 f"suggest() of {_name(search.searcher)} must return a dict of parameters, or None "
-                f"for no more, got {params!r}"
+                f"to end the run, got {params!r}"
             )
         try:
             if isinstance(params, tuple):
@@ -253,7 +254,8 @@ class Suggestions:
             return space.point_of(params, branch.number)
         except InvalidArgument as error:
             raise SearcherError(
-                f"suggest() of {_name(search.searcher)} returned what is not in the space: {error}"
+                f"suggest() of {_name(search.searcher)} returned a configuration "
+                f"outside the space: {error}"
             ) from error
 
     def _history(self, branch: int) -> list[TrialRecord]:
@@ -269,7 +271,7 @@ class Suggestions:
         ]
 
     def _pending(self, number: int, point: Point) -> TrialRecord:
-        """The first trial of a configuration: not begun, or its worker not heard of since."""
+        """The record of a configuration's first trial while there is no news of it."""
         trial = Trial(number * self._search.repeats, point, seed=0)
         return TrialRecord.from_row(trial.to_row(), self._search.space)
 

@@ -1,4 +1,4 @@
-"""The tree-structured Parzen estimator of hyperopt, on trials that were stopped early."""
+"""A searcher that uses hyperopt's tree-structured Parzen estimator on trials stopped early."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from asha_bus.searchers.axes import Axis, Places, axes_of, drawn, places_of, poi
 from asha_bus.searchers.base import Branch, Searcher
 from asha_bus.searchers.outcomes import Outcomes, averaged, outcomes_of
 
-#: A model needs the metrics of so many more trials than there are parameters.
+#: A model needs the metrics of at least this many trials more than there are parameters.
 _MORE_THAN_PARAMETERS = 3
 
-#: Trials that hyperopt is given at most: its time grows with them.
+#: The largest number of trials that hyperopt gets, since its time grows with them.
 MAX_GIVEN = 300
 
-#: Of those, so many at least are the best ones; the rest are the latest.
+#: Of these, at least this many are the best ones; the rest are the latest.
 _BEST_GIVEN = 100
 
-#: hyperopt's model of the good trials holds no more of them.
+#: The largest number of trials in hyperopt's model of the good ones.
 _MOST_GOOD = 25
 
-#: Where a condition of the space refuses what was suggested, it is asked so often.
+#: How often hyperopt is asked before a random draw, if a condition excludes its suggestion.
 _TRIES = 10
 
 _SEED_MASK = 0xFFFFFFFF
@@ -36,25 +36,36 @@ _SEED_MASK = 0xFFFFFFFF
 
 @dataclass(frozen=True)
 class TPE(Searcher):
-    """The tree-structured Parzen estimator (Bergstra et al., NeurIPS 2011) of hyperopt.
+    """The tree-structured Parzen estimator of hyperopt (Bergstra et al., NeurIPS 2011, section 4).
 
-    Each level-1 configuration has a model of its own. ``n_startup``: so many trials of it
-    are drawn at random first (default 20). ``gamma``: of ``n`` trials the best
-    ``gamma * sqrt(n)``, 25 at most, are the good ones (default 0.25). ``n_candidates``: the
-    best of so many draws from the model of the good ones is suggested, in each parameter
-    (default 24). ``prior_weight``: how much the space itself counts, in trials (default 1).
-    ``random_share``: so much of the suggestions is drawn at random all the same, so that
-    it gets out of where it was led by chance (default 1/3). ``seed``: a whole number; None
-    takes the run's.
+    Each level-1 configuration has its own model. If trials are stopped early, the model is
+    chosen as in BOHB (Falkner, Klein and Hutter, ICML 2018): it is that of the
+    highest rung at which the number of trials with a metric exceeds the number of parameters
+    by at least three. Trials that were stopped below this rung and failed trials count as bad.
+    So do running trials for the time being; otherwise workers that ask at the same time would
+    all get the same suggestion.
 
-    Where trials are stopped early it has the model of BOHB (Falkner, Klein and Hutter, ICML
-    2018), that of the highest rung where at least three trials more than there are
-    parameters have a metric. Trials that were stopped below it are bad ones, as are those
-    that failed; and, for the time being, those that still run: else workers that ask at the
-    same time would all get the same.
+    Args:
+        n_startup: The number of random trials of a level-1 configuration before its model is
+            used (default 20).
+        gamma: Of ``n`` trials the best ``gamma * sqrt(n)``, at most 25, are the good ones
+            (default 0.25).
+        n_candidates: The number of draws from the model of the good trials, of which the best
+            is suggested, for each parameter (default 24).
+        prior_weight: The weight of the space itself, in trials (default 1.0).
+        random_share: The share of suggestions that are drawn at random, from 0 to 1, so that
+            the search can leave a poor region (default 1/3).
+        seed: A whole number of at least 0; None (default): the run's seed.
 
-    Needs ``pip install 'asha-bus[hyperopt]'``; raises `ImportError` without it, and
-    `InvalidArgument` naming an argument that is wrong.
+    Raises:
+        ImportError: hyperopt is not installed: ``pip install 'asha-bus[hyperopt]'``.
+        InvalidArgument: An argument is invalid.
+
+    Example:
+        >>> result = ab.launch(
+        ...     lambda x: x**2, {"x": ab.uniform(-1, 1)}, searcher=ab.TPE(n_startup=5),
+        ...     max_trials=10, engine="local", monitor=None,
+        ... )
     """
 
     n_startup: int = 20
@@ -63,7 +74,7 @@ class TPE(Searcher):
     prior_weight: float = 1.0
     random_share: float = 1 / 3
     seed: int | None = None
-    #: By the number of a branch: what hyperopt knows of its parameters.
+    #: The model of each branch, by its number.
     _models: dict[int, _Model] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +96,7 @@ class TPE(Searcher):
         model = self._models.get(branch.number)
         if model is None:
             axes = axes_of(branch)
-            if not axes:  # level 1 tells all
+            if not axes:  # level 1 determines the configuration
                 return drawn(branch, seed)
             model = self._models[branch.number] = _Model(axes)
         least = len(model.axes) + _MORE_THAN_PARAMETERS
@@ -96,13 +107,13 @@ class TPE(Searcher):
         if is_random or too_few:
             return drawn(branch, seed)
         n_good = min(math.ceil(self.gamma * math.sqrt(known)), _MOST_GOOD, len(outcomes.losses))
-        given = _given(outcomes)
+        given = _selected(outcomes)
         for attempt in range(_TRIES):
             numbers = model.suggest(
                 branch,
                 given,
                 seed if attempt == 0 else mix(seed, attempt) & _SEED_MASK,
-                # hyperopt takes gamma * sqrt(n) of those that it is given, rounded up
+                # hyperopt takes gamma * sqrt(n), rounded up, of the trials it gets
                 gamma=(n_good - 0.5) / math.sqrt(len(given)),
                 n_EI_candidates=self.n_candidates,
                 prior_weight=self.prior_weight,
@@ -113,8 +124,8 @@ class TPE(Searcher):
         return drawn(branch, seed)
 
 
-def _given(outcomes: Outcomes) -> list[tuple[TrialRecord, float]]:
-    """What hyperopt is given: `MAX_GIVEN` trials at most, the best and the latest."""
+def _selected(outcomes: Outcomes) -> list[tuple[TrialRecord, float]]:
+    """The trials that hyperopt gets: at most `MAX_GIVEN`, the best and the latest."""
     others = [(trial, math.inf) for trial in (*outcomes.bad, *outcomes.still_open)]
     ranked = sorted(outcomes.losses, key=lambda entry: (entry[1], entry[0].id))
     rest = sorted((*ranked[_BEST_GIVEN:], *others), key=lambda entry: entry[0].id)
@@ -122,10 +133,10 @@ def _given(outcomes: Outcomes) -> list[tuple[TrialRecord, float]]:
 
 
 class _Model:
-    """What hyperopt knows of a branch: its axes, each with a distribution of its own.
+    """hyperopt's model of a branch: its axes, each with its own distribution.
 
-    Its posterior of a parameter depends on nothing but the trials that have it. So a
-    parameter that only some options have may stand beside the others.
+    The posterior of a parameter depends only on the trials that have it. So a parameter that
+    only some options activate can be treated like the others.
     """
 
     def __init__(self, axes: Sequence[Axis]) -> None:
@@ -142,7 +153,7 @@ class _Model:
         seed: int,
         **options: float,
     ) -> dict[str, float]:
-        """The numbers that hyperopt would try next, after ``given``: trials with their losses."""
+        """The numbers that hyperopt suggests after ``given``, trials with their losses."""
         from hyperopt import tpe
         from hyperopt.base import trials_from_docs
 
@@ -155,7 +166,7 @@ class _Model:
         return {axis.path: axis.number(values[axis.path][0]) for axis in self.axes}
 
     def _document(self, branch: Branch, trial: TrialRecord, loss: float) -> dict[str, Any]:
-        """A trial as hyperopt keeps it."""
+        """A trial as a document of hyperopt."""
         places = self._places.get(trial.point)
         if places is None:
             places = places_of(branch, self.axes, trial.point, trial.id)
@@ -167,11 +178,11 @@ class _Model:
 
 
 def _unused(_: object) -> float:
-    raise NotImplementedError("hyperopt suggests here, and evaluates nothing")
+    raise NotImplementedError("hyperopt only suggests here; it does not evaluate")
 
 
 def _distribution(axis: Axis) -> Any:
-    """hyperopt's distribution of the places on ``axis``."""
+    """The distribution of places on ``axis`` for hyperopt."""
     from hyperopt import hp
 
     weights = axis.weights

@@ -1,4 +1,4 @@
-"""Suites of tests for what others write to go into asha-bus; see `SearcherContract`."""
+"""Test suites for extensions of asha-bus, such as your own searcher: see `SearcherContract`."""
 
 from asha_bus.testing.searchers import SearcherContract
 

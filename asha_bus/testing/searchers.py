@@ -1,4 +1,4 @@
-"""What every searcher must do: a suite that a searcher's own tests inherit."""
+"""The contract of searchers, as a test suite that the tests of a searcher inherit."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _ascending(a: float, b: float) -> bool:
     return a <= b
 
 
-#: Every kind of parameter and of nesting, conditions, unions, and level-1 configurations.
+#: Spaces with every kind of parameter and nesting, conditions, unions and level-1 configurations.
 SPACES: dict[str, Space] = {
     "numbers": Space(
         plain=uniform(-1, 1),
@@ -72,10 +72,10 @@ SPACES: dict[str, Space] = {
     "condition": Space(a=uniform(0, 1), b=uniform(0, 1)).where(_ascending),
 }
 
-#: How a trial goes: the metrics at its rungs, and its state after them.
+#: The course of a trial: the metrics at its rungs, and its state after them.
 Story = tuple[tuple[float, ...], TrialState]
 
-#: Trials with a metric at the lowest rung or more; what is small is good.
+#: Trials that reach at least the lowest rung; smaller metrics are better.
 USUAL: tuple[Story, ...] = (
     ((0.9,), TrialState.STOPPED),
     ((0.5, 0.4), TrialState.STOPPED),
@@ -84,7 +84,7 @@ USUAL: tuple[Story, ...] = (
     ((0.4, 0.3, 0.1), TrialState.COMPLETED),
 )
 
-#: All that can become of a trial.
+#: Every possible outcome of a trial.
 EVERYTHING: tuple[Story, ...] = (
     *USUAL,
     ((), TrialState.PENDING),
@@ -102,7 +102,7 @@ EVERYTHING: tuple[Story, ...] = (
     ((0.1, 0.1, math.nan), TrialState.COMPLETED),
 )
 
-#: Nothing that a model could learn from.
+#: Only outcomes from which a model cannot learn.
 ALL_BAD: tuple[Story, ...] = (
     ((), TrialState.FAILED),
     ((math.nan,), TrialState.STOPPED),
@@ -111,68 +111,74 @@ ALL_BAD: tuple[Story, ...] = (
 
 
 class SearcherContract:
-    """What any searcher must do; of these tests pytest runs those of a class that inherits them.
+    """Tests that every searcher must pass; inherit this class in a test module of pytest.
 
-    ::
+    Each test simulates short runs over all of `spaces`, in this process and without an
+    objective. A failure names the space.
 
-        class TestMine(SearcherContract):
-            def make(self):
-                return MySearcher()
+    Attributes:
+        spaces: The spaces by name. For a searcher that supports only some spaces, override it
+            with these.
+        trials: The number of trials in a simulated run (default 25).
 
-    Each test plays short runs over all of `spaces`, in this process and without an
-    objective, and tells the space where one fails.
+    Example:
+        >>> class TestMySearcher(SearcherContract):
+        ...     def make(self):
+        ...         return MySearcher()
     """
 
-    #: By name; of a searcher that is made for some space, that one.
     spaces: Mapping[str, Space] = SPACES
 
-    #: Trials of a run that is played.
     trials = 25
 
     def make(self) -> Any:
-        """A new searcher; one with the same arguments each time."""
+        """Make a searcher to test.
+
+        Returns:
+            A new searcher, made with the same arguments each time.
+        """
         raise NotImplementedError(f"{type(self).__name__} must define make()")
 
     def test_suggestions_are_in_the_space(self) -> None:
-        """Each is in the level-1 configuration that it was asked for."""
+        """Each suggestion is in the level-1 configuration that it was requested for."""
         for name, space in self.spaces.items():
             for mode in ("min", "max"):
-                assert self._play(space, mode=mode), f"{name}: there was no suggestion at all"
+                assert self._play(space, mode=mode), f"{name}: the searcher suggested nothing"
 
     def test_the_same_seed_and_history_give_the_same(self) -> None:
-        """Another searcher that is asked and told the same suggests the same."""
+        """Two searchers with the same requests and results suggest the same."""
         for name, space in self.spaces.items():
             first, again = (self._play(space, seed=2**31) for _ in range(2))
             assert first == again, f"{name}: the second run differs"
 
     def test_whatever_becomes_of_trials_it_goes_on(self) -> None:
-        """Trials fail, are lost, never end, and report what is no finite number."""
+        """It keeps suggesting when trials fail, are lost, never end, or report NaN or infinity."""
         for name, space in self.spaces.items():
-            assert self._play(space, EVERYTHING), f"{name}: there was no suggestion at all"
+            assert self._play(space, EVERYTHING), f"{name}: the searcher suggested nothing"
 
     def test_it_goes_on_where_nothing_succeeds(self) -> None:
-        """As it may for some time."""
+        """It keeps suggesting when all trials fail, as may happen at the start of a run."""
         for name, space in self.spaces.items():
-            assert self._play(space, ALL_BAD), f"{name}: there was no suggestion at all"
+            assert self._play(space, ALL_BAD), f"{name}: the searcher suggested nothing"
 
     def test_many_may_be_asked_for_before_anything_is_known(self) -> None:
-        """As many workers ask at the same time as there are trials."""
+        """It suggests for as many workers at the same time as there are trials."""
         for name, space in self.spaces.items():
             points = self._play(space, workers=self.trials)
-            assert points, f"{name}: there was no suggestion at all"
+            assert points, f"{name}: the searcher suggested nothing"
 
     def test_it_can_be_sent_to_its_process(self) -> None:
-        """Pickled by cloudpickle, before it is asked for anything and later on."""
+        """cloudpickle can pickle it, before the first suggestion and later."""
         for name, space in self.spaces.items():
             searcher = self.make()
             copy = cloudpickle.loads(cloudpickle.dumps(searcher))
             points = self._play(space, searcher=searcher)
             again = self._play(space, searcher=copy)
-            assert points == again, f"{name}: its copy suggests something else"
+            assert points == again, f"{name}: its copy makes other suggestions"
             cloudpickle.dumps(searcher)
 
     def test_it_goes_on_with_the_trials_of_another(self) -> None:
-        """As in a run that is resumed, or whose searcher's process was killed."""
+        """It continues from trials of another searcher, as in a resumed run."""
         for name, space in self.spaces.items():
             known = self._play(space, EVERYTHING)
             given = Suggestions(Search(self.make(), space, 0, "min"))
@@ -194,13 +200,13 @@ class SearcherContract:
         workers: int = 4,
         searcher: Any = None,
     ) -> list[Point]:
-        """The points of a run, in which trials go as ``stories`` tell, over and over."""
+        """The points of a simulated run, whose trials follow ``stories`` in turn."""
         given = Suggestions(Search(searcher or self.make(), space, seed, mode))
         points: list[Point] = []
         for number in range(self.trials):
             found, _ = given.points(number, 1)
             if not found:
-                break  # it has no more
+                break  # there are no more points
             points += found
             space.checked(found[0], number % space.branches)
             if number >= workers:
@@ -210,7 +216,7 @@ class SearcherContract:
 
 
 def _rows(number: int, point: Point, stories: tuple[Story, ...]) -> Iterator[tuple[Any, ...]]:
-    """What the bus tells of a trial, again and again."""
+    """The rows that the bus sends during a trial."""
     metrics, state = stories[number % len(stories)]
     trial = Trial(number, point, seed=number, attempt=1, worker="worker")
     if state is TrialState.PENDING:
@@ -222,7 +228,7 @@ def _rows(number: int, point: Point, stories: tuple[Story, ...]) -> Iterator[tup
         if math.isfinite(metric):
             trial.best_metric = min(metric, trial.best_metric or metric)
         if is_last and state is TrialState.COMPLETED:
-            break  # where all of the resource is spent there is no rung
+            break  # there is no rung at the maximum resource
         goes_on = not (is_last and state is TrialState.STOPPED)
         verdict = "continue" if goes_on else "stop"
         cutoff = metric if math.isfinite(metric) else None

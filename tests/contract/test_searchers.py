@@ -108,11 +108,11 @@ class TestASearcherForOneSpace(SearcherContract):
 @pytest.mark.parametrize(
     ("make", "broken", "words"),
     [
-        (Outside, "test_suggestions_are_in_the_space", "not in the space"),
+        (Outside, "test_suggestions_are_in_the_space", "outside the space"),
         (Moody, "test_the_same_seed_and_history_give_the_same", "the second run differs"),
         (Fragile, "test_whatever_becomes_of_trials_it_goes_on", "AssertionError"),
         (Fragile, "test_it_can_be_sent_to_its_process", "pickle"),
-        (Silent, "test_it_goes_on_where_nothing_succeeds", "there was no suggestion at all"),
+        (Silent, "test_it_goes_on_where_nothing_succeeds", "the searcher suggested nothing"),
     ],
 )
 def test_the_contract_finds_what_is_wrong(make: Any, broken: str, words: str) -> None:

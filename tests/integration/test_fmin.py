@@ -261,7 +261,7 @@ def test_models_arrays_and_attachments(make: Any, caplog: pytest.LogCaptureFixtu
         assert {"loss", "status", "params", "scores", "model", "auc"} == set(result)
     assert 0.25 == trials.best_trial["result"]["model"].x
     assert b"12" == trials.trial_attachments(trials.trials[1])["weights"]
-    [told] = [record.message for record in caplog.records if "come along" in record.message]
+    [told] = [record.message for record in caplog.records if "were lost" in record.message]
     assert "lock" in told
     again = pickle.loads(pickle.dumps(trials))
     assert 0.25 == again.best_trial["result"]["model"].x

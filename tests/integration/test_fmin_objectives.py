@@ -176,11 +176,14 @@ def assert_told(kind: type[BaseException], trial: ab.TrialRecord) -> None:
 @pytest.mark.parametrize(
     ("searcher", "words"),
     [
-        (searchers.Fails(), "suggest.. of Fails, asked for trial 20, raised ArithmeticError: no m"),
-        (searchers.Deaf(), "observe.. of Deaf, told of trial 0, raised ValueError: cannot hear"),
+        (searchers.Fails(), "suggest.. of Fails for trial 20 raised ArithmeticError: no m"),
+        (
+            searchers.Deaf(),
+            "observe.. of Deaf for trial 0 raised ValueError: cannot hear",
+        ),
         (
             searchers.Says({"x": 2, "act": "relu"}),
-            "of Says returned what is not in the space: x: 2",
+            "of Says returned a configuration outside the space: x: 2",
         ),
     ],
 )

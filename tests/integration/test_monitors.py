@@ -78,7 +78,7 @@ def test_a_broken_and_a_blocked_monitor_leave_the_run_and_the_others_alone(
     messages = [record.getMessage() for record in caplog.records]
     assert [
         "monitor Recorder failed and is switched off",
-        "monitor Recorder is still busy 0 s after the end of the run, and is left behind",
+        "monitor Recorder is still busy 0 s after the end of the run; no longer waiting",
     ] == [message for message in messages if message.startswith("monitor ")]
     assert "ZeroDivisionError: no luck" in caplog.text
     (thread,) = [t for t in threading.enumerate() if t.name == "asha-bus-monitor-Recorder"]

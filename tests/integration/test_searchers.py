@@ -106,7 +106,7 @@ def test_one_that_has_no_more_ends_the_run() -> None:
 def test_one_that_raises_ends_the_run_with_what_there_is() -> None:
     result = run(searchers.Fails(), max_trials=50)
     assert "failed" == result.reason
-    words = "suggest() of Fails, asked for trial 20, raised ArithmeticError: no more ideas; it must"
+    words = "suggest() of Fails for trial 20 raised ArithmeticError: no more ideas; it must"
     assert words in result.message
     assert words in repr(result)
     assert 0 < len(result.trials) <= 20
@@ -116,7 +116,7 @@ def test_one_that_raises_ends_the_run_with_what_there_is() -> None:
 def test_an_observe_that_raises_ends_the_run_with_what_there_is() -> None:
     result = run(searchers.Deaf(), max_trials=50)
     assert "failed" == result.reason
-    assert "observe() of Deaf, told of trial 0, raised ValueError: cannot hear" in result.message
+    assert "observe() of Deaf for trial 0 raised ValueError: cannot hear" in result.message
     assert 0 < len(result.trials) < 50
     assert not children_of(os.getpid(), OURS)
 
@@ -124,10 +124,13 @@ def test_an_observe_that_raises_ends_the_run_with_what_there_is() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"y": 0.5}, "suggest.. of Says returned what is not in the space: the space has no 'y'"),
-        ({"x": 2, "act": "tanh"}, "not in the space: x: 2.0 is outside of 0 to 1; give what lies"),
-        (ArithmeticError, "suggest.. of Says, asked for trial 0, raised ArithmeticError: .*; it m"),
-        (SystemExit, "suggest.. of Says, asked for trial 0, raised SystemExit: "),
+        (
+            {"y": 0.5},
+            "suggest.. of Says returned a configuration outside the space: the space has no 'y'",
+        ),
+        ({"x": 2, "act": "tanh"}, "outside the space: x: 2.0 is outside of 0 to 1; give what lies"),
+        (ArithmeticError, "suggest.. of Says for trial 0 raised ArithmeticError: .*; it m"),
+        (SystemExit, "suggest.. of Says for trial 0 raised SystemExit: "),
     ],
 )
 def test_one_whose_first_suggestion_is_none_leaves_nothing_behind(given: Any, words: str) -> None:
@@ -151,7 +154,7 @@ def test_a_condition_that_holds_of_no_draw_ends_the_run_with_what_there_is() -> 
     narrow = space.where(lambda x, n: n < 1_100)
     result = run(ab.RandomSearch(), lambda x, n: x, narrow, scheduler=None, max_trials=1_200)
     assert "failed" == result.reason
-    assert "nothing can be drawn for trial 1100: where(): " in result.message
+    assert "no draw is possible for trial 1100: where(): " in result.message
     assert "held of none of 1000 draws" in result.message
     assert 0 < len(result.trials) <= 1_100
 

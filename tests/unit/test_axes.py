@@ -106,7 +106,7 @@ def test_a_point_of_a_branch_lies_on_those_axes_that_it_has() -> None:
     assert 2 / 9 <= places["model:1.depth"] <= 3 / 9
     numbers = {one.path: one.number(places[one.path]) for one in axes}
     assert point == point_at(branch, numbers)
-    assert not axes[2].is_there({"x": 0.1, "model": 0})
+    assert not axes[2].is_active({"x": 0.1, "model": 0})
     assert {"x", "model"} == set(places_of(branch, axes, (1, 0.5, 0), trial=0))
 
 

@@ -206,7 +206,7 @@ def test_files_that_differ_are_kept_unless_forced(
     capsys.readouterr()
     assert 2 == cli.main(["dashboard", str(tmp_path)])
     said = capsys.readouterr().err
-    assert f"asha-bus: {mine}: there is another file of this name" in said
+    assert f"asha-bus: {mine}: exists with other content" in said
     assert "--force" in said
     assert "mine" == mine.read_text()
     assert not (tmp_path / "compose.yaml").exists()  # all or nothing

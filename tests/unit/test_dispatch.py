@@ -127,7 +127,7 @@ def test_a_blocked_monitor_holds_up_nobody(
     assert ["on_start"] == blocked.names
     (logged,) = caplog.records
     assert logged.getMessage() == (
-        "monitor Recorder is still busy 0 s after the end of the run, and is left behind"
+        "monitor Recorder is still busy 0 s after the end of the run; no longer waiting"
     )
     blocker.go.set()  # it wakes up and finds what has happened
     thread.join(30)
@@ -168,9 +168,9 @@ def test_what_is_too_much_for_a_busy_monitor_is_left_out_and_counted(
     assert list(range(10)) == [told[2] for told in busy.told if told[0] == "on_report"]
     assert ["on_refresh", "on_finish"] == busy.names[-2:]
     assert [
-        "monitor Recorder is too slow: what happens is left out there from now and then on; how "
-        "much, the log tells at the end",
-        "monitor Recorder: 15 happenings were left out",
+        "monitor Recorder is too slow, so some events are dropped; their number is logged at the "
+        "end of the run",
+        "monitor Recorder: 15 events were dropped",
     ] == [record.getMessage() for record in caplog.records]
 
 

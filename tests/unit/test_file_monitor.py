@@ -13,7 +13,7 @@ from support.results import make_result, make_trial
 
 from asha_bus import FileMonitor, RungRecord, TrialState
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.monitors.base import Assigned, Decided, Reported, TrialEnded, tell
+from asha_bus.monitors.base import Assigned, Decided, Reported, TrialEnded, dispatch
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -38,7 +38,7 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
         Decided(trial, RungRecord(0, 1.0, 0.75, 4, 1, None, "stop")),
         TrialEnded(trial),
     ):
-        tell(monitor, event)
+        dispatch(monitor, event)
     monitor.on_refresh(SNAPSHOT)
     assert 5 == len(lines_of(path))  # flushed
     monitor.on_finish(make_result(trial))

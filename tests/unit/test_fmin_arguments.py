@@ -184,7 +184,7 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"fn": 3}, "fn must be a function, got 3"),
         (
             {"points_to_evaluate": [{"x": 0.5}, {"y": 1}]},
-            r"points_to_evaluate\[1\]: there is no label 'y' \(there is x\); leave it out, or give",
+            r"points_to_evaluate\[1\]: the space has no label 'y'; its labels are x",
         ),
         ({"points_to_evaluate": [{}]}, r"points_to_evaluate\[0\]: x is missing: give it a value"),
         (
@@ -197,7 +197,7 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"fn": lambda x, y: x}, r"fn\(params\): missing a required argument: 'y'"),
         ({"data": {"rows": 1}}, r"cannot be called as fn\(params, rows\).*unexpected keyword"),
         ({"fn": lambda rows, p: p, "data": {"rows": 1}}, "the configuration as its first"),
-        ({"points_to_evaluate": [{"x": 0.5}, {"y": 1}]}, r"points_to_evaluate\[1\]: there is no"),
+        ({"points_to_evaluate": [{"x": 0.5}, {"y": 1}]}, r"points_to_evaluate\[1\]: the space has"),
         ({"points_to_evaluate": [{"x": 2}]}, "outside"),
         ({"space": ab.Space(x=1) + {"y": 2}}, "the space is a union"),
     ],
@@ -443,5 +443,5 @@ def test_what_spark_trials_refuse(arguments: dict[str, Any], message: str) -> No
 
 
 def test_trials_that_are_empty_have_no_best_one() -> None:
-    with pytest.raises(ab.AshaBusError, match="no trial with a loss yet"):
+    with pytest.raises(ab.AshaBusError, match="no trial has a loss yet"):
         ab.Trials().argmin  # noqa: B018 - a property

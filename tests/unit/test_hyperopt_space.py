@@ -220,18 +220,18 @@ BAD: list[tuple[Any, str]] = [
     ({"x": scope.uniform(0, 1)}, r"'uniform' has no label, .* use hp\.uniform\(label, \.\.\.\)"),
     (
         {"a": hp.uniform("x", 0, 1), "b": hp.uniform("x", 0, 1)},
-        "the label 'x' stands twice; give each parameter one of its own, or use the same",
+        "two parameters have the label 'x'; give each its own label, or use the same",
     ),
-    ({"a": hp.uniform("x", 0, 1), "b": uniform(0, 1)}, "stands in a space of hyperopt; write all"),
-    ({"a": hp.uniform("x", 0, hp.uniform("y", 0, 1))}, "high must be a number, and not an expr"),
+    ({"a": hp.uniform("x", 0, 1), "b": uniform(0, 1)}, "is inside a space of hyperopt; write the"),
+    ({"a": hp.uniform("x", 0, hp.uniform("y", 0, 1))}, "high must be a number, not an expr"),
     ({"a": hp.loguniform("x", -900, 0)}, r"hp.loguniform\('x', low=-900, high=0\): low is the log"),
     ({"a": hp.loguniform("x", 0, 900)}, r"hp.loguniform\('x', low=0, high=900\): math range error"),
-    ({"a": hp.randint("x", 0)}, r"hp.randint\('x', low=0\): it has no value"),
+    ({"a": hp.randint("x", 0)}, r"hp.randint\('x', low=0\): its range is empty"),
     ({"a": hp.quniform("x", 0, 1, 0)}, "q must be above 0"),
     ({"a": hp.normal("x", 0, 0)}, "sigma must be above 0"),
     (
         {"a": scope.hyperopt_param("x", scope.randint_via_categorical([0.5, 0.5]))},
-        "'randint_via_categorical' of 'x' is no distribution that is known here; take one of cat",
+        "'randint_via_categorical' of 'x' is not supported; use one of cat",
     ),
     (
         {"trial": hp.uniform("trial", 0, 1)},

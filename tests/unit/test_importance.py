@@ -37,24 +37,24 @@ def test_the_parameters_that_matter_come_first() -> None:
     means = {name: mean for name, mean, _ in found["rows"]}
     assert ["act", "lr", "noise"] == names
     assert means["act"] > means["lr"] > 0.05 > abs(means["noise"])
-    assert "120 trials by the metric at their end" in found["note"]
+    assert "the metric of 120 trials at their end" in found["note"]
 
 
 def test_the_highest_rung_with_enough_trials_is_taken() -> None:
     assert (
-        "108 trials by the metric at rung 1 (resource 3)"
+        "the metric of 108 trials at rung 1 (resource 3)"
         in (importance_document(run_of(120, rungs=2))["note"])
     )
     # 45 are not enough for three parameters, so the rung that most entered
     assert (
-        "50 trials by the metric at rung 0 (resource 1)"
+        "the metric of 50 trials at rung 0 (resource 1)"
         in (importance_document(run_of(50, rungs=2))["note"])
     )
 
 
 def test_of_many_trials_some_are_enough() -> None:
     found = importance_document(run_of(2_500))
-    assert "Computed on 2000 trials" in found["note"]
+    assert "Computed from the metric of 2000 trials" in found["note"]
     assert "act" == found["rows"][0][0]
 
 
@@ -77,13 +77,13 @@ def test_parameters_that_tell_nothing_are_said_to() -> None:
         for i in range(60)
     ]
     note = importance_document(make_result(*trials, space=space))["note"]
-    assert "the parameters tell nothing of the metric" in note
+    assert "the parameters do not predict the metric" in note
 
 
 @pytest.mark.parametrize(
     ("result", "why"),
     [
-        (run_of(0), "0 trials have a metric at their end, and at least 30 are needed"),
+        (run_of(0), "0 trials have a metric at their end, but at least 30 are needed"),
         (run_of(29), "29 trials have a metric"),
         (
             run_of(40, params=SPACE.resolve((0.1, 0, 0.5))),

@@ -81,7 +81,7 @@ WHAT = "monitor must be one of 'progress', 'text', 'rungs', 'curves', a Monitor,
         ([["text"]], WHAT + "or None, got ['text']"),
         (print, WHAT + "or None, got <built-in function print>"),
         (Recorder, WHAT + "or None, got the class Recorder: give Recorder(...)"),
-        (["text", "text"], "monitor has 'text' twice; give each one once"),
+        (["text", "text"], "monitor has 'text' twice; name each monitor once"),
     ],
 )
 def test_anything_else_is_refused(given: Any, message: str) -> None:
@@ -91,7 +91,7 @@ def test_anything_else_is_refused(given: Any, message: str) -> None:
 
 
 def test_the_same_monitor_twice_is_refused() -> None:
-    with pytest.raises(InvalidArgument, match="twice; give each one once"):
+    with pytest.raises(InvalidArgument, match="twice; name each monitor once"):
         as_monitors([RECORDER, RECORDER])
 
 
@@ -103,7 +103,7 @@ def test_a_chart_in_a_notebook_needs_matplotlib(name: Any, monkeypatch: pytest.M
         as_monitors([RECORDER, name])
     assert str(caught.value) == (
         f"monitor='{name}' draws with matplotlib, which is not installed: "
-        f"pip install 'asha-bus[plots]', or take monitor='text'"
+        f"pip install 'asha-bus[plots]', or use monitor='text'"
     )
     assert ("text",) == as_monitors("text")
     monkeypatch.setattr(choice, "in_notebook", lambda: False)  # a table stands for it there

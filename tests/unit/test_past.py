@@ -92,9 +92,9 @@ def test_what_only_a_func_sees_is_known_by_the_points_of_a_result() -> None:
 @pytest.mark.parametrize(
     ("column", "value", "words"),
     [
-        ("state", "done", "row 1 is no trial: 'done' is not a valid TrialState"),
-        ("metric", "low", "row 1 is no trial: could not convert string to float"),
-        ("repeat", "first", "row 1 is no trial: invalid literal for int"),
+        ("state", "done", "row 1 is not a trial: 'done' is not a valid TrialState"),
+        ("metric", "low", "row 1 is not a trial: could not convert string to float"),
+        ("repeat", "first", "row 1 is not a trial: invalid literal for int"),
     ],
 )
 def test_a_row_that_is_no_trial_is_named(column: str, value: Any, words: str) -> None:

@@ -142,7 +142,7 @@ def test_there_is_a_chart_per_parameter() -> None:
 
 
 def test_too_few_axes_are_refused() -> None:
-    with pytest.raises(InvalidArgument, match="axs: 5 parameters need as many axes, got 1"):
+    with pytest.raises(InvalidArgument, match="axs: 5 parameters need 5 axes, got 1"):
         RUN.plot_params([axes_of_mine()])
 
 

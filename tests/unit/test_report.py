@@ -49,7 +49,7 @@ def test_a_path_that_cannot_be_written(place: str, why: str, tmp_path: Path) -> 
 
 
 def test_a_path_is_a_path() -> None:
-    with pytest.raises(InvalidArgument, match="path must be where the report is to be written"):
+    with pytest.raises(InvalidArgument, match="path must be the path of the file to write"):
         RUN.report(None)  # type: ignore[arg-type]
 
 

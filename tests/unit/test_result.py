@@ -138,7 +138,7 @@ def test_the_first_in_words() -> None:
 
 def test_a_failed_measure_in_words() -> None:
     text = rung_of(0.1, NAN, verdict="stop", cutoff=0.1)
-    assert "rung 0 at resource 1: metric nan is no number and ranks worst: stopped" == text
+    assert "rung 0 at resource 1: metric nan is not finite and ranks worst: stopped" == text
 
 
 def test_a_tie_in_words() -> None:

@@ -127,19 +127,19 @@ def _exits(branch: Branch, history: Any) -> Any:
     [
         (
             _raises,
-            r"suggest\(\) of Says, asked for trial 0, raised ZeroDivisionError: no history yet; it "
-            r"must return a dict of parameters, or None for no more:\nTraceback",
+            r"suggest\(\) of Says for trial 0 raised ZeroDivisionError: no history yet; it "
+            r"must return a dict of parameters, or None to end the run:\nTraceback",
         ),
-        (_exits, r"asked for trial 0, raised SystemExit: 3; it must return a dict of parameters"),
+        (_exits, r"for trial 0 raised SystemExit: 3; it must return a dict of parameters"),
         ([0.5], r"suggest.. of Says must return a dict of parameters.* got \[0.5\]"),
-        ({"x": 0.5}, "returned what is not in the space: act is missing: give it a value"),
+        ({"x": 0.5}, "returned a configuration outside the space: act is missing: give it a value"),
         (
             {"x": 0.5, "act": "relu", "lr": 1},
-            "not in the space: the space has no 'lr' .*; leave it",
+            "outside the space: the space has no 'lr' .*; leave it",
         ),
-        ({"x": 1.5, "act": "relu"}, "not in the space: x: 1.5 is outside of 0 to 1; give what"),
-        ({"x": float("nan"), "act": "relu"}, "returned what is not in the space.*x"),
-        ({"x": 0.5, "act": "gelu"}, "returned what is not in the space.*act.*gelu"),
+        ({"x": 1.5, "act": "relu"}, "outside the space: x: 1.5 is outside of 0 to 1; give what"),
+        ({"x": float("nan"), "act": "relu"}, "returned a configuration outside the space.*x"),
+        ({"x": 0.5, "act": "gelu"}, "returned a configuration outside the space.*act.*gelu"),
     ],
 )
 def test_what_a_searcher_does_wrong_is_said(what: Any, words: str) -> None:
@@ -154,7 +154,7 @@ def test_an_observe_that_raises_is_said() -> None:
 
     with pytest.raises(
         ab.SearcherError,
-        match=r"observe\(\) of Deaf, told of trial 0, raised ValueError: cannot hear; mend it, or",
+        match=r"observe\(\) of Deaf for trial 0 raised ValueError: cannot hear; fix it, or",
     ):
         suggestions(Deaf()).observe(row(0, (0.5, 0), 0.5))
 
@@ -162,9 +162,7 @@ def test_an_observe_that_raises_is_said() -> None:
 def test_a_condition_that_holds_of_no_draw_is_said_for_its_trial() -> None:
     # at the definition so many level-1 configurations are tried, and not the last ones
     space = ab.Space(x=ab.uniform(0, 1), n=ab.grid(range(2_000))).where(lambda x, n: n < 1_500)
-    words = (
-        "nothing can be drawn for trial 1500: where.*held of none of 1000 draws.*; make it wider"
-    )
+    words = "no draw is possible for trial 1500: where.*held of none of 1000 draws.*; make it wider"
     given = suggestions(ab.RandomSearch(), space)
     assert 1_500 == len(given.points(0, 1_500)[0])
     with pytest.raises(ab.SearcherError, match=words):

@@ -18,7 +18,7 @@ from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.axes import drawn
 from asha_bus.searchers.base import Branch
 from asha_bus.searchers.outcomes import Outcomes
-from asha_bus.searchers.tpe import MAX_GIVEN, TPE, _given
+from asha_bus.searchers.tpe import MAX_GIVEN, TPE, _selected
 
 S = TrialState
 SPACE = ab.Space(x=ab.uniform(0, 1), n=ab.randint(1, 100), act=ab.choice("relu", "tanh"))
@@ -149,7 +149,7 @@ def test_a_level_1_configuration_learns_from_its_own_trials_only() -> None:
 def test_hyperopt_gets_the_best_and_the_latest_of_many() -> None:
     losses = [(make_trial(i), float(i)) for i in range(3_000)]
     open_ones = [make_trial(3_000, S.RUNNING, None)]
-    given = _given(Outcomes(losses, [make_trial(3_001, S.FAILED, None)], open_ones))
+    given = _selected(Outcomes(losses, [make_trial(3_001, S.FAILED, None)], open_ones))
     assert MAX_GIVEN == len(given) == len({trial.id for trial, _ in given})
     best = 100
     latest = MAX_GIVEN - best
