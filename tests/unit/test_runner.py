@@ -308,7 +308,7 @@ def test_a_repeated_resource_keeps_the_first_and_warns_once() -> None:
 
     bench = run_objective(objective, max_trials=1)
     assert 0.9 == bench.trial(0).metric
-    assert [(0, "resource 2 was reported again: the first report counts")] == warnings_of(bench)
+    assert [(0, "resource 2 was reported again; the first report counts")] == warnings_of(bench)
 
 
 def test_an_error_after_the_stop_is_told_and_the_verdict_stands() -> None:
