@@ -100,8 +100,8 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
     ]
     if differing:
         raise InvalidArgument(
-            f"journal={str(path)!r} belongs to another run: {'; '.join(differing)}. Pass what it "
-            f"was started with, or give another path"
+            f"journal={str(path)!r} belongs to another run: {'; '.join(differing)}. Pass the "
+            f"values that it was started with, or give another path"
         )
     return OpenJournal(fd, str(path), old, is_resumed=True)
 

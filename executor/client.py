@@ -147,7 +147,7 @@ class Client:
                 f"the driver is probably gone"
             )
 
-    def send(self, message: m.OneWay) -> None:
+    def tell(self, message: m.OneWay) -> None:
         """Send a one-way message, which may be lost."""
         self.check_process()
         send_or_drop(self._socket, message)
@@ -163,7 +163,7 @@ class Client:
     def close(self) -> None:
         """Send `Leave` and close the socket."""
         if os.getpid() == self._pid:
-            self.send(m.Leave(self.latencies.to_counts()))
+            self.tell(m.Leave(self.latencies.to_counts()))
             self._socket.close()
             self.context.term()
 

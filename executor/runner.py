@@ -111,7 +111,7 @@ class RunningTrial(Trial):
                 if request is not None:
                     self._ask(request)
                 elif (telemetry := worker.telemetry(_clock())) is not None:
-                    self._client.send(telemetry)
+                    self._client.tell(telemetry)
             finally:
                 self._interrupter.armed = not self._is_over
         return self._attempt.stopped is None
@@ -123,14 +123,14 @@ class RunningTrial(Trial):
                 outbox = self._client.outbox
                 outbox.put(m.Log(self.id, self.attempt, "info", cut(str(text))))
                 for log in outbox.take(_clock()):
-                    self._client.send(log)
+                    self._client.tell(log)
 
     def warn(self, text: str) -> None:
         """Send a warning, after all lines that still wait."""
         outbox = self._client.outbox
         outbox.put(m.Log(self.id, self.attempt, "warning", cut(text)))
         for log in outbox.take():
-            self._client.send(log)
+            self._client.tell(log)
 
     def __iter__(self) -> Iterator[int]:
         for step in count():
@@ -189,9 +189,9 @@ class Runner:
         if trial.bus_error is not None:
             raise trial.bus_error
         for log in self._client.outbox.take():
-            self._client.send(log)
+            self._client.tell(log)
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:
-            self._client.send(telemetry)
+            self._client.tell(telemetry)
         if attempt.stopped is not None:
             if error is not None:  # the decision stands; report the error as a warning
                 trial.warn(f"error while the stopped trial was ending:\n{error}")

@@ -236,7 +236,7 @@ def test_a_captured_context_or_session_is_refused(spark) -> None:
 
 
 def test_what_is_no_session_is_refused() -> None:
-    with pytest.raises(ab.InvalidArgument, match="give a SparkSession"):
+    with pytest.raises(ab.InvalidArgument, match="pass a SparkSession"):
         run("local[2]", objectives.square, max_trials=1)
 
 

@@ -132,12 +132,12 @@ def _exits(branch: Branch, history: Any) -> Any:
         ),
         (_exits, r"asked for trial 0, raised SystemExit: 3; it must return a dict of parameters"),
         ([0.5], r"suggest.. of Says must return a dict of parameters.* got \[0.5\]"),
-        ({"x": 0.5}, "returned what is not in the space: act is missing: give it a value"),
+        ({"x": 0.5}, "returned what is not in the space: act is missing; give it a value"),
         (
             {"x": 0.5, "act": "relu", "lr": 1},
-            "not in the space: the space has no 'lr' .*; leave it",
+            "not in the space: the space has no 'lr' .*; remove it",
         ),
-        ({"x": 1.5, "act": "relu"}, "not in the space: x: 1.5 is outside of 0 to 1; give what"),
+        ({"x": 1.5, "act": "relu"}, "not in the space: x: 1.5 is outside 0 to 1; give a value"),
         ({"x": float("nan"), "act": "relu"}, "returned what is not in the space.*x"),
         ({"x": 0.5, "act": "gelu"}, "returned what is not in the space.*act.*gelu"),
     ],
@@ -163,7 +163,7 @@ def test_a_condition_that_holds_of_no_draw_is_said_for_its_trial() -> None:
     # at the definition so many level-1 configurations are tried, and not the last ones
     space = ab.Space(x=ab.uniform(0, 1), n=ab.grid(range(2_000))).where(lambda x, n: n < 1_500)
     words = (
-        "nothing can be drawn for trial 1500: where.*held of none of 1000 draws.*; make it wider"
+        "nothing can be drawn for trial 1500: where.*was true for none of 1000 draws.*; relax it"
     )
     given = suggestions(ab.RandomSearch(), space)
     assert 1_500 == len(given.points(0, 1_500)[0])
