@@ -198,7 +198,7 @@ def test_a_journal_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("missing/journal", "No such file or directory; give a file in a folder that exists"),
+        ("missing/journal", "No such file or directory; give a file in an existing folder"),
         (".", "Is a directory; give a file"),
         ("/sys/journal", "cannot be opened"),
     ],
