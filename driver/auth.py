@@ -1,4 +1,4 @@
-"""Who may speak to the bus: only those who hold the run's own client key."""
+"""Authentication on the bus: only clients that hold the run's client key may connect."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _VERSION = b"1.0"
 
 _EVENTS_ENDPOINT = "inproc://asha-bus.connections"
 _EVENTS = int(zmq.EVENT_ACCEPTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_DISCONNECTED)
-#: Which event, and its value: of these the connection's descriptor.
+#: The number of an event and its value, for these events the connection's descriptor.
 _EVENT = struct.Struct("=Hi")
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The key pairs of one run, in Z85; the secret ones stay out of the repr."""
+    """The key pairs of one run, in Z85; the repr leaves out the secret keys."""
 
     server_public: bytes
     server_secret: bytes = field(repr=False)
@@ -30,18 +30,18 @@ class Keys:
 
     @classmethod
     def generate(cls) -> Keys:
-        """Fresh keys."""
+        """Make new key pairs."""
         server_public, server_secret = zmq.curve_keypair()
         client_public, client_secret = zmq.curve_keypair()
         return cls(server_public, server_secret, client_public, client_secret)
 
 
 class Gatekeeper:
-    """Admits one CURVE client key to ``socket``, and counts who did not get in.
+    """Admits one CURVE client key to ``socket``, and counts refused connections.
 
-    It answers ZeroMQ's authentication requests (RFC 27, ZAP), and hears of each
-    connection's beginning and end. A thread of its own, since handshakes come seldom
-    and the router should not look for them between any two messages.
+    It answers ZeroMQ's authentication requests (RFC 27, ZAP), and receives an event when a
+    connection begins or ends. It has its own thread, because handshakes are rare and the
+    router should not poll for them between messages.
     """
 
     def __init__(
@@ -50,17 +50,18 @@ class Gatekeeper:
         socket: zmq.Socket[bytes],
         client_public: bytes,
     ) -> None:
-        #: Connections that ended before they had shown the key.
+        #: The number of connections that ended before they were authenticated.
         self.refused = 0
         self._key = z85.decode(client_public)
-        #: Descriptors of the connections that are still to show it, oldest first.
+        #: Descriptors of the connections that are not authenticated yet, oldest first.
         self._handshaking: dict[int, None] = {}
         self._requests = context.socket(zmq.REP)
         self._requests.setsockopt(zmq.LINGER, 0)
         self._requests.bind(_ENDPOINT)
         socket.monitor(_EVENTS_ENDPOINT, _EVENTS)
         self._events = context.socket(zmq.PAIR)
-        self._events.setsockopt(zmq.RCVHWM, 0)  # ZeroMQ's own thread would wait for room
+        # without a limit, since ZeroMQ's I/O thread would block when the queue is full
+        self._events.setsockopt(zmq.RCVHWM, 0)
         self._events.setsockopt(zmq.LINGER, 0)
         self._events.connect(_EVENTS_ENDPOINT)
         self._thread = threading.Thread(target=self._serve, name="asha-bus-zap", daemon=True)
@@ -78,7 +79,7 @@ class Gatekeeper:
                     if socket is self._requests:
                         socket.send_multipart(self._answer(frames))
                     else:
-                        self._note(*_EVENT.unpack(frames[0]))
+                        self._handle_event(*_EVENT.unpack(frames[0]))
         except zmq.ContextTerminated:
             self._requests.close()
             self._events.close()
@@ -91,12 +92,12 @@ class Gatekeeper:
             return [_VERSION, request, b"200", b"OK", b"worker", b""]
         return [_VERSION, request, b"400", b"not a key of this run", b"", b""]
 
-    def _note(self, event: int, descriptor: int) -> None:
-        """Take one event of the monitored socket.
+    def _handle_event(self, event: int, descriptor: int) -> None:
+        """Handle one event of the monitored socket.
 
-        Not each failed handshake has an event of its own, and a successful one does not
-        say whose it was. So it is taken for the youngest connection's: should it have
-        been another's, that one is counted when it ends instead of this one.
+        Some failed handshakes have no event, and a successful one does not say which
+        connection it belongs to. It is counted for the newest connection. If it was
+        another one's, the wrong connection is counted when it ends, so the total is right.
         """
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             if self._handshaking:

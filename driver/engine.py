@@ -1,4 +1,4 @@
-"""What an engine is: it keeps the slots of a run filled with workers."""
+"""The interface of an engine, which keeps the slots of a run filled with workers."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-#: So many workers in a row that end before they joined the run are too many.
+#: How many workers in a row may exit before they join the run.
 MAX_FAILED_STARTS = 5
-#: The pause before a slot is filled again: at first, doubling for each failed start.
+#: The pause before a slot is filled again: the first and the longest; it doubles for each
+#: failed start.
 _PAUSE_FIRST_S = 0.1
 _PAUSE_LAST_S = 10.0
 
 
 class Hooks(NamedTuple):
-    """What an engine tells the run. Called from the engine's threads.
+    """Callbacks of an engine into the run, called from the engine's threads.
 
-    ``slot_empty(slot)`` says that whoever sat there is gone, and returns whether
-    anybody had joined from it. ``fail(text)`` ends the run: no worker can be kept.
-    ``write(text)`` shows a line that a worker printed.
+    ``worker_exited(slot)``: the worker at ``slot`` has exited; returns whether it had
+    joined the run. ``fail(text)``: end the run, because no worker can be kept running.
+    ``write(text)``: show a line that a worker printed.
     """
 
     worker_exited: Callable[[str], bool]
@@ -27,64 +28,64 @@ class Hooks(NamedTuple):
 
 
 class Engine(ABC):
-    """Starts workers, starts them again when they end early, and ends them."""
+    """Starts the workers, restarts those that exit early, and ends them."""
 
     @property
     @abstractmethod
     def host(self) -> str:
-        """The address of this machine under which the workers reach the bus."""
+        """The address of this machine at which the workers can reach the bus."""
 
     @property
     def conf(self) -> Mapping[str, str]:
-        """The configuration of the cluster; empty where there is none."""
+        """The configuration of the cluster; empty if there is no cluster."""
         return {}
 
     @abstractmethod
     def dumps(self, value: Any) -> bytes:
-        """Pickle ``value`` as it will be on its way to the workers."""
+        """Pickle ``value`` in the way in which it will be sent to the workers."""
 
     @abstractmethod
     def worker_count(self, wanted: int | None) -> int:
-        """How many workers to start: ``wanted``, or as many as there is room for.
+        """The number of workers to start: ``wanted``, or None for as many as fit.
 
-        Raises `InvalidArgument` where there is no room for so many.
+        Raises `InvalidArgument` if ``wanted`` workers do not fit.
         """
 
     @abstractmethod
     def preflight(self, address: Any) -> None:
         """Check that workers can be started and reach the bus at ``address``.
 
-        Raises `WorkerError` or `BusError` that say what to do.
+        Raises `WorkerError` or `BusError`, which say what to do.
         """
 
     @abstractmethod
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Have ``data`` at hand for the workers; what they are given gives it as ``value``.
+        """Make ``data`` available to the workers, as objects with an attribute ``value``.
 
-        It is let go of by `close`.
+        `close` releases the data.
         """
 
     @abstractmethod
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
-        """Fill the slots; returns at once. ``job`` is what each worker gets."""
+        """Fill the slots and return at once. Each worker gets ``job``."""
 
     @abstractmethod
     def close(self, grace_s: float) -> None:
-        """The run is over: wait ``grace_s`` seconds for the workers to end, then end them."""
+        """End the workers after the run: wait up to ``grace_s`` seconds, then end them by force."""
 
     @abstractmethod
     def describe(self) -> str:
-        """The workers in a few words, for the log."""
+        """A short description of the workers, for the log."""
 
 
 class Restarts:
-    """How soon a slot is filled again, and when it is given up."""
+    """Decides how soon a slot is filled again, and when to give up."""
 
     def __init__(self) -> None:
         self._failed = 0
 
     def pause_s(self, joined: bool) -> float | None:
-        """Seconds until the next start; None: it failed too often without joining."""
+        """Seconds until the next start; None: too many workers in a row failed to join."""
         self._failed = 0 if joined else self._failed + 1
         if self._failed > MAX_FAILED_STARTS:
             return None

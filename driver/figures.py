@@ -1,4 +1,4 @@
-"""What a process uses, as the system tells."""
+"""Reads the CPU time, memory and open files of a process from /proc."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-#: Fields of /proc/PID/stat after the command's name, which may hold anything.
+#: Indexes in /proc/PID/stat after the command's name, which may contain any characters.
 _USER_TIME, _SYSTEM_TIME, _RESIDENT_PAGES = 11, 12, 21
 
 
 class ProcessFigures(NamedTuple):
-    """Processor time in seconds, memory in bytes, and the number of open descriptors."""
+    """CPU time in seconds, resident memory in bytes, and the number of open descriptors."""
 
     cpu_s: float
     resident_bytes: int
@@ -21,7 +21,7 @@ class ProcessFigures(NamedTuple):
 
 
 def process_figures(pid: int) -> ProcessFigures | None:
-    """The figures of process ``pid``; None where it is gone, or the system has no /proc."""
+    """The figures of process ``pid``; None if it is gone, or the system has no /proc."""
     folder = Path("/proc") / str(pid)
     try:
         fields = (folder / "stat").read_text().rpartition(")")[2].split()

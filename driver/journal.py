@@ -1,4 +1,4 @@
-"""The journal's file: opened and locked in the user's process, written in the bus."""
+"""The journal's file: opened and locked in the user's process, written by the bus."""
 
 from __future__ import annotations
 
@@ -17,39 +17,36 @@ from asha_bus.formats.journal import Encoder, Header, is_journal, read_header
 
 logger = logging.getLogger("asha_bus")
 
-#: With ``sync="interval"`` what was written is on the disk after so many seconds.
+#: With ``sync="interval"``, the longest time in seconds until written data is on disk.
 SYNC_EVERY_S = 0.05
-#: A bus whose driver is gone lets go of the journal within this time.
+#: How long to wait for the lock: a bus whose driver is gone releases it within this time.
 _LOCK_TIMEOUT_S = 5.0
 
 
 class OpenJournal(NamedTuple):
-    """A journal that no other process can open meanwhile.
-
-    ``settings`` and ``name`` are those of the run that it belongs to.
-    """
+    """A journal file that this process has locked; ``header`` is that of its run."""
 
     fd: int
     path: str
     header: Header
-    #: Whether there was a run in it to go on with.
+    #: Whether it already held a run, which is now continued.
     is_resumed: bool
-    #: Nobody can resume it: it is there for the bus's own death.
+    #: Whether it only serves a restart of the bus, and no run can be resumed from it.
     is_temporary: bool = False
 
 
 def open_journal(path: Path, header: Header, *, resume: bool, seed_given: bool) -> OpenJournal:
-    """Open the journal at ``path``: a new one with ``header``, or one to go on with.
+    """Open the journal at ``path``: a new one with ``header``, or an existing one to continue.
 
-    Raises `InvalidArgument` where the path cannot be used, or ``resume`` does not
-    fit what is there; `JournalError` where it is locked or cannot be read.
+    Raises `InvalidArgument` if the path cannot be used, or the file does not fit ``resume``
+    and ``header``; `JournalError` if the journal is locked or cannot be read.
     """
     try:
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise InvalidArgument(
-            f"journal={str(path)!r} cannot be opened: {error.strerror}; give a file in a folder "
-            f"that exists and that you may write to"
+            f"journal={str(path)!r} cannot be opened: {error.strerror}; give a file in an "
+            f"existing folder to which you may write"
         ) from error
     try:
         _lock(fd, path)
@@ -74,7 +71,7 @@ def _lock(fd: int, path: Path) -> None:
             time.sleep(0.05)
 
 
-#: Of a value that differs so many characters are shown, so many of them before the difference.
+#: How many characters of a differing value are shown, and how many before the difference.
 _SHOWN_CHARS = 300
 _SHOWN_BEFORE = 60
 
@@ -88,10 +85,9 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
         _sync_folder(path)
         return OpenJournal(fd, str(path), header, is_resumed=False)
     if not resume:
-        what = "holds a run" if is_journal(data) else "is a file that is no journal"
-        raise InvalidArgument(
-            f"journal={str(path)!r} {what}; go on with it by resume=True, or give another path"
-        )
+        has_run = "holds a run; pass resume=True to continue it, or give another path"
+        what = has_run if is_journal(data) else "is not an asha-bus journal; give another path"
+        raise InvalidArgument(f"journal={str(path)!r} {what}")
     old, _ = read_header(data, str(path), [type(header.settings.scheduler)])
     names = dict.fromkeys([*old.identity, *header.identity])
     if not seed_given:
@@ -104,14 +100,14 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
     ]
     if differing:
         raise InvalidArgument(
-            f"journal={str(path)!r} belongs to another run: {'; '.join(differing)}. Give what it "
-            f"was begun with, or another path"
+            f"journal={str(path)!r} belongs to another run: {'; '.join(differing)}. Pass the "
+            f"values that it was started with, or give another path"
         )
     return OpenJournal(fd, str(path), old, is_resumed=True)
 
 
 def _shown(*values: Any) -> list[str]:
-    """Two values that differ; of long ones the part where they begin to."""
+    """Two different values as texts; of long ones, the part around the first difference."""
     texts = ["not given" if value is None else repr(value) for value in values]
     begin = 0
     if max(map(len, texts)) > _SHOWN_CHARS:
@@ -125,7 +121,7 @@ def _shown(*values: Any) -> list[str]:
 
 
 def _sync_folder(path: Path) -> None:
-    """Make the file's name last, too."""
+    """Sync the folder, so that the file's name is on disk."""
     folder = os.open(path.resolve().parent, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -134,7 +130,7 @@ def _sync_folder(path: Path) -> None:
 
 
 def _write(fd: int, data: bytes, path: Path | str) -> None:
-    """Append all of ``data`` or nothing; JournalError where that fails."""
+    """Append all of ``data``, or nothing and raise `JournalError`."""
     written = 0
     try:
         written = os.write(fd, data)
@@ -143,13 +139,13 @@ def _write(fd: int, data: bytes, path: Path | str) -> None:
     except OSError as error:
         os.ftruncate(fd, os.fstat(fd).st_size - written)
         raise JournalError(
-            f"the journal {path} cannot be written: {error.strerror}. Make room, and go on with "
-            f"resume=True: all that was answered is in it"
+            f"the journal {path} cannot be written: {error.strerror}. Free some space, and pass "
+            f"resume=True to continue: every answered request is in the journal"
         ) from error
 
 
 class WriterFigures(NamedTuple):
-    """What the journal has taken so far, and how long that took (seconds)."""
+    """The size of the journal, and the number and total duration (seconds) of its writes."""
 
     size_bytes: int = 0
     writes: int = 0
@@ -159,11 +155,11 @@ class WriterFigures(NamedTuple):
 
 
 class Writer:
-    """Appends records; `flush` before the answers that depend on them leave.
+    """Appends records; call `flush` before sending answers that depend on them.
 
-    ``sync``: ``always`` waits for the disk at each flush, ``interval`` has a thread
-    see to it every 50 ms, ``never`` leaves it to the system. A killed process loses
-    nothing in any of them; only the loss of the machine does.
+    ``sync``: ``always`` waits for the disk at each flush, ``interval`` has a thread sync
+    every 50 ms, ``never`` leaves it to the system. In every mode, the death of the process
+    loses nothing; only a crash of the machine can.
     """
 
     def __init__(self, fd: int, path: str, encoder: Encoder, sync: str) -> None:
@@ -181,11 +177,11 @@ class Writer:
             threading.Thread(target=self._keep_synced, name="asha-bus-sync", daemon=True).start()
 
     def add(self, record: AppendToJournal, body: bytes | None) -> None:
-        """Take a record to be written with the next `flush`."""
+        """Add a record, which the next `flush` writes."""
         self._pending += self._encoder.encode(record, body)
 
     def flush(self) -> None:
-        """Write what was added; JournalError where the file does not take it."""
+        """Write the added records; raises `JournalError` if that fails."""
         if not self._pending:
             return
         data, self._pending = self._pending, b""
@@ -199,19 +195,19 @@ class Writer:
             self._sync()
         if self._sync_error is not None:
             raise JournalError(
-                f"the disk did not take the journal {self._path}: {self._sync_error.strerror}. "
-                f"Go on with resume=True on a disk that works"
+                f"the journal {self._path} cannot be synced: {self._sync_error.strerror}. "
+                f"Pass resume=True to continue on a working disk"
             ) from self._sync_error
 
     @property
     def figures(self) -> WriterFigures:
-        """What was written so far."""
+        """The figures so far."""
         return WriterFigures(
             self._size_bytes, self._writes, self._write_s, self._syncs, self._sync_s
         )
 
     def go_on(self, before: WriterFigures) -> None:
-        """Count on from what another writer to the same file had counted."""
+        """Continue the counts of an earlier writer to the same file."""
         _, self._writes, self._write_s, self._syncs, self._sync_s = before
 
     def _sync(self) -> None:

@@ -1,4 +1,4 @@
-"""The local engine: workers are processes of this machine, without a JVM."""
+"""The local engine: workers are processes on this machine, without a JVM."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ from asha_bus.objective.shared import PickledFile, dumps
 
 logger = logging.getLogger("asha_bus")
 
-#: So many last lines of a worker's output are shown when it cannot start.
+#: How many last lines of a worker's output are shown if it cannot start.
 _OUTPUT_LINES = 30
-#: A longer line is shown in pieces: it may never end.
+#: A longer line is shown in pieces, since it may never end.
 _LINE_BYTES = 1 << 16
-#: A worker that ignores the end of the run gets SIGTERM, and SIGKILL after this time.
+#: The time in seconds from SIGTERM to SIGKILL for a worker that ignores the end of the run.
 _TERMINATE_S = 1.0
-#: After a worker's end, its last output is waited for so long.
+#: How long to wait for the last output of a worker that has exited.
 _LAST_OUTPUT_S = 0.5
 
 
 class LocalEngine(Engine):
-    """Workers that are processes, each with its share of the cores."""
+    """Runs each worker as a process with its share of the cores."""
 
     def __init__(self) -> None:
         self._closing = threading.Event()
         self._lock = threading.Lock()
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._slots: list[threading.Thread] = []
-        #: Where the data of the run lies, if there is any.
+        #: The folder with the data of the run, if there is any.
         self._folder: Path | None = None
 
     @property
@@ -56,7 +56,7 @@ class LocalEngine(Engine):
         return wanted or len(os.sched_getaffinity(0))
 
     def preflight(self, address: Any) -> None:
-        """Local workers share this machine and its packages: there is nothing to check."""
+        """Do nothing: local workers share this machine and its packages."""
 
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         if not data:
@@ -116,19 +116,19 @@ class LocalEngine(Engine):
                 return
             joined = self._hooks.worker_exited(slot)
             if status == 0 and joined:
-                return  # there was nothing left to do
+                return  # no trials were left
             pause_s = restarts.pause_s(joined)
             if pause_s is None:
                 self._hooks.fail(
-                    f"a local worker could not be started; the last one ended with status "
+                    f"a local worker could not be started; the last one exited with status "
                     f"{status}:\n{output}"
                 )
                 return
-            logger.info("worker %s ended with status %s: started again", slot, status)
+            logger.info("worker %s exited with status %s; restarting it", slot, status)
             self._closing.wait(pause_s)
 
     def _work(self, index: int, slot: str) -> tuple[int, str]:
-        """Run one worker; its exit status and the end of its output."""
+        """Run one worker; return its exit status and the end of its output."""
         with self._lock:
             if self._closing.is_set():
                 return 0, ""
@@ -144,12 +144,12 @@ class LocalEngine(Engine):
             with worker.stdin as stdin:
                 stdin.write(pickle.dumps(setup) + self._job)
         except BrokenPipeError:
-            logger.debug("worker %s ended before it had its job", slot)
+            logger.debug("worker %s exited before it read its job", slot)
         last = collections.deque[str](maxlen=_OUTPUT_LINES)
         reader = threading.Thread(target=self._forward, args=(worker.stdout, last), daemon=True)
         reader.start()
         status = worker.wait()
-        # a process that the objective left behind may hold the pipe open for long
+        # a process that the objective left behind may keep the pipe open
         reader.join(_LAST_OUTPUT_S)
         with self._lock:
             del self._processes[index]

@@ -1,4 +1,4 @@
-"""How asha-bus starts Python processes of its own."""
+"""Starts and ends the Python processes of asha-bus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import asha_bus
 
 logger = logging.getLogger("asha_bus")
 
-#: What the option -P does, for Python 3.10.
+#: Does what the option -P does, for Python 3.10.
 _SAFELY = (
     "import sys; sys.path.pop(0); import runpy; "
     "runpy.run_module({!r}, run_name='__main__', alter_sys=True)"
@@ -29,10 +29,10 @@ def command(module: str) -> list[str]:
 
 
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment, such that a child finds the same asha_bus.
+    """This process's environment, changed so that a child process finds the same asha_bus.
 
-    An installed package is found anyway; one that was put on sys.path (a zip, a
-    folder) is made known by PYTHONPATH.
+    An installed package is found without a change. A package that was added to sys.path, as
+    a zip or a folder, is added to PYTHONPATH.
     """
     env = {**os.environ, **(changes or {})}
     package = Path(asha_bus.__file__).resolve().parent
@@ -51,7 +51,7 @@ def start(
     stderr: Any = None,
     pass_fds: tuple[int, ...] = (),
 ) -> subprocess.Popen[bytes]:
-    """Run ``module`` in a session of its own, so that Ctrl-C is for this process alone."""
+    """Run ``module`` in a new session, so that Ctrl-C reaches only this process."""
     return subprocess.Popen(
         command(module),
         stdin=subprocess.PIPE,
@@ -64,19 +64,19 @@ def start(
 
 
 def end(child: subprocess.Popen[bytes], timeout_s: float, *, reads_on: bool = False) -> None:
-    """Close the pipe to ``child``, which ends it, and wait; killed where it takes too long.
+    """End ``child`` by closing its stdin; kill it if it has not exited after ``timeout_s``.
 
-    ``reads_on``: another thread reads what it says until its end, and closes that pipe.
+    ``reads_on``: another thread reads its stdout to the end and closes that pipe.
     """
     assert child.stdin is not None and child.stdout is not None
     try:
         child.stdin.close()
     except BrokenPipeError:
-        logger.debug("process %d was gone already", child.pid)
+        logger.debug("process %d had already exited", child.pid)
     try:
         child.wait(timeout_s)
     except subprocess.TimeoutExpired:
-        logger.warning("process %d did not end by itself: killed", child.pid)
+        logger.warning("process %d did not exit in time; killing it", child.pid)
         child.kill()
         child.wait()
     if not reads_on:

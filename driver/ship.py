@@ -1,4 +1,4 @@
-"""asha_bus itself as a zip, for executors on which it is not installed."""
+"""Makes a zip of asha_bus for executors that do not have it installed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-#: The packages that lie in folders of their own; each is found by its own __path__.
+#: The packages, which may be in separate folders; each is found by its own __path__.
 _PACKAGES = ("asha_bus", "asha_bus.driver", "asha_bus.executor")
 
 
 def _sources() -> Iterator[tuple[str, bytes]]:
-    """Every source file by its place in the zip."""
+    """Every source file as a pair (path in the zip, content)."""
     for name in _PACKAGES:
         package = import_module(name)
         for root in package.__path__:
@@ -25,9 +25,9 @@ def _sources() -> Iterator[tuple[str, bytes]]:
 
 
 def make_zip() -> str:
-    """Write the zip, unless it lies there already, and return its path.
+    """Write the zip, unless it already exists, and return its path.
 
-    Its name tells its content, so that Spark takes the same zip only once.
+    Its name contains a hash of its content, so Spark loads the same zip only once.
     """
     sources = dict(_sources())
     digest = hashlib.sha256()

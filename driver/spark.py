@@ -1,4 +1,4 @@
-"""The Spark engine: workers are long-lived tasks, each slot kept by a job of its own."""
+"""The Spark engine: workers are long-lived tasks, and each slot has its own Spark job."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ from asha_bus.driver.ship import make_zip
 
 logger = logging.getLogger("asha_bus")
 
-#: Up to so many workers each have a job of their own, so that one's end takes no
-#: other along; beyond, workers share jobs evenly.
+#: Up to this many workers have a job each, so that the failure of one does not affect the
+#: others. More workers share jobs evenly.
 _MAX_JOBS = 32
 
-#: An executor must reach the bus and be answered within this time.
+#: An executor must get an answer from the bus within this time.
 _PING_TIMEOUT_S = 5.0
 
-#: Executors may register some time after the session was made.
+#: How long to wait for executors, which may register after the session is created.
 _SLOTS_TIMEOUT_S = 60.0
 _SLOTS_PAUSE_S = 0.5
 
-#: After its cancel, Spark kills a Python worker within some 3 s.
+#: How long to wait for cancelled tasks; Spark kills their Python workers after about 3 s.
 _CANCEL_TIMEOUT_S = 15.0
 
-#: So much of an error's text is shown.
+#: The most lines of an error that are shown.
 _ERROR_LINES = 40
 
 #: The local property of Spark behind a job's description.
 _DESCRIPTION = "spark.job.description"
 
-#: What every executor needs besides asha_bus: the package and its module.
+#: The packages that executors need besides asha_bus, with their modules.
 _NEEDED = {"pyzmq": "zmq", "msgpack": "msgpack"}
 
 
-#: What runs in a task, given its slot and the data of the run.
+#: The function that runs in a task; it takes the slot and the data of the run.
 Work = Callable[[str, Mapping[str, Any]], Iterator[str]]
 
 
 class SparkEngine(Engine):
-    """Workers that are tasks of ``spark``, or of the active session, or of a new one.
+    """Runs workers as tasks of ``spark``; None: of the active session, or of a new one.
 
-    ``task(job, slot, data)`` is what runs in a task, and ``ping(address, name, timeout_s)``
-    tells there whether the bus can be reached.
+    ``task(job, slot, data)`` runs in each task. ``ping(address, name, timeout_s)`` runs in a
+    task before the run and returns whether the bus can be reached from there.
     """
 
     def __init__(
@@ -99,13 +99,13 @@ class SparkEngine(Engine):
         slots = _steady_slots(self._context)
         if slots == 0:
             raise WorkerError(
-                f"Spark has no slot for a task after {_SLOTS_TIMEOUT_S:g} s; are there executors, "
-                f"and do they have as many cores as spark.task.cpus asks for?"
+                f"Spark has no task slots after {_SLOTS_TIMEOUT_S:g} s; check that executors are "
+                f"running and have at least spark.task.cpus cores each"
             )
         if wanted is not None and wanted > slots:
             raise InvalidArgument(
-                f"workers={wanted} are more than the {slots} task slots that Spark has now; "
-                f"the surplus would wait for ever. Lower workers, or give Spark more cores"
+                f"workers={wanted} is more than the {slots} task slots that Spark has now; the "
+                f"others would wait forever. Lower workers, or give Spark more cores"
             )
         return wanted or slots
 
@@ -114,11 +114,11 @@ class SparkEngine(Engine):
         if missing:
             raise WorkerError(
                 f"the executor on {host} lacks {' and '.join(missing)} in its Python {python}. "
-                f"There: {python} -m pip install {' '.join(missing)}. Or point PYSPARK_PYTHON "
+                f"Run {python} -m pip install {' '.join(missing)} there, or point PYSPARK_PYTHON "
                 f"at a Python that has them"
             )
         if version != asha_bus.__version__:
-            logger.info("asha_bus %s on the executors: shipping this one", version or "is not")
+            logger.info("shipping asha_bus to the executors, which have %s", version or "none")
             self._context.addPyFile(make_zip())
         ping = partial(self._ping, address, f"preflight-{self._tag}", _PING_TIMEOUT_S)
         if not self._run_once(ping):
@@ -133,14 +133,14 @@ class SparkEngine(Engine):
         return self._data
 
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
-        # a broadcast has to be pickled by Spark itself, with the job that uses it
+        # Spark itself must pickle a broadcast, together with the job that uses it
         work = self._packed(partial(self._task, replace(job, data={})))
         self._hooks = hooks
         self._workers = workers
         jobs = min(workers, _MAX_JOBS)
         for index in range(jobs):
             tasks = workers // jobs + (index < workers % jobs)
-            # inherits the caller's scheduler pool, and frees its JVM thread at its end
+            # inherits the caller's scheduler pool, and releases its JVM thread when it ends
             thread = InheritableThread(
                 target=self._keep,
                 args=(work, index, tasks),
@@ -160,8 +160,8 @@ class SparkEngine(Engine):
         for broadcast in self._data.values():
             try:
                 broadcast.destroy()
-            except Exception as error:  # the same
-                logger.debug("data could not be let go of: %r", error)
+            except Exception as error:  # the context may be stopped, with any error of py4j
+                logger.debug("data could not be released: %r", error)
 
     def _cancel(self) -> None:
         try:
@@ -172,9 +172,9 @@ class SparkEngine(Engine):
             logger.warning("some tasks of %s did not end; see Spark's UI", self._name)
 
     def _packed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """``function`` as it travels in Spark's closure, with the broadcasts that it captured."""
+        """Wrap ``function`` for Spark's closure, with the broadcasts that it captured."""
         is_here = self._master.startswith("local")
-        captured = self._context._pickled_broadcast_vars  # of this thread
+        captured = self._context._pickled_broadcast_vars  # those of this thread
         captured.clear()
         pickled = self.dumps(function)
         broadcasts = [*captured]
@@ -184,7 +184,7 @@ class SparkEngine(Engine):
     # --- one job -------------------------------------------------------------
 
     def _keep(self, work: Work, index: int, tasks: int) -> None:
-        """Keep a job of ``tasks`` workers going until the run is over."""
+        """Keep a job with ``tasks`` workers running until the run is over."""
         restarts = Restarts()
         number = 0
         while not self._closing.is_set():
@@ -197,20 +197,20 @@ class SparkEngine(Engine):
             if self._closing.is_set() or (failure is None and all(joined)):
                 return
             if self._is_stopped():
-                self._hooks.fail("the Spark session was stopped while the run was going on")
+                self._hooks.fail("the Spark session was stopped during the run")
                 return
             pause_s = restarts.pause_s(any(joined))
             if pause_s is None:
                 self._hooks.fail(f"a Spark task could not be started: {failure}")
                 return
-            logger.info("the job of worker %s ended (%s): started again", slot, failure)
+            logger.info("the job of worker %s ended (%s); restarting it", slot, failure)
             self._closing.wait(pause_s)
 
     def _run_job(self, work: Work, slot: str, tasks: int) -> str | None:
-        """Run one job to its end; what was wrong, or None."""
+        """Run one job to its end; return its error, or None."""
         try:
             self._label(f"asha-bus {self._name}: worker {slot}")
-            # the lambda names nothing of this module: executors need not have it
+            # the lambda must not refer to this module, which executors may lack
             data = self._data
             self._context.parallelize(range(tasks), tasks).mapPartitions(
                 lambda _: work(slot, data)
@@ -220,7 +220,7 @@ class SparkEngine(Engine):
         return None
 
     def _run_once(self, function: Callable[[], Any]) -> Any:
-        """Run ``function`` in one task and return what it returns."""
+        """Run ``function`` in one task and return its result."""
         call = self._packed(function)
         described = self._context.getLocalProperty(_DESCRIPTION)
         try:
@@ -229,7 +229,7 @@ class SparkEngine(Engine):
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
             raise WorkerError(f"Spark could not run a first task: {_reason(error)}") from error
         finally:
-            if not self._is_stopped():  # this is the user's own thread: leave it as it was
+            if not self._is_stopped():  # restore the state of this thread, which is the user's
                 self._context.removeJobTag(self._tag)
                 self._context._jsc.setLocalProperty(_DESCRIPTION, described)
 
@@ -249,15 +249,15 @@ class SparkEngine(Engine):
         try:
             jsc = self._context._jsc
             return jsc is None or bool(jsc.sc().isStopped())
-        except Exception:  # a JVM that is gone answers with any error of py4j
+        except Exception:  # if the JVM is gone, py4j may raise any error
             return True
 
 
 def steady_slots(spark: SparkSession | None) -> int | None:
-    """How many tasks ``spark`` runs at a time, once that does not grow any more.
+    """How many tasks ``spark`` can run at a time, once the number no longer grows.
 
-    None where executors come and go as they are needed. ``spark``: None takes the active
-    session or starts one.
+    Returns None with dynamic allocation. ``spark``: None takes the active session or starts
+    one.
     """
     context = _session(spark).sparkContext
     return None if _is_dynamic(context) else _steady_slots(context)
@@ -274,7 +274,7 @@ def _slots(context: SparkContext) -> int:
 
 
 def _steady_slots(context: SparkContext) -> int:
-    """The number of task slots once it is above 0 and does not grow any more."""
+    """The number of task slots, once it is above 0 and no longer grows."""
     deadline = time.monotonic() + _SLOTS_TIMEOUT_S
     slots = _slots(context)
     if (context.master or "").startswith("local["):
@@ -288,22 +288,22 @@ def _steady_slots(context: SparkContext) -> int:
 
 
 def _session(spark: Any) -> SparkSession:
-    """The session to use; InvalidArgument for what is none."""
+    """The session to use; raises `InvalidArgument` for anything but a session or None."""
     if spark is None:
-        # a session of our own runs its tasks with this very Python
+        # a session started here runs its tasks with the same Python
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         spark = SparkSession.getActiveSession() or SparkSession.builder.getOrCreate()
     if not isinstance(spark, SparkSession):
         kind = type(spark)
         hint = "Spark Connect is not supported; use a classic session, or engine='local'"
         if "connect" not in kind.__module__:
-            hint = "give a SparkSession, or None for the active one"
+            hint = "pass a SparkSession, or None for the active one"
         raise InvalidArgument(f"spark is a {kind.__module__}.{kind.__name__}: {hint}")
     return spark
 
 
 def _own_modules() -> list[str]:
-    """Where this process finds the user's modules, apart from Python's and installed ones."""
+    """The entries of sys.path with the user's modules, without Python's and installed ones."""
     installed = (sys.prefix, sys.base_prefix)
     return [
         os.path.abspath(entry)
@@ -315,11 +315,11 @@ def _own_modules() -> list[str]:
 def _unpacked(
     pickled: bytes, sys_path: list[str], broadcasts: list[Broadcast[Any]]
 ) -> Callable[..., Any]:
-    """The function in ``pickled``, looked for among installed and shipped packages first.
+    """A function that unpickles ``pickled``, with installed and shipped packages first.
 
-    A Python worker has its current folder at the head of sys.path, where a folder
-    named asha_bus would hide the package. ``sys_path`` is added at the end. ``broadcasts``:
-    those that ``pickled`` names.
+    A Python worker has its current folder at the front of sys.path, where a folder named
+    asha_bus would hide the package. ``sys_path`` is added at the end. ``broadcasts``: the
+    broadcasts that ``pickled`` refers to.
     """
 
     def call(*arguments: Any) -> Any:
@@ -327,7 +327,7 @@ def _unpacked(
         import sys
         from pickle import loads
 
-        assert broadcasts is not None  # Spark has to see them, to bring them along
+        assert broadcasts is not None  # referenced here so that Spark sends them
         here = [entry for entry in sys.path if os.path.abspath(entry) == os.getcwd()]
         sys.path[:] = [entry for entry in sys.path if entry not in here] + here
         sys.path += [entry for entry in sys_path if entry not in sys.path]
@@ -337,7 +337,7 @@ def _unpacked(
 
 
 def _probe(needed: dict[str, str]) -> Callable[[], tuple[str, str, list[str], str | None]]:
-    """A function that tells about an executor, using nothing that may be missing there."""
+    """A function that describes an executor, and imports only what is always there."""
 
     def probe() -> tuple[str, str, list[str], str | None]:
         import importlib
@@ -362,7 +362,7 @@ def _probe(needed: dict[str, str]) -> Callable[[], tuple[str, str, list[str], st
 
 
 def _reason(error: Exception) -> str:
-    """The essence of an error of Spark: its Python traceback, or else its first words."""
+    """The essential part of a Spark error: its Python traceback, or else its first lines."""
     text = str(error)
     _, found, rest = text.partition("Traceback (most recent call last)")
     text = (found + rest if found else text).partition("\n\tat ")[0]

@@ -1,7 +1,7 @@
-"""What runs inside a Spark task or a local worker process.
+"""The worker's side: the code that runs inside a Spark task or a local worker process.
 
 This folder is installed as ``asha_bus.executor`` (see ``package-dir`` in
-pyproject.toml); it needs pyzmq and msgpack, and nothing else.
+pyproject.toml). It needs only pyzmq and msgpack.
 """
 
 if __name__ != "asha_bus.executor":

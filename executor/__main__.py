@@ -1,7 +1,7 @@
-"""A worker as a local process: ``python -m asha_bus.executor``, its job on stdin.
+"""Run a worker as a local process: ``python -m asha_bus.executor`` reads its job from stdin.
 
-The parent, which is the user's own process, writes two pickles: what is needed to
-find the user's modules, then the job itself.
+The parent is the user's own process. It writes two pickles: the set-up that makes the
+user's modules importable, then the job itself.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from asha_bus.executor.task import work
 
 
 def main() -> int:
-    """Read the job and work; the exit status is 0 after a regular end."""
+    """Read the job and work on it; return the exit status, 0 after a regular end."""
     setup = pickle.load(sys.stdin.buffer)
     parent = setup["parent"]
     sys.path.extend(entry for entry in setup["sys_path"] if entry not in sys.path)
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     job = pickle.load(sys.stdin.buffer)
-    # the objective must not read what is left of this pipe
+    # keep the objective from reading the rest of this pipe
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    # what an objective prints is seen at once, and not lost with its process
+    # show what an objective prints at once, so that it is not lost if the process dies
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(line_buffering=True, write_through=False)

@@ -1,4 +1,4 @@
-"""The worker's sockets: requests from the objective's thread, heartbeats from another."""
+"""The worker's two sockets: one for requests (objective's thread), one for heartbeats."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from asha_bus.launching.job import BusAddress
 
 logger = logging.getLogger("asha_bus.executor")
 
-#: A closing worker tries so long to get its last messages out.
+#: How long a closing socket tries to send its last messages.
 _LINGER_MS = 200
 
-#: The heartbeat thread looks at the clock so often; what the bus sends wakes it at once.
+#: How often the heartbeat thread looks at the clock; a message of the bus wakes it at once.
 _WATCH_MS = 100
 
-#: A worker that ends says so, and waits at most so long for the bus to know.
-_LAST_WORD_S = 2.0
+#: How long a worker that must exit waits for the bus to acknowledge its `TrialHung`.
+_HUNG_TIMEOUT_S = 2.0
 
-#: What a worker does whose driver is gone: seconds to the interrupt and to its end.
+#: When the driver is gone: seconds until the objective is interrupted and the worker exits.
 ORPHANED = m.Interrupt(0.0, 5.0)
 
 
 def connect(
     context: zmq.Context[zmq.Socket[bytes]], address: BusAddress, identity: str
 ) -> zmq.Socket[bytes]:
-    """A DEALER to the bus, encrypted, under ``identity``."""
+    """Open an encrypted DEALER socket to the bus under ``identity``."""
     socket = context.socket(zmq.DEALER)
     socket.setsockopt(zmq.IDENTITY, identity.encode())
     socket.setsockopt(zmq.LINGER, _LINGER_MS)
@@ -54,7 +54,7 @@ def connect(
 
 
 def ping(address: BusAddress, identity: str, timeout_s: float) -> bool:
-    """Whether a message to the bus and back takes at most ``timeout_s``."""
+    """Whether the bus answers a ping within ``timeout_s``."""
     with zmq.Context() as context, connect(context, address, identity) as socket:
         socket.send(wire.encode(m.Ping(1)))
         if not socket.poll(int(timeout_s * 1000)):
@@ -63,27 +63,27 @@ def ping(address: BusAddress, identity: str, timeout_s: float) -> bool:
 
 
 def send_or_drop(socket: zmq.Socket[bytes], message: m.FromWorker) -> None:
-    """Send a message that may be lost, without ever blocking."""
+    """Send a one-way message without blocking; drop it if the queue is full."""
     try:
         socket.send(wire.encode(message), zmq.NOBLOCK)
     except zmq.Again:
-        logger.debug("the bus does not keep up: a %s was dropped", type(message).__name__)
+        logger.debug("dropped a %s: the bus is not keeping up", type(message).__name__)
 
 
 def decode_or_drop(body: bytes) -> m.ToWorker | None:
-    """The message of the bus in ``body``; None, with a warning, if there is none."""
+    """Decode a message from the bus; log a warning and return None if it is invalid."""
     try:
         return wire.decode_to_worker(body)
     except RemoteProtocolError as error:
-        logger.warning("a message of the bus was dropped: %s", error)
+        logger.warning("dropped a message from the bus: %s", error)
         return None
 
 
 class Client:
-    """The I/O half of a worker: carries the requests of `Worker` over a socket.
+    """The I/O half of a worker: sends the requests of `Worker` over a socket.
 
-    Every request is repeated until it is answered, for as long as the bus was not
-    silent for ``bus_timeout_s``; then `BusError` is raised.
+    Every request is repeated until it is answered. `BusError` is raised once the bus has
+    been silent for ``bus_timeout_s``.
     """
 
     def __init__(self, address: BusAddress, worker: Worker, name: str) -> None:
@@ -99,13 +99,13 @@ class Client:
         self._patience_s = 0.0
 
     def join(self) -> None:
-        """Say HELLO and wait to be welcomed."""
+        """Send `Hello` and wait for the answer."""
         self.ask(self.worker.hello())
 
     def ask(self, request: m.Request) -> m.Reply:
-        """Send ``request`` and return its answer, repeating it as often as it takes.
+        """Send ``request``, repeat it until it is answered, and return the answer.
 
-        The caller knows that this is the worker's process, see `check_process`.
+        Must be called in the worker's process, see `check_process`.
         """
         body = wire.encode(request)
         started = time.monotonic()
@@ -135,7 +135,7 @@ class Client:
                 return reply
 
     def _wait_at_most(self, seconds: float) -> None:
-        """Let the next receives take so long: cheaper than to poll before each of them."""
+        """Set the timeout of the next receives, which is cheaper than a poll before each."""
         if seconds != self._patience_s:
             self._patience_s = seconds
             self._socket.setsockopt(zmq.RCVTIMEO, int(seconds * 1000))
@@ -148,27 +148,27 @@ class Client:
             )
 
     def tell(self, message: m.OneWay) -> None:
-        """Send a message that may be lost."""
+        """Send a one-way message, which may be lost."""
         self.check_process()
         send_or_drop(self._socket, message)
 
-    def heard(self, at: float) -> None:
-        """The bus was heard at ``at`` by the heartbeat socket."""
+    def on_heard(self, at: float) -> None:
+        """Note that the heartbeat socket received a message at ``at``."""
         self._heard = max(self._heard, at)
 
     def silent_s(self) -> float:
-        """For how long the bus has been silent."""
+        """Seconds since the last message from the bus."""
         return time.monotonic() - self._heard
 
     def close(self) -> None:
-        """Say good-bye and close the socket."""
+        """Send `Leave` and close the socket."""
         if os.getpid() == self._pid:
             self.tell(m.Leave(self.latencies.to_counts()))
             self._socket.close()
             self.context.term()
 
     def check_process(self) -> None:
-        """AshaBusError in a forked child, where the sockets are not to be used."""
+        """Raise `AshaBusError` in a forked child, which must not use the sockets."""
         if os.getpid() != self._pid:
             raise AshaBusError(
                 f"the bus was used in process {os.getpid()}, a child of worker {self._pid}; "
@@ -177,12 +177,12 @@ class Client:
 
 
 class Heartbeat:
-    """A thread that keeps the lease, and hears of the run's end at any time.
+    """A thread that renews the lease and receives the end of the run at any time.
 
-    It drives ``interrupter``, and sends what waits in the outbox of ``client``.
-    ``is_orphan`` says whether whoever started this worker is gone; then, and when the
-    bus was silent for ``bus_timeout_s``, the objective is interrupted as at the end of
-    a run.
+    It also drives ``interrupter`` and sends the lines in the outbox of ``client``.
+    ``is_orphan`` returns whether the process that started this worker is gone. If it is,
+    or if the bus has been silent for ``bus_timeout_s``, the objective is interrupted as
+    at the end of a run.
     """
 
     def __init__(
@@ -200,18 +200,18 @@ class Heartbeat:
         self._is_orphan = is_orphan
         self._last_seq = 0
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="asha-bus-heartbeat", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="asha-bus-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Send heartbeats and watch; the bus takes them once the worker has joined."""
+        """Start the thread; the bus ignores heartbeats until the worker has joined."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop beating and wait for the thread's end."""
+        """Stop the thread and wait for its end."""
         self._stopping.set()
         self._thread.join(timeout=2.0)
 
-    def _beat(self) -> None:
+    def _run(self) -> None:
         name = self._name + m.HEARTBEAT_SUFFIX
         due = time.monotonic()
         with connect(self._client.context, self._address, name) as socket:
@@ -222,55 +222,56 @@ class Heartbeat:
                     send_or_drop(socket, m.Heartbeat(self._client.latencies.to_counts()))
                     due = now + self._client.worker.heartbeat_s
                 if socket.poll(_WATCH_MS):
-                    self._take(socket.recv())
+                    self._handle_message(socket.recv())
                 for log in self._client.outbox.take(time.monotonic()):
                     send_or_drop(socket, log)
-                self._watch()
+                self._check_peers()
                 limit = self._interrupter.limit
                 if limit is not None and limit.is_ignored(time.monotonic()):
                     self._on_grace_expired(socket, limit)
 
-    def _take(self, body: bytes) -> m.ToWorker | None:
+    def _handle_message(self, body: bytes) -> m.ToWorker | None:
         message = decode_or_drop(body)
         if message is not None:
             now = time.monotonic()
-            self._client.heard(now)
+            self._client.on_heard(now)
             if isinstance(message, m.Interrupt):
                 self._end(message, now)
         return message
 
     def _on_grace_expired(self, socket: zmq.Socket[bytes], limit: TimeLimit) -> None:
-        """The objective does not end: have the trial failed, and end this process."""
+        """The objective ignored its interrupt: report the trial as failed and exit."""
         for log in self._client.outbox.take():
             send_or_drop(socket, log)
         self._last_seq += 1
         error = cut(limit.failure_of(self._interrupter.thread))
         message = m.TrialHung(self._last_seq, limit.trial, limit.attempt, error)
-        deadline = time.monotonic() + _LAST_WORD_S
-        while time.monotonic() < deadline and not self._is_heard(socket, message):
-            pass  # again, since it may have been lost
-        if self._interrupter.limit is limit:  # else it has ended after all
+        deadline = time.monotonic() + _HUNG_TIMEOUT_S
+        while time.monotonic() < deadline and not self._is_acknowledged(socket, message):
+            pass  # repeat it, since it may have been lost
+        if self._interrupter.limit is limit:  # otherwise the objective has ended meanwhile
             end_process(f"trial {limit.trial} did not end at its trial_timeout")
 
-    def _is_heard(self, socket: zmq.Socket[bytes], message: m.TrialHung) -> bool:
-        """Send ``message``; whether it was answered before it is time to send it again."""
+    def _is_acknowledged(self, socket: zmq.Socket[bytes], message: m.TrialHung) -> bool:
+        """Send ``message`` once; return whether it was answered before the next repeat is due."""
         send_or_drop(socket, message)
         again = time.monotonic() + RETRY_FIRST_S
         while (left_s := again - time.monotonic()) > 0:
             answered = socket.poll(int(left_s * 1000) + 1)
-            if answered and self._take(socket.recv()) == m.Pong(message.seq):
+            if answered and self._handle_message(socket.recv()) == m.Pong(message.seq):
                 return True
         return False
 
-    def _watch(self) -> None:
+    def _check_peers(self) -> None:
+        """Interrupt the objective if the bus or the driver is gone."""
         now = time.monotonic()
         silent_s = self._client.silent_s()
         if not self._interrupter.ordered:
             if silent_s > self._address.bus_timeout_s:
-                logger.error("the bus was silent for %.0f s: this worker ends", silent_s)
+                logger.error("the bus was silent for %.0f s: this worker exits", silent_s)
                 self._end(ORPHANED, now)
             elif self._is_orphan():
-                logger.error("the driver is gone: this worker ends")
+                logger.error("the driver is gone: this worker exits")
                 self._end(ORPHANED, now)
         self._interrupter.tick(now)
 

@@ -1,9 +1,9 @@
-"""Ending an objective that does not come to its next report.
+"""Interrupts an objective that must end but does not reach its next report.
 
-First the worker's next report becomes a question to the bus, whose answer is to
-stop. If none comes, the objective's thread gets an exception, so that its
-``finally`` runs; if that does not help, the process ends. A trial that runs longer
-than its limit gets the exception at once.
+At the end of a run the worker's next report becomes a request, which the bus answers
+with `Stop`. If no report comes, an exception is raised in the objective's thread, so
+that its ``finally`` blocks run. If the objective ignores the exception, the process
+exits. In a trial that exceeds its time limit the exception is raised at once.
 """
 
 from __future__ import annotations
@@ -21,38 +21,38 @@ from asha_bus.executor.limit import TimeLimit
 
 logger = logging.getLogger("asha_bus.executor")
 
-#: The exit status of a worker whose objective would not end.
+#: The exit status of a worker whose objective did not end in time.
 EXIT_STATUS = 70
 
 
 class TrialInterrupted(BaseException):
-    """Raised inside an objective whose time is over, or when the run has ended.
+    """Raised inside an objective that exceeds its time limit, or whose run has ended.
 
-    It is no `Exception`, so that an ``except Exception`` of the objective does not
+    It derives from `BaseException`, so an ``except Exception`` in the objective does not
     catch it.
     """
 
 
 def end_process(why: str) -> None:
-    """End this worker's process, now and without any clean-up."""
-    logger.warning("%s: this worker's process ends", why)
+    """Exit this worker's process at once, without any clean-up."""
+    logger.warning("%s: this worker's process exits", why)
     logging.shutdown()
     os._exit(EXIT_STATUS)
 
 
 class Interrupter:
-    """Raises `TrialInterrupted` in the thread that made it, while ``armed`` is set.
+    """Raises `TrialInterrupted` in the thread that created it, while ``armed`` is set.
 
-    In a main thread it comes by a signal, which ends a blocking system call, too;
-    elsewhere it comes with the next Python instruction. ``armed`` is set while the
-    user's code runs, and cleared while that has called the bus.
+    In the main thread the exception comes by a signal, which also ends a blocking system
+    call. In any other thread it comes with the next Python instruction. ``armed`` is set
+    while the user's code runs, and cleared while that code is inside a call to the bus.
     """
 
     def __init__(self) -> None:
         self.armed = False
-        #: That of the attempt that runs now; None: there is none, or it has no limit.
+        #: The limit of the current attempt; None: no attempt is running, or it has no limit.
         self.limit: TimeLimit | None = None
-        #: Whose interrupt is under way; None: that of the run's end.
+        #: The limit that caused the pending signal; None: the end of the run caused it.
         self._aimed_at: TimeLimit | None = None
         self.thread = threading.get_ident()
         self._by_signal = threading.current_thread() is threading.main_thread()
@@ -80,12 +80,12 @@ class Interrupter:
         return self._exit_at != float("inf")
 
     def order(self, order: Interrupt, now: float) -> None:
-        """The run ends: set the times; a later order can only shorten them."""
+        """Set the deadlines at the end of the run; a later order can only shorten them."""
         self._interrupt_at = min(self._interrupt_at, now + order.interrupt_s)
         self._exit_at = min(self._exit_at, now + order.exit_s)
 
     def tick(self, now: float) -> None:
-        """Do what is due; called by another thread every now and then."""
+        """Interrupt or exit if that is due; another thread calls this regularly."""
         if now >= self._exit_at:
             end_process("the objective did not end in time")
         limit = self.limit
@@ -109,12 +109,12 @@ class Interrupter:
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         limit, self._aimed_at = self._aimed_at, None
         if limit is not None and limit is not self.limit:
-            return  # it was for the trial before
+            return  # the signal was meant for an earlier trial
         if self.armed:
             self.armed = False
             if limit is None:
                 raise TrialInterrupted("the run has ended")
             limit.is_over = True
-            raise TrialInterrupted("trial_timeout is over")
+            raise TrialInterrupted("trial_timeout has passed")
         if limit is not None:
             limit.missed()

@@ -1,9 +1,9 @@
-"""The time that one attempt may take, and what becomes of it beyond that.
+"""The time limit of one attempt (``trial_timeout``), and what happens beyond it.
 
-First the objective is interrupted, so that its ``finally`` runs. If it does not end
-within a grace, the bus is told that the trial failed, and the worker's process ends.
-Native code that holds the interpreter's lock stops the threads that would do so; then
-a watchdog outside of the interpreter ends the process, and the bus loses the worker.
+First the objective is interrupted, so that its ``finally`` blocks run. If it does not
+end within a grace period, the worker reports the trial as failed and its process exits.
+Native code that holds the GIL also blocks the threads that would do this. In that case
+a watchdog outside the interpreter ends the process, and the bus loses the worker.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import faulthandler
 import sys
 import traceback
 
-#: After the interrupt, so many seconds are left for the objective's clean-up.
+#: Seconds that the objective has for its clean-up after the interrupt.
 GRACE_S = 5.0
 
-#: The watchdog waits for so many seconds more than the worker itself would take.
+#: Seconds that the watchdog waits beyond the limit and the grace period.
 _WATCHDOG_S = 5.0
 
 _STDERR_FD = 2
@@ -30,23 +30,24 @@ class TimeLimit:
         self._seconds = seconds
         self._ends_at = now + seconds
         self._tried_at: float | None = None
-        #: The objective was interrupted, whatever it made of that.
+        #: Whether the objective was interrupted, even if it ignored that.
         self.is_over = False
 
     def start_watchdog(self) -> None:
-        """From now on the process ends some time after the limit, whatever happens in it.
+        """Start a timer that ends the process some time after the limit in any case.
 
-        There is one such timer in a process: an objective that sets it anew takes over.
+        A process has only one such timer (`faulthandler.dump_traceback_later`). An
+        objective that sets it replaces this one.
         """
         patience_s = self._seconds + GRACE_S + _WATCHDOG_S
         faulthandler.dump_traceback_later(patience_s, file=_STDERR_FD, exit=True)
 
     def stop_watchdog(self) -> None:
-        """The attempt has ended."""
+        """Cancel the timer: the attempt has ended."""
         faulthandler.cancel_dump_traceback_later()
 
     def wants_interrupt(self, now: float) -> bool:
-        """Whether the objective is to be interrupted, perhaps once more."""
+        """Whether the objective should be interrupted now, for the first time or again."""
         if self.is_over or now < self._ends_at:
             return False
         if self._tried_at is None:
@@ -54,15 +55,15 @@ class TimeLimit:
         return True
 
     def missed(self) -> None:
-        """The interrupt met the objective while it talked to the bus: try again."""
+        """The interrupt came while the objective was calling the bus: try again."""
         self._tried_at = None
 
     def is_ignored(self, now: float) -> bool:
-        """Whether the grace after the interrupt has passed."""
+        """Whether the grace period after the interrupt has passed."""
         return self._tried_at is not None and now >= self._tried_at + GRACE_S
 
     def failure(self, trace: str | None) -> str:
-        """The error of the trial; ``trace`` is the traceback of its end, if it has one."""
+        """The error text of the trial; ``trace`` is the traceback of its end, or None."""
         text = (
             f"TrialTimeout: the trial ran longer than trial_timeout={self._seconds:g} s; raise "
             f"trial_timeout, or have the objective do less in one trial"
@@ -70,7 +71,7 @@ class TimeLimit:
         return text if trace is None else f"{trace.rstrip()}\n{text}"
 
     def failure_of(self, thread: int) -> str:
-        """The error of a trial that ignores its interrupt in ``thread``."""
+        """The error text of a trial that ignores its interrupt in ``thread``."""
         frame = sys._current_frames().get(thread)
         stack = "".join(traceback.format_stack(frame)) if frame is not None else ""
         text = self.failure(f"The objective was here (most recent call last):\n{stack}")

@@ -1,8 +1,7 @@
-"""What an objective logs and prints, on its way to the driver.
+"""Collects what an objective logs and prints, and sends it to the driver.
 
-It must cost no decision, fill no memory and keep nobody waiting, whatever the
-objective says: lines are gathered, leave now and then, and are left out where they are
-too many.
+Output must never delay a decision, block the objective or use unbounded memory. So
+lines are collected, sent in batches, and dropped if there are too many.
 """
 
 from __future__ import annotations
@@ -18,34 +17,34 @@ from asha_bus.core import messages as m
 from asha_bus.core.log import MAX_LOG_CHARS
 from asha_bus.core.worker import cut
 
-#: Lines leave at most so often.
+#: The shortest time between two batches of lines.
 SEND_EVERY_S = 0.5
 
-#: So many characters wait at most; more would not be kept on the driver, either.
+#: The most characters that wait to be sent; the driver would not keep more.
 MAX_WAITING_CHARS = MAX_LOG_CHARS
 
-#: A message on the bus weighs as much as so many characters of a line.
+#: The cost of one message on the bus, in characters of a line.
 _MESSAGE_CHARS = 160
 
-#: Of a printed line, so much is kept.
+#: A longer printed line is cut.
 MAX_LINE_CHARS = 4_096
 
 
 class Outbox:
-    """Lines that wait to be sent, the newest ones where there are too many.
+    """Lines that wait to be sent; if there are too many, the oldest are dropped.
 
-    The objective's threads put them in, and take them out, as the heartbeat thread does.
+    The objective's threads add lines. These threads and the heartbeat thread take them.
     """
 
     def __init__(self) -> None:
-        self._lock = threading.RLock()  # a finalizer may print anywhere, in here as well
+        self._lock = threading.RLock()  # a finalizer may print at any point, even in here
         self._waiting: deque[m.Log] = deque()
         self._chars = 0
         self._left_out = 0
         self._due = 0.0
 
     def put(self, log: m.Log) -> None:
-        """Have ``log`` sent some time."""
+        """Queue ``log`` for the next batch."""
         with self._lock:
             self._waiting.append(log)
             self._chars += _weight(log)
@@ -54,7 +53,7 @@ class Outbox:
                 self._left_out += 1
 
     def take(self, now: float | None = None) -> list[m.Log]:
-        """What is to be sent; with ``now`` (seconds) only if it is time to."""
+        """Remove and return the waiting lines; with ``now`` (seconds), only if a batch is due."""
         if not self._waiting or (now is not None and now < self._due):
             return []
         with self._lock:
@@ -65,7 +64,7 @@ class Outbox:
             if now is not None:
                 self._due = now + SEND_EVERY_S
         if logs and left_out:
-            text = f"... {left_out} lines left out: too many at a time ..."
+            text = f"... {left_out} lines left out: too many at once ..."
             logs.insert(0, logs[0]._replace(level="output", text=text))
         return _joined(logs)
 
@@ -75,7 +74,7 @@ def _weight(log: m.Log) -> int:
 
 
 def _joined(logs: list[m.Log]) -> list[m.Log]:
-    """``logs`` in as few messages as they fit into: printed lines share one."""
+    """Merge consecutive printed lines of one attempt into one message."""
     joined: list[m.Log] = []
     printed: list[str] = []
     for number, log in enumerate(logs):
@@ -88,10 +87,11 @@ def _joined(logs: list[m.Log]) -> list[m.Log]:
 
 
 class Recorder:
-    """Puts what an objective prints into ``outbox``; it is written as ever, too.
+    """Copies what an objective prints into ``outbox``; the text is still printed.
 
-    In force from ``with`` on for `sys.stdout` and `sys.stderr`, between `begin` and
-    `end` of an attempt. With ``tagged``, whole lines are written, each with its trial.
+    Inside ``with``, it replaces `sys.stdout` and `sys.stderr`, and records between
+    `begin` and `end` of an attempt. With ``tagged``, it prints whole lines only and puts
+    the trial in front of each.
     """
 
     def __init__(self, outbox: Outbox, *, tagged: bool) -> None:
@@ -119,28 +119,28 @@ class Recorder:
             sys.stdout, sys.stderr = self._before
 
     def begin(self, trial: int, attempt: int) -> None:
-        """What is printed from now on is that of this attempt."""
+        """Record what is printed from now on as output of this attempt."""
         self._attempt = (trial, attempt)
 
     def end(self) -> None:
-        """The attempt has ended: what is printed is nobody's."""
+        """Stop recording: the attempt has ended."""
         for stream in self._streams:
             stream.end_line()
         self._attempt = None
 
     @property
     def is_on(self) -> bool:
-        """Whether an attempt is on, in this process and not in a forked child."""
+        """Whether an attempt is running in this process, not in a forked child."""
         return self._attempt is not None and os.getpid() == self._pid
 
     @property
     def is_tagged(self) -> bool:
-        """Whether whole lines are written, each with its trial."""
+        """Whether only whole lines are printed, each with its trial."""
         return self._tagged
 
     def keep(self, line: str) -> str:
-        """Have ``line`` sent; as it is to be written where that is tagged."""
-        if self._attempt is None:  # it ended in another thread just now
+        """Queue ``line`` for the driver; return it as a tagged line to print."""
+        if self._attempt is None:  # another thread ended it just now
             return f"{line}\n"
         trial, attempt = self._attempt
         self._outbox.put(m.Log(trial, attempt, "output", cut(line, MAX_LINE_CHARS)))
@@ -148,7 +148,7 @@ class Recorder:
 
 
 class RecordedStream:
-    """Stands for a stream of text; one for a whole worker, as a logging handler may keep it."""
+    """Replaces a text stream for the worker's whole life, as a logging handler may keep it."""
 
     def __init__(self, stream: TextIO, recorder: Recorder) -> None:
         self._stream = stream
@@ -157,7 +157,7 @@ class RecordedStream:
         self._line = ""
 
     def write(self, text: str) -> int:
-        """Write ``text``, and have its lines kept."""
+        """Write ``text`` and record its lines."""
         if not self._recorder.is_on:
             return self._stream.write(text)
         with self._lock:
@@ -177,7 +177,7 @@ class RecordedStream:
             self.write(line)
 
     def end_line(self) -> None:
-        """Take what was written since the last line's end for a line."""
+        """Record the text since the last newline as a line."""
         with self._lock:
             line, self._line = self._line, ""
             if line:
@@ -194,5 +194,5 @@ class RecordedStream:
 
 
 def _overwritten(line: str) -> str:
-    """What a terminal shows of ``line`` in the end: a progress bar goes back to its start."""
+    """What a terminal finally shows of ``line``: text after its last carriage return."""
     return line[line.rstrip("\r").rfind("\r") + 1 :]

@@ -1,4 +1,4 @@
-"""Runs objectives: one trial after the other, until the bus says that it is done."""
+"""Runs the objective on one trial after the other, until the bus answers `Done`."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from asha_bus.objective.kinds import (
 
 logger = logging.getLogger("asha_bus.executor")
 
-#: A stopped objective may ignore so many answers before it is ended by an exception.
+#: How many reports a stopped objective may still make before an exception ends it.
 MAX_IGNORED_STOPS = 100
 
 _clock = time.monotonic
@@ -48,14 +48,14 @@ class RunningTrial(Trial):
         self.attempt = assignment.attempt
         self.seed = assignment.seed
         self.repeat = assignment.trial % client.worker.repeats
-        self.params = {}  # set when user code may run: a func() of the space is such
-        #: Set when the bus could not be reached: the worker must end.
+        self.params = {}  # resolved later: a func() of the space is user code
+        #: Set when the bus could not be reached: the worker must exit.
         self.bus_error: BusError | None = None
         self._attempt = attempt
         self._client = client
         self._worker = client.worker
         self._interrupter = interrupter
-        self._lock = threading.Lock()  # frameworks may report from threads of their own
+        self._lock = threading.Lock()  # a framework may report from its own threads
         self._ignored = 0
         self._is_over = False
 
@@ -64,17 +64,17 @@ class RunningTrial(Trial):
         return self._is_over or self._attempt.stopped is not None
 
     def end(self) -> None:
-        """The objective has ended: a thread of it that goes on is told to stop."""
+        """Mark the trial as over, so that threads of the objective that still run stop."""
         self._is_over = True
         self._interrupter.armed = False
-        with self._lock:  # what is reported right now comes first
+        with self._lock:  # wait for a report in progress
             self._interrupter.armed = False
 
     def report(self, metric: Any, resource: Any = None, **extras: Any) -> bool:
         if self._attempt.stopped is not None:
             self._ignored += 1
             if self._ignored > MAX_IGNORED_STOPS:
-                raise TrialInterrupted("report() returned False, but the objective went on")
+                raise TrialInterrupted("report() returned False, but the objective did not stop")
             return False
         at = to_resource(resource)
         try:
@@ -84,7 +84,7 @@ class RunningTrial(Trial):
         return self._report(number, at, plain)
 
     def report_value(self, value: Any, *, is_end: bool = False) -> bool:
-        """Report what was yielded, or returned at the end: a metric, or one and its extras."""
+        """Report a yielded or returned value: a metric, or a metric and its extras."""
         try:
             metric, extras = to_metric_and_extras(value)
         except ObjectiveError as error:
@@ -92,7 +92,7 @@ class RunningTrial(Trial):
         return self._report(metric, None, extras, is_end=is_end)
 
     def _placed(self, error: ObjectiveError, resource: float | None) -> ObjectiveError:
-        """``error`` with the resource at which it happened."""
+        """``error`` with the resource at which it occurred."""
         at = self._attempt.resource + 1 if resource is None else resource
         return ObjectiveError(f"at resource {at:g}: {error}")
 
@@ -101,10 +101,10 @@ class RunningTrial(Trial):
     ) -> bool:
         self._client.check_process()
         with self._lock:
-            if self._is_over:  # the worker may have begun another trial
+            if self._is_over:  # the worker may have started another trial
                 return False
             worker = self._worker
-            self._interrupter.armed = False  # no request is left half made
+            self._interrupter.armed = False  # never interrupt a half-made request
             try:
                 if resource is not None and resource == self._attempt.resource:
                     self._warn_repeat(resource)
@@ -127,7 +127,7 @@ class RunningTrial(Trial):
                     self._client.tell(log)
 
     def warn(self, text: str) -> None:
-        """Tell what is wrong, and before it what is still to be told."""
+        """Send a warning, after all lines that still wait."""
         outbox = self._client.outbox
         outbox.put(m.Log(self.id, self.attempt, "warning", cut(text)))
         for log in outbox.take():
@@ -152,7 +152,7 @@ class RunningTrial(Trial):
     def _warn_repeat(self, resource: float) -> None:
         if not self._attempt.warned:
             self._attempt.warned = True
-            self.warn(f"resource {resource!r} was reported again: the first report counts")
+            self.warn(f"resource {resource!r} was reported again; the first report counts")
 
 
 class Runner:
@@ -175,7 +175,7 @@ class Runner:
         self._space = space
 
     def run(self) -> str:
-        """Work until there is nothing left; returns the reason. BusError without a bus."""
+        """Run trials until none are left and return the reason; `BusError` without a bus."""
         while self._worker.done is None:
             if self._worker.upcoming is None:
                 self._client.ask(self._worker.next(_clock()))
@@ -194,8 +194,8 @@ class Runner:
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:
             self._client.tell(telemetry)
         if attempt.stopped is not None:
-            if error is not None:  # its verdict stands; what went wrong since is said
-                trial.warn(f"an error while the stopped trial ended:\n{error}")
+            if error is not None:  # the decision stands; report the error as a warning
+                trial.warn(f"error while the stopped trial was ending:\n{error}")
             self._worker.abandon()
             return
         if outcome == "completed" and attempt.metric is None:
@@ -203,7 +203,7 @@ class Runner:
         self._client.ask(self._worker.end(outcome, error, _clock()))
 
     def _call(self, trial: RunningTrial) -> tuple[str, str | None]:
-        """Run the user's code; its outcome and, where it failed, the traceback."""
+        """Run the user's code; return its outcome and the traceback if it failed."""
         limit = self._begin_limit(trial)
         if limit is None:
             return self._call_within(trial)
@@ -227,7 +227,7 @@ class Runner:
         INSIDE.set()
         self._worker.enter_objective(_clock())
         try:
-            try:  # two levels: an interrupt between the last two lines is caught as well
+            try:  # two levels, to catch an interrupt between the last two lines
                 if self._recorder is not None:
                     self._recorder.begin(trial.id, trial.attempt)
                 self._interrupter.armed = True
@@ -241,7 +241,7 @@ class Runner:
         except TrialFailed as error:
             trial._attempt.extras = error.extras
             return "failed", _traceback(error)
-        except BaseException as error:  # SystemExit, too, fails the trial and not the worker
+        except BaseException as error:  # even SystemExit fails the trial, not the worker
             return "failed", _traceback(error)
         finally:
             self._worker.leave_objective(_clock())
@@ -274,7 +274,7 @@ class Runner:
 
 
 def _consume(generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
-    """Report what ``generator`` yields; it is closed before this returns."""
+    """Report each value that ``generator`` yields, then close it."""
     try:
         for value in generator:
             if not trial.report_value(value):
@@ -290,6 +290,6 @@ def _traceback(error: BaseException) -> str:
         trace = trace.tb_next
     try:
         return "".join(traceback.format_exception(type(error), error, trace))
-    except Exception as problem:  # parts of an exception are the user's code, too
+    except Exception as problem:  # formatting an exception may run user code
         name = type(problem).__name__
-        return f"{type(error).__name__} (no traceback, since showing it raised {name})"
+        return f"{type(error).__name__} (no traceback: formatting it raised {name})"

@@ -1,4 +1,4 @@
-"""One long-lived worker: joins the bus, runs trials, leaves."""
+"""The life of one worker: join the bus, run trials, leave."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from asha_bus.launching.job import Job
 def work(
     job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool], tagged: bool = False
 ) -> str:
-    """Be a worker at ``slot`` under the unique ``name`` until the run is done.
+    """Run a worker at ``slot`` under the unique ``name`` until the run is done.
 
-    ``tagged``: captured output is written with its trial in front of each line.
-    Returns why it ended. Raises `BusError` where the bus cannot be reached.
+    ``tagged``: print captured output with the trial in front of each line.
+    Returns the reason of the end. Raises `BusError` if the bus cannot be reached.
     """
     objective = job.objective
     if job.data:
@@ -52,9 +52,9 @@ def work(
 
 
 def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str]:
-    """`work` inside a Spark task, which lends it a name that no other has.
+    """Run `work` inside a Spark task, under a name made from the task's unique ids.
 
-    ``data``: the job's, which Spark has to pack itself.
+    ``data``: the data of the job, which Spark itself must serialize.
     """
     from pyspark import TaskContext
 
@@ -63,5 +63,5 @@ def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str]:
     partition = context.partitionId()
     name = f"spark-{context.stageId()}.{partition}.{context.taskAttemptId()}"
     slot = f"{slot}.{partition}"
-    # the executor's log holds the lines of all its tasks
+    # tagged, because the executor's log mixes the lines of all its tasks
     yield work(replace(job, data=data), slot=slot, name=name, is_orphan=lambda: False, tagged=True)

@@ -1,4 +1,4 @@
-"""Learning curves: the reports between rungs, for those who look on and for those who keep them."""
+"""Learning curves: the reports between rungs, for monitors and for the result."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections import deque
 
 from asha_bus.core.trial import Trial
 
-#: So many reports are held until they are looked at; the oldest are left out then.
+#: The most reports that wait for a monitor; beyond that the oldest are dropped.
 MAX_POINTS = 10_000
-#: A curve that is longer loses every second of its points.
+#: A longer curve loses every second point.
 MAX_CURVE = 1_000
 
-#: A trial's number, the number of its attempt, a resource and the metric there.
+#: The number of a trial, the number of its attempt, a resource and the metric there.
 Point = tuple[int, int, float, float]
 
 
 class Curves:
-    """Takes the reports between rungs; they play no part in any decision.
+    """Collects the reports between rungs, which do not affect any decision.
 
-    ``kept``: each trial keeps its own.
+    ``kept``: whether each trial also keeps its own reports.
     """
 
     def __init__(self, kept: bool) -> None:
         self.kept = kept
-        #: Reports that nobody has looked at so far; None: nobody ever does.
+        #: Reports that no monitor has taken yet; None: `take` was never called.
         self._fresh: deque[Point] | None = None
-        #: How many were left out since nobody looked in time.
+        #: How many reports were dropped because they were not taken in time.
         self.dropped = 0
 
     def add(self, trial: Trial, reports: tuple[tuple[float, float], ...]) -> None:
-        """Take reports of ``trial``, pairs of resource and metric, upwards."""
+        """Add reports of ``trial``: pairs (resource, metric) with growing resource."""
         if self._fresh is not None:
             self.dropped += max(len(self._fresh) + len(reports) - MAX_POINTS, 0)
             self._fresh.extend((trial.id, trial.attempt, *report) for report in reports)
@@ -39,7 +39,7 @@ class Curves:
                 del trial.curve[1::2]
 
     def take(self, most: int) -> list[Point]:
-        """The oldest reports not looked at before, ``most`` of them."""
+        """Remove and return the oldest reports, at most ``most``."""
         if self._fresh is None:
             self._fresh = deque(maxlen=MAX_POINTS)
         return [self._fresh.popleft() for _ in range(min(most, len(self._fresh)))]

@@ -1,21 +1,21 @@
-"""The errors of asha-bus, one small tree.
+"""The exceptions of asha-bus, one small tree.
 
 ::
 
     AshaBusError
     ├── InvalidArgument        an argument of the public API is wrong (also a ValueError)
-    ├── ObjectiveError         what an objective gave back cannot be used: that trial fails
+    ├── ObjectiveError         an objective returned something unusable: that trial fails
     ├── ProtocolError
-    │   ├── LocalProtocolError     our own side broke the protocol: a bug here
-    │   └── RemoteProtocolError    the peer sent what the protocol does not allow
-    ├── BusError               the bus could not start, be reached, or go on
+    │   ├── LocalProtocolError     this side broke the protocol: a bug in asha-bus
+    │   └── RemoteProtocolError    the peer sent something that the protocol does not allow
+    ├── BusError               the bus could not start, be reached, or continue
     ├── JournalError           the journal cannot be read, written, or resumed from
-    ├── SearcherError          a searcher raised, or suggested what is not in the space
+    ├── SearcherError          a searcher raised, or suggested a point outside the space
     ├── WorkerError            the workers could not be started, or kept dying
-    └── AllTrialsFailed        no trial of the run succeeded; carries the result, and so
-                               stands beside it, in asha_bus.result
+    └── AllTrialsFailed        no trial of the run succeeded; holds the result, and is
+                               defined beside it in asha_bus.results.result
 
-Each message says what was wrong, shows the value, and says what to do.
+Each message says what is wrong, shows the value, and says what to do.
 """
 
 from __future__ import annotations
@@ -35,33 +35,51 @@ __all__ = [
 
 
 class AshaBusError(Exception):
-    """The base of every error that asha-bus raises on purpose."""
+    """The base class of all exceptions that asha-bus raises on purpose.
+
+    Example:
+        >>> try:
+        ...     space = Space()
+        ... except AshaBusError as error:
+        ...     print(error)
+        the space is empty; give it a parameter, as in Space(lr=uniform(0, 1))
+    """
 
 
 class InvalidArgument(AshaBusError, ValueError):
-    """An argument of the public API is wrong; the message names it and the fix."""
+    """An argument of the public API is wrong; the message names it and the fix.
+
+    It is also a `ValueError`.
+    """
 
 
 class ObjectiveError(AshaBusError):
-    """An objective returned, yielded or reported something that is no metric.
+    """An objective returned, yielded or reported something that is not a metric.
 
-    It fails the trial it came from and no other.
+    Only the trial that caused it fails.
     """
 
 
 class ProtocolError(AshaBusError):
-    """The bus protocol was broken, by this side or by the other."""
+    """The bus protocol was broken, by this side or by the peer."""
 
 
 class LocalProtocolError(ProtocolError):
-    """This side tried to do what the protocol does not allow: a bug of asha-bus."""
+    """This side did something that the protocol does not allow: a bug in asha-bus."""
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent bytes that are no message of the protocol.
+    """The peer sent bytes that are not a message of the protocol.
 
-    ``seq`` is that of the broken request, so that it can be answered; 0: none.
-    ``kind`` is one of `asha_bus.core.messages.REJECTED_KINDS`, for the counters.
+    Args:
+        message: What is wrong.
+        kind: One of `asha_bus.core.messages.REJECTED_KINDS`, for the counters (default:
+            ``malformed``).
+        seq: The seq of the broken request, with which it is answered; 0 (default): none.
+
+    Attributes:
+        kind: The argument ``kind``.
+        seq: The argument ``seq``.
     """
 
     def __init__(self, message: str, *, kind: str = "malformed", seq: int = 0) -> None:
@@ -75,12 +93,12 @@ class BusError(AshaBusError):
 
 
 class JournalError(AshaBusError):
-    """The journal of a run cannot be read, written, or resumed from."""
+    """The journal of a run cannot be read, written or resumed from."""
 
 
 class SearcherError(AshaBusError):
-    """A searcher raised, suggested what is not in the space, or cannot be sent to its process."""
+    """A searcher raised, suggested a point outside the space, or cannot be sent to its process."""
 
 
 class WorkerError(AshaBusError):
-    """Workers could not be started, lack a package, or died again and again."""
+    """Workers could not be started, lack a package, or died repeatedly."""

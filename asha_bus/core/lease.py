@@ -1,4 +1,4 @@
-"""Leases: who has been heard of lately."""
+"""Leases of the workers: a worker whose lease expires is considered lost."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from heapq import heappop, heappush
 
 
 class Leases:
-    """Deadlines of holders, renewed in O(1) and found expired in O(log n).
+    """The deadline of each lease holder: O(1) to renew, O(log n) to find expired ones.
 
-    The clock of the leases stands still while the bus itself was not running
-    (`stalled`), since nobody could be heard then.
+    Time during which the bus was not running does not count (`stalled`), because it could
+    not receive heartbeats then.
     """
 
     def __init__(self, duration_s: float) -> None:
         self.duration_s = duration_s
         self._deadlines: dict[str, float] = {}
-        #: One entry per holder, dropped ones included until its time has come.
+        #: One entry per holder; that of a dropped holder stays until its deadline.
         self._heap: list[tuple[float, str]] = []
         self._in_heap: set[str] = set()
         self._stalled_s = 0.0
 
     def renew(self, holder: str, now: float) -> None:
-        """Start the lease of ``holder`` anew at ``now`` (seconds)."""
+        """Start or restart the lease of ``holder`` at ``now`` (seconds)."""
         deadline = now - self._stalled_s + self.duration_s
         if holder not in self._in_heap:
             heappush(self._heap, (deadline, holder))
@@ -29,15 +29,15 @@ class Leases:
         self._deadlines[holder] = deadline
 
     def drop(self, holder: str) -> None:
-        """Forget ``holder``; one that is not known is no error."""
+        """Remove ``holder``; do nothing if it is not known."""
         self._deadlines.pop(holder, None)
 
     def stalled(self, seconds: float) -> None:
-        """Add ``seconds`` to every lease: the bus was not running meanwhile."""
+        """Extend every lease by ``seconds`` in which the bus was not running."""
         self._stalled_s += seconds
 
     def expired(self, now: float) -> list[str]:
-        """Take out and return the holders whose lease ended by ``now``."""
+        """Remove and return the holders whose lease expired by ``now``."""
         found: list[str] = []
         now -= self._stalled_s
         while self._heap and self._heap[0][0] <= now:
@@ -53,5 +53,5 @@ class Leases:
         return found
 
     def next_deadline(self) -> float | None:
-        """When `expired` is worth asking again; None: nobody holds a lease."""
+        """The time of the next call of `expired`; None: there are no holders."""
         return self._heap[0][0] + self._stalled_s if self._heap else None

@@ -1,16 +1,15 @@
-"""What a trial said, within bounds."""
+"""The log of a trial, limited in size."""
 
 from __future__ import annotations
 
-#: So many characters are kept of a trial's log: one half from its beginning, the other
-#: from its end.
+#: The most characters kept of a trial's log: half from its beginning, half from its end.
 MAX_LOG_CHARS = 32_768
 
 _HALF = MAX_LOG_CHARS // 2
 
 
 class TrialLog:
-    """The lines of all attempts at one trial, the middle left out where they are too many."""
+    """The lines of all attempts at one trial; if they are too many, the middle is left out."""
 
     __slots__ = ("_attempt", "_chars", "_head", "_tail")
 
@@ -21,7 +20,7 @@ class TrialLog:
         self._tail = ""
 
     def add(self, attempt: int, level: str, text: str) -> bool:
-        """Add one or more lines; whether they begin where nothing is left out yet."""
+        """Add one or more lines; return whether nothing had been left out before them."""
         is_early = self._chars < MAX_LOG_CHARS
         if attempt != self._attempt:
             self._attempt = attempt
@@ -34,7 +33,7 @@ class TrialLog:
         room = _HALF - len(self._head)
         self._head += text[:room]
         self._tail += text[room:]
-        if len(self._tail) > 2 * _HALF:  # not for each line
+        if len(self._tail) > 2 * _HALF:  # not at every line
             self._tail = self._tail[-_HALF:]
 
     def __str__(self) -> str:

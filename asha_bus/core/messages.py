@@ -1,9 +1,9 @@
-"""What travels between a worker and the bus, as typed tuples.
+"""The messages between a worker and the bus, as typed tuples.
 
-``docs/protocol.md`` describes every message and field; ``asha_bus.formats.wire`` turns
-these tuples into bytes and back. A message from a worker that carries a ``seq``
-above 0 is a request: the bus answers it exactly once, with the same ``seq``.
-Messages without a ``seq`` travel one way and may be lost.
+``docs/protocol.md`` describes every message and field, and ``asha_bus.formats.wire``
+encodes and decodes these tuples. A message from a worker that has a ``seq`` above 0 is a
+request: the bus answers it exactly once, with the same ``seq``. Messages without a
+``seq`` are one-way and may be lost.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from typing import Any, NamedTuple
 
 PROTOCOL_VERSION = 1
 
-#: Why the bus drops a message, each counted by itself: its sender's name is no UTF-8,
-#: its bytes are no msgpack within the limits, it is of another version, its type or a
-#: field is wrong, it has frames beyond the body.
+#: Why the bus drops a message, each reason with its own counter: the sender's name is not
+#: UTF-8, the bytes are not msgpack within the limits, the version is another one, the type
+#: or a field is wrong, there are frames after the body.
 REJECTED_KINDS = ("bad_name", "undecodable", "foreign_version", "malformed", "extra_frame")
 
-#: Answers that were dropped: the peer does not read, or is gone.
+#: Why an answer was dropped: the peer does not read, or is gone.
 UNSENT_KINDS = ("unsent", "unreachable")
 
-#: Everything that the bus drops and counts: connections without the run's key, too.
+#: Everything that the bus drops and counts, including connections without the run's key.
 DROPPED_KINDS = ("unauthenticated", *REJECTED_KINDS, *UNSENT_KINDS)
 
-#: Appended to a worker's name, this is the identity of its heartbeat socket.
+#: Suffix of a worker's name that makes the identity of its heartbeat socket.
 HEARTBEAT_SUFFIX = "/b"
 
-#: A configuration on the wire: one plain number per parameter, in the order of
-#: the space; of a choice it is the index of the option.
+#: A configuration on the wire: one plain number per parameter, in the order of the
+#: space. For a choice it is the index of the option.
 Point = tuple[float, ...]
 
-#: The plain values an objective sent along with a metric.
+#: The plain values that an objective reported with a metric.
 Extras = dict[str, Any]
 
 
 class Assignment(NamedTuple):
-    """One attempt at one trial, as a worker receives it."""
+    """One attempt at a trial, as a worker receives it."""
 
     trial: int
     attempt: int
@@ -49,7 +49,7 @@ class Assignment(NamedTuple):
 
 
 class Hello(NamedTuple):
-    """A worker joins. ``slot`` names the place it was started for."""
+    """A worker joins the run. ``slot`` names the slot that it was started for."""
 
     seq: int
     run: str
@@ -66,10 +66,9 @@ class Next(NamedTuple):
 
 
 class Report(NamedTuple):
-    """A trial reached a rung: may it go on?
+    """A trial reached a rung and asks whether it may continue.
 
-    ``idle_s`` is the time in seconds that this worker has spent outside
-    objectives since it joined.
+    ``idle_s``: the seconds that this worker has spent outside objectives since it joined.
     """
 
     seq: int
@@ -83,10 +82,10 @@ class Report(NamedTuple):
 
 
 class End(NamedTuple):
-    """An attempt ended in the worker. Asks for the next trial.
+    """An attempt ended in the worker, which asks for the next trial.
 
-    ``outcome``: ``completed`` (by itself), ``failed`` (with ``error``, a
-    traceback), or ``interrupted`` (by the end of the run).
+    ``outcome``: ``completed`` (the objective ended by itself), ``failed`` (``error`` is the
+    traceback), or ``interrupted`` (the run ended).
     """
 
     seq: int
@@ -102,15 +101,15 @@ class End(NamedTuple):
 
 
 class Ping(NamedTuple):
-    """Asks for a `Pong`: the round trip of a preflight."""
+    """Asks for a `Pong`: measures a round trip before the run starts."""
 
     seq: int
 
 
 class TrialHung(NamedTuple):
-    """The objective does not end after its time limit: the worker's process will.
+    """The objective ignored its time limit, so the worker's process is about to exit.
 
-    From the heartbeat socket, with a ``seq`` of its own; answered by `Pong`.
+    Sent from the heartbeat socket, which counts its own ``seq``; answered by `Pong`.
     """
 
     seq: int
@@ -123,7 +122,7 @@ class TrialHung(NamedTuple):
 
 
 class Telemetry(NamedTuple):
-    """Reports between two rungs, oldest first: pairs of resource and metric."""
+    """Reports between two rungs as pairs (resource, metric), oldest first."""
 
     trial: int
     attempt: int
@@ -132,9 +131,9 @@ class Telemetry(NamedTuple):
 
 
 class Log(NamedTuple):
-    """What an objective logged (``info``) or printed (``output``), or a ``warning`` about it.
+    """Text that an objective logged (``info``) or printed (``output``), or a ``warning``.
 
-    From either socket.
+    Sent from either socket.
     """
 
     trial: int
@@ -144,10 +143,10 @@ class Log(NamedTuple):
 
 
 class Heartbeat(NamedTuple):
-    """A heartbeat, from a socket of its own; answered by `Pong` with seq 0.
+    """The worker is alive. Sent from the heartbeat socket; answered by `Pong` with seq 0.
 
-    ``latency``: counts of round trips by bucket of `asha_bus.core.latency`, since
-    the worker joined.
+    ``latency``: counts of round trips since the worker joined, by bucket of
+    `asha_bus.core.latency`.
     """
 
     latency: dict[int, int]
@@ -163,15 +162,15 @@ class Leave(NamedTuple):
 
 
 class Welcome(NamedTuple):
-    """The answer to `Hello`: how this run is to be worked on."""
+    """The answer to `Hello`: the settings of the run that a worker needs."""
 
     seq: int
     heartbeat_s: float
     mode: str
     stop_at: float | None
-    #: An attempt that runs for longer fails; None: it may take any time.
+    #: An attempt that takes longer than this fails; None: no limit.
     trial_timeout_s: float | None
-    #: Each configuration is tried by so many trials in a row: trial ``i`` is its repeat
+    #: The number of consecutive trials of each configuration: trial ``i`` is repeat
     #: ``i % repeats``.
     repeats: int
 
@@ -184,17 +183,17 @@ class Assign(NamedTuple):
 
 
 class Continue(NamedTuple):
-    """Go on; ask again at ``next_resource`` (None: never)."""
+    """The trial continues and asks again at ``next_resource`` (None: never)."""
 
     seq: int
     next_resource: float | None
 
 
 class Stop(NamedTuple):
-    """End this trial. ``next``: the trial to go on with, or None: ask for one.
+    """The trial must end. ``next``: the next trial; None: send `Next` to get one.
 
-    ``why``: ``stopped`` (by a rule), ``completed``, ``fenced`` (this attempt is
-    not the current one), ``ended`` (the run is over).
+    ``why``: ``stopped`` (by the scheduler), ``completed``, ``fenced`` (a newer attempt has
+    replaced this one), or ``ended`` (the run is over).
     """
 
     seq: int
@@ -203,26 +202,26 @@ class Stop(NamedTuple):
 
 
 class Wait(NamedTuple):
-    """Nothing to do now; the real answer will follow with the same ``seq``."""
+    """No trial is available now; the answer will follow with the same ``seq``."""
 
     seq: int
 
 
 class Done(NamedTuple):
-    """There is nothing left to do: end."""
+    """No trials are left: the worker must exit."""
 
     seq: int
     reason: str
 
 
 class Pong(NamedTuple):
-    """The answer to `Ping` and `TrialHung`, and with seq 0 to `Heartbeat`: the bus is there."""
+    """The bus is alive: the answer to `Ping` and `TrialHung`, and with seq 0 to `Heartbeat`."""
 
     seq: int
 
 
 class Refused(NamedTuple):
-    """The request cannot be served; ``text`` says why."""
+    """The bus rejected the request; ``text`` says why."""
 
     seq: int
     text: str
@@ -232,10 +231,10 @@ class Refused(NamedTuple):
 
 
 class Interrupt(NamedTuple):
-    """The run ends: stop at the next report, or be made to.
+    """The run is ending: the trial must stop at its next report.
 
-    The objective is interrupted after ``interrupt_s`` seconds and the process
-    ends after ``exit_s``.
+    If it does not, the objective is interrupted after ``interrupt_s`` seconds, and the
+    process exits after ``exit_s`` seconds.
     """
 
     interrupt_s: float

@@ -1,4 +1,4 @@
-"""The roster of a run's workers: who is there, and how much of their time was used."""
+"""The roster of a run's workers: which are active, and how busy they were."""
 
 from __future__ import annotations
 
@@ -9,48 +9,48 @@ from asha_bus.core.latency import merged
 from asha_bus.core.lease import Leases
 from asha_bus.core.messages import Assign, Continue, Hello, Reply, Stop
 
-#: A copy of a worker waits until its sibling missed so many heartbeats.
+#: A worker is silent after this many missed heartbeats; then its slot may be taken over.
 MISSED_HEARTBEATS = 3
 
-#: What a worker that is there may be doing.
+#: The states of an active worker.
 WORKER_STATES = ("running", "waiting", "idle", "silent")
 
-#: So many workers are remembered; then those that have been gone for longest are
-#: forgotten, a share of all at a time since finding them means to look at everybody.
+#: The most workers in the roster. At the limit, the workers that left first are removed:
+#: a share of all at a time, because finding them means a scan of the whole roster.
 MAX_WORKERS = 20_000
 _FORGOTTEN_SHARE = 0.1
 
 
 @dataclass(slots=True)
 class WorkerRecord:
-    """What is known of one worker. Times are seconds on the bus's clock."""
+    """The record of one worker. Times are seconds on the bus's clock."""
 
     name: str
     slot: str
     host: str
     pid: int
     heard: float
-    #: Its last request and the answer to it, kept for a repeat.
+    #: The seq of its last request; the answer is kept in case the request is repeated.
     seq: int
     reply: Reply | None = None
     trial: int | None = None
     active: bool = True
-    #: The number of its last departure in the order of all.
+    #: The number of its last departure, counted over all workers.
     left: int = 0
-    #: It was told to wait, and its answer is still to come.
+    #: Whether it was answered `Wait`, and its final answer is still due.
     waiting: bool = False
-    #: Its name stands among those who wait, be that still so or not.
+    #: Whether its name is in the queue of waiting workers, even if it no longer waits.
     queued: bool = False
     first_assigned: float | None = None
     idle_s: float = 0.0
-    #: idle_s when it got its first trial: waiting for that is no idling.
+    #: ``idle_s`` at its first trial, since waiting for that does not count as idle.
     idle_before_s: float = 0.0
-    #: Round trips by bucket, as its heartbeats tell.
+    #: Round trips by bucket, from its last heartbeat.
     latency: dict[int, int] = field(default_factory=dict)
 
     @property
     def believes_in_trial(self) -> bool:
-        """Whether its last answer lets it run a trial, be that its own any more or not."""
+        """Whether its last answer lets it run a trial, even if that is no longer assigned to it."""
         reply = self.reply
         return isinstance(reply, Assign | Continue) or (
             isinstance(reply, Stop) and reply.next is not None
@@ -58,27 +58,27 @@ class WorkerRecord:
 
 
 class Roster:
-    """The workers that joined, by name; each slot has one live worker at most."""
+    """The workers that joined, by name; each slot has at most one live worker."""
 
     def __init__(self, lease_s: float, heartbeat_s: float) -> None:
         self.workers: dict[str, WorkerRecord] = {}
         self.leases = Leases(lease_s)
         self._silence_s = MISSED_HEARTBEATS * heartbeat_s
         self._slots: dict[str, str] = {}
-        #: How many workers ever joined, those that were forgotten included.
+        #: The number of workers that ever joined, including removed ones.
         self.joined = 0
-        #: How many workers are there.
+        #: The number of active workers.
         self.active = 0
         self._departures = 0
         self._forgotten_latency: Mapping[int, int] = {}
         self._forgotten_busy = (0.0, 0.0)
 
     def get(self, name: str) -> WorkerRecord | None:
-        """The worker of that name, if it ever joined."""
+        """The worker named ``name``, or None if it never joined."""
         return self.workers.get(name)
 
     def at(self, slot: str) -> WorkerRecord | None:
-        """The last worker that took ``slot``."""
+        """The last worker that joined for ``slot``, or None."""
         return self.workers.get(self._slots.get(slot, ""))
 
     def is_silent(self, worker: WorkerRecord, now: float) -> bool:
@@ -86,9 +86,10 @@ class Roster:
         return now - worker.heard >= self._silence_s
 
     def make_room(self) -> bool:
-        """Whether there is room for one more; workers that are long gone are forgotten.
+        """Remove workers that left long ago if the roster is full; return whether there is room.
 
-        Whoever has the run's key can join under ever new names.
+        The limit is needed because a client with the run's key can join under any number
+        of names.
         """
         if len(self.workers) < MAX_WORKERS:
             return True
@@ -108,7 +109,7 @@ class Roster:
         return bool(gone)
 
     def join(self, name: str, hello: Hello, now: float) -> WorkerRecord:
-        """Write a new worker down."""
+        """Add a new worker."""
         worker = WorkerRecord(name, hello.slot, hello.host, hello.pid, now, hello.seq)
         self.workers[name] = worker
         self.joined += 1
@@ -118,20 +119,20 @@ class Roster:
         return worker
 
     def hear(self, worker: WorkerRecord, now: float) -> None:
-        """``worker`` spoke: its lease starts anew; one thought gone is back."""
+        """Renew the lease of ``worker``, which sent a message; mark it active again if it left."""
         worker.heard = now
         self.active += not worker.active
         worker.active = True
         self.leases.renew(worker.name, now)
 
     def hear_all(self, now: float) -> None:
-        """All leases start anew."""
+        """Renew the leases of all active workers."""
         for worker in self.workers.values():
             if worker.active:
                 self.hear(worker, now)
 
     def leave(self, worker: WorkerRecord) -> None:
-        """``worker`` is gone; it may come back under the same name."""
+        """Mark ``worker`` as gone; it may come back under the same name."""
         self._departures += 1
         worker.left = self._departures
         self.active -= worker.active
@@ -141,11 +142,11 @@ class Roster:
 
     @property
     def left(self) -> int:
-        """How many times a worker left or was found gone."""
+        """How many times a worker left or was declared lost."""
         return self._departures
 
     def standing(self, now: float) -> dict[str, int]:
-        """How many workers that are there run a trial, wait for one, are silent, or neither."""
+        """The number of active workers in each of `WORKER_STATES`."""
         counted = dict.fromkeys(WORKER_STATES, 0)
         for worker in self.workers.values():
             if worker.active:
@@ -161,19 +162,19 @@ class Roster:
 
     @property
     def waiting(self) -> int:
-        """How many workers were told to wait for a trial."""
+        """The number of workers that wait for a trial."""
         return sum(worker.waiting for worker in self.workers.values())
 
     def silence_s(self, now: float) -> float:
-        """For how long the most silent worker that is there was not heard of, in seconds."""
+        """The longest time in seconds since the last message of any active worker."""
         return max((now - w.heard for w in self.workers.values() if w.active), default=0.0)
 
     def validate(self) -> None:
-        """Check the invariants; AssertionError where one is broken."""
+        """Check the invariants; raises `AssertionError` if one is broken."""
         assert self.active == sum(worker.active for worker in self.workers.values())
 
     def busy(self, now: float) -> tuple[float, float]:
-        """Idle and wall seconds of all workers, each from its first trial on."""
+        """Idle and wall-clock seconds of all workers, counted from the first trial of each."""
         idle, wall = self._forgotten_busy
         for worker in self.workers.values():
             its_idle, its_wall = _busy(worker, now if worker.active else worker.heard)
@@ -182,12 +183,12 @@ class Roster:
         return idle, wall
 
     def latency(self) -> dict[int, int]:
-        """The round trips of all workers, by bucket."""
+        """The counts of round trips of all workers, by bucket."""
         return merged([self._forgotten_latency, *(w.latency for w in self.workers.values())])
 
 
 def _busy(worker: WorkerRecord, end: float) -> tuple[float, float]:
-    """Idle and wall seconds of ``worker`` from its first trial until ``end``."""
+    """Idle and wall-clock seconds of ``worker`` from its first trial to ``end``."""
     if worker.first_assigned is None:
         return 0.0, 0.0
     return worker.idle_s - worker.idle_before_s, end - worker.first_assigned

@@ -1,4 +1,4 @@
-"""A trial and its states. The transition table below is the specification."""
+"""Trials, their states, and the table of allowed transitions, which is the specification."""
 
 from __future__ import annotations
 
@@ -13,25 +13,39 @@ from asha_bus.core.messages import Extras, Point
 
 
 class TrialState(str, Enum):
-    """Where a trial stands; the same words on the wire and in results."""
+    """The state of a trial. A state equals its name as a string.
 
-    PENDING = "PENDING"  #: waits for a worker, for the first time or again
-    RUNNING = "RUNNING"  #: a worker holds it
-    COMPLETED = "COMPLETED"  #: reached max_resource or the target, or ended by itself
-    STOPPED = "STOPPED"  #: stopped by the scheduler's rule
-    CANCELLED = "CANCELLED"  #: the run ended first
-    FAILED = "FAILED"  #: the user's code raised
-    LOST = "LOST"  #: all its attempts were lost with their workers
+    Attributes:
+        PENDING: The trial waits for a worker, for its first attempt or another one.
+        RUNNING: A worker runs the trial.
+        COMPLETED: The trial reached ``max_resource`` or the target, or ended by itself.
+        STOPPED: The scheduler stopped the trial.
+        CANCELLED: The run ended before the trial did.
+        FAILED: The objective raised an exception or exceeded ``trial_timeout``.
+        LOST: Every attempt was lost together with its worker.
+
+    Example:
+        >>> TrialState.STOPPED == "STOPPED"
+        True
+    """
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    STOPPED = "STOPPED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+    LOST = "LOST"
 
     def __str__(self) -> str:
         return self.value
 
-    __hash__ = str.__hash__  # in C, where that of Enum is a function in Python
+    __hash__ = str.__hash__  # implemented in C; Enum's own is slower Python code
 
 
 _S = TrialState
 
-#: From each state, the states it may go to. What is not here is a bug.
+#: The states that each state may change to. Any other change is a bug.
 TRANSITIONS: dict[TrialState, frozenset[TrialState]] = {
     _S.PENDING: frozenset({_S.RUNNING, _S.CANCELLED}),
     _S.RUNNING: frozenset({_S.PENDING, _S.COMPLETED, _S.STOPPED, _S.CANCELLED, _S.FAILED, _S.LOST}),
@@ -42,55 +56,65 @@ TRANSITIONS: dict[TrialState, frozenset[TrialState]] = {
     _S.LOST: frozenset(),
 }
 
-#: States that nothing leaves within a run.
+#: The states that a trial never leaves within a run.
 FINAL = frozenset(state for state, following in TRANSITIONS.items() if not following)
 
 
 def mean_of(metrics: Sequence[float]) -> float:
-    """The mean, which lies within their bounds; infinite or NaN where one of them is."""
-    mean = sum(metric / len(metrics) for metric in metrics)  # their sum may be too large
+    """The mean, within the bounds of ``metrics``; infinite or NaN if one of them is."""
+    mean = sum(metric / len(metrics) for metric in metrics)  # their sum may overflow
     return min(max(mean, min(metrics)), max(metrics))
 
 
 class RungRecord(NamedTuple):
-    """One decision: what a trial met when it entered a rung."""
+    """The scheduler's decision about a trial at one rung.
+
+    Attributes:
+        rung: The number of the rung, from 0.
+        resource: The level of the rung, in units of resource.
+        metric: The metric with which the trial entered the rung.
+        n: The number of entries of the rung at that time, including this one.
+        keep: How many of these entries are among the best share, which may continue.
+        cutoff: The worst metric among the ``keep`` best; None if it is not a finite number.
+        verdict: ``continue`` or ``stop``.
+        mean: With repeats, the mean metric of the configuration's repeats that had entered
+            the rung; it is compared in place of ``metric``. None without repeats.
+
+    Example:
+        >>> RungRecord(0, 1, 0.25, 3, 1, 0.5, "continue").judged
+        0.25
+    """
 
     rung: int
-    #: The rung's level, in units of resource.
     resource: float
     metric: float
-    #: Entries of the rung, this one included, and how many of them go on.
     n: int
     keep: int
-    #: The worst metric among those that go on; None where that is no number.
     cutoff: float | None
-    #: ``continue`` or ``stop``.
     verdict: str
-    #: What was judged in place of ``metric`` where configurations are repeated: the mean of
-    #: the repeats that had entered the rung by then.
     mean: float | None = None
 
     @property
     def judged(self) -> float:
-        """The number that the verdict is about."""
+        """The number that was compared: ``mean``, or ``metric`` without repeats."""
         return self.metric if self.mean is None else self.mean
 
 
 class RungStanding(NamedTuple):
-    """How a rung stands: its entries so far, how many went on, and the cutoff now."""
+    """The current state of a rung: its entries, how many passed, and the cutoff."""
 
     bracket: int
     rung: int
     resource: float
     entries: int
     passed: int
-    #: The worst metric among those that would go on; None where that is no number.
+    #: The worst metric among those that would continue; None if it is not a finite number.
     cutoff: float | None
 
 
 @dataclass(slots=True)
 class Trial:
-    """One configuration being tried. Times are seconds since the epoch."""
+    """One trial of a configuration. Times are seconds since the epoch."""
 
     id: int
     point: Point
@@ -107,21 +131,22 @@ class Trial:
     rungs: list[RungRecord] = field(default_factory=list)
     start_time: float | None = None
     end_time: float | None = None
-    #: Attempts that do not count towards the most there may be: it was given up then.
+    #: Attempts that do not count towards ``max_attempts``: failed and retried ones, and those
+    #: of earlier runs.
     forgiven: int = 0
-    #: Attempts that failed and were begun again.
+    #: Attempts that failed and were retried.
     failures: int = 0
-    #: Which of its configuration's repeats this is, from 0.
+    #: The number of the repeat within its configuration, from 0.
     repeat: int = 0
-    #: All repeats of its configuration so far, this one included; None: there are none.
+    #: All repeats of its configuration so far, including this one; None: no repeats.
     siblings: list[Trial] | None = field(default=None, repr=False, compare=False)
-    #: None: it said nothing.
+    #: What the trial logged; None: nothing.
     log: TrialLog | None = field(default=None, repr=False, compare=False)
-    #: Its reports between rungs, pairs of resource and metric, where they are kept.
+    #: Its reports between rungs as pairs (resource, metric), if they are kept.
     curve: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
 
     def move(self, state: TrialState) -> None:
-        """Go to ``state``; `LocalProtocolError` where the table has no such step."""
+        """Change to ``state``; raises `LocalProtocolError` if the table does not allow it."""
         if state not in TRANSITIONS[self.state]:
             raise LocalProtocolError(f"trial {self.id} cannot go from {self.state} to {state}")
         self.state = state
@@ -132,9 +157,9 @@ class Trial:
         return self.id - self.repeat
 
     def mean_at(self, rung: int, metric: float) -> float | None:
-        """The mean of ``metric`` and of those with which its siblings entered ``rung``.
+        """The mean of ``metric`` and the metrics with which its siblings entered ``rung``.
 
-        None where configurations are not repeated.
+        None if configurations are not repeated.
         """
         if self.siblings is None:
             return None
@@ -148,13 +173,13 @@ class Trial:
         return mean_of([*met, metric])
 
     def to_row(self) -> tuple[object, ...]:
-        """What a result tells of it, in plain values; to be used at once, as it holds the rungs."""
+        """The trial as plain values for a result; use it at once, since it shares ``rungs``."""
         return (
             self.id,
             self.point,
             self.seed,
             self.bracket,
-            self.state._value_,  # what .value returns, at a tenth of the time
+            self.state._value_,  # the same as .value, in a tenth of the time
             self.attempt,
             self.worker,
             self.metric,
@@ -169,7 +194,7 @@ class Trial:
         )
 
     def reopen(self) -> None:
-        """Wait for a worker again in a resumed run, which may leave a final state."""
+        """Make the trial pending again in a resumed run, even from a final state."""
         self.state = TrialState.PENDING
         self.worker = self.error = self.end_time = None
         self.forgiven = self.attempt

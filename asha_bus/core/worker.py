@@ -1,8 +1,8 @@
-"""The pure half of a worker: what it asks, when it asks again, what it makes of answers.
+"""The pure half of a worker: makes its requests and handles the answers, without I/O.
 
-Together with `asha_bus.core.experiment.Experiment` it is a pair that tests link by
-a fake network. `executor/client.py` puts a socket under it, and
-`executor/runner.py` an objective above.
+Its counterpart is `asha_bus.core.experiment.Experiment`; tests connect the two by a
+simulated network. `executor/client.py` sends its messages over a socket, and
+`executor/runner.py` runs the objective.
 """
 
 from __future__ import annotations
@@ -14,20 +14,21 @@ from asha_bus.core.errors import LocalProtocolError, ObjectiveError
 from asha_bus.core.schedulers.base import reached
 from asha_bus.core.trials import is_better, is_target
 
-#: An unanswered request is repeated after so many seconds, doubling up to the last.
+#: Seconds until an unanswered request is repeated: at first, and at most after doubling.
 RETRY_FIRST_S = 0.5
 RETRY_LAST_S = 2.0
 
-#: Reports between two rungs leave in one message at most this often, and this many.
+#: Reports between two rungs are sent in batches: the shortest interval in seconds, and
+#: the most reports in one batch.
 TELEMETRY_EVERY_S = 0.2
 TELEMETRY_MOST = 500
 
-#: A traceback is cut to so many characters: its beginning and its end.
+#: The most characters of a traceback; a longer one loses its middle.
 MAX_ERROR_CHARS = 16_000
 
 
 def cut(text: str, most: int = MAX_ERROR_CHARS) -> str:
-    """``text``, its middle left out where it is longer than ``most`` characters."""
+    """``text`` without its middle if it is longer than ``most`` characters."""
     if len(text) <= most:
         return text
     left_out = f"\n... {len(text) - most} characters left out ...\n"
@@ -35,7 +36,7 @@ def cut(text: str, most: int = MAX_ERROR_CHARS) -> str:
 
 
 class Attempt:
-    """The attempt at a trial that a worker holds now."""
+    """The attempt that a worker is running."""
 
     def __init__(self, assignment: m.Assignment) -> None:
         self.assignment = assignment
@@ -44,18 +45,19 @@ class Attempt:
         self.metric: float | None = None
         self.best_metric: float | None = None
         self.extras: m.Extras = {}
-        #: Why it was told to stop; None: it goes on.
+        #: Why the bus stopped it (`Stop.why`); None: it continues.
         self.stopped: str | None = None
         self.warned = False
-        #: When its objective began; None: it has not.
+        #: When its objective started; None: not yet.
         self.began: float | None = None
 
 
 class Worker:
     """The state of one worker. Times are seconds on any monotonic clock.
 
-    A method that makes a request returns it to be sent; `receive` takes what comes
-    back, and until it returned the answer no other request may be made.
+    A method that makes a request returns it, and the caller sends it. The caller passes
+    each message from the bus to `receive`. No other request may be made until `receive`
+    has returned the answer.
     """
 
     def __init__(self, *, run: str, slot: str, host: str, pid: int, now: float) -> None:
@@ -75,11 +77,11 @@ class Worker:
         self.trial_timeout_s: float | None = None
         self.repeats = 1
         self.attempt: Attempt | None = None
-        #: The trial that came with the stop of the last one, not begun yet.
+        #: The trial that came with the last answer and has not started yet.
         self.upcoming: m.Assignment | None = None
-        #: Why there is nothing left to do; None: there may be.
+        #: The reason in `Done`; None: there may be more trials.
         self.done: str | None = None
-        #: Ask at the next report, whatever its resource: the run is ending.
+        #: Whether the next report must be a request at any resource: the run is ending.
         self.must_ask = False
 
     # --- requests ------------------------------------------------------------
@@ -95,15 +97,15 @@ class Worker:
         return self._seq
 
     def hello(self) -> m.Request:
-        """Join the run."""
+        """Make the request to join the run."""
         return self._ask(m.Hello(self._next_seq(), self._run, self._slot, self._host, self._pid))
 
     def next(self, now: float) -> m.Request:
-        """Ask for a trial."""
+        """Make the request for a trial."""
         return self._ask(m.Next(self._next_seq(), self._idle(now)))
 
     def begin(self) -> Attempt:
-        """Begin the trial that came with the last answer."""
+        """Start the trial that came with the last answer."""
         if self.upcoming is None or self.attempt is not None:
             raise LocalProtocolError("there is no trial to begin")
         self.attempt = Attempt(self.upcoming)
@@ -119,11 +121,12 @@ class Worker:
         *,
         is_end: bool = False,
     ) -> m.Request | None:
-        """Take a report of the current trial; a request where the bus must be asked.
+        """Record a report of the current trial; return a request if the bus must decide.
 
-        ``resource`` None counts by itself. One that repeats the last is left out,
-        and `ObjectiveError` is raised for one that is smaller or not above 0. ``is_end``: the
-        trial has ended with it, so there is nothing to ask.
+        ``resource`` None means the last resource + 1. A report at the same resource as the
+        last one is ignored. ``is_end``: the objective has ended with this report, so no
+        decision is needed.
+        Raises `ObjectiveError` if ``resource`` is smaller than the last one or not above 0.
         """
         attempt = self._attempt()
         if attempt.stopped is not None:
@@ -165,12 +168,12 @@ class Worker:
             )
         if len(self._telemetry) < TELEMETRY_MOST:
             self._telemetry.append((resource, metric))
-        else:  # thinned out: the last one is kept, as it tells where the trial stands
+        else:  # the batch is full: keep only the latest report
             self._telemetry[-1] = (resource, metric)
         return None
 
     def end(self, outcome: str, error: str | None, now: float) -> m.Request:
-        """Tell that the current trial ended here, and ask for the next one."""
+        """Make the request that ends the current trial and asks for the next one."""
         attempt = self._attempt()
         return self._ask(
             m.End(
@@ -188,21 +191,21 @@ class Worker:
         )
 
     def abandon(self) -> None:
-        """The trial that the bus stopped has ended here, too."""
+        """Drop the current trial, which the bus stopped and whose objective has now ended."""
         if self._attempt().stopped is None:
             raise LocalProtocolError("the trial was not stopped: its end must be told")
         self._telemetry.clear()
         self.attempt = None
 
     def telemetry(self, now: float) -> m.Telemetry | None:
-        """The reports to send one way now, if it is time and there are any."""
+        """The next batch of reports, or None if there are none or the batch is not due yet."""
         return self._batch(now) if self._telemetry and now >= self._telemetry_due else None
 
     def last_telemetry(self, now: float) -> m.Telemetry | None:
-        """The reports still to be sent one way of the current trial, which has ended here.
+        """The last batch of reports of the current trial, whose objective has ended.
 
-        Those of a trial that took less time than there is between two batches are left
-        out: ever so many short trials must not keep the bus from deciding.
+        None for a trial that was shorter than the interval between two batches, so that
+        many short trials do not slow down the bus.
         """
         began = self._attempt().began
         if not self._telemetry or began is None or now - began < TELEMETRY_EVERY_S:
@@ -219,7 +222,7 @@ class Worker:
     # --- answers -------------------------------------------------------------
 
     def receive(self, message: m.ToWorker) -> m.Reply | None:
-        """Take what came from the bus; the answer to the request, or None if it is not that."""
+        """Handle a message from the bus; return it if it answers the request, else None."""
         request = self._outstanding
         if isinstance(message, m.Interrupt) or request is None or message.seq != request.seq:
             return None  # a repeated answer to an earlier request
@@ -248,13 +251,13 @@ class Worker:
     def _take(self, assignment: m.Assignment | None) -> None:
         if self.attempt is not None and self.attempt.stopped is None:
             self._telemetry.clear()
-            self.attempt = None  # its end was told and is answered
+            self.attempt = None  # the bus has acknowledged its end
         self.upcoming = assignment
 
     # --- time ----------------------------------------------------------------
 
     def enter_objective(self, now: float) -> None:
-        """The user's code runs from now on."""
+        """Note that the user's code starts or continues."""
         if self.attempt is not None and self.attempt.began is None:
             self.attempt.began = now
         if self._idle_since is not None:
@@ -262,11 +265,11 @@ class Worker:
             self._idle_since = None
 
     def leave_objective(self, now: float) -> None:
-        """The user's code does not run any more."""
+        """Note that the user's code has paused or ended."""
         self._idle_since = now
 
     def _idle(self, now: float) -> float:
-        """Seconds outside of objectives since joining."""
+        """Seconds spent outside objectives since the worker joined."""
         since = self._idle_since
         return self._idle_s if since is None else self._idle_s + now - since
 

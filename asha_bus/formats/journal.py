@@ -1,8 +1,8 @@
-"""The journal's bytes: what a run was told and what it decided, one record after the other.
+"""Encodes and replays the journal: the events of a run and its decisions, as records.
 
-``docs/journal.md`` is the specification. `Encoder` makes records, `replay` makes the
-state out of them again by the same `Experiment.handle`, and checks that every
-decision comes out as it was written down. Nothing here opens a file.
+``docs/journal.md`` is the specification. `Encoder` makes records. `replay` restores the
+state of the run from them by the same `Experiment.handle`, and checks that it makes the
+same decisions as recorded. This module opens no files.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ from asha_bus.formats import wire
 MAGIC = b"asha-bus journal\n"
 FORMAT = 1
 
-#: No record is longer: 500 points of 10,000 numbers fit in.
+#: The largest record, enough for 500 points of 10,000 numbers.
 MAX_RECORD_BYTES = 1 << 26
 
 _FRAME = struct.Struct("<II")  # length and CRC-32 of the payload
 _HEAD = struct.Struct("<Bd")  # kind, seconds on the run's clock
 _WORKER = struct.Struct("<I")
-_REPORT_HEAD = struct.Struct("<BdIB")  # and worker, number of decisions
-_REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with the usual one decision
+_REPORT_HEAD = struct.Struct("<BdIB")  # also worker, number of decisions
+_REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with one decision, the usual case
 _DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
@@ -54,14 +54,14 @@ _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN = range(7, 11)
 
 
 def framed(payload: bytes) -> bytes:
-    """``payload`` behind its length and checksum."""
+    """``payload`` with its length and checksum in front."""
     return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
 class Header(NamedTuple):
-    """What a journal begins with.
+    """The beginning of a journal.
 
-    ``identity``: what may not change when the run is resumed, by name.
+    ``identity``: the settings that must not change when the run is resumed, by name.
     ``space``: the space in plain values, see `asha_bus.formats.space_form`.
     """
 
@@ -72,7 +72,7 @@ class Header(NamedTuple):
     version: str
 
     def encode(self) -> bytes:
-        """The beginning of a new journal."""
+        """The bytes at the beginning of a new journal."""
         plain = {
             "format": FORMAT,
             "name": self.name,
@@ -84,7 +84,7 @@ class Header(NamedTuple):
         return MAGIC + framed(msgpack.packb(plain))
 
 
-#: A rung decision as it is written: rung, n, keep, cutoff (infinite: none), goes on.
+#: A rung decision in a record: rung, n, keep, cutoff (infinite: none), goes on.
 WrittenDecision = tuple[int, int, int, float, bool]
 
 
@@ -94,7 +94,7 @@ def _decision(record: RungRecord) -> WrittenDecision:
 
 
 class Entry(NamedTuple):
-    """One record as it was read."""
+    """One decoded record."""
 
     now: float
     event: JournaledEvent
@@ -102,7 +102,7 @@ class Entry(NamedTuple):
 
 
 class Encoder:
-    """Turns records into bytes. Workers stand there by the number of their HELLO."""
+    """Encodes and decodes records, in which a worker is the number of its `Hello`."""
 
     def __init__(self, schedulers: Schedulers = ()) -> None:
         self._schedulers = schedulers
@@ -110,7 +110,7 @@ class Encoder:
         self._numbers: dict[str, int] = {}
 
     def encode(self, record: AppendToJournal, body: bytes | None = None) -> bytes:
-        """One record; ``body`` is the message's as it arrived, where it is at hand."""
+        """Encode one record; ``body`` is the received message's bytes, if the caller has them."""
         event = record.event
         if isinstance(event, Received):
             sender, message = event
@@ -156,12 +156,12 @@ class Encoder:
         return _HEAD.pack(_GRACE_EXPIRED, now)
 
     def joined(self, worker: str) -> None:
-        """``worker`` gets the next number."""
+        """Give ``worker`` the next number."""
         self._numbers[worker] = len(self.workers)
         self.workers.append(worker)
 
     def decode(self, payload: bytes) -> Entry:
-        """The record in ``payload``; raises any of ValueError and its like where there is none."""
+        """Decode one record; an invalid ``payload`` raises `ValueError` or another exception."""
         if payload[0] == _REPORT:
             _, now, worker, count = _REPORT_HEAD.unpack_from(payload)
             at = _REPORT_HEAD.size
@@ -208,33 +208,33 @@ class Encoder:
 
 @dataclass
 class Replayed:
-    """A run as its journal tells it."""
+    """A run restored from its journal."""
 
     header: Header
     experiment: Experiment
     encoder: Encoder
-    #: Records that were read, and the byte after the last of them.
+    #: The number of records, and the offset of the byte after the last one.
     records: int
     end: int
-    #: Bytes of a record that was not written to its end, after ``end``.
+    #: The bytes after ``end``: a record that was only partly written.
     torn: int
     #: Seconds on the run's clock at the last record.
     now: float
 
 
 def is_journal(data: bytes) -> bool:
-    """Whether ``data`` begins as a journal does, or as one of which little was written."""
+    """Whether ``data`` starts with the magic bytes of a journal."""
     return data[: len(MAGIC)] == MAGIC
 
 
 def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[Header, int]:
-    """The header of the journal ``data``, and where the records begin.
+    """The header of the journal ``data``, and the offset of the first record.
 
     ``schedulers``: classes of third parties that may stand in it, here and below. Raises
     `JournalError`, which names ``path``.
     """
     if not is_journal(data):
-        raise JournalError(f"{path} is no journal of asha-bus; give another path")
+        raise JournalError(f"{path} is not an asha-bus journal; give another path")
     payload = _payload(data, len(MAGIC))
     if payload is None:
         raise JournalError(f"{path}: the header at byte {len(MAGIC)} is damaged")
@@ -243,7 +243,7 @@ def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[He
         number = plain["format"]
         if number > FORMAT:
             raise JournalError(
-                f"{path} has format {number}, but this asha-bus ({FORMAT}) knows only up to "
+                f"{path} has format {number}, but this asha-bus reads only formats up to "
                 f"{FORMAT}; install asha-bus {plain.get('version', 'of that time')} or later"
             )
         header = Header(
@@ -257,17 +257,17 @@ def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[He
         raise
     except InvalidArgument as error:
         raise JournalError(f"{path}: {error}") from error
-    except Exception as error:  # whatever is wrong with it, it cannot be read
+    except Exception as error:  # any error means that it cannot be read
         raise JournalError(f"{path}: the header cannot be read: {error!r}") from error
     return header, len(MAGIC) + _FRAME.size + len(payload)
 
 
 class Replayer:
-    """Makes the state of a run from its journal, of which there may be more and more.
+    """Restores the state of a run from its journal, which may still be growing.
 
-    ``data`` is its beginning, the whole header at least. Raises `JournalError`, which
-    names ``path`` and the offset, for a decision that does not come out as it was
-    written down, and for damage in the middle.
+    ``data``: the beginning of the journal, with at least the whole header. Raises
+    `JournalError`, which names ``path`` and the offset, if a decision differs from the
+    recorded one, or if the journal is damaged before its end.
     """
 
     def __init__(self, data: bytes, path: str, schedulers: Schedulers = ()) -> None:
@@ -289,7 +289,7 @@ class Replayer:
 
     @property
     def header(self) -> Header:
-        """What the journal begins with."""
+        """The header of the journal."""
         return self._header
 
     @property
@@ -299,19 +299,19 @@ class Replayer:
 
     @property
     def read(self) -> int:
-        """How many bytes of the journal were taken so far."""
+        """How many bytes of the journal have been fed so far."""
         return self.end + len(self._rest)
 
     def forget(self) -> None:
-        """What is not a whole record yet will be given again, from `end` on.
+        """Drop the bytes of a partly written record; the caller reads again from `end`.
 
-        A bus that takes over a journal cuts off a record that was not written to its
-        end, so whoever reads along must not build on one.
+        A bus that takes over a journal cuts off such a record and writes others in its
+        place, so a reader must not keep its beginning.
         """
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        """Take what follows, as far as its records are whole."""
+        """Replay the whole records in ``data``, the next bytes of the journal; keep the rest."""
         data = self._rest + data
         at = 0
         while (payload := _payload(data, at)) is not None:
@@ -322,12 +322,12 @@ class Replayer:
         self._rest = data[at:]
 
     def result(self) -> Replayed:
-        """The state after the last whole record; what follows it is torn, or damage."""
+        """The state after the last whole record; raises if more whole records follow damage."""
         later = _next_whole(self._rest, 1)
         if later is not None:
             raise JournalError(
-                f"{self._path}: record {self._records} at byte {self.end} is damaged, but there "
-                f"is a whole one at byte {self.end + later}; restore the file from a copy"
+                f"{self._path}: record {self._records} at byte {self.end} is damaged, but a "
+                f"whole one follows at byte {self.end + later}; restore the file from a copy"
             )
         return Replayed(
             self._header,
@@ -348,14 +348,14 @@ class Replayer:
         try:
             entry = self._encoder.decode(payload)
             self._experiment.handle(entry.event, entry.now)
-        except Exception as error:  # whatever is wrong with it, it cannot be replayed
+        except Exception as error:  # any error means that it cannot be replayed
             raise JournalError(f"{where} cannot be replayed: {error!r}") from error
         if self._emitted != [entry.decisions]:
             found = [_shown(one) for one in self._emitted]
             raise JournalError(
-                f"{where} says {_shown(entry.decisions)}, but handled again it gives "
+                f"{where} says {_shown(entry.decisions)}, but replaying it gives "
                 f"{found[0] if found else 'no record'}; this asha-bus decides differently from "
-                f"the one that wrote it ({self._header.version})"
+                f"the version that wrote it ({self._header.version})"
             )
         self._emitted.clear()
         self._records += 1
@@ -363,12 +363,12 @@ class Replayer:
 
 
 def replay(data: bytes, path: str, schedulers: Schedulers = ()) -> Replayed:
-    """The state of a run from its whole journal ``data``, see `Replayer`."""
+    """Restore the state of a run from its whole journal ``data``, see `Replayer`."""
     return Replayer(data, path, schedulers).result()
 
 
 def _payload(data: bytes, at: int) -> bytes | None:
-    """The payload of the frame at ``at``; None if that is not whole."""
+    """The payload of the frame at ``at``; None if the frame is incomplete or damaged."""
     if at + _FRAME.size > len(data):
         return None
     length, checksum = _FRAME.unpack_from(data, at)
@@ -380,7 +380,7 @@ def _payload(data: bytes, at: int) -> bytes | None:
 
 
 def _next_whole(data: bytes, at: int) -> int | None:
-    """The offset of the next whole frame from ``at`` on, if there is one."""
+    """The offset of the next whole frame from ``at`` on, or None."""
     for offset in range(at, len(data) - _FRAME.size):
         if _payload(data, offset) is not None:
             return offset

@@ -1,8 +1,8 @@
-"""A space in plain values, for a journal: to be compared, and to be read without the objects.
+"""Describes a space in plain values, so that a journal can store and compare it.
 
-Plain data stands by value. Of other options only what names them is kept: a
-callable's qualified name, or the type and the repr, of which a comparison takes
-the type alone, since a repr may hold an address.
+Plain data is stored by value. Any other option is stored by name only: a callable as its
+qualified name, other objects as their type and repr. A comparison uses the type alone,
+because a repr may contain a memory address.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _CLASSES: dict[str, Callable[..., Leaf]] = {
     cls.kind: cls for cls in (Uniform, LogUniform, RandInt, Normal, LogNormal)
 }
 
-#: Kinds that hold descriptions, after so many plain values that belong to them.
+#: The kinds that hold descriptions, with the number of plain values in front of these.
 _HOLDERS = {
     "dict": 0,
     "list": 0,
@@ -53,7 +53,7 @@ _HOLDERS = {
 
 
 class Described:
-    """Stands for an object of which only the description is there."""
+    """Replaces an object of which only the description is known."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -68,19 +68,19 @@ class Described:
         return hash(self._text)
 
     def __call__(self, *args: Any) -> Described:
-        """What a described function gives: nobody knows, but it can be named."""
+        """The unknown result of a described function, named as a call."""
         return Described(f"{self._text}({', '.join(map(shortened, args))})")
 
 
 def describe(space: Space) -> Any:
-    """``space`` as nested tuples of plain values: `(kind, what it holds)`."""
+    """``space`` as nested tuples of plain values: ``(kind, contents)``."""
     members = tuple(_describe_member(member) for member in space.parts)
     found = ("union", members) if len(members) > 1 else members[0]
     return ("positional", (found,)) if space.is_positional else found
 
 
 def comparable(description: Any) -> Any:
-    """The part of a description that two equal spaces share."""
+    """The part of a description by which two spaces are compared."""
     kind, held = description
     if kind == "object":
         return (kind, held[0])
@@ -93,7 +93,7 @@ def comparable(description: Any) -> Any:
 
 
 def parts_of(description: Any) -> dict[str, Any]:
-    """What is to be compared of a description, by the name of the part: one for each name."""
+    """The parts of a description to compare: one for each top-level name."""
     kind, held = comparable(description)
     if kind == "dict":
         return {f"space[{name!r}]": part for name, part in held}
@@ -101,10 +101,10 @@ def parts_of(description: Any) -> dict[str, Any]:
 
 
 def space_from(description: Any) -> Space:
-    """The space of a description; what was no plain data is a `Described`.
+    """Rebuild a space from its description, with `Described` for other than plain data.
 
-    It reads every point of the space that was described. What a condition left out is not
-    known, so of a filtered space all configurations are there.
+    The result reads every point of the described space. Conditions are not stored, so a
+    filtered space gets all its configurations back.
     """
     kind, held = description
     if kind == "positional":
@@ -137,7 +137,7 @@ def _build_member(description: Any) -> Member:
 
 
 def _describe(node: Any, grids: dict[Grid, int], leaves: dict[Leaf, int]) -> Any:
-    """``leaves``: those that were described before, by number; ``grids``: the same for these."""
+    """Describe ``node``; ``leaves`` and ``grids`` number those described before."""
     if isinstance(node, Leaf):
         if node in leaves:
             return ("same", leaves[node])
@@ -174,7 +174,7 @@ def _describe_leaf(leaf: Leaf, grids: dict[Grid, int], leaves: dict[Leaf, int]) 
     assert isinstance(leaf, (Choice, Ordinal, Grid))
     first: tuple[Any, ...] = ()
     kind = leaf.kind
-    if isinstance(leaf, Grid):  # with its number among the grids
+    if isinstance(leaf, Grid):  # the number of the grid comes first
         first = (grids.setdefault(leaf, len(grids)),)
     elif isinstance(leaf, Choice) and leaf.weights is not None:
         kind, first = "pchoice", (leaf.weights,)

@@ -1,8 +1,8 @@
-"""msgpack to messages and back: the only place that knows the bytes.
+"""Encodes messages as msgpack and decodes them: the only module that knows these bytes.
 
-A body is one msgpack array ``[version, type, field, ...]``; ``docs/protocol.md``
-is its specification. `decode_from_worker` and `decode_to_worker` check every size
-and type and raise `RemoteProtocolError`, and nothing else, for what is no message.
+A body is one msgpack array ``[version, type, field, ...]``, specified in
+``docs/protocol.md``. `decode_from_worker` and `decode_to_worker` check every size and
+type. For bytes that are not a message they raise `RemoteProtocolError` and nothing else.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from asha_bus.core import messages as m
 from asha_bus.core.errors import LocalProtocolError, RemoteProtocolError
 from asha_bus.core.latency import BUCKETS
 
-#: Limits of one message; what is larger is refused on receipt. Each message that
-#: keeps the others fits into a body, so that only a bug can meet the first.
+#: Limits of one message; a larger one is rejected on receipt. A message within the other
+#: limits always fits into `MAX_BODY_BYTES`, so that only a bug can exceed that.
 MAX_BODY_BYTES = 1 << 20
-#: The same for ZeroMQ, which counts what CURVE adds to a body, too.
+#: The limit for ZeroMQ, which also counts the bytes that CURVE adds to a body.
 MAX_FRAME_BYTES = MAX_BODY_BYTES + 64
 MAX_TEXT_CHARS = 65_536
 MAX_NAME_CHARS = 256
@@ -31,9 +31,9 @@ MAX_EXTRA_CHARS = 2_048
 MAX_POINT = 10_000
 MAX_REPORTS = 1_000
 _MAX_INT = (1 << 63) - 1
-_UTF8_BYTES = 4  # of a character, at most
+_UTF8_BYTES = 4  # at most, per character
 
-#: Types from 1 to 15 are requests: their first field is a seq, in every version.
+#: Types 1 to 15 are requests: in every version, their first field is a seq.
 _FIRST_ONE_WAY = 16
 FIRST_TO_WORKER = 64
 
@@ -44,14 +44,14 @@ _NUMBER_OR_NIL = frozenset({int, float, type(None)})
 
 
 class _Packing(threading.local):
-    """One packer per thread: a new one for each message would allocate its buffer anew."""
+    """One packer per thread, since a new one per message would allocate a new buffer."""
 
     def __init__(self) -> None:
         self.pack: Callable[[Any], bytes] = msgpack.Packer().pack
 
 
 _packing = _Packing()
-_shortened = reprlib.Repr()  # also of what is nested too deep for repr()
+_shortened = reprlib.Repr()  # safe for values nested too deep for repr()
 _shortened.maxlevel = 2
 _shortened.maxother = 60
 
@@ -109,7 +109,7 @@ def _extra(value: Any) -> bool:
 
 
 def is_extras(value: Any) -> bool:
-    """Whether ``value`` is a dict of at most 64 names with plain values."""
+    """Whether ``value`` is a dict of at most 64 names and plain values."""
     if type(value) is not dict or len(value) > MAX_EXTRAS:
         return False
     return all(_name(name) and _extra(item) for name, item in value.items())
@@ -152,18 +152,18 @@ def _assignment_or_nil(value: Any) -> bool:
     return value is None or _assignment(value)
 
 
-def _one_of(*words: str) -> Check:
-    return lambda value: type(value) is str and value in words
+def _one_of(*choices: str) -> Check:
+    return lambda value: type(value) is str and value in choices
 
 
 _mode = _one_of("min", "max")
-_verdict = _one_of("stopped", "completed", "fenced", "ended")
+_stop_reason = _one_of("stopped", "completed", "fenced", "ended")
 _outcome = _one_of("completed", "failed", "interrupted")
 _level = _one_of("info", "output", "warning")
 
 
 def _report(fields: tuple[Any, ...]) -> bool:
-    """All checks of a `Report` at once: it is what a decision waits for."""
+    """All checks of a `Report` at once, for speed: a decision waits for it."""
     if len(fields) != 8:
         return False
     seq, trial, attempt, resource, metric, best, extras, idle_s = fields
@@ -185,8 +185,8 @@ def _report(fields: tuple[Any, ...]) -> bool:
     )
 
 
-#: Every message: its type number, its class, and a check of each field in order.
-#: Numbers below 64 travel from a worker to the bus, the others back.
+#: Every message: its type number, its class, and one check per field, in order.
+#: Numbers below 64 are sent by a worker, the others by the bus.
 TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (1, m.Hello, (_seq, _name, _name, _name, _count)),
     (2, m.Next, (_seq, _amount)),
@@ -220,7 +220,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil, _resource_or_nil, _positive_count)),
     (66, m.Assign, (_seq, _assignment)),
     (67, m.Continue, (_seq, _resource_or_nil)),
-    (68, m.Stop, (_seq, _verdict, _assignment_or_nil)),
+    (68, m.Stop, (_seq, _stop_reason, _assignment_or_nil)),
     (69, m.Wait, (_seq,)),
     (70, m.Done, (_seq, _name)),
     (71, m.Pong, (_count,)),
@@ -234,9 +234,9 @@ _TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRS
 
 
 def encode(message: m.Message) -> bytes:
-    """The bytes of ``message``; LocalProtocolError where a body cannot hold it.
+    """Encode ``message``; raises `LocalProtocolError` if that is impossible.
 
-    Lone surrogates, which UTF-8 does not know, become question marks.
+    Lone surrogates, which UTF-8 cannot encode, become question marks.
     """
     items = (m.PROTOCOL_VERSION, CODES[type(message)], *message)
     try:
@@ -244,19 +244,19 @@ def encode(message: m.Message) -> bytes:
             body = _packing.pack(items)
         except UnicodeEncodeError:
             body = msgpack.packb(items, unicode_errors="replace")
-    except Exception as error:  # whatever the packer raises, the message is at fault
-        raise LocalProtocolError(f"{_shortened.repr(message)} is no message: {error}") from error
+    except Exception as error:  # any error of the packer means an invalid message
+        raise LocalProtocolError(f"cannot encode {_shortened.repr(message)}: {error}") from error
     if len(body) > MAX_BODY_BYTES:
         raise LocalProtocolError(
-            f"a {type(message).__name__} of {len(body)} bytes is more than {MAX_BODY_BYTES}"
+            f"a {type(message).__name__} of {len(body)} bytes exceeds {MAX_BODY_BYTES} bytes"
         )
     return body
 
 
 def decode_from_worker(body: bytes) -> m.FromWorker:
-    """The message of a worker in ``body``; RemoteProtocolError if there is none."""
-    # what a worker sends holds no long arrays: each that is claimed gets its room at once,
-    # a thousand of them nested in three bytes each
+    """Decode a message from a worker; raises `RemoteProtocolError` if it is invalid."""
+    # a worker sends no long arrays; msgpack allocates each array at its claimed length, and
+    # three bytes are enough to claim one, so a body could nest thousands of them
     items = _unpack(body, MAX_REPORTS)
     if items[1] == _REPORT and type(items[1]) is int and _report(fields := items[2:]):
         report: m.Report = tuple.__new__(m.Report, fields)
@@ -265,15 +265,15 @@ def decode_from_worker(body: bytes) -> m.FromWorker:
 
 
 def decode_to_worker(body: bytes) -> m.ToWorker:
-    """The message of the bus in ``body``; RemoteProtocolError if there is none."""
+    """Decode a message from the bus; raises `RemoteProtocolError` if it is invalid."""
     return cast(m.ToWorker, _check(_unpack(body, MAX_POINT), _TO_WORKER))
 
 
 def _unpack(body: bytes, max_array: int) -> tuple[Any, ...]:
-    """The items of ``body``, its version checked."""
+    """Unpack ``body`` and check its version."""
     if len(body) > MAX_BODY_BYTES:
         raise RemoteProtocolError(
-            f"a body of {len(body)} bytes is more than {MAX_BODY_BYTES}", kind="undecodable"
+            f"a body of {len(body)} bytes exceeds {MAX_BODY_BYTES} bytes", kind="undecodable"
         )
     try:
         items = msgpack.unpackb(
@@ -286,14 +286,14 @@ def _unpack(body: bytes, max_array: int) -> tuple[Any, ...]:
             max_map_len=BUCKETS,
             max_ext_len=0,
         )
-    except Exception as error:  # whatever the unpacker raises, the bytes are at fault
-        # not its repr, which holds all that was left over
+    except Exception as error:  # any error of the unpacker means invalid bytes
+        # not its repr, which contains all remaining bytes
         raise RemoteProtocolError(
-            f"no msgpack within the limits: {type(error).__name__} {error}", kind="undecodable"
+            f"not msgpack within the limits: {type(error).__name__} {error}", kind="undecodable"
         ) from error
     if type(items) is not tuple or len(items) < 2:
         raise RemoteProtocolError(
-            "a body is an array of version, type and fields", kind="undecodable"
+            "a body must be an array of version, type and fields", kind="undecodable"
         )
     if items[0] != m.PROTOCOL_VERSION or type(items[0]) is not int:
         raise RemoteProtocolError(
@@ -308,7 +308,7 @@ def _unpack(body: bytes, max_array: int) -> tuple[Any, ...]:
 def _check(
     items: tuple[Any, ...], table: dict[int, tuple[type[Any], tuple[Check, ...]]]
 ) -> m.Message:
-    """The message in ``items``, if ``table`` knows its type and all fields are right."""
+    """Check ``items`` against ``table`` and make the message."""
     code, fields = items[1], items[2:]
     entry = table.get(code) if type(code) is int else None
     if entry is None:
@@ -318,7 +318,7 @@ def _check(
     cls, checks = entry
     if len(fields) != len(checks):
         raise RemoteProtocolError(
-            f"{cls.__name__} has {len(checks)} fields, got {len(fields)} of them",
+            f"{cls.__name__} has {len(checks)} fields, got {len(fields)}",
             seq=_request_seq(items),
         )
     for position, check in enumerate(checks):
@@ -336,6 +336,6 @@ def _check(
 
 
 def _request_seq(items: tuple[Any, ...]) -> int:
-    """The seq that an answer to a broken request would need; 0 where there is none."""
+    """The seq with which a broken request is answered; 0 if it is not a request."""
     is_request = type(items[1]) is int and 0 < items[1] < _FIRST_ONE_WAY
     return items[2] if is_request and len(items) > 2 and _seq(items[2]) else 0

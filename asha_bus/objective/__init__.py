@@ -1,1 +1,1 @@
-"""What travels to a worker: the objective, what it captured, and its data."""
+"""Prepares what is sent to a worker: the objective, its captured variables, and its data."""

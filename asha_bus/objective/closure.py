@@ -1,4 +1,4 @@
-"""What an objective captured, and whether it can travel to the workers."""
+"""Finds what an objective captured, and checks that it can be sent to the workers."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from typing import Any
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space import Func, Space, holds_parameter
 
-#: Objects of Spark that live on the driver only, by module and name of their class.
+#: The names of Spark's classes whose objects exist on the driver only.
 _DRIVER_ONLY = frozenset({"SparkContext", "SparkSession", "DataFrame", "RDD", "SQLContext"})
 
-#: Captured objects are followed so deep: the objective itself, what it holds, and on.
+#: How many levels of captured objects are searched, starting with the objective.
 _DEPTH = 4
 
 
 def check_travels(objective: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
-    """Check that ``objective`` can be sent to workers by ``dumps``.
+    """Check that ``dumps`` can pickle ``objective`` for the workers.
 
-    InvalidArgument names the captured variable that cannot, if one can be found.
+    Raises `InvalidArgument`, which names the captured variable at fault if it can be found.
     """
     for path, value in _captured(objective):
         kind = _driver_only(value)
         if kind is not None:
             raise InvalidArgument(
-                f"the objective captured a {kind} as {path}; it lives on the driver only. "
+                f"the objective captured a {kind} as {path}, which exists on the driver only. "
                 f"Read the data before the launch, or in the objective with another library"
             )
     try:
@@ -37,24 +37,24 @@ def check_travels(objective: Callable[..., Any], dumps: Callable[[Any], bytes]) 
             if not isinstance(value, types.FunctionType) and not _pickles(value, dumps):
                 raise InvalidArgument(
                     f"the objective cannot be sent to the workers: {path} is a "
-                    f"{type(value).__name__}, which cannot be pickled ({error}). Make it inside "
-                    f"the objective"
+                    f"{type(value).__name__}, which cannot be pickled ({error}). Create it "
+                    f"inside the objective"
                 ) from error
         raise InvalidArgument(
-            f"the objective cannot be sent to the workers: {error}. Make what cannot be pickled "
-            f"(locks, files, connections) inside the objective"
+            f"the objective cannot be sent to the workers: {error}. Create objects that cannot "
+            f"be pickled (locks, files, connections) inside the objective"
         ) from error
 
 
 def check_space_travels(space: Space, dumps: Callable[[Any], bytes]) -> None:
-    """Check that the options, constants and funcs of ``space`` can be sent to workers, too."""
+    """Check that the options, constants and funcs of ``space`` can be sent to the workers."""
     for name, leaf in space.parameters.items():
         if isinstance(leaf, Func):
             for path, value in _captured(leaf.function):
                 if (kind := _driver_only(value)) is not None:
                     raise InvalidArgument(
-                        f"the space's func() at {name} captured a {kind} as {path}; it lives on "
-                        f"the driver only"
+                        f"the space's func() at {name} captured a {kind} as {path}, which exists "
+                        f"on the driver only"
                     )
     try:
         dumps(space)
@@ -65,8 +65,8 @@ def check_space_travels(space: Space, dumps: Callable[[Any], bytes]) -> None:
         found = [name for name, node in nodes.items() if not _pickles(node, dumps)]
         where = ", ".join(found) or "a condition of where()"
         raise InvalidArgument(
-            f"the space cannot be sent to the workers: {where} holds what cannot be pickled "
-            f"({error}). Put a name there and make the object inside the objective"
+            f"the space cannot be sent to the workers: {where} holds an object that cannot be "
+            f"pickled ({error}). Use a name instead, and create the object in the objective"
         ) from error
 
 
@@ -79,17 +79,17 @@ def _pickles(value: Any, dumps: Callable[[Any], bytes]) -> bool:
 
 
 def _driver_only(value: Any) -> str | None:
-    """The name of the driver-only class that ``value`` is of."""
+    """The name of the driver-only class of ``value``, or None."""
     return next((cls.__name__ for cls in type(value).__mro__ if is_driver_only(cls)), None)
 
 
 def is_driver_only(cls: type) -> bool:
-    """Whether ``cls`` is one of Spark's that live on the driver only."""
+    """Whether ``cls`` is a class of Spark whose objects exist on the driver only."""
     return _is_of_spark(cls) and cls.__name__ in _DRIVER_ONLY
 
 
 def is_broadcast(value: Any) -> bool:
-    """Whether it is a broadcast of Spark, which travels, though it holds a context here."""
+    """Whether ``value`` is a Spark broadcast, which can be sent although it holds a context."""
     return _is_of_spark(type(value)) and type(value).__name__ == "Broadcast"
 
 
@@ -98,7 +98,7 @@ def _is_of_spark(cls: type) -> bool:
 
 
 def _captured(objective: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
-    """Everything that ``objective`` holds, deepest first, with a name for it."""
+    """Everything that ``objective`` captured, with a name for each, deepest first."""
     return _walk("the objective", objective, _DEPTH, set())
 
 
@@ -140,7 +140,7 @@ def _variables(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
         try:
             yield f"the variable {name!r}", cell.cell_contents
         except ValueError:
-            continue  # it has no value yet
+            continue  # not assigned yet
     for name in sorted(_global_names(code)):
         if name in function.__globals__:
             yield f"the global {name!r}", function.__globals__[name]
@@ -152,7 +152,7 @@ def _variables(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
 
 
 def _global_names(code: types.CodeType) -> set[str]:
-    """The globals that ``code`` and the functions within it read; attributes are none."""
+    """The globals (not attributes) that ``code`` and the functions inside it read."""
     found = {
         instruction.argval
         for instruction in dis.get_instructions(code)
@@ -165,7 +165,7 @@ def _global_names(code: types.CodeType) -> set[str]:
 
 
 def imported_by(objective: Callable[..., Any]) -> set[str]:
-    """The modules that ``objective``, and functions that it captured, import when they run."""
+    """The modules that ``objective`` and the functions that it captured import at run time."""
     codes = [v.__code__ for _, v in _captured(objective) if isinstance(v, types.FunctionType)]
     found = set()
     while codes:

@@ -1,4 +1,4 @@
-"""The data of a run on its way to the workers: gathered, measured, and held to a limit."""
+"""Prepares the data of a run for the workers: collects it and checks its size."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from asha_bus.core.errors import InvalidArgument
 
 
 def gather(data: Mapping[str, Any], limit_bytes: int) -> dict[str, Any]:
-    """``data`` as it travels: a DataFrame of Spark becomes an Arrow table.
+    """``data`` as it is sent: a Spark DataFrame becomes an Arrow table, and its size is printed.
 
-    Its size is printed. Raises `InvalidArgument` for what is larger than
-    ``limit_bytes``, or cannot be gathered or pickled.
+    Raises `InvalidArgument` for a value that is larger than ``limit_bytes``, or that cannot
+    be collected or pickled.
     """
     return {name: _gather(name, value, limit_bytes) for name, value in data.items()}
 
 
 def _gather(name: str, value: Any, limit_bytes: int) -> Any:
     if not _is_spark_frame(value):
-        _hold_to_limit(name, _size(name, value), limit_bytes)
+        _check_size(name, _size(name, value), limit_bytes)
         return value
-    _hold_to_limit(name, _estimate(value), limit_bytes)
+    _check_size(name, _estimate(value), limit_bytes)
     try:
         table = value.toArrow()
     except ImportError as error:
         raise InvalidArgument(
-            f"data[{name!r}] is a DataFrame of Spark, which is gathered by pyarrow: "
+            f"data[{name!r}] is a Spark DataFrame, which is collected with pyarrow: "
             f"pip install pyarrow"
         ) from error
     except AttributeError as error:
         raise InvalidArgument(
-            f"data[{name!r}] is a DataFrame of a Spark before 4.0, which cannot be gathered as "
-            f"Arrow; give {name}.toPandas()"
+            f"data[{name!r}] is a DataFrame of Spark before 4.0, which cannot be collected as "
+            f"Arrow; pass {name}.toPandas()"
         ) from error
-    _hold_to_limit(name, table.nbytes, limit_bytes)
+    _check_size(name, table.nbytes, limit_bytes)
     print(f"data {name}: {table.num_rows:,} rows, {table.nbytes / 1e6:,.1f} MB", flush=True)
     return table
 
@@ -46,21 +46,21 @@ def _is_spark_frame(value: Any) -> bool:
 
 
 def _estimate(frame: Any) -> int:
-    """What Spark thinks a frame's size is, in bytes; 0 where it cannot tell.
+    """Spark's estimate of the size of ``frame`` in bytes; 0 if it has none.
 
-    Without statistics it takes the largest number that there is.
+    Without statistics, Spark estimates the largest possible number.
     """
     try:
         size = int(frame._jdf.queryExecution().optimizedPlan().stats().sizeInBytes().toString())
-    except Exception:  # private parts of Spark, which may change with any release
+    except Exception:  # private API of Spark, which may change in any release
         return 0
     return 0 if size >= 2**62 else size
 
 
 def _size(name: str, value: Any) -> int:
-    """The size of ``value`` in bytes: of arrays and tables as they say, else pickled."""
+    """The size of ``value`` in bytes: its own figure for arrays and tables, else pickled."""
     usage = getattr(value, "memory_usage", None)
-    if callable(usage):  # a frame or a series of pandas
+    if callable(usage):  # a DataFrame or Series of pandas
         found = usage(deep=True)
         return int(getattr(found, "sum", lambda: found)())
     size = getattr(value, "nbytes", None)
@@ -75,10 +75,10 @@ def _size(name: str, value: Any) -> int:
         ) from error
 
 
-def _hold_to_limit(name: str, size: int, limit_bytes: int) -> None:
+def _check_size(name: str, size: int, limit_bytes: int) -> None:
     if size > limit_bytes:
         raise InvalidArgument(
-            f"data[{name!r}] has {size:,} bytes, and every executor would load it: more than the "
-            f"{limit_bytes:,} of BusOptions.max_data_bytes. Write it to storage that all of them "
-            f"reach and read it in the objective, or raise BusOptions(max_data_bytes=...)"
+            f"data[{name!r}] has {size:,} bytes, which every executor would load; the limit is "
+            f"{limit_bytes:,}. Write it to storage that all executors can reach and read it in "
+            f"the objective, or raise BusOptions(max_data_bytes=...)"
         )

@@ -1,4 +1,4 @@
-"""What an objective is, and what it may give back."""
+"""The kinds of objectives: checks what an objective takes, and what it returns."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.space import Space
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, MAX_NAME_CHARS, is_extras
 
-#: Whole floats below this are exact.
+#: Whole numbers below this are exact in a float.
 _MAX_WHOLE = 2.0**53
 
-#: Set in a worker while the user's code runs there.
+#: Set in a worker while the user's code runs.
 INSIDE = threading.Event()
 
 
@@ -31,62 +31,92 @@ class TrialFailed(ObjectiveError):
 
 
 class Shape(str, Enum):
-    """The three shapes of an objective."""
+    """The three kinds of objectives."""
 
     FUNCTION = "function"  #: returns a number
     GENERATOR = "generator"  #: yields a number per unit of resource
-    TRIAL = "trial"  #: takes a `Trial` and reports by hand
+    TRIAL = "trial"  #: takes a `Trial` and reports through it
 
 
 class Trial(ABC):
-    """What an objective of the third shape gets as its argument ``trial``.
+    """The trial that an objective gets if its first argument is named ``trial``.
 
-    ::
+    Iterating over it yields 0, 1, 2 and so on until the trial is stopped.
 
-        def train(trial):
-            model = build(**trial.params)
-            for step in trial:                  # ends by itself when stopped
-                trial.report(model.fit_one_epoch())
+    Attributes:
+        id: The number of the trial in the run, from 0.
+        attempt: The number of the attempt, from 1; it grows if a worker was lost or an
+            attempt failed.
+        seed: A seed for the objective's own random generators, the same in every attempt.
+        repeat: The number of the repeat of the configuration, from 0: for instance the fold
+            to leave out. Always 0 without ``launch(repeats=...)``.
+        params: The parameters, in the structure of the space.
+
+    Example:
+        >>> def train(trial):
+        ...     model = build(**trial.params)
+        ...     for step in trial:  # ends when the trial is stopped
+        ...         trial.report(model.fit_one_epoch())
     """
 
-    #: The number of the trial within the run, from 0.
     id: int
-    #: The attempt at it, from 1; more where a worker was lost, or an attempt failed.
     attempt: int
-    #: A number for the user's own generators, the same for every attempt.
     seed: int
-    #: Which of the repeats of its configuration it is, from 0: the fold to leave out, for
-    #: instance; always 0 without ``launch(repeats=...)``.
     repeat: int
-    #: The parameters, as the space writes them.
     params: dict[str, Any]
 
     @property
     @abstractmethod
     def should_stop(self) -> bool:
-        """Whether the trial was told to stop."""
+        """Whether the trial should end now, because it was stopped or is over."""
 
     @abstractmethod
     def report(self, metric: Any, resource: Any = None, **extras: Any) -> bool:
-        """Report ``metric`` at ``resource`` and learn whether to go on.
+        """Report a metric; the answer says whether to continue.
 
-        ``resource`` None counts reports by itself, from 1; given by hand it must
-        grow: a repeat is left out with a warning. ``extras`` are at most 64 plain
-        values that are kept with the trial. Returns True to go on, False to stop.
-        Raises `ObjectiveError` where the metric is no number.
+        Args:
+            metric: One number: an int, float, numpy scalar, or an array or tensor with one
+                element.
+            resource: The resource spent so far, in epochs or any other unit. It must be
+                above 0 and grow; a report at the same resource as the last one is ignored
+                with a warning. None (default): the last resource + 1.
+            **extras: At most 64 plain values to keep with the trial: numbers, booleans,
+                None, or strings of at most 2,048 characters.
+
+        Returns:
+            True to continue, False to stop.
+
+        Raises:
+            ObjectiveError: ``metric`` is not a number, or ``resource`` or ``extras`` cannot
+                be used. The trial fails unless the objective catches it.
+
+        Example:
+            >>> def train(trial):
+            ...     for epoch in range(1, 11):
+            ...         loss = 1 / epoch
+            ...         if not trial.report(loss, epoch, lr=0.1):
+            ...             break
         """
 
     @abstractmethod
     def log(self, text: str) -> None:
-        """Send a line to the driver: to the run's logger, and to the trial's ``log``."""
+        """Send a line to the driver, which logs it and adds it to the trial's ``log``.
+
+        Args:
+            text: The line; beyond 16,000 characters its middle is cut out.
+
+        Example:
+            >>> def train(trial):
+            ...     trial.log(f"starting with {trial.params}")
+        """
 
     @abstractmethod
     def __iter__(self) -> Iterator[int]:
-        """Steps from 0 on, until the trial is stopped."""
+        """Yield 0, 1, 2 and so on until the trial is stopped."""
 
 
 def shape_of(objective: object) -> Shape:
-    """Which shape ``objective`` has; InvalidArgument where it has none."""
+    """The kind of ``objective``; raises `InvalidArgument` if it is not an objective."""
     if not callable(objective):
         raise InvalidArgument(
             f"objective must be a function, got {objective!r} of type {type(objective).__name__}"
@@ -107,7 +137,7 @@ def shape_of(objective: object) -> Shape:
     if is_generator(objective):
         if takes_trial:
             raise InvalidArgument(
-                f"objective {name_of(objective)} takes trial and yields; either report by "
+                f"objective {name_of(objective)} takes trial and yields; either report with "
                 f"trial.report(...), or take the parameters and yield"
             )
         return Shape.GENERATOR
@@ -115,19 +145,19 @@ def shape_of(objective: object) -> Shape:
 
 
 def is_generator(objective: Callable[..., Any]) -> bool:
-    """Whether calling ``objective`` makes a generator, as far as can be seen."""
+    """Whether ``objective`` is a generator function, behind partials and ``__call__``."""
     return inspect.isgeneratorfunction(_underlying(objective))
 
 
 def check_takes(objective: Callable[..., Any], space: Space, data: Collection[str] = ()) -> None:
-    """Check that an objective can be called with any configuration of ``space``.
+    """Check that an objective can be called with every configuration of ``space``.
 
-    ``data``: what it is called with besides, by name. InvalidArgument if it cannot be.
+    ``data``: the names of the data that it also gets. Raises `InvalidArgument` if not.
     """
     for name in data:
         if name == "trial" or any(name in member.names for member in space.members):
             raise InvalidArgument(
-                f"data has {name!r}, which is a name of the space or of the trial, too; rename it"
+                f"data has {name!r}, a name that the space or the trial also uses; rename it"
             )
         _check_takes_data(objective, name)
     if space.is_positional:
@@ -152,7 +182,7 @@ def _check_takes_data(objective: Callable[..., Any], name: str) -> None:
 
 
 def _check_takes_one(objective: Callable[..., Any], data: Collection[str]) -> None:
-    """Check that an objective takes one argument by position; a trial holds it by name."""
+    """Check that an objective takes one positional argument, or a trial."""
     if shape_of(objective) is Shape.TRIAL:
         check_parameters(objective, [], data=data)
         return
@@ -160,8 +190,8 @@ def _check_takes_one(objective: Callable[..., Any], data: Collection[str]) -> No
     takes_one = any(p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[:1])
     if not takes_one or any(map(_is_required, parameters[1:])):
         raise InvalidArgument(
-            f"objective {name_of(objective)} must take one argument by position, since the space "
-            f"is no dict; it takes {', '.join(p.name for p in parameters) or 'nothing'}"
+            f"objective {name_of(objective)} must take one argument by position, because the "
+            f"space is not a dict; it takes {', '.join(p.name for p in parameters) or 'nothing'}"
         )
 
 
@@ -176,9 +206,9 @@ def check_parameters(
     which: str = "the space",
     data: Collection[str] = (),
 ) -> None:
-    """Check that an objective can be called with ``names``; InvalidArgument if not.
+    """Check that an objective can be called with ``names``; raises `InvalidArgument` if not.
 
-    ``which``: what has these names. ``data``: names that it gets besides.
+    ``which``: what has these names, for the message. ``data``: more names that it gets.
     """
     if shape_of(objective) is Shape.TRIAL:
         required = [
@@ -189,7 +219,7 @@ def check_parameters(
         if required:
             raise InvalidArgument(
                 f"objective {name_of(objective)} takes trial and also requires "
-                f"{', '.join(required)}; find them in trial.params, or give them as data"
+                f"{', '.join(required)}; read them from trial.params, or pass them as data"
             )
         return
     accepted: set[str] = set()
@@ -219,10 +249,10 @@ def check_parameters(
 
 
 def to_metric(value: Any) -> float:
-    """``value`` as a built-in float; ObjectiveError where it is no single number.
+    """``value`` as a built-in float; raises `ObjectiveError` if it is not a single number.
 
-    Takes int, float, numpy scalars, arrays and tensors of one element, Decimal and
-    Fraction. NaN and infinities are taken as they are.
+    Accepts int, float, numpy scalars, arrays and tensors with one element, Decimal and
+    Fraction. NaN and infinities are accepted.
     """
     kind = type(value)
     if kind is float:
@@ -236,15 +266,15 @@ def to_metric(value: Any) -> float:
             if not isinstance(single, (bool, str, bytes, complex)) and hasattr(single, "__float__"):
                 return float(single)
     except (TypeError, ValueError, OverflowError, RuntimeError, ArithmeticError) as error:
-        raise ObjectiveError(f"{_shown(value)} is no metric: {error}") from error
+        raise ObjectiveError(f"{_shown(value)} is not a number: {error}") from error
     raise ObjectiveError(
-        f"{_shown(value)} is no metric; give back one number (int, float, a numpy scalar, "
+        f"{_shown(value)} is not a number; return one number (int, float, a numpy scalar, "
         f"a one-element array or tensor)"
     )
 
 
 def to_resource(value: Any) -> float | None:
-    """A resource given by hand as an int where it is whole, else a float; None as it is."""
+    """A given resource as an int if it is whole, else as a float; None stays None."""
     if value is None or (type(value) is int and abs(value) < _MAX_WHOLE):
         return value
     try:
@@ -256,7 +286,7 @@ def to_resource(value: Any) -> float | None:
 
 
 def to_extras(extras: dict[str, Any]) -> dict[str, Any]:
-    """``extras`` in plain values, numbers of other kinds as floats; ObjectiveError if too many."""
+    """``extras`` as plain values, other numbers as floats; `ObjectiveError` if impossible."""
     if not extras or is_extras(extras):
         return extras
     if len(extras) > MAX_EXTRAS:
@@ -268,21 +298,21 @@ def to_extras(extras: dict[str, Any]) -> dict[str, Any]:
             continue
         if not is_extras({name: None}):
             raise ObjectiveError(
-                f"{_shown(name)} is no name of an extra; "
-                f"use a text of 1 to {MAX_NAME_CHARS} characters"
+                f"{_shown(name)} is not a name of an extra; "
+                f"use a string of 1 to {MAX_NAME_CHARS} characters"
             )
         try:
             plain[name] = to_metric(value)
         except ObjectiveError as error:
             raise ObjectiveError(
-                f"extra {name!r} is {_shown(value)}; extras are named numbers, texts of at most "
-                f"{MAX_EXTRA_CHARS} characters, booleans or None"
+                f"extra {name!r} is {_shown(value)}; use a number, a string of at most "
+                f"{MAX_EXTRA_CHARS} characters, a boolean or None"
             ) from error
     return plain
 
 
 def to_metric_and_extras(value: Any) -> tuple[float, dict[str, Any]]:
-    """What an objective returned or yielded: a number, or a number and a dict."""
+    """Split a returned or yielded value: a number, or a number and a dict of extras."""
     if type(value) is tuple and len(value) == 2 and isinstance(value[1], dict):
         return to_metric(value[0]), to_extras(value[1])
     return to_metric(value), {}
@@ -304,10 +334,10 @@ def _underlying(objective: Any) -> Any:
 def _parameters(objective: Callable[..., Any]) -> list[inspect.Parameter]:
     try:
         return list(inspect.signature(objective).parameters.values())
-    except (TypeError, ValueError):  # some built-ins have no signature: take anything
+    except (TypeError, ValueError):  # some built-ins have no signature: assume any arguments
         return [inspect.Parameter("params", inspect.Parameter.VAR_KEYWORD)]
 
 
 def name_of(objective: object) -> str:
-    """What an objective is called: in errors, and in a journal."""
+    """The name of an objective, for errors and the journal."""
     return getattr(objective, "__qualname__", None) or repr(objective)

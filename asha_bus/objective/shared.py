@@ -1,4 +1,4 @@
-"""What goes to workers of this machine: pickled by value, and the data of a run in files."""
+"""Pickles jobs for local workers, and shares the data of a run with them in files."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from asha_bus.objective.closure import is_broadcast
 
 
 class PickledFile(NamedTuple):
-    """Stands for what is pickled in a file; the same as a broadcast of Spark to who reads it."""
+    """A value pickled in a file, with the interface of a Spark broadcast."""
 
     path: str
 
     @property
     def value(self) -> Any:
-        """What is in the file."""
+        """Load and return the value."""
         with Path(self.path).open("rb") as file:
             return pickle.load(file)
 
 
 class BroadcastValue(NamedTuple):
-    """Stands for a broadcast of Spark where there is no Spark to bring it."""
+    """Replaces a Spark broadcast in a worker without Spark."""
 
     value: Any
 
 
 def dumps(value: Any) -> bytes:
-    """``value`` pickled, with what is in the broadcasts of Spark that it holds."""
+    """Pickle ``value``; each Spark broadcast in it becomes a `BroadcastValue`."""
     file = io.BytesIO()
     _Pickler(file).dump(value)
     return file.getvalue()
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc, no-any-unimported, unused-ignore]
-    """Pickles functions and classes of the user's program by value."""
+    """Pickles the functions and classes of the user's program by value."""
 
     def reducer_override(self, obj: Any) -> Any:
         if is_broadcast(obj):

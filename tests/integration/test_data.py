@@ -62,7 +62,7 @@ def test_each_task_loads_it_once(tmp_path: Path) -> None:
     ("data", "words"),
     [
         ([1], "data must be a dict"),
-        ({"x": 1}, "data has 'x', which is a name of the space"),
+        ({"x": 1}, "data has 'x', a name that the space"),
         ({"trial": 1}, "data has 'trial'"),
         ({"other": 1}, "data has 'other', which objective .* does not take"),
         ({"train": lambda: 0}, r"data\['train'\] cannot be sent to the workers: it is a function"),
@@ -75,8 +75,8 @@ def test_what_is_wrong_with_it_is_said(data: Any, words: str) -> None:
 
 def test_what_is_too_large_is_refused_before_anything_starts() -> None:
     words = (
-        r"data\['train'\] has 8,000,000 bytes, .* more than the 1,000,000 of "
-        r"BusOptions.max_data_bytes. Write it to storage .* and read it in the objective, or raise"
+        r"data\['train'\] has 8,000,000 bytes, .* the limit is 1,000,000\. Write it to storage .* "
+        r"and read it in the objective, or raise BusOptions\(max_data_bytes"
     )
     with pytest.raises(ab.InvalidArgument, match=words):
         run(
@@ -93,7 +93,7 @@ def test_a_required_argument_may_come_from_data() -> None:
     def by_hand(trial: ab.Trial, table: Any) -> None:
         trial.report(0)
 
-    with pytest.raises(ab.InvalidArgument, match="requires table.*or give them as data"):
+    with pytest.raises(ab.InvalidArgument, match="requires table.*or pass them as data"):
         run(by_hand)
 
 
@@ -122,7 +122,7 @@ def test_on_spark_tables_are_broadcast_and_a_frame_of_spark_is_gathered(
     ]
     assert "data frame: 1,000 rows, 0.0 MB\n" == capsys.readouterr().out
     with pytest.raises(
-        ab.InvalidArgument, match=r"data\['frame'\] has .* bytes, .* more than the 1,000"
+        ab.InvalidArgument, match=r"data\['frame'\] has .* bytes, .* the limit is 1,000\."
     ):
         gather({"frame": frame}, 1_000)
     found = ab.dry_run(

@@ -225,7 +225,7 @@ def test_a_journal_that_cannot_be_watched_is_said(tmp_path: Path) -> None:
     for path, status, words in (
         (tmp_path / "none", 2, "cannot be read: No such file"),
         (damaged, 1, "is damaged"),
-        (Path(__file__), 1, "is no journal of asha-bus"),
+        (Path(__file__), 1, "is not an asha-bus journal"),
     ):
         with watch(path) as watching:
             _, errors = watching.communicate(timeout=30)

@@ -182,7 +182,7 @@ def test_a_journal_is_begun_once_and_is_the_users_alone(tmp_path: Path) -> None:
     run(journal, max_trials=2, resume=True)  # there is none yet: it begins
     assert journal.stat().st_mode & 0o777 == 0o600
     before = journal.read_bytes()
-    with pytest.raises(ab.InvalidArgument, match="holds a run; go on with it by resume=True"):
+    with pytest.raises(ab.InvalidArgument, match="holds a run; pass resume=True to continue it"):
         run(journal, max_trials=2)
     assert journal.read_bytes() == before
 
@@ -204,7 +204,7 @@ def test_a_journal_in_use_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("missing/journal", "No such file or directory; give a file in a folder that exists"),
+        ("missing/journal", "No such file or directory; give a file in an existing folder"),
         (".", "Is a directory; give a file"),
         ("/sys/journal", "cannot be opened"),
     ],
@@ -217,9 +217,9 @@ def test_a_path_that_cannot_be_written_is_named(path: str, words: str, tmp_path:
 def test_a_file_of_something_else_is_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "notes.txt"
     path.write_text("my notes\n")
-    with pytest.raises(ab.InvalidArgument, match="is a file that is no journal"):
+    with pytest.raises(ab.InvalidArgument, match="is not an asha-bus journal"):
         run(path, max_trials=2)
-    with pytest.raises(ab.JournalError, match="is no journal of asha-bus"):
+    with pytest.raises(ab.JournalError, match="is not an asha-bus journal"):
         run(path, max_trials=2, resume=True)
     assert path.read_text() == "my notes\n"
 

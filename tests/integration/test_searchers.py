@@ -128,7 +128,7 @@ def test_an_observe_that_raises_ends_the_run_with_what_there_is() -> None:
             {"y": 0.5},
             "suggest.. of Says returned a configuration outside the space: the space has no 'y'",
         ),
-        ({"x": 2, "act": "tanh"}, "outside the space: x: 2.0 is outside of 0 to 1; give what lies"),
+        ({"x": 2, "act": "tanh"}, "outside the space: x: 2.0 is outside 0 to 1; give a value"),
         (ArithmeticError, "suggest.. of Says for trial 0 raised ArithmeticError: .*; it m"),
         (SystemExit, "suggest.. of Says for trial 0 raised SystemExit: "),
     ],
@@ -155,7 +155,7 @@ def test_a_condition_that_holds_of_no_draw_ends_the_run_with_what_there_is() -> 
     result = run(ab.RandomSearch(), lambda x, n: x, narrow, scheduler=None, max_trials=1_200)
     assert "failed" == result.reason
     assert "no draw is possible for trial 1100: where(): " in result.message
-    assert "held of none of 1000 draws" in result.message
+    assert "was true for none of 1000 draws" in result.message
     assert 0 < len(result.trials) <= 1_100
 
 

@@ -217,7 +217,7 @@ def test_two_launches_share_one_session(spark) -> None:
 
 
 def test_more_workers_than_slots_are_refused(spark) -> None:
-    with pytest.raises(ab.InvalidArgument, match="workers=3 are more than the 2 task slots"):
+    with pytest.raises(ab.InvalidArgument, match="workers=3 is more than the 2 task slots"):
         run(spark, objectives.square, max_trials=2, workers=3)
 
 
@@ -236,7 +236,7 @@ def test_a_captured_context_or_session_is_refused(spark) -> None:
 
 
 def test_what_is_no_session_is_refused() -> None:
-    with pytest.raises(ab.InvalidArgument, match="give a SparkSession"):
+    with pytest.raises(ab.InvalidArgument, match="pass a SparkSession"):
         run("local[2]", objectives.square, max_trials=1)
 
 

@@ -85,7 +85,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ),
     ({"reduction_factor": True}, "reduction_factor must be a whole number of at least 2, got True"),
     ({"brackets": 0}, "brackets must be a whole number of at least 1, got 0"),
-    ({"brackets": 4}, r"4 brackets need as many rungs, but there are 3 \(at 1, 3, 9\)"),
+    ({"brackets": 4}, r"4 brackets need 4 rungs, but there are 3 \(at 1, 3, 9\)"),
     ({"min_resource": 27, "brackets": 2}, r"2 brackets .* there are 0 \(at none\)"),
     ({"warmup": 5, "brackets": 2}, r"2 brackets .* there are 1 \(at 9\)"),
     ({"quorum": -1}, "quorum must be a whole number of at least 0, got -1"),

@@ -181,9 +181,9 @@ def test_what_is_no_dict_is_one_argument() -> None:
         assert (POSITIONAL,) == space.names
     assert [0.5, 3] == list(from_hyperopt([hp.uniform("x", 0, 1), 3]).resolve((0.5,))[POSITIONAL])
     assert not from_hyperopt({"x": hp.uniform("x", 0, 1)}).is_positional
-    with pytest.raises(InvalidArgument, match="one of them is no dict, so an objective could not"):
+    with pytest.raises(InvalidArgument, match="one of them is not a dict, so no objective could"):
         from_hyperopt(hp.uniform("x", 0, 1)) + {"y": 1}
-    with pytest.raises(InvalidArgument, match="one of them is no dict, so it has no names to add"):
+    with pytest.raises(InvalidArgument, match="one of them is not a dict, so it has no names"):
         from_hyperopt(hp.uniform("x", 0, 1)) * {"y": 1}
 
 
@@ -235,7 +235,7 @@ BAD: list[tuple[Any, str]] = [
     ),
     (
         {"trial": hp.uniform("trial", 0, 1)},
-        "the space has a parameter named 'trial', got uniform.*; give the parameter another one",
+        "the space has a parameter named 'trial', got uniform.*; rename the parameter",
     ),
 ]
 
@@ -274,7 +274,7 @@ def test_a_label_may_be_called_trial() -> None:
 
 
 def test_an_expression_within_a_space_of_ours_is_an_error() -> None:
-    with pytest.raises(InvalidArgument, match=r"^a\.b: an expression of hyperopt; give the whole"):
+    with pytest.raises(InvalidArgument, match=r"^a\.b is a hyperopt expression; pass the whole"):
         Space(a={"b": hp.uniform("x", 0, 1)})
 
 

@@ -170,7 +170,7 @@ def test_a_record_that_says_nothing_known_is_an_error() -> None:
 
 @pytest.mark.parametrize("data", [b"x", b"{}\n", MAGIC[:-1] + b"?" + bytes(100)])
 def test_what_is_no_journal_is_named(data: bytes) -> None:
-    with pytest.raises(JournalError, match="/p is no journal of asha-bus"):
+    with pytest.raises(JournalError, match="/p is not an asha-bus journal"):
         replay(data, "/p")
 
 

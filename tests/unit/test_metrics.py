@@ -73,25 +73,25 @@ def test_what_is_no_number_is_kept_as_it_came(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (True, "^True of type bool is no metric; give back one number"),
-        (np.bool_(True), "of type bool.* is no metric"),
-        (None, "^None of type NoneType is no metric"),
-        ("0.5", "^'0.5' of type str is no metric"),
-        (b"0.5", "^b'0.5' of type bytes is no metric"),
-        (np.array(["a"]), "of type ndarray is no metric"),
-        (np.str_("0.5"), "of type str_ is no metric"),
-        (10**400, "^1000.* of type int is no metric: int too large"),
-        (Fraction(10**400), "of type Fraction is no metric"),
-        (np.array([1, 2]), r"^array\(\[1, 2\]\) of type ndarray is no metric"),
-        (np.array([]), "of type ndarray is no metric"),
-        (Tensor(1, 2), "of type Tensor is no metric: a tensor with 2 elements"),
-        ((0.5, "model"), r"^\(0.5, 'model'\) of type tuple is no metric"),
-        ([0.5], r"^\[0.5\] of type list is no metric"),
-        ({"loss": 0.5}, r"^\{'loss': 0.5\} of type dict is no metric"),
-        (1j, "^1j of type complex is no metric"),
-        (np.complex128(1j), "of type complex128 is no metric"),
-        (Decimal("sNaN"), r"^Decimal\('sNaN'\) of type Decimal is no metric"),
-        (object, "^<class 'object'> of type type is no metric"),
+        (True, "^True of type bool is not a number; return one number"),
+        (np.bool_(True), "of type bool.* is not a number"),
+        (None, "^None of type NoneType is not a number"),
+        ("0.5", "^'0.5' of type str is not a number"),
+        (b"0.5", "^b'0.5' of type bytes is not a number"),
+        (np.array(["a"]), "of type ndarray is not a number"),
+        (np.str_("0.5"), "of type str_ is not a number"),
+        (10**400, "^1000.* of type int is not a number: int too large"),
+        (Fraction(10**400), "of type Fraction is not a number"),
+        (np.array([1, 2]), r"^array\(\[1, 2\]\) of type ndarray is not a number"),
+        (np.array([]), "of type ndarray is not a number"),
+        (Tensor(1, 2), "of type Tensor is not a number: a tensor with 2 elements"),
+        ((0.5, "model"), r"^\(0.5, 'model'\) of type tuple is not a number"),
+        ([0.5], r"^\[0.5\] of type list is not a number"),
+        ({"loss": 0.5}, r"^\{'loss': 0.5\} of type dict is not a number"),
+        (1j, "^1j of type complex is not a number"),
+        (np.complex128(1j), "of type complex128 is not a number"),
+        (Decimal("sNaN"), r"^Decimal\('sNaN'\) of type Decimal is not a number"),
+        (object, "^<class 'object'> of type type is not a number"),
     ],
 )
 def test_anything_else_is_an_error_that_shows_it(value: Any, message: str) -> None:
@@ -145,7 +145,7 @@ def test_extras_come_beside_the_metric() -> None:
 
 @pytest.mark.parametrize("value", [(0.5,), (0.5, {}, 1), [0.5, {}], (0.5, None), ({}, 0.5)])
 def test_other_pairs_are_no_metric(value: Any) -> None:
-    with pytest.raises(ObjectiveError, match="is no metric"):
+    with pytest.raises(ObjectiveError, match="is not a number"):
         to_metric_and_extras(value)
 
 
@@ -166,13 +166,13 @@ def test_a_whole_number_too_large_for_the_wire_becomes_a_float() -> None:
 @pytest.mark.parametrize(
     ("extras", "message"),
     [
-        ({"a": [1]}, r"extra 'a' is \[1\] of type list; extras are named numbers"),
+        ({"a": [1]}, r"extra 'a' is \[1\] of type list; use a number, a string"),
         ({"a": {}}, "extra 'a' is .* of type dict"),
         ({"a": 10**400}, "extra 'a' is 1000.* of type int"),
-        ({"a": "x" * 100_000}, "extra 'a' is 'xxx.* of type str; .* texts of at most"),
-        ({0: 0.5}, "0 of type int is no name of an extra"),
-        ({"": 0.5}, "'' of type str is no name of an extra; use a text of 1 to"),
-        ({"x" * 1_000: 1}, "is no name of an extra"),
+        ({"a": "x" * 100_000}, "extra 'a' is 'xxx.* of type str; .* a string of at most"),
+        ({0: 0.5}, "0 of type int is not a name of an extra"),
+        ({"": 0.5}, "'' of type str is not a name of an extra; use a string of 1 to"),
+        ({"x" * 1_000: 1}, "is not a name of an extra"),
         ({str(number): number for number in range(65)}, "65 extras are more than 64"),
     ],
 )

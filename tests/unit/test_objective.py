@@ -193,7 +193,7 @@ def test_parameters_that_fit(objective: Callable[..., Any], names: list[str]) ->
         (functools.partial(returns, 0.5), ["x"], "the space has x, which objective .*partial"),
         (by_position, ["x", "y"], "takes x by position only, .* remove the / from its signature"),
         (optional_by_position, ["x"], "the space has x, which objective .* does not take"),
-        (trial_and_more, ["x"], "takes trial and also requires data, folder; find them in trial"),
+        (trial_and_more, ["x"], "takes trial and also requires data, folder; read them from trial"),
     ],
 )
 def test_parameters_that_do_not_fit_are_named(

@@ -66,7 +66,7 @@ def test_of_too_many_lines_the_newest_wait() -> None:
         outbox.put(output(f"line {number}"))
     (sent,) = outbox.take()
     notice, *lines = sent.text.split("\n")
-    assert f"... {100_000 - len(lines)} lines left out: too many at a time ..." == notice
+    assert f"... {100_000 - len(lines)} lines left out: too many at once ..." == notice
     assert "line 99999" == lines[-1]
     assert 0 < len(sent.text) - len(notice) <= MAX_WAITING_CHARS
     assert sent == wire.decode_from_worker(wire.encode(sent))
@@ -241,7 +241,7 @@ def test_each_trial_gets_its_own_lines(capsys: pytest.CaptureFixture[str]) -> No
     with Recorder(client.outbox, tagged=False) as recorder:
         Runner(cast(Client, client), Interrupter(), objective, SPACE, recorder).run()
         print("between trials")
-    warning = "warning: resource 2 was reported again: the first report counts"
+    warning = "warning: resource 2 was reported again; the first report counts"
     for number in range(3):
         expected = f"before {number}\nlogged {number}\n{warning}\nafter {number}\n"
         assert expected == str(bench.trial(number).log)

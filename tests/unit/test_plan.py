@@ -179,7 +179,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(searcher="tpe"), "searcher must be Random.* got 'tpe'"),
     (
         lambda: plan_for(lambda trial: trial, {"trial": uniform(0, 1)}, max_trials=3),
-        r"a parameter named 'trial', got uniform\(0.0, 1.0\), but .*; give the parameter another",
+        r"a parameter named 'trial', got uniform\(0.0, 1.0\), but .*; rename the parameter",
     ),
     (lambda: plan_for(max_trials=0), "max_trials must be a whole number of at least 1, got 0"),
     (lambda: plan_for(max_trials=2.0), "max_trials must be a whole number .* got 2.0"),

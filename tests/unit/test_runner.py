@@ -248,15 +248,15 @@ def reports(value: Any, **arguments: Any) -> Callable[..., Any]:
     ("objective", "last_line"),
     [
         (returns(None), "the objective returned None; return the metric, or yield one per epoch"),
-        (returns("0.5"), "at resource 1: '0.5' of type str is no metric"),
-        (returns(True), "at resource 1: True of type bool is no metric"),
-        (returns([0.5]), r"at resource 1: [0.5] of type list is no metric"),
+        (returns("0.5"), "at resource 1: '0.5' of type str is not a number"),
+        (returns(True), "at resource 1: True of type bool is not a number"),
+        (returns([0.5]), r"at resource 1: [0.5] of type list is not a number"),
         (returns((0.5, {"model": [1]})), "at resource 1: extra 'model' is [1] of type list"),
-        (yields(None), "at resource 2: None of type NoneType is no metric"),
+        (yields(None), "at resource 2: None of type NoneType is not a number"),
         (yields(10**400), "at resource 2: 1000"),
-        (yields((0.5, "model")), "at resource 2: (0.5, 'model') of type tuple is no metric"),
-        (reports("0.5"), "at resource 2: '0.5' of type str is no metric"),
-        (reports(None, resource=7), "at resource 7: None of type NoneType is no metric"),
+        (yields((0.5, "model")), "at resource 2: (0.5, 'model') of type tuple is not a number"),
+        (reports("0.5"), "at resource 2: '0.5' of type str is not a number"),
+        (reports(None, resource=7), "at resource 7: None of type NoneType is not a number"),
     ],
 )
 def test_what_is_no_metric_fails_that_trial_only(
@@ -320,7 +320,7 @@ def test_a_repeated_resource_keeps_the_first_and_warns_once() -> None:
 
     bench = run_objective(objective, max_trials=1)
     assert 0.9 == bench.trial(0).metric
-    assert [(0, "resource 2 was reported again: the first report counts")] == warnings_of(bench)
+    assert [(0, "resource 2 was reported again; the first report counts")] == warnings_of(bench)
 
 
 def test_an_error_after_the_stop_is_told_and_the_verdict_stands() -> None:

@@ -90,7 +90,7 @@ def by_limit(interrupter: Interrupter) -> None:
     assert interrupter.limit is not None
     interrupter.limit.is_over = True
     interrupter.armed = False
-    raise TrialInterrupted("trial_timeout is over")
+    raise TrialInterrupted("trial_timeout has passed")
 
 
 def ends_quietly(interrupter: Interrupter) -> None:

@@ -59,7 +59,7 @@ def test_a_dict_may_stand_on_either_side() -> None:
 
 def test_a_point_of_no_member_is_an_error() -> None:
     for point in ((2, 0), (), (0.5, 1), (-1, 0)):
-        with pytest.raises(InvalidArgument, match="begins with the number of one of 2 members"):
+        with pytest.raises(InvalidArgument, match="begins with the number of one of its 2 members"):
             (SVM + FOREST).resolve(point)
 
 
@@ -84,7 +84,7 @@ def test_a_product_distributes_over_unions() -> None:
 
 
 def test_a_clash_of_names_is_an_error() -> None:
-    with pytest.raises(InvalidArgument, match=r"both sides of \* have 'c'; rename one, or leave"):
+    with pytest.raises(InvalidArgument, match=r"both sides of \* have 'c'; rename it or remove it"):
         SVM * {"c": 1}
     with pytest.raises(InvalidArgument, match=r"both sides of \* have 'depth'"):
         (SVM + FOREST) * Space(depth=uniform(0, 1)).sample(2)
@@ -95,7 +95,7 @@ def test_a_shared_axis_is_one_axis_in_a_product_of_dicts() -> None:
     assert [{"a": 1, "b": 1}, {"a": 2, "b": 2}] == list(Space(a=axis) * Space(b=axis))
     rate = uniform(0, 1)
     with pytest.raises(
-        InvalidArgument, match="b: one parameter on both sides of .* multiply first"
+        InvalidArgument, match="b: the same parameter is on both sides of .* multiply first"
     ):
         Space(a=rate).sample(2) * Space(b=rate)
 
@@ -172,7 +172,7 @@ def test_a_condition_filters_level_1() -> None:
     assert [{"a": 1, "b": 2}, {"a": 1, "b": 3}, {"a": 2, "b": 3}] == list(space)
     points = [space.draw_point(Random(1), n) for n in range(3)]
     assert [0, 1, 2] == [space.branch_of(point) for point in points]
-    with pytest.raises(InvalidArgument, match=r"does not hold of \{'a': 3, 'b': 1\}"):
+    with pytest.raises(InvalidArgument, match=r"is false for \{'a': 3, 'b': 1\}"):
         space.branch_of((2, 0))
 
 
@@ -241,7 +241,7 @@ def raising(a: int) -> bool:
 
 
 BAD: list[tuple[Callable[[], object], str]] = [
-    (lambda: SVM.where(lambda c: c > 99), "of none of 3 configurations; make it wider, or"),
+    (lambda: SVM.where(lambda c: c > 99), "true for none of 3 configurations; relax it, or"),
     (lambda: SVM.where(lambda d: True), "requires d, which the space lacks .it has model, c"),
     (lambda: (SVM + FOREST).where(lambda c: True), "requires c, which .*; filter the members of a"),
     (lambda: Space(a=grid(1, 2)).where(raising), r"raising raised ZeroDiv.* for \{'a': 2\}"),
@@ -250,7 +250,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: SVM.where(lambda a, /: a), "takes a by position only"),
     (
         lambda: Space(x=uniform(0, 1)).where(lambda x: x > 1),
-        r"held of none of 1000 draws, the last being \{'x': 0\..*; make it wider, or the ranges",
+        r"was true for none of 1000 draws, the last being \{'x': 0\..*; relax it, or narrow the",
     ),
     (
         lambda: Space(x=grid(range(2_000)), y=grid(range(2_000))).where(lambda x, y: True),

@@ -47,7 +47,7 @@ def test_what_a_branch_tells_need_not_be_given() -> None:
     del params["seed"]
     assert (0.1, 3, 1, 0, 0.5, 1) == NESTED.point_of(params, branch=1)
     assert (0.1, 3, 1, 0, 0.5, 1) == NESTED.point_of(given(), branch=1)
-    with pytest.raises(InvalidArgument, match="seed: 2 was given where the same parameter is 1"):
+    with pytest.raises(InvalidArgument, match="seed is 2, but the same parameter is 1"):
         NESTED.point_of(given(), branch=0)
     with pytest.raises(InvalidArgument, match="branch must be a whole number from 0 to 1, got 2"):
         NESTED.point_of(given(), branch=2)
@@ -56,22 +56,31 @@ def test_what_a_branch_tells_need_not_be_given() -> None:
 @pytest.mark.parametrize(
     ("params", "message"),
     [
-        (given(lr=2), "lr: 2.0 is outside of 0.001 to 1"),
+        (given(lr=2), "lr: 2.0 is outside 0.001 to 1"),
         (
             given(other=1),
-            r"the space has no 'other' \(it has lr, net, model, seed\); leave it out, or give it",
+            r"the space has no 'other' \(it has lr, net, model, seed\); remove it, or use",
         ),
-        ({"lr": 0.1}, r"net\.units\[0\] is missing: give it a value of randint\(1, 9, q=2\)"),
-        (given(net={"units": [4, 5], "act": None}), r"net\.units\[0\]: 4 is no multiple of 2 from"),
+        ({"lr": 0.1}, r"net\.units\[0\] is missing; give it a value of randint\(1, 9, q=2\)"),
+        (
+            given(net={"units": [4, 5], "act": None}),
+            r"net\.units\[0\]: 4 is not 1 plus a multiple of 2",
+        ),
         (given(net={"units": [3], "act": None}), r"net\.units must be a list of 2, got \[3\]"),
         (given(net={"units": [3, 6], "act": None}), r"net\.units\[1\] is 5 in this space, got 6"),
         (given(net=3), "net must be a dict, got 3"),
         (given(net={"units": [3, 5], "act": 1, "b": 2}), r"net has no 'b' \(it has units, act\)"),
-        (given(net={"units": [3, 5], "act": "tanh"}), r"net\.act: 'tanh' is no option of choice"),
-        (given(seed=3), r"seed: 3 is no option of grid"),
-        (given(model=7), "model: 7 fits no option: model:0 must be a dict, got 7"),
+        (
+            given(net={"units": [3, 5], "act": "tanh"}),
+            r"net\.act: 'tanh' is not an option of choice",
+        ),
+        (given(seed=3), r"seed: 3 is not an option of grid"),
+        (given(model=7), "model: 7 matches no option: model:0 must be a dict, got 7"),
         (given(model={"name": "svm", "C": 2}), "model:0.C: 2.0 is outside"),
-        (given(model={"name": "svm"}), r"\{.name.: .svm.\} fits no option: model:0\.C is missing"),
+        (
+            given(model={"name": "svm"}),
+            r"\{.name.: .svm.\} matches no option: model:0\.C is missing",
+        ),
         (5, "params must be a dict of parameters, got 5"),
     ],
 )
@@ -101,7 +110,7 @@ def test_options_are_found_by_identity_then_by_equality_in_kind() -> None:
     ]
     assert (0,) == space.point_of({"p": np.int64(1)})
     for other in (Frame(), [np.arange(2)], 2):
-        with pytest.raises(InvalidArgument, match=r"is no option of choice\(\)"):
+        with pytest.raises(InvalidArgument, match=r"is not an option of choice\(\)"):
             space.point_of({"p": other})
 
 
@@ -113,7 +122,8 @@ def test_the_member_of_a_union_is_the_one_that_fits() -> None:
     assert (2, 1) == space.point_of({"y": 2})
     assert (2, 1) == space.point_of({}, branch=3)
     with pytest.raises(
-        InvalidArgument, match="fits no member of the space: member 0: x: 7.0 .*; member 1: .*; mem"
+        InvalidArgument,
+        match="matches no member of the space: member 0: x: 7.0 .*; member 1: .*; mem",
     ):
         space.point_of({"x": 7})
 
@@ -123,7 +133,7 @@ def test_samples_are_found_by_their_values() -> None:
     for branch, params in enumerate(space):
         assert branch == space.branch_of(space.point_of(params))
         assert branch == space.branch_of(space.point_of({"a": params["a"]}, branch))
-    with pytest.raises(InvalidArgument, match="it is none of the 5 samples"):
+    with pytest.raises(InvalidArgument, match="the values match none of the 5 samples"):
         space.point_of({"a": 1, "x": 0.5, "y": "u"})
     with pytest.raises(InvalidArgument, match="x is missing"):
         space.point_of({"a": 1, "y": next(iter(space))["y"]})
@@ -134,10 +144,10 @@ def test_samples_are_found_by_their_values() -> None:
 def test_a_condition_holds_of_what_is_given() -> None:
     space = Space(x=uniform(0, 1), y=uniform(0, 1)).where(lambda x, y: x < y)
     assert (0.25, 0.5) == space.point_of({"x": 0.25, "y": 0.5})
-    with pytest.raises(InvalidArgument, match=r"does not hold of \{'x': 0.5, 'y': 0.25\}"):
+    with pytest.raises(InvalidArgument, match=r"is false for \{'x': 0.5, 'y': 0.25\}"):
         space.point_of({"x": 0.5, "y": 0.25})
     listed = Space(x=grid(1, 2), y=grid(1, 2)).where(lambda x, y: x < y)
-    with pytest.raises(InvalidArgument, match=r"does not hold of \{'x': 2, 'y': 1\}"):
+    with pytest.raises(InvalidArgument, match=r"is false for \{'x': 2, 'y': 1\}"):
         listed.point_of({"x": 2, "y": 1})
 
 
@@ -146,7 +156,7 @@ def test_a_computed_value_need_not_be_given_and_must_be_right() -> None:
     space = Space(x=x, double=func(lambda x: 2 * x, x), thing=func(lambda x: object(), x))
     assert (0.5,) == space.point_of({"x": 0.5})
     assert (0.5,) == space.point_of({"x": 0.5, "double": 1.0, "thing": object()})
-    with pytest.raises(InvalidArgument, match="double is computed and becomes 1.0, but 3 was"):
+    with pytest.raises(InvalidArgument, match="double is computed as 1.0, but 3 was"):
         space.point_of({"x": 0.5, "double": 3})
 
 

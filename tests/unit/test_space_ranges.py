@@ -122,18 +122,22 @@ def test_a_value_has_a_number(parameter: Any, value: Any, number: float) -> None
 @pytest.mark.parametrize(
     ("parameter", "value", "message"),
     [
-        (uniform(0, 1), 1.1, "1.1 is outside of 0 to 1; give what lies between"),
-        (uniform(0, 1), "0.5", "'0.5' is no finite number"),
-        (uniform(0, 1), True, "True is no finite number"),
-        (uniform(0, 1), math.nan, "nan is no finite number"),
-        (uniform(0, 1, q=0.1), 0.25, "0.25 is no multiple of 0.1 from 0 on; the nearest is 0.2"),
-        (uniform(0, 1, q=0.3), 1.2, "1.2 is outside of 0 to 1"),
-        (randint(1, 9), 2.5, "2.5 is no whole number"),
-        (randint(1, 9), 10, "10 is outside of 1 to 9; give what lies between"),
-        (randint(1, 9, q=4), 4, "4 is no multiple of 4 from 1 on"),
+        (uniform(0, 1), 1.1, "1.1 is outside 0 to 1; give a value in range"),
+        (uniform(0, 1), "0.5", "'0.5' is not a finite number"),
+        (uniform(0, 1), True, "True is not a finite number"),
+        (uniform(0, 1), math.nan, "nan is not a finite number"),
+        (uniform(0, 1, q=0.1), 0.25, "0.25 is not 0 plus a multiple of 0.1; the nearest is 0.2"),
+        (uniform(0, 1, q=0.3), 1.2, "1.2 is outside 0 to 1"),
+        (randint(1, 9), 2.5, "2.5 is not a whole number"),
+        (randint(1, 9), 10, "10 is outside 1 to 9; give a value in range"),
+        (randint(1, 9, q=4), 4, "4 is not 1 plus a multiple of 4"),
         (lognormal(0, 1), 0, "0.0 is not above 0"),
-        (Uniform(0.2, 1, 0.5, rounds=True), 0.2, "0.2 is no multiple of 0.5; the nearest is 0.0"),
-        (Uniform(0.2, 1, 0.5, rounds=True), 1.5, "1.5 is outside of 0 to 1"),
+        (
+            Uniform(0.2, 1, 0.5, rounds=True),
+            0.2,
+            "0.2 is not a multiple of 0.5; the nearest is 0.0",
+        ),
+        (Uniform(0.2, 1, 0.5, rounds=True), 1.5, "1.5 is outside 0 to 1"),
     ],
 )
 def test_what_is_no_value_is_told(parameter: Any, value: Any, message: str) -> None:

@@ -57,7 +57,7 @@ def test_a_point_that_does_not_fit_its_option_is_an_error() -> None:
         MODEL.resolve((2, 3))
     with pytest.raises(InvalidArgument, match="has 2 numbers, got 3"):
         MODEL.resolve((0, 3, 4))
-    with pytest.raises(InvalidArgument, match="model: there is no option 7 of 3"):
+    with pytest.raises(InvalidArgument, match="model: 7 is not one of 3 options"):
         MODEL.resolve((7, 3, 4))
 
 
@@ -110,7 +110,7 @@ def test_one_parameter_in_several_places_has_one_value() -> None:
     assert 2 == len(point)
     params = space.resolve(point)
     assert [params["a"]] * 2 == [params["b"][0], params["b"][1]["c"]]
-    with pytest.raises(InvalidArgument, match=r"b\[0\]: 4 was given where .* parameter is 3"):
+    with pytest.raises(InvalidArgument, match=r"b\[0\] is 4, but the same parameter is 3"):
         space.point_of({"a": 3, "b": [4, {"c": 3}], "d": 1})
 
 
@@ -143,7 +143,9 @@ def test_a_grid_at_the_top_may_stand_in_an_option_too() -> None:
 def test_a_space_may_be_an_option() -> None:
     assert {"m": {"x": 5}} == Space(m=choice(Space(x=randint(5, 5)), 1)).resolve((0, 5))
     for many in (Space(x=1) + Space(y=2), Space(x=uniform(0, 1)).sample(2)):
-        with pytest.raises(InvalidArgument, match="cannot be an option; .* write each member as"):
+        with pytest.raises(
+            InvalidArgument, match="cannot be an option; write each member of a union as"
+        ):
             choice(many, 1)
 
 

@@ -132,12 +132,12 @@ def _exits(branch: Branch, history: Any) -> Any:
         ),
         (_exits, r"for trial 0 raised SystemExit: 3; it must return a dict of parameters"),
         ([0.5], r"suggest.. of Says must return a dict of parameters.* got \[0.5\]"),
-        ({"x": 0.5}, "returned a configuration outside the space: act is missing: give it a value"),
+        ({"x": 0.5}, "returned a configuration outside the space: act is missing; give it a value"),
         (
             {"x": 0.5, "act": "relu", "lr": 1},
-            "outside the space: the space has no 'lr' .*; leave it",
+            "outside the space: the space has no 'lr' .*; remove it",
         ),
-        ({"x": 1.5, "act": "relu"}, "outside the space: x: 1.5 is outside of 0 to 1; give what"),
+        ({"x": 1.5, "act": "relu"}, "outside the space: x: 1.5 is outside 0 to 1; give a value"),
         ({"x": float("nan"), "act": "relu"}, "returned a configuration outside the space.*x"),
         ({"x": 0.5, "act": "gelu"}, "returned a configuration outside the space.*act.*gelu"),
     ],
@@ -162,7 +162,7 @@ def test_an_observe_that_raises_is_said() -> None:
 def test_a_condition_that_holds_of_no_draw_is_said_for_its_trial() -> None:
     # at the definition so many level-1 configurations are tried, and not the last ones
     space = ab.Space(x=ab.uniform(0, 1), n=ab.grid(range(2_000))).where(lambda x, n: n < 1_500)
-    words = "no draw is possible for trial 1500: where.*held of none of 1000 draws.*; make it wider"
+    words = "no draw is possible for trial 1500: where.*was true for none of 1000 draws.*; relax it"
     given = suggestions(ab.RandomSearch(), space)
     assert 1_500 == len(given.points(0, 1_500)[0])
     with pytest.raises(ab.SearcherError, match=words):

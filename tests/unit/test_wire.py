@@ -224,7 +224,7 @@ def test_a_broken_request_tells_the_seq_to_answer(body: bytes, seq: int) -> None
     ],
 )
 def test_what_msgpack_does_not_know_is_our_own_fault(make: Callable[[], m.Report]) -> None:
-    with pytest.raises(LocalProtocolError, match=r"Report\(.* is no message"):
+    with pytest.raises(LocalProtocolError, match=r"cannot encode Report\("):
         wire.encode(make())
 
 

@@ -67,8 +67,8 @@ def test_a_limit_is_allowed_and_more_is_refused(
 
 def test_a_body_has_a_limit() -> None:
     error = refused(b"\x93\x01\x03".ljust(wire.MAX_BODY_BYTES + 1, b"\0"))
-    assert "1048577 bytes is more than 1048576" in str(error)
-    with pytest.raises(LocalProtocolError, match="bytes is more than 1048576"):
+    assert "1048577 bytes exceeds 1048576 bytes" in str(error)
+    with pytest.raises(LocalProtocolError, match="bytes exceeds 1048576"):
         wire.encode(LOG._replace(text="x" * wire.MAX_BODY_BYTES))
 
 

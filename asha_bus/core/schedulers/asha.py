@@ -1,9 +1,8 @@
-"""Continuous ASHA: asynchronous successive halving, the stopping variant.
+"""Continuous ASHA: the stopping variant of asynchronous successive halving.
 
-Asynchronous successive halving is from Li et al., "A System for Massively
-Parallel Hyperparameter Tuning", MLSys 2020, algorithm 2; this variant decides at
-the moment a trial reaches a rung whether it goes on or stops for good, so that
-nothing is ever paused or saved.
+Asynchronous successive halving is algorithm 2 of Li et al., "A System for Massively
+Parallel Hyperparameter Tuning", MLSys 2020. This variant decides when a trial reaches a
+rung whether it continues or stops for good, so no trial is ever paused or saved.
 """
 
 from __future__ import annotations
@@ -31,20 +30,30 @@ from asha_bus.core.trial import RungRecord, RungStanding, Trial
 class ASHA(Scheduler):
     """Stop a trial at a rung unless it is among the best ``1 / reduction_factor`` there.
 
-    Rungs lie at ``min_resource * reduction_factor**k`` below ``max_resource``; a
-    trial that reaches ``max_resource`` is completed. Resources are in the unit of
-    the objective's reports, epochs for instance, and may be fractions.
+    Rungs are at ``min_resource * reduction_factor**k`` below ``max_resource``. A trial that
+    reaches ``max_resource`` is completed. Resources are in the unit of the objective's
+    reports, epochs for instance, and may be fractions. The algorithm is the stopping
+    variant of algorithm 2 of Li et al., "A System for Massively Parallel Hyperparameter
+    Tuning", MLSys 2020.
 
-    ``max_resource``: what a trial gets at most.
-    ``min_resource``: what it gets before the first decision (default 1).
-    ``reduction_factor``: a whole number of at least 2 (default 3).
-    ``brackets``: how many grace periods to mix; bracket ``s`` leaves out the first
-    ``s`` rungs and has rungs of its own (default 1: the first rung for all).
-    ``warmup``: rungs below this resource do not exist (default 0).
-    ``quorum``: at a rung, so many first arrivals go on in any case (default 0; the
-    very first always does).
+    Args:
+        max_resource: The most resource that a trial gets.
+        min_resource: The resource at the first rung, before which no trial is stopped
+            (default 1).
+        reduction_factor: A whole number of at least 2 (default 3).
+        brackets: The number of brackets, between which configurations are divided as in
+            Hyperband. Bracket ``s`` has its own rungs, without the first ``s`` (default 1:
+            all trials meet the first rung).
+        warmup: Rungs below this resource are left out (default 0: none).
+        quorum: The first ``quorum`` trials to reach a rung continue in any case, if their
+            metric is finite (default 0; the first trial always continues).
 
-    Raises `InvalidArgument`, naming the argument.
+    Raises:
+        InvalidArgument: An argument is out of range; the message names it.
+
+    Example:
+        >>> ASHA(max_resource=81, min_resource=1, reduction_factor=3).levels
+        (1, 3, 9, 27)
     """
 
     max_resource: float
@@ -65,7 +74,7 @@ class ASHA(Scheduler):
         if self.max_resource < self.min_resource:
             raise InvalidArgument(
                 f"ASHA: max_resource ({self.max_resource!r}) is less than min_resource "
-                f"({self.min_resource!r}); a trial must get at least min_resource"
+                f"({self.min_resource!r}); raise max_resource or lower min_resource"
             )
         if self.warmup >= self.max_resource:
             raise InvalidArgument(
@@ -75,7 +84,7 @@ class ASHA(Scheduler):
         rungs = len(self.levels)
         if self.brackets > max(rungs, 1):
             raise InvalidArgument(
-                f"ASHA: {self.brackets} brackets need as many rungs, but there are {rungs} "
+                f"ASHA: {self.brackets} brackets need {self.brackets} rungs, but there are {rungs} "
                 f"(at {', '.join(map(str, self.levels)) or 'none'}); lower brackets"
             )
 
@@ -85,7 +94,7 @@ class ASHA(Scheduler):
 
     @property
     def levels(self) -> tuple[float, ...]:
-        """The resources of the rungs of bracket 0, upwards, counted by exact multiplication."""
+        """The resources of the rungs of bracket 0, ascending, computed exactly."""
         level = Fraction(str(self.min_resource))
         most, warmup = Fraction(str(self.max_resource)), Fraction(str(self.warmup))
         found: list[float] = []
@@ -97,7 +106,7 @@ class ASHA(Scheduler):
 
     @property
     def bracket_weights(self) -> tuple[float, ...]:
-        """The weight of each bracket: Hyperband's share of configurations."""
+        """The weight of each bracket: its share of the configurations in Hyperband."""
         rungs, eta = len(self.levels), self.reduction_factor
         if self.brackets == 1:
             return (1.0,)
@@ -113,10 +122,10 @@ class _ASHAState(SchedulerState):
     def __init__(self, settings: ASHA, mode: str, seed: int) -> None:
         self._max_resource = settings.max_resource
         self._sign = 1.0 if mode == "min" else -1.0
-        #: By rung: mixed with a trial's number they give its lot there.
+        #: One seed per rung; mixed with a trial's number it gives the tie-breaker of the trial.
         self._lots = [mix(seed, number) for number in range(len(settings.levels))]
         self._weights = settings.bracket_weights
-        #: One list of rungs per bracket; rung k of bracket s stands at index k - s.
+        #: One list of rungs per bracket; rung k of bracket s is at index k - s.
         self._brackets = [
             [
                 Rung(level, settings.reduction_factor, settings.quorum)
@@ -131,7 +140,7 @@ class _ASHAState(SchedulerState):
             trial.bracket = random.choices(numbers, weights=self._weights)[0]
 
     def next_resource(self, trial: Trial) -> float | None:
-        # what an earlier attempt entered stays entered: nothing is asked there again
+        # a rung that an earlier attempt entered is not entered again
         rungs = self._brackets[trial.bracket]
         entered = len(trial.rungs)
         return rungs[entered].resource if entered < len(rungs) else self._max_resource

@@ -12,7 +12,19 @@ from asha_bus.core.trial import Trial
 
 @dataclass(frozen=True)
 class NoStopping(Scheduler):
-    """Let every trial run until it ends by itself, or reaches ``max_resource`` if given."""
+    """Never stop a trial early.
+
+    Args:
+        max_resource: A trial that reaches this resource is completed, in the unit of the
+            objective's reports. None (default): a trial runs until its objective ends.
+
+    Raises:
+        InvalidArgument: ``max_resource`` is not a number above 0.
+
+    Example:
+        >>> NoStopping(max_resource=10)
+        NoStopping(max_resource=10)
+    """
 
     max_resource: float | None = None
 
@@ -33,7 +45,7 @@ class _NoStoppingState(SchedulerState):
         self._max_resource = max_resource
 
     def assign(self, trial: Trial, random: Random) -> None:
-        """There are no brackets."""
+        """Do nothing: there are no brackets."""
 
     def next_resource(self, trial: Trial) -> float | None:
         return self._max_resource

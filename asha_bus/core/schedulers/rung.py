@@ -1,4 +1,4 @@
-"""A rung: who reached this resource, and who of them may go on."""
+"""A rung of successive halving: ranks the trials that reached one resource."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """What one entry met: the rung's size, its kept places, the cutoff, the verdict."""
+    """The outcome of one entry: size of the rung, places kept, cutoff, and the decision."""
 
     n: int
     keep: int
-    #: The worst kept metric, smaller being better; infinite where none is a number.
+    #: The worst kept metric (smaller is better); infinite if it is not a finite number.
     cutoff: float
     goes_on: bool
 
 
 class Rung:
-    """The entries of one rung, each a key ``(metric, lot)``, smaller being better.
+    """The entries of one rung, each a key ``(metric, lot)``; smaller is better.
 
-    The best ``max(n // eta, 1)`` of ``n`` entries are kept in one heap, the rest
-    in another, so that an entry costs O(log n) at any size. The lot breaks ties:
-    were all equals to go on, a plateau would stop nobody, and were the earlier
-    to win, nobody after the first would pass.
+    The best ``max(n // eta, 1)`` of ``n`` entries are kept in one heap and the others in
+    another, so an entry costs O(log n). The lot, a pseudo-random number, breaks ties. If
+    all tied trials continued, a plateau would stop no trial. If the earliest won, no later
+    trial of a plateau would ever pass.
     """
 
     __slots__ = ("_kept", "_rest", "entries", "eta", "passed", "quorum", "resource")
@@ -33,16 +33,16 @@ class Rung:
         self.eta = eta
         self.quorum = quorum
         self.entries = 0
-        #: How many of them went on.
+        #: How many entries passed, so that their trials continued.
         self.passed = 0
         self._kept: list[tuple[float, int]] = []  # negated keys: the worst is on top
         self._rest: list[tuple[float, int]] = []
 
     def enter(self, metric: float, lot: int) -> Entry:
-        """Enter a metric (``inf`` for one that is no number) and judge it.
+        """Enter a metric and decide; ``inf`` stands for a metric that is not finite.
 
-        A number goes on if it is among the kept, or while the rung has at most
-        ``quorum`` entries; what is no number never goes on, but counts.
+        A finite metric passes if it is among the kept ones, or while the rung has at most
+        ``quorum`` entries. A metric that is not finite counts, but never passes.
         """
         self.entries = n = self.entries + 1
         keep = n // self.eta or 1
@@ -56,7 +56,7 @@ class Rung:
                 worst = heappushpop(kept, negated)
                 heappush(self._rest, (-worst[0], -worst[1]))
             is_kept = True
-        elif len(kept) < keep:  # a place came free: the best of the others takes it
+        elif len(kept) < keep:  # a new place: the best of the others gets it
             best = heappushpop(self._rest, key)
             heappush(kept, (-best[0], -best[1]))
             is_kept = best == key
@@ -69,11 +69,11 @@ class Rung:
 
     @property
     def cutoff(self) -> float | None:
-        """The worst metric among the kept, smaller being better; None where that is no number."""
+        """The worst kept metric (smaller is better); None if it is not a finite number."""
         return -self._kept[0][0] if self._kept and self._kept[0][0] != -inf else None
 
     def validate(self) -> None:
-        """Check the invariants; AssertionError where one is broken."""
+        """Check the invariants; raises `AssertionError` if one is broken."""
         assert 0 <= self.passed <= self.entries
         assert len(self._kept) + len(self._rest) == self.entries
         if self.entries:

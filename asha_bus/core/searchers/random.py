@@ -1,4 +1,4 @@
-"""Random search: independent draws."""
+"""Random search: each configuration is drawn independently of all others."""
 
 from __future__ import annotations
 
@@ -15,9 +15,18 @@ from asha_bus.core.space import Space
 class RandomSearch:
     """Draw each configuration independently of all others.
 
-    Trial ``n`` gets the same configuration for the same ``seed``, whatever the
-    number of workers and the order of events. ``seed``: a whole number; None
-    takes the run's. Level-1 configurations take turns.
+    The configuration of trial ``n`` depends only on the seed and ``n``, not on the number
+    of workers or the order of events. Level-1 configurations take turns.
+
+    Args:
+        seed: A whole number. None (default): the seed of the run.
+
+    Raises:
+        InvalidArgument: ``seed`` is not a whole number or None.
+
+    Example:
+        >>> RandomSearch(seed=7).draw(Space(depth=grid(2, 4)), number=1, run_seed=0)
+        (1,)
     """
 
     seed: int | None = None
@@ -27,6 +36,22 @@ class RandomSearch:
             check("RandomSearch: seed", self.seed, ANY_WHOLE)
 
     def draw(self, space: Space, number: int, run_seed: int) -> Point:
-        """The point of trial ``number``."""
+        """Draw the point of one trial.
+
+        Args:
+            space: The space of the run.
+            number: The number of the trial, from 0.
+            run_seed: The seed of the run, used if this searcher has none.
+
+        Returns:
+            The point.
+
+        Raises:
+            InvalidArgument: No draw satisfies a condition of `Space.where`.
+
+        Example:
+            >>> RandomSearch().draw(Space(depth=grid(2, 4)), number=0, run_seed=0)
+            (0,)
+        """
         seed = run_seed if self.seed is None else self.seed
         return space.draw_point(Random(mix(seed, number)), number % space.branches)

@@ -1,4 +1,4 @@
-"""The space of parameters and its algebra."""
+"""The space of parameters: ranges, options, nesting, and the algebra of spaces."""
 
 from asha_bus.core.space.member import Dimension, Member, Plain, Product, Sampled, SampleNumber
 from asha_bus.core.space.options import (

@@ -1,4 +1,4 @@
-"""From parameters back to the numbers of a point: for points that a user or a searcher gives."""
+"""Converts parameters, as a user or a searcher gives them, into the numbers of a point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from asha_bus.core.space.options import Func, Options, children, is_same
 from asha_bus.core.space.parameter import Parameter
 from asha_bus.core.space.ranges import Number
 
-#: Stands for a value that was not given.
+#: Marks a value that was not given.
 _MISSING = object()
 
 
@@ -22,10 +22,10 @@ def match(
 ) -> Numbers:
     """The numbers whose values are ``params``, in the order of a point.
 
-    What level-1 configuration ``branch`` tells need not be among them; neither need
-    constants and values of funcs, but with ``is_exact``. A parameter that only funcs see is
+    ``params`` may omit what level-1 configuration ``branch`` fixes. It may also omit
+    constants and values of funcs, unless ``is_exact``. A parameter that only funcs use is
     given by its path.
-    Raises `InvalidArgument` naming what is missing, unknown, or no value of its parameter.
+    Raises `InvalidArgument`, which names what is missing, unknown or out of range.
     """
     known = {} if branch is None else member.fixed(branch)
     seen = {place.leaf for place in member.places}
@@ -33,8 +33,8 @@ def match(
     for name in params:
         if name not in member.tree and name not in hidden:
             raise InvalidArgument(
-                f"the space has no {name!r} (it has {', '.join(map(str, member.tree))}); leave it "
-                f"out, or give it one of these names"
+                f"the space has no {name!r} (it has {', '.join(map(str, member.tree))}); remove "
+                f"it, or use one of these names"
             )
     for name, node in {**hidden, **member.tree}.items():
         _match(name, node, params.get(name, _MISSING), known)
@@ -45,12 +45,12 @@ def match(
     numbers: Numbers = {}
     flatten(member.slots, known, numbers)
     _check_computed(member.tree, params, numbers)
-    member.branch_of(numbers)  # which a condition may refuse
+    member.branch_of(numbers)  # raises if a condition of where() is false
     return numbers
 
 
 def _fits(tree: dict[str, Any], numbers: Numbers, params: Mapping[str, Any]) -> bool:
-    """Whether ``numbers`` are those of ``params``, as far as these tell."""
+    """Whether ``numbers`` agree with all values that ``params`` gives."""
     try:
         for name, node in tree.items():
             _match(name, node, params.get(name, _MISSING), dict(numbers))
@@ -60,9 +60,9 @@ def _fits(tree: dict[str, Any], numbers: Numbers, params: Mapping[str, Any]) -> 
 
 
 def _match(path: str, node: Any, value: Any, known: Numbers) -> None:
-    """Add to ``known`` the numbers with which ``node`` is ``value``."""
+    """Add to ``known`` the numbers for which ``node`` resolves to ``value``."""
     if value is _MISSING:
-        return  # `flatten` tells if it was needed
+        return  # `flatten` raises if it is needed
     if isinstance(node, Parameter):
         _match_parameter(path, node, value, known)
     elif type(node) is dict:
@@ -88,7 +88,7 @@ def _match_parameter(path: str, parameter: Parameter, value: Any, known: Numbers
         if index in parameter.nested:
             _match(f"{path}:{index}", parameter.options[index], value, known)
         elif not is_same(parameter.options[index], value):
-            raise _another(path, parameter, value, known)
+            raise _conflict(path, parameter, value, known)
         return
     try:
         number = parameter.number_of(value)
@@ -97,18 +97,18 @@ def _match_parameter(path: str, parameter: Parameter, value: Any, known: Numbers
             raise InvalidArgument(f"{path}: {error}") from error
         number = _match_nested(path, parameter, value, known)
     if not math.isclose(known.setdefault(parameter, number), number, rel_tol=1e-9):
-        raise _another(path, parameter, value, known)
+        raise _conflict(path, parameter, value, known)
 
 
-def _another(path: str, parameter: Parameter, value: Any, known: Numbers) -> InvalidArgument:
+def _conflict(path: str, parameter: Parameter, value: Any, known: Numbers) -> InvalidArgument:
     return InvalidArgument(
-        f"{path}: {value!r} was given where the same parameter is "
-        f"{parameter.resolve(known[parameter])!r}"
+        f"{path} is {value!r}, but the same parameter is "
+        f"{parameter.resolve(known[parameter])!r} in another place; give one value"
     )
 
 
 def _match_nested(path: str, parameter: Options, value: Any, known: Numbers) -> int:
-    """The sub-space that has ``value``: the first in all of it, or else without constants."""
+    """The index of the first sub-space that matches ``value``, exactly or else loosely."""
     problems: list[str] = []
     for is_exact in (True, False):
         problems.clear()
@@ -123,14 +123,14 @@ def _match_nested(path: str, parameter: Options, value: Any, known: Numbers) -> 
                 continue
             known.update(found)
             return i
-    raise InvalidArgument(f"{path}: {value!r} fits no option: {'; '.join(problems)}")
+    raise InvalidArgument(f"{path}: {value!r} matches no option: {'; '.join(problems)}")
 
 
 def _check_complete(path: str, node: Any, value: Any, is_exact: bool) -> None:
-    """InvalidArgument where ``value`` lacks a parameter of ``node``.
+    """Raise `InvalidArgument` if ``value`` lacks a parameter of ``node``.
 
-    With ``is_exact``, also where it lacks a constant or a func, is a list for a tuple, or an
-    int for a float.
+    With ``is_exact``, also raise if it lacks a constant or a func, has a list in place of a
+    tuple, or an int in place of a float.
     """
     if is_exact and isinstance(node, Number):
         kind = type(node.resolve(node.number_of(value)))
@@ -151,15 +151,14 @@ def _check_complete(path: str, node: Any, value: Any, is_exact: bool) -> None:
 
 
 def _check_computed(tree: Any, params: Mapping[str, Any], numbers: Numbers) -> None:
-    """InvalidArgument where a given plain value of a func is not what comes out."""
+    """Raise `InvalidArgument` if a plain value given for a func differs from its result."""
     values = Values(numbers, shown=True)
 
     def check(path: str, node: Any, value: Any) -> None:
         if isinstance(node, Func):
             if isinstance(value, (bool, int, float, str)) and not is_same(values.of(node), value):
                 raise InvalidArgument(
-                    f"{path} is computed and becomes {values.of(node)!r}, but {value!r} was "
-                    f"given; leave it out"
+                    f"{path} is computed as {values.of(node)!r}, but {value!r} was given; remove it"
                 )
         elif isinstance(node, Options):
             index = int(numbers[node])

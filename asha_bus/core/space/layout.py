@@ -1,8 +1,8 @@
-"""How a point is laid out, and what becomes of its numbers: all that a worker needs.
+"""The layout of a point: the order of its numbers, and the values that they stand for.
 
-A tree of dicts, lists and tuples is walked depth first. Each parameter gets one
-number, where it is met first; of a sub-space only the numbers of the chosen option
-follow, right after the option's index.
+A tree of dicts, lists and tuples is walked depth first. Each parameter gets one number,
+at its first place in the walk. In a sub-space, the index of the chosen option comes
+first, followed by the numbers of that option only.
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ _BUILDERS: tuple[Any, ...] = (
     *(uniform, loguniform, randint, normal, lognormal, choice, ordinal, grid, func),
 )
 
-#: The number of each parameter that is drawn in a point, in the point's order.
+#: The number of each parameter in a point, in the point's order.
 Numbers = dict[Parameter, float]
 
 
 class Place(NamedTuple):
-    """Where a parameter or a func stands, such as ``net.units[0]`` or ``model:1.depth``."""
+    """A parameter or a func and its path, such as ``net.units[0]`` or ``model:1.depth``."""
 
     path: str
     leaf: Leaf
 
 
 class Slot(NamedTuple):
-    """A number of a point. ``inner``: what follows it for each option, if anything does."""
+    """One number of a point. ``inner``: the slots that follow for each option, or None."""
 
     parameter: Parameter
     path: str
@@ -51,14 +51,14 @@ class Slot(NamedTuple):
 
 
 class Layout:
-    """The order of the numbers in a point of ``tree``, and the values that they stand for.
+    """The places and the slots of ``tree``.
 
-    InvalidArgument where the tree holds what is not drawn there.
+    Raises `InvalidArgument` if the tree holds something that cannot be drawn.
     """
 
     def __init__(self, tree: dict[str, Any]) -> None:
         self.tree = tree
-        #: Every place that the objective sees, those of all options, too.
+        #: Every place that the objective sees, including those inside options.
         self.places = tuple(_places("", tree))
         self.slots = slots_of(tree, self.places)
         grids: set[Parameter] = {
@@ -68,7 +68,7 @@ class Layout:
 
 
 def slots_of(node: Any, places: Iterable[Place] = ()) -> tuple[Slot, ...]:
-    """The numbers of a point of ``node``, with the paths of ``places`` where they stand there."""
+    """The slots of ``node``; a parameter in ``places`` keeps the path that it has there."""
     names: dict[Parameter, str] = {}
     taken = set()
     for path, leaf in places:
@@ -81,9 +81,9 @@ def slots_of(node: Any, places: Iterable[Place] = ()) -> tuple[Slot, ...]:
 def draw(
     slots: Iterable[Slot], random: Random, fixed: Mapping[Parameter, float], numbers: Numbers
 ) -> None:
-    """Draw what is not ``fixed`` from ``random`` and add it to ``numbers``."""
+    """Add all numbers of ``slots`` to ``numbers``: the ``fixed`` ones, the others drawn."""
     for parameter, _, inner in slots:
-        if parameter in numbers:  # it stood in an earlier place, too
+        if parameter in numbers:  # already drawn at an earlier place
             continue
         number = fixed[parameter] if parameter in fixed else parameter.draw(random)
         numbers[parameter] = number
@@ -92,31 +92,31 @@ def draw(
 
 
 def read(slots: Iterable[Slot], point: Iterator[float], numbers: Numbers) -> None:
-    """Take the numbers of ``slots`` from ``point``; StopIteration where it is too short."""
+    """Read the numbers of ``slots`` from ``point``; raise StopIteration if it is too short."""
     for parameter, path, inner in slots:
         if parameter in numbers:
             continue
         number = numbers[parameter] = next(point)
         if inner is not None:
             if number not in range(len(inner)):
-                raise InvalidArgument(f"{path}: there is no option {number!r} of {len(inner)}")
+                raise InvalidArgument(f"{path}: {number!r} is not one of {len(inner)} options")
             read(inner[int(number)], point, numbers)
 
 
 def flatten(slots: Iterable[Slot], known: Mapping[Parameter, float], numbers: Numbers) -> None:
-    """Put what is ``known`` in the order of ``slots``; InvalidArgument names what is not."""
+    """Add ``known`` to ``numbers`` in the order of ``slots``; raise if a number is missing."""
     for parameter, path, inner in slots:
         if parameter in numbers:
             continue
         if parameter not in known:
-            raise InvalidArgument(f"{path} is missing: give it a value of {parameter!r}")
+            raise InvalidArgument(f"{path} is missing; give it a value of {parameter!r}")
         number = numbers[parameter] = known[parameter]
         if inner is not None:
             flatten(inner[int(number)], known, numbers)
 
 
 def walk(slots: Iterable[Slot]) -> Iterator[Slot]:
-    """All slots, those within options, too; a parameter may stand in several."""
+    """All slots, including those inside options; a parameter may be in several."""
     for slot in slots:
         yield slot
         for option in slot.inner or ():
@@ -124,12 +124,12 @@ def walk(slots: Iterable[Slot]) -> Iterator[Slot]:
 
 
 def longest(slots: Iterable[Slot]) -> int:
-    """How many numbers there are at most."""
+    """The largest number of numbers that a point of ``slots`` can have."""
     return sum(1 + max(map(longest, slot.inner or ((),))) for slot in slots)
 
 
 def filled(node: Any, known: Numbers) -> Any:
-    """``node`` with values for those parameters that are ``known``; itself if none of it is."""
+    """``node`` with values for the ``known`` parameters; ``node`` itself if it has none."""
     if isinstance(node, Parameter):
         return filled(node.resolve(known[node]), known) if node in known else node
     if type(node) is dict:
@@ -143,7 +143,7 @@ def filled(node: Any, known: Numbers) -> Any:
 
 
 class Values:
-    """What the parameters of a point became. ``shown``: a func that fails is told by a text."""
+    """The values of a point. ``shown``: a func that raises becomes a text, for display."""
 
     def __init__(self, numbers: Numbers, shown: bool = False) -> None:
         self._numbers = numbers
@@ -151,7 +151,7 @@ class Values:
         self._shown = shown
 
     def of(self, node: Any) -> Any:
-        """``node`` with values for parameters, in a new structure."""
+        """A copy of ``node`` with values in place of parameters."""
         if isinstance(node, Parameter):
             number = self._numbers[node]
             option = node.resolve(number)
@@ -170,7 +170,7 @@ class Values:
         return node
 
     def by_path(self, path: str, node: Any, found: dict[str, Any]) -> None:
-        """The value at each place of ``node`` that is there; of a sub-space its option."""
+        """Add the value at each path in use to ``found``; for a sub-space, ``option <i>``."""
         if isinstance(node, Leaf):
             found[path] = self.of(node)
             if isinstance(node, Options):
@@ -204,20 +204,20 @@ def _places(path: str, node: Any) -> Iterator[Place]:
 
 
 def _check_node(path: str, node: Any) -> None:
-    """InvalidArgument where ``node`` is, or holds, what is not drawn there."""
+    """Raise `InvalidArgument` if ``node`` is or holds something that cannot be drawn."""
     if isinstance(node, SubSpace):
-        raise InvalidArgument(f"{path}: a Space within a Space; use a plain dict there")
+        raise InvalidArgument(f"{path}: a Space cannot be inside a Space; use a plain dict")
     if type(node).__module__.startswith("hyperopt.pyll"):
         raise InvalidArgument(
-            f"{path}: an expression of hyperopt; give the whole space to asha_bus.from_hyperopt()"
+            f"{path} is a hyperopt expression; pass the whole space to asha_bus.from_hyperopt()"
         )
     if isinstance(node, FunctionType) and node in _BUILDERS:
         name = node.__name__
         raise InvalidArgument(f"{path}: {name} was not called; write {name}(...)")
     if children(node) is None and holds_parameter(node):
         raise InvalidArgument(
-            f"{path}: a {type(node).__name__} holds a parameter, which is not drawn "
-            f"there; use a plain dict, list or tuple"
+            f"{path}: parameters inside a {type(node).__name__} are not drawn; use a plain dict, "
+            f"list or tuple"
         )
 
 
@@ -228,7 +228,7 @@ def _slots(
         if node in seen:
             return
         seen.add(node)
-        if node not in names:  # only funcs see it
+        if node not in names:  # only funcs use it
             names[node] = path if node.label is None or node.label in taken else node.label
             taken.add(names[node])
         name = names[node]
@@ -257,7 +257,7 @@ def _check_grids(slots: Iterable[Slot], grids: set[Parameter]) -> None:
                 if isinstance(inner.parameter, Grid) and inner.parameter not in grids:
                     kind = slot.parameter.kind
                     raise InvalidArgument(
-                        f"{inner.path}: a grid() within option {i} of {kind}(); all of a grid is "
-                        f"run, so write a union such as Space(...) + Space(...) with a member for "
-                        f"each option, or put the grid() at the top of the space"
+                        f"{inner.path}: a grid() within option {i} of {kind}(); every value of a "
+                        f"grid is run, so write a union such as Space(...) + Space(...) with one "
+                        f"member per option, or put the grid() at the top level of the space"
                     )

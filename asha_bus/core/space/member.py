@@ -1,9 +1,9 @@
-"""A member of a space: one layout, its level-1 configurations, and how the rest is drawn.
+"""The members of a space: each has a layout and numbered level-1 configurations.
 
-`Plain` is a dict as it was written, `Product` several members beside each other,
-`Sampled` a member whose parameters are drawn once and for all. A union is a list of
-members, see `asha_bus.core.space.space`; what `Space.where` makes is in
-`asha_bus.core.space.where`.
+`Plain` is a dict as it was written, `Product` combines several members, and `Sampled`
+replaces random parameters by a fixed number of draws. `asha_bus.core.space.where` has
+the member that `Space.where` makes. A union is a list of members, see
+`asha_bus.core.space.space`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,20 @@ from asha_bus.core.space.layout import Layout, Numbers, Place, Slot, draw, flatt
 from asha_bus.core.space.options import MAX_GRID_POINTS, Grid
 from asha_bus.core.space.parameter import Parameter
 
-#: What stands in a point as a level-1 configuration's number goes up to this.
-_MOST_SAMPLES = 2**53
+#: The most level-1 configurations of a sampled member: whole floats are exact up to this.
+_MAX_SAMPLES = 2**53
 
 
-#: Whether the numbers of a tree are those of the parameters that were given.
+#: Returns whether the numbers of a tree agree with the parameters that were given.
 Fits = Callable[[dict[str, Any], Numbers], bool]
 
 
 class Dimension(NamedTuple):
-    """A parameter that is left to a searcher.
+    """A parameter that is left to the searcher.
 
-    ``when``: it is there where one of these holds, each a tuple of pairs of the path of a
-    choice and the number of its option, all of them needed; ``((),)``: always.
+    ``when``: the alternatives under which the parameter is in use. Each alternative is a
+    tuple of pairs (path of a choice, number of its option), which must all hold. ``((),)``
+    means always.
     """
 
     path: str
@@ -42,41 +43,41 @@ class Dimension(NamedTuple):
 
 
 class Member(ABC):
-    """What `Space` is made of. ``branches``: how many level-1 configurations there are."""
+    """A part of a `Space`. ``branches``: the number of its level-1 configurations."""
 
     tree: dict[str, Any]
     slots: tuple[Slot, ...]
     places: tuple[Place, ...]
     branches: int
-    #: The names whose values the level-1 configuration tells.
+    #: The top-level names whose values the level-1 configuration fixes.
     fixed_names: frozenset[str]
 
     @property
     def is_finite(self) -> bool:
-        """Whether the level-1 configuration tells all."""
+        """Whether the level-1 configuration fixes every value."""
         return len(self.fixed_names) == len(self.tree)
 
     @abstractmethod
     def fill(self, branch: int, random: Random, numbers: Numbers) -> None:
-        """Add a point of level-1 configuration ``branch`` to ``numbers``, in its order."""
+        """Add a point of level-1 configuration ``branch`` to ``numbers``, in the point's order."""
 
     @abstractmethod
     def branch_of(self, numbers: Numbers) -> int:
-        """The level-1 configuration that a point is of."""
+        """The level-1 configuration that a point belongs to."""
 
     @abstractmethod
     def fixed(self, branch: int) -> Numbers:
-        """The numbers that level-1 configuration ``branch`` tells, in no order."""
+        """The numbers that level-1 configuration ``branch`` fixes, in any order."""
 
     def complete(self, known: Numbers, fits: Fits) -> None:  # noqa: B027 - most need not
-        """Add to ``known`` which sample it is: the first one that ``fits``.
+        """Find the first sample that ``fits`` and add its numbers to ``known``.
 
-        InvalidArgument if there is none, or if one of its parameters is not known.
+        Raises `InvalidArgument` if no sample fits or one of its parameters is not known.
         """
 
     @abstractmethod
     def left(self, branch: int) -> list[Dimension]:
-        """What is left to a searcher in level-1 configuration ``branch``."""
+        """The parameters left to the searcher in level-1 configuration ``branch``."""
 
 
 class Plain(Member):
@@ -85,7 +86,7 @@ class Plain(Member):
     def __init__(self, tree: dict[str, Any]) -> None:
         layout = Layout(tree)
         self.tree, self.slots, self.places = tree, layout.slots, layout.places
-        #: One for each grid, wherever it stands; the last one varies fastest.
+        #: Every grid and its path, at any depth; the last grid varies fastest.
         self.grids = {
             slot.parameter: slot.path for slot in self.slots if isinstance(slot.parameter, Grid)
         }
@@ -107,7 +108,7 @@ class Plain(Member):
         branch = 0
         for grid, path in self.grids.items():
             if grid not in numbers:
-                raise InvalidArgument(f"{path} is missing: give it a value of {grid!r}")
+                raise InvalidArgument(f"{path} is missing; give it a value of {grid!r}")
             branch = branch * len(grid.options) + int(numbers[grid])
         return branch
 
@@ -118,9 +119,9 @@ class Plain(Member):
 
 
 class Product(Member):
-    """Every level-1 configuration of each factor with all of the others; the last varies fastest.
+    """All combinations of the factors' level-1 configurations; the last factor varies fastest.
 
-    InvalidArgument where two factors share a parameter.
+    Raises `InvalidArgument` if two factors share a parameter.
     """
 
     def __init__(self, factors: Sequence[Member]) -> None:
@@ -135,8 +136,8 @@ class Product(Member):
             theirs = {slot.parameter: slot.path for slot in walk(factor.slots)}
             for parameter in seen & theirs.keys():
                 raise InvalidArgument(
-                    f"{theirs[parameter]}: one parameter on both sides of *, one of which was "
-                    f"sampled or filtered; multiply first, and use .sample() or .where() then"
+                    f"{theirs[parameter]}: the same parameter is on both sides of *, and one side "
+                    f"was sampled or filtered; multiply first, then use .sample() or .where()"
                 )
             seen |= theirs.keys()
 
@@ -173,7 +174,7 @@ class Product(Member):
 
 
 class SampleNumber(Parameter):
-    """Which of the samples a point is: a number of it that the objective does not see."""
+    """The number of the sample in a point, which the objective does not see."""
 
     kind = "sample"
 
@@ -184,7 +185,7 @@ class SampleNumber(Parameter):
         return f"the number of one of {self.n} samples"
 
     def draw(self, random: Random) -> float:
-        raise NotImplementedError("it is level 1")
+        raise NotImplementedError("a sample number is fixed by level 1, not drawn")
 
     def resolve(self, number: float) -> Any:
         return int(number)
@@ -194,14 +195,14 @@ class SampleNumber(Parameter):
 
 
 class Sampled(Member):
-    """``n`` draws of ``inner`` for each of its level-1 configurations, which are level 1 now.
+    """``n`` draws of ``inner`` per level-1 configuration; each draw becomes level 1.
 
-    Sample i is drawn from (seed, i) whenever it is asked for.
+    Sample i is drawn on demand from (seed, i).
     """
 
     def __init__(self, inner: Member, n: int, seed: int) -> None:
-        if inner.branches * n > _MOST_SAMPLES:
-            raise InvalidArgument(f"sample(): {n} samples of {inner.branches} are too many")
+        if inner.branches * n > _MAX_SAMPLES:
+            raise InvalidArgument(f"sample(): {inner.branches} * {n} samples are too many")
         self.inner, self.n, self.seed = inner, n, seed
         self.number = SampleNumber(n)
         self.tree, self.places = inner.tree, inner.places
@@ -226,8 +227,9 @@ class Sampled(Member):
         self.inner.complete(known, fits)
         seen = {place.leaf for place in self.places}
         unseen = (s.parameter for s in walk(self.inner.slots) if s.parameter not in seen)
-        flatten(self.inner.slots, {**dict.fromkeys(unseen, 0), **known}, {})  # is one missing?
-        likely = self.inner.branch_of(known) * self.n  # sub-spaces of a grid may be alike
+        # raises if a parameter is missing
+        flatten(self.inner.slots, {**dict.fromkeys(unseen, 0), **known}, {})
+        likely = self.inner.branch_of(known) * self.n  # sub-spaces of a grid may be equal
         found = range(likely, likely + self.n), range(likely), range(likely + self.n, self.branches)
         for branch in islice(chain(*found), MAX_GRID_POINTS):
             drawn: Numbers = {}
@@ -235,7 +237,7 @@ class Sampled(Member):
             if fits(self.tree, drawn):
                 known.update(drawn)
                 return
-        raise InvalidArgument(f"it is none of the {self.n} samples")
+        raise InvalidArgument(f"the values match none of the {self.n} samples")
 
     def left(self, branch: int) -> list[Dimension]:
         return []
@@ -251,7 +253,7 @@ def _collect(
     fixed: Numbers,
     found: dict[Parameter, Dimension],
 ) -> None:
-    """Add what is drawn of ``slots``, and when, to ``found``."""
+    """Add the parameters of ``slots`` that are not fixed, and their conditions, to ``found``."""
     for parameter, path, inner in slots:
         if parameter in fixed:
             if inner is not None:

@@ -11,25 +11,26 @@ from typing import Any
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.parameter import Leaf, Parameter, SubSpace
 
-#: More level-1 configurations than this are not built, nor tried one by one.
+#: The most values of a grid, and the most configurations that are tried one by one.
 MAX_GRID_POINTS = 1_000_000
-#: So many options are shown of those that there are.
+#: How many options a repr shows.
 MAX_SHOWN = 20
-#: Options without a hash are compared with so many before them.
-_MOST_COMPARED = 200
+#: With how many earlier ones an unhashable option is compared.
+_MAX_COMPARED = 200
 
 
 class Options(Parameter):
-    """Shared by the parameters that list their values, which may be any objects.
+    """Base of the parameters that list their values, which may be any objects.
 
-    An option that holds parameters is a sub-space: they are drawn where it is chosen.
+    An option that holds parameters is a sub-space: its parameters are drawn only if the
+    option is chosen.
     """
 
     def __init__(self, options: tuple[Any, ...]) -> None:
         self.options = tuple(
             option.as_option() if isinstance(option, SubSpace) else option for option in options
         )
-        #: Which options are sub-spaces.
+        #: The indexes of the options that are sub-spaces.
         self.nested = frozenset(i for i, one in enumerate(self.options) if holds_parameter(one))
 
     def __repr__(self) -> str:
@@ -46,10 +47,10 @@ class Options(Parameter):
 
     def check(self, number: float) -> None:
         if number not in range(len(self.options)):
-            raise InvalidArgument(f"there is no option {number!r} of {len(self.options)}")
+            raise InvalidArgument(f"{number!r} is not one of {len(self.options)} options")
 
     def number_of(self, value: Any) -> float:
-        """The index of the plain option that is ``value``, or else equals it."""
+        """The index of the plain option that is ``value``, or else of one that equals it."""
         plain = [(i, one) for i, one in enumerate(self.options) if i not in self.nested]
         for i, option in plain:
             if option is value:
@@ -58,11 +59,11 @@ class Options(Parameter):
             for i, option in plain:
                 if (type(option) is type(value)) is kinds_match and is_same(option, value):
                     return i
-        raise InvalidArgument(f"{value!r} is no option of {self.kind}()")
+        raise InvalidArgument(f"{value!r} is not an option of {self.kind}()")
 
 
 class Choice(Options):
-    """One of the options, drawn by the searcher; ``weights`` None: all equally likely."""
+    """One of the options, chosen by the searcher; ``weights`` None: all equally likely."""
 
     kind = "choice"
 
@@ -79,19 +80,19 @@ class Choice(Options):
 
 
 class Ordinal(Options):
-    """One of the options, whose order tells a model something."""
+    """One of the options, whose order a searcher may use as a scale."""
 
     kind = "ordinal"
 
 
 class Grid(Options):
-    """Each of the options: level 1, every one is run."""
+    """Every one of the options: level 1, so each is run."""
 
     kind = "grid"
 
 
 class Func(Leaf):
-    """A value that is computed from others on the worker."""
+    """A value that the worker computes from other values."""
 
     kind = "func"
 
@@ -104,11 +105,22 @@ class Func(Leaf):
 
 
 def choice(*options: Any) -> Parameter:
-    """One of ``options``, all equally likely, drawn anew for each trial.
+    """Choose one of ``options`` for each trial, all equally likely.
 
-    The options may be any Python objects. One that holds parameters (a dict, list or
-    tuple, or a `Space`) is a sub-space, whose parameters are drawn only where it is
-    chosen. Raises `InvalidArgument` if there is no option.
+    An option that holds parameters (a dict, list or tuple, or a `Space`) is a sub-space:
+    its parameters are drawn only if the option is chosen.
+
+    Args:
+        *options: The values, which may be any Python objects; at least one.
+
+    Returns:
+        A parameter to use in a `Space`.
+
+    Raises:
+        InvalidArgument: There is no option.
+
+    Example:
+        >>> space = Space(act=choice("relu", "tanh"))
     """
     if not options:
         raise InvalidArgument("choice(): no options given; write choice('a', 'b')")
@@ -116,10 +128,22 @@ def choice(*options: Any) -> Parameter:
 
 
 def ordinal(*options: Any) -> Parameter:
-    """One of ``options`` in their order, all equally likely: small, medium, large.
+    """Choose one of ``options``, whose order matters: small, medium, large.
 
-    Like `choice`, but a searcher may take the order for a scale. Raises `InvalidArgument`
-    if there is no option.
+    Like `choice`, but a searcher may use the order as a scale.
+
+    Args:
+        *options: The values in order, which may be any Python objects; at least one. All
+            are equally likely before a searcher has learned from results.
+
+    Returns:
+        A parameter to use in a `Space`.
+
+    Raises:
+        InvalidArgument: There is no option.
+
+    Example:
+        >>> space = Space(size=ordinal("small", "medium", "large"))
     """
     if not options:
         raise InvalidArgument("ordinal(): no options given; write ordinal('small', 'large')")
@@ -127,11 +151,24 @@ def ordinal(*options: Any) -> Parameter:
 
 
 def grid(*values: Any) -> Parameter:
-    """All of ``values``: each combination of the grids of a space is run.
+    """Run every one of ``values``, in each combination with the other grids of the space.
 
-    A value that holds parameters is a sub-space: these stay with the searcher. One
-    generator, range or other iterator in place of the values is read once. Raises
-    `InvalidArgument` if there is no value, or more than 1,000,000.
+    A value that holds parameters is a sub-space: the searcher draws these parameters.
+
+    Args:
+        *values: The values, which may be any Python objects; or one range, generator or
+            other iterator, which is read once. At least 1, at most 1,000,000 values.
+
+    Returns:
+        A parameter to use in a `Space`.
+
+    Raises:
+        InvalidArgument: There is no value, or there are more than 1,000,000.
+
+    Example:
+        >>> space = Space(depth=grid(2, 4, 8), seed=grid(range(3)))
+        >>> len(space)
+        9
     """
     if len(values) == 1 and (isinstance(values[0], (range, Iterator))):
         values = tuple(islice(values[0], MAX_GRID_POINTS + 1))
@@ -139,19 +176,32 @@ def grid(*values: Any) -> Parameter:
         raise InvalidArgument("grid(): no values given; write grid(1, 2, 3)")
     if len(values) > MAX_GRID_POINTS:
         raise InvalidArgument(
-            f"grid(): there are more than {MAX_GRID_POINTS} values; use randint() or choice()"
+            f"grid(): got more than {MAX_GRID_POINTS} values; use randint() or choice()"
         )
     return Grid(values)
 
 
 def func(function: Callable[..., Any], *args: Any) -> Func:
-    """The value of ``function(*args)``, computed on the worker.
+    """Compute a value as ``function(*args)`` on the worker.
 
-    ``args``: parameters of the space, other values of `func`, constants, or dicts, lists
-    and tuples of these. A parameter that stands nowhere else is drawn, too, and only the
-    function sees it. The function is called in the user's process as well, to show the
-    value, so it is to be quick and to give the same for the same arguments. Raises
-    `InvalidArgument` where it cannot be called.
+    The function is also called in the user's process, to display the value. So it should
+    be fast and return the same value for the same arguments.
+
+    Args:
+        function: Any callable; it gets the values of ``args``.
+        *args: Parameters of the space, other values of `func`, constants, or dicts, lists
+            and tuples of these. A parameter used nowhere else is drawn for the function
+            alone; the objective does not see it.
+
+    Returns:
+        A computed value to use in a `Space`.
+
+    Raises:
+        InvalidArgument: ``function`` is not callable.
+
+    Example:
+        >>> width = randint(8, 64)
+        >>> space = Space(width=width, hidden=func(lambda w: 2 * w, width))
     """
     if not callable(function) or isinstance(function, Leaf):
         raise InvalidArgument(
@@ -162,7 +212,7 @@ def func(function: Callable[..., Any], *args: Any) -> Func:
 
 
 def children(node: Any) -> list[tuple[str, Any]] | None:
-    """The children of a dict, list or tuple with their path parts; None for all else."""
+    """The children of a dict, list or tuple with their path parts; None for other objects."""
     if type(node) is dict:
         return [(f".{key}", child) for key, child in node.items()]
     if type(node) in (list, tuple):
@@ -171,7 +221,7 @@ def children(node: Any) -> list[tuple[str, Any]] | None:
 
 
 def holds_parameter(node: Any) -> bool:
-    """Whether there is a parameter in ``node``, in containers of any kind."""
+    """Whether ``node`` is or holds a parameter, in built-in containers of any kind."""
     return _holds_parameter(node, set())
 
 
@@ -186,20 +236,20 @@ def _holds_parameter(node: Any, seen: set[int]) -> bool:
 
 
 def is_same(a: Any, b: Any) -> bool:
-    """Whether two objects are one, or equal where that is a single yes or no."""
+    """Whether two objects are identical, or equal if ``==`` gives a single bool."""
     if a is b:
         return True
     try:
-        verdict = a == b
-        if type(verdict) is bool:
-            return verdict or (a != a and b != b and type(a) is type(b) is float)
-        return getattr(verdict, "shape", None) == () and bool(verdict)  # a numpy scalar's
-    except Exception:  # comparing is user code: arrays in a list, say
+        equal = a == b
+        if type(equal) is bool:
+            return equal or (a != a and b != b and type(a) is type(b) is float)
+        return getattr(equal, "shape", None) == () and bool(equal)  # a numpy scalar
+    except Exception:  # user code, which fails for arrays in a list, for instance
         return False
 
 
 def _is_alike(a: Any, b: Any) -> bool:
-    """Whether two objects without a hash are the same, also to look at: [1] and [True] are not."""
+    """Whether two unhashable objects are equal in type, value and repr: [1], [True] are not."""
     try:
         return a is b or (type(a) is type(b) and is_same(a, b) and repr(a) == repr(b))
     except Exception:  # a repr is user code
@@ -207,7 +257,7 @@ def _is_alike(a: Any, b: Any) -> bool:
 
 
 def repeated(options: tuple[Any, ...]) -> Any | None:
-    """The first of ``options`` that stands there twice, as a tuple of it; None: none does."""
+    """The first of ``options`` that occurs twice, as a 1-tuple; None if all are different."""
     seen: set[Any] = set()
     unhashable: list[Any] = []
     for option in options:
@@ -219,6 +269,6 @@ def repeated(options: tuple[Any, ...]) -> Any | None:
         except Exception:  # hashing and comparing is user code
             if any(_is_alike(one, option) for one in unhashable):
                 return (option,)
-            if len(unhashable) < _MOST_COMPARED:
+            if len(unhashable) < _MAX_COMPARED:
                 unhashable.append(option)
     return None

@@ -1,4 +1,4 @@
-"""What all parameters share: they draw plain numbers, and turn them into values and back."""
+"""The base of all parameters: they draw plain numbers and convert them to values and back."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from typing import Any
 from asha_bus.core.errors import InvalidArgument
 
 #: Whole numbers up to this are exact in a float.
-MOST_EXACT = 2**53
+MAX_EXACT = 2**53
 
-#: A value may miss a multiple of q by this share of q.
+#: How far a value may be from a multiple of q, as a share of q.
 _TOLERANCE = 1e-6
 
 
 class Leaf:
-    """What stands in a space for a value: a `Parameter`, or a `Func` of others."""
+    """A placeholder for a value in a space: a `Parameter`, or a `Func` of other values."""
 
-    #: The name of the function that makes it.
+    #: The name of the public function that makes it.
     kind = ""
 
 
 class Parameter(Leaf, ABC):
-    """One dimension of a space. It draws plain numbers and resolves them."""
+    """One dimension of a space: draws plain numbers and resolves them to values."""
 
-    #: What it is called where it stands in no dict, as hyperopt's labels do.
+    #: The name of a parameter that is not in a dict: hyperopt's label.
     label: str | None = None
 
     @abstractmethod
     def draw(self, random: Random) -> float:
-        """A plain number: the value itself, or the index of an option."""
+        """Draw a plain number: the value itself, or the index of an option."""
 
     @abstractmethod
     def resolve(self, number: float) -> Any:
@@ -41,23 +41,23 @@ class Parameter(Leaf, ABC):
 
     @abstractmethod
     def number_of(self, value: Any) -> float:
-        """The number that resolves to ``value``; InvalidArgument where there is none."""
+        """The number that resolves to ``value``; raises `InvalidArgument` if there is none."""
 
     def check(self, number: float) -> None:
-        """InvalidArgument where ``number`` stands for no value."""
+        """Raise `InvalidArgument` if ``number`` does not stand for a value."""
         self.number_of(self.resolve(number))
 
 
 class SubSpace(ABC):
-    """A space that may stand for its own dict as an option of another one."""
+    """A space that can be an option in another space, in place of its dict."""
 
     @abstractmethod
     def as_option(self) -> dict[str, Any]:
-        """The dict of its parameters; InvalidArgument where it is more than one."""
+        """The dict of its parameters; raises `InvalidArgument` if the space is not one dict."""
 
 
 def finite_number(value: object, kind: str, argument: str) -> float:
-    """``value`` as a built-in number; InvalidArgument naming ``argument`` of ``kind`` if none."""
+    """``value`` as a built-in number; the `InvalidArgument` names ``kind`` and ``argument``."""
     number = as_number(value)
     if number is None:
         shown = f"{value!r} of type {type(value).__name__}"
@@ -68,7 +68,7 @@ def finite_number(value: object, kind: str, argument: str) -> float:
 
 
 def as_number(value: object) -> float | None:
-    """``value`` as a built-in int or float; None where it is no single number."""
+    """``value`` as a built-in int or float; None if it is not a single number."""
     if type(value) in (int, float):
         return value  # type: ignore[return-value]
     # numpy scalars and other number types have __float__ and no __len__
@@ -82,7 +82,7 @@ def as_number(value: object) -> float | None:
 
 
 def ordered(kind: str, low: object, high: object) -> tuple[float, float]:
-    """Two bounds as numbers; InvalidArgument where they are none, or in the wrong order."""
+    """Two bounds as numbers; raises `InvalidArgument` if they are not, or not in order."""
     first, last = finite_number(low, kind, "low"), finite_number(high, kind, "high")
     if first > last:
         raise InvalidArgument(f"{kind}({low!r}, {high!r}): low is greater than high; swap the two")
@@ -90,7 +90,7 @@ def ordered(kind: str, low: object, high: object) -> tuple[float, float]:
 
 
 def step_of(kind: str, q: object) -> float | None:
-    """``q`` as a number above 0, or None."""
+    """``q`` as a number above 0, or None; raises `InvalidArgument` for anything else."""
     if q is None:
         return None
     step = finite_number(q, kind, "q")
@@ -102,7 +102,7 @@ def step_of(kind: str, q: object) -> float | None:
 class Lattice:
     """The numbers ``first``, ``first + q``, ``first + 2 q`` and so on, exact in decimals.
 
-    Where ``first`` and ``q`` are whole numbers they are built-in ints.
+    They are built-in ints if ``first`` and ``q`` are whole numbers.
     """
 
     def __init__(self, first: float, q: float) -> None:
@@ -114,56 +114,54 @@ class Lattice:
         self.is_whole = self._divisor == 1
 
     def steps_to(self, high: float) -> int:
-        """How many steps lie between ``first`` and ``high``."""
+        """The number of whole steps from ``first`` to ``high``."""
         return (int(_decimal(high) * self._divisor) - self._start) // self._step
 
     def value(self, steps: int) -> float:
-        """The number that is so many steps from ``first``; a float where an int is too long."""
+        """The number that is ``steps`` steps from ``first``; a float beyond `MAX_EXACT`."""
         found = self._start + steps * self._step
         if self.is_whole:
-            return found if abs(found) <= MOST_EXACT else float(found)
+            return found if abs(found) <= MAX_EXACT else float(found)
         return found / self._divisor  # correctly rounded
 
     def nearest(self, number: float) -> int:
-        """How many steps the nearest number is from ``first``."""
+        """The steps from ``first`` to the lattice number nearest to ``number``."""
         return round(_clamped((number - self.first) / self.q))
 
     def snapped(self, number: float) -> float:
-        """The nearest number; InvalidArgument where ``number`` is farther than a rounding error."""
+        """The nearest lattice number; raises `InvalidArgument` beyond a rounding error."""
         found = self.value(self.nearest(number))
         if abs(found - number) > _TOLERANCE * self.q:
             raise InvalidArgument(
-                f"{number!r} is no multiple of {self.q:g} from {self.first:g} on; the nearest is "
+                f"{number!r} is not {self.first:g} plus a multiple of {self.q:g}; the nearest is "
                 f"{found!r}"
             )
         return found
 
 
 def rounded(number: float, q: float) -> float:
-    """The multiple of ``q`` from 0 that is nearest, as a float: what hyperopt makes of it."""
+    """The multiple of ``q`` nearest to ``number``, as a float: hyperopt's rounding."""
     return float(round(_clamped(number / q)) * q)
 
 
 def check_rounded(number: float, q: float) -> float:
-    """The nearest multiple of ``q``; InvalidArgument where it is farther than a rounding error."""
+    """The nearest multiple of ``q``; raises `InvalidArgument` beyond a rounding error."""
     found = rounded(number, q)
     if abs(found - number) > _TOLERANCE * q:
-        raise InvalidArgument(f"{number!r} is no multiple of {q:g}; the nearest is {found!r}")
+        raise InvalidArgument(f"{number!r} is not a multiple of {q:g}; the nearest is {found!r}")
     return found
 
 
 def check_bounds(number: float, low: float, high: float) -> float:
-    """``number`` within the bounds, beyond which it may be by a rounding error only."""
+    """``number`` clamped to the bounds; raises `InvalidArgument` beyond a rounding error."""
     slack = 1e-9 * max(abs(low), abs(high))
     if not low - slack <= number <= high + slack:
-        raise InvalidArgument(
-            f"{number!r} is outside of {low:g} to {high:g}; give what lies between"
-        )
+        raise InvalidArgument(f"{number!r} is outside {low:g} to {high:g}; give a value in range")
     return min(max(number, low), high)
 
 
 def _decimal(number: float) -> Fraction:
-    """``number`` as it is written: 0.1 is a tenth."""
+    """``number`` as its decimal digits: 0.1 is exactly one tenth."""
     return Fraction(repr(number)) if type(number) is float else Fraction(number)
 
 

@@ -1,4 +1,4 @@
-"""The points of a space: which member a number is of, and from numbers to values and back."""
+"""Converts the points of a space into parameters and back, across the members of a union."""
 
 from __future__ import annotations
 
@@ -24,47 +24,62 @@ from asha_bus.core.space.layout import (
 from asha_bus.core.space.member import Dimension, Member
 from asha_bus.core.space.parameter import Parameter
 
-#: The name of what a positional space holds, see `Points.is_positional`.
+#: The name of the one value of a positional space, see `Points.is_positional`.
 POSITIONAL = "args"
 
 
 class Points:
-    """The points of some members, of which each is in one. That of a union begins with its number.
+    """The points of one or more members; a point of a union begins with its member's number.
 
-    Members follow each other in the level-1 configurations, too.
+    The level-1 configurations of the members are numbered one member after the other.
     """
 
     def __init__(self, parts: Sequence[Member], *, is_positional: bool = False) -> None:
         self._parts = tuple(parts)
-        #: Whether an objective gets one argument by position, since this is no dict.
+        #: Whether the space is not a dict, so that an objective gets one positional argument.
         self.is_positional = is_positional
-        #: The number of the first level-1 configuration of each member, and of all.
+        #: The number of the first level-1 configuration of each member, and the total.
         self._begins = list(accumulate((part.branches for part in parts), initial=0))
 
     @property
     def parts(self) -> tuple[Member, ...]:
-        """The members as the algebra works on them."""
+        """The members, as the algebra works on them."""
         return self._parts
 
     @property
     def branches(self) -> int:
-        """The number of level-1 configurations; 1 where there is no grid."""
+        """The number of level-1 configurations; 1 for a space without grids."""
         return self._begins[-1]
 
     @property
     def most_numbers(self) -> int:
-        """How many numbers a point has at most."""
+        """The largest number of numbers in a point."""
         return max(longest(part.slots) for part in self._parts) + (len(self._parts) > 1)
 
     def draw_point(self, random: Random, branch: int) -> Point:
-        """A point of level-1 configuration ``branch``, the rest drawn from ``random``."""
+        """Draw a point of one level-1 configuration.
+
+        Args:
+            random: The generator for everything that level 1 does not fix.
+            branch: The number of the level-1 configuration, from 0.
+
+        Returns:
+            The point: a flat tuple of plain numbers.
+
+        Raises:
+            InvalidArgument: ``branch`` is out of range, or no draw satisfies a condition.
+
+        Example:
+            >>> from random import Random
+            >>> point = Space(lr=uniform(0, 1)).draw_point(Random(0), branch=0)
+        """
         at, part, its = self._place(branch)
         numbers: Numbers = {}
         part.fill(its, random, numbers)
         return self._point(at, numbers)
 
     def _place(self, branch: int) -> tuple[int, Member, int]:
-        """The member of a level-1 configuration, and its number there."""
+        """The index and the member of a level-1 configuration, and its number in that member."""
         if not 0 <= branch < self.branches:
             raise InvalidArgument(
                 f"branch must be a whole number from 0 to {self.branches - 1}, got {branch!r}"
@@ -73,17 +88,17 @@ class Points:
         return at, self._parts[at], branch - self._begins[at]
 
     def _point(self, at: int, numbers: Numbers) -> Point:
-        """The numbers as a point; of a union it begins with the number of the member."""
+        """The numbers as a point; in a union the member's number comes first."""
         values = numbers.values()
         return (at, *values) if len(self._parts) > 1 else tuple(values)
 
     def _read(self, point: Point) -> tuple[int, Numbers]:
-        """The member and the numbers of a point; InvalidArgument if it is of another space."""
+        """The member and the numbers of a point; raises `InvalidArgument` for a foreign point."""
         remaining = iter(point)
         at = next(remaining, None) if len(self._parts) > 1 else 0
         if at is None or at not in range(len(self._parts)):
             raise InvalidArgument(
-                f"a point of this space begins with the number of one of {len(self._parts)} "
+                f"a point of this space begins with the number of one of its {len(self._parts)} "
                 f"members, got {point!r}"
             )
         numbers: Numbers = {}
@@ -101,44 +116,69 @@ class Points:
         return int(at), numbers
 
     def resolve(self, point: Point) -> dict[str, Any]:
-        """The parameters of ``point`` as they were written, a new structure each time.
+        """Convert a point into parameters, in the structure in which they were written.
 
-        Raises `InvalidArgument` where it is no point of this space, and whatever a
-        function of `func` raises.
+        Args:
+            point: A point of this space.
+
+        Returns:
+            The parameters by name: a new structure at each call.
+
+        Raises:
+            InvalidArgument: ``point`` is not a point of this space.
+            Exception: Whatever a function of `func` raises.
+
+        Example:
+            >>> Space(lr=uniform(0, 1), act=choice("relu", "tanh")).resolve((0.5, 1))
+            {'lr': 0.5, 'act': 'tanh'}
         """
         at, numbers = self._read(point)
         found: dict[str, Any] = Values(numbers).of(self._parts[at].tree)
         return found
 
     def shown(self, point: Point) -> dict[str, Any]:
-        """What `resolve` gives, but of a `func` that raises a text that says so."""
+        """Like `resolve`, but a `func` that raises becomes a text that says so."""
         at, numbers = self._read(point)
         found: dict[str, Any] = Values(numbers, shown=True).of(self._parts[at].tree)
         return found
 
     def values(self, point: Point) -> dict[str, Any]:
-        """The value at each path that is there in ``point``; of a sub-space ``option <i>``."""
+        """The value at each path in use in ``point``; for a sub-space, ``option <i>``."""
         at, numbers = self._read(point)
         found: dict[str, Any] = {}
         Values(numbers, shown=True).by_path("", self._parts[at].tree, found)
         return found
 
     def member_of(self, point: Point) -> int:
-        """The number of the member of a union that ``point`` is of; 0 if it is none."""
+        """The number of the member that ``point`` belongs to; 0 if the space is not a union."""
         return self._read(point)[0]
 
     def branch_of(self, point: Point) -> int:
-        """The level-1 configuration that ``point`` is of."""
+        """The number of the level-1 configuration that ``point`` belongs to."""
         at, numbers = self._read(point)
         return self._begins[at] + self._parts[at].branch_of(numbers)
 
     def point_of(self, params: Any, branch: int | None = None) -> Point:
-        """The point whose parameters are ``params``: what `resolve` gives, turned round.
+        """Convert parameters into a point: the inverse of `resolve`.
 
-        Constants and values of `func` need not be given. With ``branch``, what that level-1
-        configuration tells need not be either. A parameter that only a func sees is given
-        by its path (see `level2`). Raises `InvalidArgument` naming the parameter that is
-        missing, unknown or outside.
+        Args:
+            params: The parameters by name. Constants and values of `func` may be omitted. A
+                parameter that only a func uses is given by its path, see `level2`.
+            branch: The number of a level-1 configuration, whose fixed values ``params``
+                may then omit. None (default): find it from ``params``.
+
+        Returns:
+            The point.
+
+        Raises:
+            InvalidArgument: A parameter is missing, unknown or out of range; the message
+                names it.
+
+        Example:
+            >>> Space(lr=uniform(0, 1), act=choice("relu", "tanh")).point_of(
+            ...     {"lr": 0.5, "act": "tanh"}
+            ... )
+            (0.5, 1)
         """
         if self.is_positional and not (isinstance(params, Mapping) and set(params) == {POSITIONAL}):
             params = {POSITIONAL: params}
@@ -148,7 +188,7 @@ class Points:
             at, part, its = self._place(branch)
             return self._point(at, match(part, params, its))
         problems: list[InvalidArgument] = []
-        for is_exact in (True, False):  # several members may have what was given
+        for is_exact in (True, False):  # several members may match
             problems.clear()
             for at, part in enumerate(self._parts):
                 try:
@@ -157,38 +197,50 @@ class Points:
                     problems.append(error)
         if len(problems) == 1:
             raise problems[0]
-        told = "; ".join(f"member {at}: {error}" for at, error in enumerate(problems))
-        raise InvalidArgument(f"{params!r} fits no member of the space: {told}")
+        details = "; ".join(f"member {at}: {error}" for at, error in enumerate(problems))
+        raise InvalidArgument(f"{params!r} matches no member of the space: {details}")
 
     def checked(self, point: Point, branch: int) -> Point:
-        """``point``, if it is one of level-1 configuration ``branch``; InvalidArgument if not."""
+        """``point`` itself; raises `InvalidArgument` if it is not a point of ``branch``."""
         at, numbers = self._read(point)
         paths = _paths(self._parts[at].slots)
         for parameter, number in numbers.items():
             try:
-                if type(number) not in (int, float):  # others would not travel
-                    raise InvalidArgument(f"{number!r} is no built-in int or float")
+                if type(number) not in (int, float):  # the wire carries no other types
+                    raise InvalidArgument(f"{number!r} is not a built-in int or float")
                 parameter.check(number)
             except InvalidArgument as error:
                 raise InvalidArgument(f"{paths[parameter]}: {error}") from error
         if (its := self._begins[at] + self._parts[at].branch_of(numbers)) != branch:
             raise InvalidArgument(
-                f"the point {point!r} is of level-1 configuration {its}, and not of {branch}"
+                f"the point {point!r} belongs to level-1 configuration {its}, not to {branch}"
             )
         return point
 
     def numbers(self, point: Point) -> dict[str, float]:
-        """The number of each parameter in ``point``, by the path that `level2` tells."""
+        """The number of each parameter in ``point``, by its path as in `level2`."""
         at, numbers = self._read(point)
         paths = _paths(self._parts[at].slots)
         return {paths[parameter]: number for parameter, number in numbers.items()}
 
     def point_at(self, numbers: Mapping[str, float], branch: int) -> Point:
-        """The point of level-1 configuration ``branch`` with ``numbers`` by the paths of `level2`.
+        """Build a point from the numbers that a searcher chose.
 
-        Those that are not there with the options chosen are left out. Raises
-        `InvalidArgument` naming one that is missing, and `Refused` where a condition does
-        not hold.
+        Args:
+            numbers: The number of each parameter by its path, see `level2`. Numbers of
+                parameters that are not in use with the chosen options are ignored.
+            branch: The number of the level-1 configuration, from 0.
+
+        Returns:
+            The point.
+
+        Raises:
+            InvalidArgument: A number is missing; the message names its path. A subclass,
+                ``Refused``, is raised if a condition of `Space.where` is false.
+
+        Example:
+            >>> Space(lr=uniform(0, 1), depth=grid(2, 4)).point_at({"lr": 0.5}, branch=1)
+            (0.5, 1)
         """
         at, part, its = self._place(branch)
         known = part.fixed(its)
@@ -201,22 +253,49 @@ class Points:
         return self._point(at, found)
 
     def level1(self, branch: int) -> dict[str, Any]:
-        """What level-1 configuration ``branch`` tells, by name: constants, and values of grids.
+        """The values that a level-1 configuration fixes: constants and values of grids.
 
-        Of a name of which it tells a part the rest is there as it was written.
+        Args:
+            branch: The number of the level-1 configuration, from 0.
+
+        Returns:
+            The values by top-level name. In a value that is fixed only in part, the other
+            parameters remain as they were written.
+
+        Raises:
+            InvalidArgument: ``branch`` is out of range.
+
+        Example:
+            >>> Space(lr=uniform(0, 1), depth=grid(2, 4)).level1(1)
+            {'depth': 4}
         """
         _, part, its = self._place(branch)
         known = part.fixed(its)
         values = Values(known, shown=True)
         found: dict[str, Any] = {}
         for name, node in part.tree.items():
-            told = values.of(node) if name in part.fixed_names else filled(node, known)
-            if told is not node or name in part.fixed_names:
-                found[name] = told
+            value = values.of(node) if name in part.fixed_names else filled(node, known)
+            if value is not node or name in part.fixed_names:
+                found[name] = value
         return found
 
     def level2(self, branch: int) -> list[Dimension]:
-        """The parameters that are left to a searcher in ``branch``, in a point's order."""
+        """The parameters that the searcher chooses in a level-1 configuration.
+
+        Args:
+            branch: The number of the level-1 configuration, from 0.
+
+        Returns:
+            One ``Dimension`` per parameter, in the order of a point: its path, the
+            parameter, and when it is in use.
+
+        Raises:
+            InvalidArgument: ``branch`` is out of range.
+
+        Example:
+            >>> [d.path for d in Space(lr=uniform(0, 1), depth=grid(2, 4)).level2(0)]
+            ['lr']
+        """
         _, part, its = self._place(branch)
         return part.left(its)
 
@@ -226,5 +305,5 @@ def _paths(slots: Iterable[Slot]) -> dict[Parameter, str]:
 
 
 def _varies(slots: Iterable[Slot]) -> bool:
-    """Whether points are of different lengths."""
+    """Whether points can have different lengths."""
     return any(slot.inner is not None for slot in slots)

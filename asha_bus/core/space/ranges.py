@@ -1,4 +1,4 @@
-"""Parameters whose values are numbers: ranges, and the two normal distributions."""
+"""Parameters whose values are numbers: ranges and normal distributions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 from asha_bus.core.checks import SWITCH, check
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.parameter import (
-    MOST_EXACT,
+    MAX_EXACT,
     Lattice,
     Parameter,
     as_number,
@@ -25,15 +25,15 @@ from asha_bus.core.space.parameter import (
     step_of,
 )
 
-#: e to this is near the largest float, and to its negative near the least above 0.
-_MOST_EXPONENT = 708.0
+#: exp() of this is near the largest float; exp() of its negative, near the smallest.
+_MAX_EXPONENT = 708.0
 
 
 class Number(Parameter):
-    """Shared by the parameters whose values are numbers, quantised by ``q`` or not.
+    """Base of the parameters whose values are numbers, quantised by ``q`` or not.
 
-    With ``rounds`` they are rounded to multiples of q from 0, as hyperopt does, which may
-    lie a little beyond the bounds; otherwise they are ``first + k * q``. ``is_whole``: the
+    Quantised values are ``first + k * q``. With ``rounds`` they are rounded to multiples of
+    q instead, as in hyperopt, and may lie slightly outside the bounds. ``is_whole``: the
     values are built-in ints.
     """
 
@@ -45,11 +45,11 @@ class Number(Parameter):
 
     @abstractmethod
     def share(self, number: float) -> float:
-        """The share of draws, from 0 to 1, that would be less before they are quantised."""
+        """The share of draws below ``number``, from 0 to 1, before they are quantised."""
 
     @abstractmethod
     def at(self, share: float) -> float:
-        """The possible number that is nearest to the one of which `share` is ``share``."""
+        """The inverse of `share`, as the nearest possible number."""
 
     def resolve(self, number: float) -> Any:
         return int(number) if self.is_whole else number
@@ -57,7 +57,7 @@ class Number(Parameter):
     def number_of(self, value: Any) -> float:
         number = as_number(value)
         if number is None or not math.isfinite(number):
-            raise InvalidArgument(f"{value!r} is no finite number")
+            raise InvalidArgument(f"{value!r} is not a finite number")
         if self.q is None:
             return self._bounded(float(number))
         if self.rounds:
@@ -66,20 +66,20 @@ class Number(Parameter):
         return self._bounded(self._lattice.snapped(number))
 
     def _bounded(self, number: float) -> float:
-        """``number`` if it is possible; InvalidArgument if not."""
+        """``number`` within the bounds; raises `InvalidArgument` if it is outside."""
         return number
 
     def _arguments(self, *bounds: float) -> str:
         found = ", ".join(map(repr, bounds))
         if self.q is not None:
             found += f", q={self.q!r}"
-        if self.rounds:  # there is no such argument: it comes from a space of hyperopt
+        if self.rounds:  # not an argument: set only for a space from hyperopt
             found += ", as hyperopt"
         return f"{self.kind}({found})"
 
 
 class _Range(Number):
-    """Shared by the real numbers with two bounds."""
+    """Base of the real numbers between two bounds."""
 
     def __init__(
         self,
@@ -91,7 +91,7 @@ class _Range(Number):
     ) -> None:
         super().__init__(low, q, rounds, is_whole)
         self.low, self.high = low, high
-        #: Of a quantised one: how many steps there are above ``low``.
+        #: If quantised: the number of steps from ``low`` to ``high``.
         self.steps = 0 if self._lattice is None else self._lattice.steps_to(high)
 
     def __repr__(self) -> str:
@@ -116,7 +116,7 @@ class _Range(Number):
 
     @property
     def _ends(self) -> tuple[float, float]:
-        """The scaled bounds; of a lattice half a step beyond."""
+        """The scaled bounds; on a lattice, half a step beyond them."""
         if self._lattice is None:
             return self._scaled(self.low), self._scaled(self.high)
         assert self.q is not None
@@ -128,7 +128,7 @@ class _Range(Number):
         return -math.inf
 
     def _scaled(self, number: float) -> float:
-        return number / 2  # so that the difference of two is finite
+        return number / 2  # keeps the difference of two numbers finite
 
     def _unscaled(self, scaled: float) -> float:
         return 2 * scaled
@@ -153,14 +153,14 @@ class Uniform(_Range):
 
     def _draw_any(self, random: Random) -> float:
         share = random.random()
-        return self.low * (1 - share) + self.high * share  # their difference may be infinite
+        return self.low * (1 - share) + self.high * share  # high - low may overflow
 
     def _draw_steps(self, random: Random) -> int:
         return random.randrange(self.steps + 1)
 
 
 class LogUniform(_Range):
-    """Real numbers whose logarithm is uniform: each order of magnitude equally likely."""
+    """Real numbers whose logarithm is uniform: all orders of magnitude are equally likely."""
 
     kind = "loguniform"
 
@@ -184,7 +184,7 @@ class LogUniform(_Range):
 
 
 class RandInt(Number):
-    """Whole numbers ``low``, ``low + q`` and so on up to ``high``, both included."""
+    """Whole numbers ``low``, ``low + q`` and so on, up to and including ``high``."""
 
     kind = "randint"
 
@@ -230,19 +230,18 @@ class RandInt(Number):
     def number_of(self, value: Any) -> float:
         number = as_number(value)
         if number is None or not math.isfinite(number) or number != int(number):
-            raise InvalidArgument(f"{value!r} is no whole number")
+            raise InvalidArgument(f"{value!r} is not a whole number")
         whole = int(number)
         if not self.low <= whole <= self.high:
-            raise InvalidArgument(
-                f"{value!r} is outside of {self.low} to {self.high}; give what lies between"
-            )
+            bounds = f"{self.low} to {self.high}"
+            raise InvalidArgument(f"{value!r} is outside {bounds}; give a value in range")
         if (whole - self.low) % self.step:
-            raise InvalidArgument(f"{value!r} is no multiple of {self.q} from {self.low} on")
+            raise InvalidArgument(f"{value!r} is not {self.low} plus a multiple of {self.q}")
         return whole
 
 
 class Normal(Number):
-    """Real numbers of a normal distribution."""
+    """Real numbers from a normal distribution."""
 
     kind = "normal"
 
@@ -272,14 +271,14 @@ class Normal(Number):
         return self._nearest(NormalDist(self.mu, self.sigma).inv_cdf(bounded))
 
     def _nearest(self, number: float) -> float:
-        """The possible number that is nearest to what was drawn."""
+        """The possible number nearest to ``number``."""
         if self._lattice is not None:
             return self._lattice.value(self._lattice.nearest(number))
         return number if self.q is None else rounded(number, self.q)
 
 
 class LogNormal(Normal):
-    """Numbers above 0 whose logarithm is of a normal distribution."""
+    """Numbers above 0 whose logarithm is normally distributed."""
 
     kind = "lognormal"
 
@@ -287,7 +286,7 @@ class LogNormal(Normal):
         return super().share(math.log(number)) if number > 0 else 0.0
 
     def _nearest(self, number: float) -> float:
-        return super()._nearest(math.exp(min(max(number, -_MOST_EXPONENT), _MOST_EXPONENT)))
+        return super()._nearest(math.exp(min(max(number, -_MAX_EXPONENT), _MAX_EXPONENT)))
 
     def _bounded(self, number: float) -> float:
         if number < 0 or (number == 0 and self.q is None):
@@ -296,7 +295,7 @@ class LogNormal(Normal):
 
 
 def _draw_log_steps(random: Random, low: float, q: float, steps: int) -> int:
-    """So many steps from ``low``: the number gets the share of what is nearest to it."""
+    """Draw a number of steps from ``low``: each gets the share of the numbers nearest to it."""
     first = math.log(max(low - q / 2, low / 2))
     last = math.log(low + (steps + 0.5) * q)
     number = math.exp(first + (last - first) * random.random())
@@ -308,39 +307,76 @@ def _share(low: float, high: float, number: float) -> float:
 
 
 def uniform(low: float, high: float, q: float | None = None) -> Parameter:
-    """Real numbers between ``low`` and ``high``, all equally likely.
+    """Draw a real number between ``low`` and ``high``, all equally likely.
 
-    ``q``: only ``low``, ``low + q``, ``low + 2 q`` and so on up to ``high``; built-in ints
-    where ``low`` and ``q`` are whole numbers. None (default): any number.
-    Raises `InvalidArgument` where an argument is no finite number, low > high or q <= 0.
+    Args:
+        low: The lower bound, included.
+        high: The upper bound, included.
+        q: The step: values are ``low``, ``low + q``, ``low + 2 * q`` and so on up to
+            ``high``, as built-in ints if ``low`` and ``q`` are whole numbers. None
+            (default): any number.
+
+    Returns:
+        A parameter to use in a `Space`.
+
+    Raises:
+        InvalidArgument: An argument is not a finite number, ``low > high`` or ``q <= 0``.
+
+    Example:
+        >>> space = Space(momentum=uniform(0.5, 0.99), dropout=uniform(0, 0.5, q=0.1))
     """
     first, last = ordered("uniform", low, high)
     return _steps_checked(Uniform(float(first), float(last), step_of("uniform", q)))
 
 
 def loguniform(low: float, high: float, q: float | None = None) -> Parameter:
-    """Real numbers between ``low`` and ``high``, uniform in their logarithm.
+    """Draw a real number between ``low`` and ``high``, uniform in its logarithm.
 
-    The bounds are the values themselves, not exponents. ``q``: see `uniform`; a number gets
-    the share of those that are nearest to it. Raises `InvalidArgument` where an argument is
-    no finite number, low is not above 0, low > high or q <= 0.
+    Args:
+        low: The lower bound, included, above 0: the value itself, not an exponent.
+        high: The upper bound, included: the value itself, not an exponent.
+        q: The step, see `uniform`. A quantised value is as likely as all the numbers
+            nearest to it. None (default): any number.
+
+    Returns:
+        A parameter to use in a `Space`.
+
+    Raises:
+        InvalidArgument: An argument is not a finite number, ``low <= 0``, ``low > high`` or
+            ``q <= 0``.
+
+    Example:
+        >>> space = Space(lr=loguniform(1e-4, 1e-1))
     """
     first, last = ordered("loguniform", low, high)
     if first <= 0:
         raise InvalidArgument(
-            f"loguniform({low!r}, {high!r}): low must be above 0, since a logarithm is taken; "
+            f"loguniform({low!r}, {high!r}): low must be above 0, because its logarithm is taken; "
             f"use a small number such as 1e-6, or uniform()"
         )
     return _steps_checked(LogUniform(float(first), float(last), step_of("loguniform", q)))
 
 
 def randint(low: int, high: int, q: int = 1, log: bool = False) -> Parameter:
-    """Whole numbers from ``low`` to ``high``, both included, as built-in ints.
+    """Draw a whole number from ``low`` to ``high``, both included, as a built-in int.
 
-    ``q``: only ``low``, ``low + q``, ``low + 2 q`` and so on up to ``high``. ``log``: True
-    makes each order of magnitude equally likely instead of each number; ``low`` must be
-    above 0. Raises `InvalidArgument` where an argument is no whole number, low > high or
-    q < 1.
+    Args:
+        low: The lower bound, from -2**62; at least 1 with ``log``.
+        high: The upper bound, up to 2**62.
+        q: The step, at least 1 (default): values are ``low``, ``low + q``, ``low + 2 * q``
+            and so on up to ``high``.
+        log: True: all orders of magnitude are equally likely. False (default): all numbers
+            are equally likely.
+
+    Returns:
+        A parameter to use in a `Space`.
+
+    Raises:
+        InvalidArgument: ``low``, ``high`` or ``q`` is not a whole number or out of range,
+            ``log`` is not a bool, or ``low > high``.
+
+    Example:
+        >>> space = Space(layers=randint(1, 6), width=randint(8, 1024, log=True))
     """
     first, last = ordered("randint", low, high)
     for argument, value in (
@@ -357,26 +393,50 @@ def randint(low: int, high: int, q: int = 1, log: bool = False) -> Parameter:
     check("randint: log", log, SWITCH)
     if log and first < 1:
         raise InvalidArgument(
-            f"randint({low!r}, {high!r}, log=True): low must be at least 1, since a logarithm is "
-            f"taken"
+            f"randint({low!r}, {high!r}, log=True): low must be at least 1, because its logarithm "
+            f"is taken"
         )
     return RandInt(int(first), int(last), int(q), log)
 
 
 def normal(mu: float, sigma: float, q: float | None = None) -> Parameter:
-    """Real numbers of a normal distribution with mean ``mu`` and standard deviation ``sigma``.
+    """Draw a real number from a normal distribution.
 
-    ``q``: rounded to the nearest multiple of q; built-in ints where q is a whole number.
-    Raises `InvalidArgument` where an argument is no finite number, or sigma or q is not
-    above 0.
+    Args:
+        mu: The mean.
+        sigma: The standard deviation, above 0.
+        q: Values are rounded to the nearest multiple of this, as built-in ints if it is a
+            whole number. None (default): any number.
+
+    Returns:
+        A parameter to use in a `Space`.
+
+    Raises:
+        InvalidArgument: An argument is not a finite number, ``sigma <= 0`` or ``q <= 0``.
+
+    Example:
+        >>> space = Space(shift=normal(0, 2.5))
     """
     return Normal(*_moments("normal", mu, sigma), step_of("normal", q))
 
 
 def lognormal(mu: float, sigma: float, q: float | None = None) -> Parameter:
-    """Numbers above 0 whose logarithm is normal: ``mu`` and ``sigma`` are of the logarithm.
+    """Draw a number above 0 whose logarithm is normally distributed.
 
-    ``q``: rounded to the nearest multiple of q, which may be 0; see `normal`.
+    Args:
+        mu: The mean of the logarithm.
+        sigma: The standard deviation of the logarithm, above 0.
+        q: Values are rounded to the nearest multiple of this, which may be 0, as built-in
+            ints if it is a whole number. None (default): any number.
+
+    Returns:
+        A parameter to use in a `Space`.
+
+    Raises:
+        InvalidArgument: An argument is not a finite number, ``sigma <= 0`` or ``q <= 0``.
+
+    Example:
+        >>> space = Space(decay=lognormal(-7, 1))
     """
     return LogNormal(*_moments("lognormal", mu, sigma), step_of("lognormal", q))
 
@@ -389,8 +449,8 @@ def _moments(kind: str, mu: object, sigma: object) -> tuple[float, float]:
 
 
 def _steps_checked(found: _Range) -> _Range:
-    if found.steps > MOST_EXACT:
+    if found.steps > MAX_EXACT:
         raise InvalidArgument(
-            f"{found!r}: q is too small for the range: it spans {found.steps:.3g} steps"
+            f"{found!r}: q is too small for the range, which would have {found.steps:.3g} steps"
         )
     return found

@@ -1,9 +1,10 @@
-"""The space of parameters: what may be tried, and how a point of it is written.
+"""The space of parameters: the configurations that a run may try.
 
-A space has two levels. Level 1, what `grid` and ``.sample(n)`` give, is a list of
-configurations that are all run; level 2, what stays stochastic, is the searcher's, in
-each of them. A *point* is a flat tuple of plain numbers, which is what travels: options
-may be any Python object, since only their index leaves the process.
+A space has two levels. Level 1, made by `grid` and ``.sample(n)``, is a list of
+configurations that are all run. Level 2 is everything else: in each of these
+configurations, the searcher chooses the remaining parameters. A *point* is a
+configuration as a flat tuple of plain numbers, the form that is sent to workers. An
+option is sent as its index, so it may be any Python object.
 """
 
 from __future__ import annotations
@@ -22,20 +23,31 @@ from asha_bus.core.space.points import Points
 from asha_bus.core.space.table import html_of, text_of
 from asha_bus.core.space.where import Filtered, NothingLeft
 
-#: What an objective that reports by hand calls its `Trial`, so no parameter has this name.
+#: An objective gets its `Trial` by this name, so no parameter may have it.
 TRIAL = "trial"
 
 
 class Space(Points, SubSpace):
     """A set of configurations.
 
-    ``Space(lr=loguniform(1e-4, 1e-1), layers=[randint(8, 32), randint(8, 32)])``,
-    or one dict in place of the keywords. Values may be nested dicts, lists and
-    tuples; whatever is no parameter is a constant and reaches the objective as it
-    is. One parameter in several places has one value. ``A + B`` is the union of two
-    spaces, each with its own names, and ``A * B`` has the names of both; a dict may
-    stand on one side. Raises `InvalidArgument` where there is nothing in it, and where a
-    name at the top is no string, or is ``trial``, which stands for the `Trial`.
+    Values may be nested dicts, lists and tuples. Anything that is not a parameter is a
+    constant and reaches the objective unchanged. A parameter used in several places has
+    the same value in each. ``A + B`` is the union of two spaces, each with its own names.
+    ``A * B`` combines every configuration of A with every one of B, under the names of
+    both. One side of ``+`` and ``*`` may be a plain dict.
+
+    Args:
+        definition: The parameters by name. None (default): only the keywords.
+        **names: More parameters; they replace those of the same name in ``definition``.
+
+    Raises:
+        InvalidArgument: The space is empty, or a top-level name is not a string or is
+            ``trial``, the name under which an objective gets its `Trial`.
+
+    Example:
+        >>> space = Space(lr=loguniform(1e-4, 1e-1), layers=[randint(8, 32), randint(8, 32)])
+        >>> sorted(space.draw(seed=1))
+        ['layers', 'lr']
     """
 
     def __init__(self, definition: Mapping[str, Any] | None = None, /, **names: Any) -> None:
@@ -58,14 +70,14 @@ class Space(Points, SubSpace):
         if TRIAL in tree:
             raise InvalidArgument(
                 f"the space has a parameter named {TRIAL!r}, got {tree[TRIAL]!r}, but an objective "
-                f"gets its Trial under this name; give the parameter another one, as in "
+                f"gets its Trial under this name; rename the parameter, as in "
                 f"Space(trial_kind=...)"
             )
         super().__init__([Plain(tree)])
 
     @classmethod
     def of_parts(cls, parts: Sequence[Member], *, is_positional: bool = False) -> Space:
-        """The union of ``parts``, which are what the algebra works on."""
+        """The union of ``parts``, the members that the algebra works on."""
         found = cls.__new__(cls)
         Points.__init__(found, parts, is_positional=is_positional)
         return found
@@ -75,33 +87,33 @@ class Space(Points, SubSpace):
         """Not here: see `asha_bus.from_hyperopt`."""
         raise AttributeError("Space.from_hyperopt(space) is now asha_bus.from_hyperopt(space)")
 
-    # --- what there is in it ---------------------------------------------------
+    # --- contents ---------------------------------------------------------------
 
     @property
     def members(self) -> tuple[Space, ...]:
-        """The members of a union; the space itself if it is none."""
+        """The members of a union; only the space itself if it is not a union."""
         if len(self._parts) == 1:
             return (self,)
         return tuple(self._of([part]) for part in self._parts)
 
     @property
     def tree(self) -> dict[str, Any]:
-        """The dict that was written; InvalidArgument for a union, whose members have one each."""
+        """The dict that was written; raises `InvalidArgument` for a union, see `members`."""
         if len(self._parts) > 1:
-            raise InvalidArgument("a union has no tree of its own; see Space.members")
+            raise InvalidArgument("a union has no tree of its own; use Space.members")
         return self._parts[0].tree
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The top-level names: what an objective is called with; of a union, all of them."""
+        """The top-level names, which an objective is called with; in a union, those of all."""
         return tuple(dict.fromkeys(name for part in self._parts for name in part.tree))
 
     @property
     def parameters(self) -> dict[str, Leaf]:
-        """Each parameter and func by its path, as ``layers[0]``, ``net.units``.
+        """Each parameter and func by its path, such as ``layers[0]`` or ``net.units``.
 
-        What stands within option 1 of a choice has a path such as ``model:1.depth``. Of
-        one path in several members of a union the first is told.
+        A parameter inside option 1 of a choice has a path such as ``model:1.depth``. If
+        several members of a union have the same path, the first one counts.
         """
         found: dict[str, Leaf] = {}
         for part in self._parts:
@@ -111,12 +123,12 @@ class Space(Points, SubSpace):
 
     @property
     def is_finite(self) -> bool:
-        """Whether level 1 is all there is: no parameter is left to a searcher."""
+        """Whether level 1 fixes everything, so that no parameter is left to the searcher."""
         return all(part.is_finite for part in self._parts)
 
     @property
     def repetitions(self) -> dict[str, Any]:
-        """Values that stand in one parameter twice, by its path: each is run or drawn twice."""
+        """Values listed twice in one parameter, by its path; they are run or drawn twice."""
         found = {}
         for path, leaf in self.parameters.items():
             if isinstance(leaf, Options) and (twice := repeated(leaf.options)) is not None:
@@ -128,11 +140,11 @@ class Space(Points, SubSpace):
         return self.branches
 
     def __bool__(self) -> bool:
-        return True  # len() raises where there is no end
+        return True  # without this, bool() would call len(), which may raise
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         self._check_finite("cannot be listed")
-        unused = Random(0)  # all is level 1
+        unused = Random(0)  # level 1 fixes everything
         for branch in range(self.branches):
             yield self.resolve(self.draw_point(unused, branch))
 
@@ -140,7 +152,7 @@ class Space(Points, SubSpace):
         left = [n for part in self._parts for n in part.tree if n not in part.fixed_names]
         if left:
             raise TypeError(
-                f"the space {problem}, since {', '.join(left[:5])} "
+                f"the space {problem}, because {', '.join(left[:5])} "
                 f"{'are' if len(left) > 1 else 'is'} stochastic; use .sample(n) or .draw(seed)"
             )
 
@@ -159,24 +171,52 @@ class Space(Points, SubSpace):
         return _product(other, self)
 
     def sample(self, n: int, seed: int = 0) -> Space:
-        """``n`` draws of all that is stochastic, as level-1 configurations.
+        """Replace all that is random by ``n`` draws, which are then all run.
 
-        Each level-1 configuration gets the same ``n``; a finite member of a union stays as
-        it is. The same ``seed`` gives the same configurations, which are drawn when they
-        are asked for. Raises `InvalidArgument` where n is no whole number above 0.
+        Each level-1 configuration gets ``n`` draws. A finite member of a union stays as it
+        is. Samples are drawn on demand, not stored.
+
+        Args:
+            n: The number of draws per level-1 configuration, at least 1.
+            seed: A whole number from 0 (default); the same seed gives the same samples.
+
+        Returns:
+            A finite space.
+
+        Raises:
+            InvalidArgument: ``n`` or ``seed`` is not such a whole number, or the samples
+                are too many.
+
+        Example:
+            >>> len(Space(lr=uniform(0, 1), depth=grid(2, 4)).sample(10))
+            20
         """
         check("sample(): n", n, whole(1))
         check("sample(): seed", seed, whole(0))
         return self._of([p if p.is_finite else Sampled(p, n, seed) for p in self._parts])
 
     def where(self, function: Callable[..., Any]) -> Space:
-        """The part of the space of which ``function`` holds.
+        """Keep only the configurations for which ``function`` is true.
 
-        It is called with those parameters, by name, that it takes, or with the dict of all
-        as its one argument ``params``. Where level 1 tells their values, its configurations
-        are filtered, at most 1,000,000 of them; otherwise a draw that does not fit is drawn
-        again, at most 1,000 times. Raises `InvalidArgument` where nothing is left, or
-        where it raises.
+        If level 1 fixes every value that the function takes, the level-1 configurations
+        are filtered, at most 1,000,000 of them. Otherwise a draw that fails the condition
+        is repeated, at most 1,000 times.
+
+        Args:
+            function: A condition. It is called with the parameters that it takes, by name.
+                If its only argument is named ``params``, it gets the dict of all.
+
+        Returns:
+            The filtered space.
+
+        Raises:
+            InvalidArgument: No configuration is left, ``function`` raises, or it requires
+                a parameter that the space lacks.
+
+        Example:
+            >>> space = Space(a=grid(1, 2, 3), b=grid(1, 2, 3)).where(lambda a, b: a < b)
+            >>> len(space)
+            3
         """
         kept, empty = [], None
         for part in self._parts:
@@ -192,16 +232,30 @@ class Space(Points, SubSpace):
         return Space.of_parts(parts, is_positional=self.is_positional)
 
     def as_option(self) -> dict[str, Any]:
-        """The dict that stands for the space as an option of choice()."""
+        """The dict that replaces the space as an option of choice()."""
         if len(self._parts) > 1 or not isinstance(self._parts[0], Plain) or self.is_positional:
             raise InvalidArgument(
-                f"{self!r} cannot be an option; of a union write each member as an option, and "
-                f"use .sample() and .where() on the whole space"
+                f"{self!r} cannot be an option; write each member of a union as an option of its "
+                f"own, and use .sample() and .where() on the whole space"
             )
         return self._parts[0].tree
 
     def draw(self, seed: int) -> dict[str, Any]:
-        """One configuration: the parameters that an objective would receive."""
+        """Draw one configuration at random.
+
+        Args:
+            seed: A whole number; the same seed gives the same configuration.
+
+        Returns:
+            The parameters that an objective would receive, by name.
+
+        Raises:
+            InvalidArgument: No draw satisfies a condition of `where`.
+
+        Example:
+            >>> Space(depth=grid(4)).draw(seed=1)
+            {'depth': 4}
+        """
         random = Random(mix(seed))
         return self.resolve(self.draw_point(random, random.randrange(self.branches)))
 
@@ -234,7 +288,7 @@ def _union(first: Any, second: Any) -> Space:
     a, b = as_space(first), as_space(second)
     if a.is_positional != b.is_positional:
         raise InvalidArgument(
-            f"{a!r} + {b!r}: one of them is no dict, so an objective could not take both"
+            f"{a!r} + {b!r}: one of them is not a dict, so no objective could take both"
         )
     return Space.of_parts((*a.parts, *b.parts), is_positional=a.is_positional)
 
@@ -242,16 +296,16 @@ def _union(first: Any, second: Any) -> Space:
 def _product(first: Any, second: Any) -> Space:
     a, b = as_space(first), as_space(second)
     if a.is_positional or b.is_positional:
-        raise InvalidArgument(f"{a!r} * {b!r}: one of them is no dict, so it has no names to add")
+        raise InvalidArgument(f"{a!r} * {b!r}: one of them is not a dict, so it has no names")
     return Space.of_parts([_joined(x, y) for x in a.parts for y in b.parts])
 
 
 def _joined(a: Member, b: Member) -> Member:
-    """The product of two members; of two dicts it is one dict."""
+    """The product of two members; the product of two dicts is one dict."""
     for name in a.tree:
         if name in b.tree:
             raise InvalidArgument(
-                f"both sides of * have {name!r}; rename one, or leave it out on one side"
+                f"both sides of * have {name!r}; rename it or remove it on one side"
             )
     if isinstance(a, Plain) and isinstance(b, Plain):
         return Plain({**a.tree, **b.tree})

@@ -1,4 +1,4 @@
-"""A space to read: as it was written, and as a table for notebooks."""
+"""Displays a space: as the expression that was written, and as an HTML table for notebooks."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from asha_bus.core.space.options import MAX_SHOWN, Options, holds_parameter
 from asha_bus.core.space.parameter import Leaf
 from asha_bus.core.space.where import Filtered
 
-#: Longer texts are cut, and so many rows of a table are shown.
+#: Longer texts are cut, and a table shows this many rows.
 _CHARS = 80
 _ROWS = 200
 
 
 def text_of(member: Member) -> str:
-    """``member`` as it was written."""
+    """``member`` as the expression that was written."""
     if isinstance(member, Plain):
         return f"Space({', '.join(f'{name}={value!r}' for name, value in member.tree.items())})"
     if isinstance(member, Product):
@@ -32,7 +32,7 @@ def _operand(member: Member) -> str:
 
 
 def html_of(members: Sequence[Member]) -> str:
-    """A table of every parameter: its path, its kind, its range or options."""
+    """An HTML table of every parameter: its path, its kind, its range or options."""
     rows = []
     for number, member in enumerate(members):
         its = [(path, leaf.kind, _range(leaf)) for path, leaf in member.places]
@@ -54,13 +54,13 @@ def html_of(members: Sequence[Member]) -> str:
 
 
 def _row(tag: str, cells: Sequence[str]) -> str:
-    from html import escape  # which takes its time, and only notebooks need it
+    from html import escape  # slow to import, and only notebooks need it
 
     return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
 
 
 def _range(leaf: Leaf) -> str:
-    """What stands between the brackets of a parameter."""
+    """The arguments of a parameter as text."""
     if isinstance(leaf, Options):
         more = len(leaf.options) - MAX_SHOWN
         return _cut(", ".join(map(_option, leaf.options[:MAX_SHOWN]))) + (

@@ -1,4 +1,4 @@
-"""Members of a space of which a condition holds."""
+"""The member of a space that `Space.where` filters by a condition."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from asha_bus.core.space.layout import Numbers, Values
 from asha_bus.core.space.member import Dimension, Fits, Member
 from asha_bus.core.space.options import MAX_GRID_POINTS
 
-#: A configuration that fits is looked for so often before it is an error.
+#: How many draws may fail the condition in a row before it is an error.
 MAX_DRAWS = 1_000
 
-#: So many level-1 configurations are tried when a condition is defined.
+#: How many level-1 configurations are tried when a condition is defined.
 _TRIED = 1_000
 
 
 class NothingLeft(InvalidArgument):
-    """A condition holds of no configuration."""
+    """A condition is false for every configuration."""
 
 
 class Refused(InvalidArgument):
-    """A condition does not hold of a point."""
+    """A condition is false for a point."""
 
 
 class Predicate:
-    """A user's condition on parameters, of which it is told those that it takes.
+    """A user's condition, called with those parameters that its signature accepts.
 
-    Raises `InvalidArgument` where it requires what is not among ``names``.
+    Raises `InvalidArgument` if it requires a parameter that is not among ``names``.
     """
 
     def __init__(self, function: Callable[..., Any], names: Mapping[str, Any]) -> None:
@@ -41,7 +41,7 @@ class Predicate:
             raise InvalidArgument(f"where() needs a function of the parameters, got {function!r}")
         self.function = function
         self.name = str(getattr(function, "__qualname__", None) or repr(function))
-        #: The names that it is called with; None: with the dict of all.
+        #: The names that it is called with; None: it gets the dict of all parameters.
         self.names = self._accepted(list(names))
 
     def _accepted(self, names: list[str]) -> list[str] | None:
@@ -61,20 +61,20 @@ class Predicate:
             if parameter.kind is parameter.POSITIONAL_ONLY and is_required:
                 raise InvalidArgument(
                     f"where(): {self.name} takes {parameter.name} by position only, but parameters "
-                    f"are passed by name; name a single one params to get the dict of them"
+                    f"are passed by name; name its only argument params to get them as a dict"
                 )
             named = (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
             if parameter.kind in named and is_required and parameter.name not in names:
                 raise InvalidArgument(
                     f"where(): {self.name} requires {parameter.name}, which the space lacks (it "
-                    f"has {', '.join(names)}); filter the members of a union before you add them, "
+                    f"has {', '.join(names)}); filter the members of a union before adding them, "
                     f"or give it a default"
                 )
         accepted = {p.name for p in parameters}
         return [name for name in names if name in accepted]
 
     def holds(self, tree: dict[str, Any], numbers: Numbers) -> bool:
-        """Whether it holds of a point; InvalidArgument where it raises."""
+        """Whether the condition is true for a point; `InvalidArgument` if it raises."""
         values = Values(numbers)
         names = list(tree) if self.names is None else self.names
         params: dict[str, Any] = {}
@@ -89,11 +89,11 @@ class Predicate:
 
 
 class Filtered(Member):
-    """The part of ``inner`` of which ``function`` holds.
+    """The part of ``inner`` for which ``function`` is true.
 
-    Where the level-1 configuration tells all that the function looks at, the
-    configurations are gone through once; otherwise what is drawn is drawn again until it
-    fits. Raises `InvalidArgument` where nothing is left.
+    If level 1 fixes every value that the function takes, the level-1 configurations are
+    filtered once. Otherwise a point is drawn again until it satisfies the condition.
+    Raises `NothingLeft`, an `InvalidArgument`, if no configuration is left.
     """
 
     def __init__(self, inner: Member, function: Callable[..., Any]) -> None:
@@ -103,7 +103,7 @@ class Filtered(Member):
         self.predicate = Predicate(function, inner.tree)
         names = self.tree if self.predicate.names is None else self.predicate.names
         self._draws = not inner.fixed_names.issuperset(names)
-        #: The level-1 configurations that are left; None: all of them.
+        #: The level-1 configurations that are left; None: all of them, or not filtered yet.
         self._allowed: array[int] | None = None
         if self._draws:
             self.branches = inner.branches
@@ -113,22 +113,22 @@ class Filtered(Member):
             self.branches = len(self._kept())
             if not self.branches:
                 raise NothingLeft(
-                    f"where(): {self.predicate.name} holds of none of {inner.branches} "
-                    f"configurations; make it wider, or add values of which it holds"
+                    f"where(): {self.predicate.name} is true for none of {inner.branches} "
+                    f"configurations; relax it, or add values that satisfy it"
                 )
 
-    def __getstate__(self) -> dict[str, Any]:  # a worker needs no list of a million numbers
+    def __getstate__(self) -> dict[str, Any]:  # do not send up to a million numbers to a worker
         return {**self.__dict__, "_allowed": None}
 
     def _kept(self) -> array[int]:
-        """The level-1 configurations of which the function holds, upwards."""
+        """The level-1 configurations for which the function is true, in ascending order."""
         if self._allowed is None:
             if self.inner.branches > MAX_GRID_POINTS:
                 raise InvalidArgument(
                     f"where(): there are {self.inner.branches} configurations to try, more than "
-                    f"{MAX_GRID_POINTS}; filter the factors before you multiply them"
+                    f"{MAX_GRID_POINTS}; filter the factors before multiplying them"
                 )
-            unused = Random(0)  # what is looked at is not drawn
+            unused = Random(0)  # the values that the function takes are not drawn
 
             def holds(branch: int) -> bool:
                 numbers: Numbers = {}
@@ -153,8 +153,8 @@ class Filtered(Member):
                 return
         last = Values(drawn, shown=True).of(self.tree)
         raise InvalidArgument(
-            f"where(): {self.predicate.name} held of none of {MAX_DRAWS} draws, the last being "
-            f"{last!r}; make it wider, or the ranges narrower"
+            f"where(): {self.predicate.name} was true for none of {MAX_DRAWS} draws, the last "
+            f"being {last!r}; relax it, or narrow the ranges"
         )
 
     def branch_of(self, numbers: Numbers) -> int:
@@ -167,7 +167,7 @@ class Filtered(Member):
         elif self.predicate.holds(self.tree, numbers):
             return branch
         raise Refused(
-            f"where(): {self.predicate.name} does not hold of "
+            f"where(): {self.predicate.name} is false for "
             f"{Values(numbers, shown=True).of(self.tree)!r}"
         )
 
