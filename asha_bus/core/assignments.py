@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from asha_bus.core.events import Counters, RequestSuggestions, RunSettings
 from asha_bus.core.messages import Assignment, Log
-from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.roster import Roster, WorkerRecord, WorkerTime
 from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.supply import Supply
 from asha_bus.core.trial import Trial, TrialState
@@ -36,7 +36,7 @@ class Assignments:
         self.counters = counters
         self._upcoming = Upcoming(settings, scheduler)
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
-        self.busy_window: tuple[float, float] | None = None
+        self.busy_window: WorkerTime | None = None
 
     def resume(self, settings: RunSettings, roster: Roster) -> None:
         """Go on under other settings, with other workers."""

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 #: So many characters are kept of a trial's log: one half from its beginning, the other
 #: from its end.
 MAX_LOG_CHARS = 32_768
 
 _HALF = MAX_LOG_CHARS // 2
+
+
+class LogLine(NamedTuple):
+    """What a trial logged, or what is said about it."""
+
+    trial: int
+    #: ``info`` or ``warning``.
+    level: str
+    text: str
 
 
 class TrialLog:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.log import TrialLog
@@ -88,6 +88,38 @@ class RungStanding(NamedTuple):
     cutoff: float | None
 
 
+class TrialRow(NamedTuple):
+    """What a result tells of a trial, in plain values: an array on its way between processes."""
+
+    id: int
+    point: Point
+    seed: int
+    bracket: int
+    #: The value of a `TrialState`.
+    state: str
+    attempts: int
+    worker: str | None
+    metric: float | None
+    best_metric: float | None
+    resource: float
+    extras: Extras
+    error: str | None
+    rungs: Sequence[RungRecord]
+    start_time: float | None
+    end_time: float | None
+    repeat: int
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
+        """The row in the array ``plain``."""
+        row = cls(*plain)
+        return row._replace(rungs=tuple(RungRecord(*record) for record in row.rungs))
+
+
+#: Makes a row from all of its fields, in half the time.
+_new = tuple.__new__
+
+
 @dataclass(slots=True)
 class Trial:
     """One configuration being tried. Times are seconds since the epoch."""
@@ -147,9 +179,9 @@ class Trial:
         ]
         return mean_of([*met, metric])
 
-    def to_row(self) -> tuple[object, ...]:
-        """What a result tells of it, in plain values; to be used at once, as it holds the rungs."""
-        return (
+    def to_row(self) -> TrialRow:
+        """What a result tells of it; to be used at once, as it holds the rungs themselves."""
+        row = (
             self.id,
             self.point,
             self.seed,
@@ -167,6 +199,7 @@ class Trial:
             self.end_time,
             self.repeat,
         )
+        return _new(TrialRow, row)
 
     def reopen(self) -> None:
         """Wait for a worker again in a resumed run, which may leave a final state."""
