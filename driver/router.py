@@ -29,6 +29,7 @@ from asha_bus.core.events import (
     WorkerExited,
 )
 from asha_bus.core.latency import Latencies
+from asha_bus.core.log import LogLine
 from asha_bus.core.messages import (
     DROPPED_KINDS,
     Done,
@@ -39,7 +40,6 @@ from asha_bus.core.messages import (
     Report,
     Stop,
 )
-from asha_bus.core.log import LogLine
 from asha_bus.core.status import BusFigures, Changes, Status, changes, status
 from asha_bus.core.trial import TrialRow
 from asha_bus.driver.auth import Gatekeeper, Keys

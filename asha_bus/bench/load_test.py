@@ -18,6 +18,7 @@ rounds.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import random
@@ -307,7 +308,8 @@ def _wait_for_all(run: Run, folder: str, workers: int) -> None:
         if time.monotonic() > deadline:
             raise BusError(f"not all {workers} workers had begun after {_START_TIMEOUT_S:g} s")
         time.sleep(0.05)
-        run.status()  # raises where the run has failed
+        with contextlib.suppress(TimeoutError):
+            run.result(timeout=0)  # raises where the run has failed
 
 
 def _measure_round(run: Run, bare: Echo, curve: Echo, seconds: float, busy: bool) -> Round:

@@ -225,10 +225,10 @@ class Given(NamedTuple):
 
 
 class Suggest(NamedTuple):
-    """Draw the points of ``count`` configurations from ``first`` on."""
+    """Draw the points of ``number`` configurations from ``first`` on."""
 
     first: int
-    count: int
+    number: int
 
 
 class Points(NamedTuple):
