@@ -11,7 +11,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from asha_bus.core.errors import BusError, SearcherError
 from asha_bus.core.events import (
@@ -50,14 +50,6 @@ _CALL_TIMEOUT_S = 30.0
 _CLOSE_TIMEOUT_S = 5.0
 #: So many bytes of what a dead bus had said are shown, the last ones.
 _OUTPUT_BYTES = 20_000
-
-
-class Start(NamedTuple):
-    """With what the bus is started. ``resumed``: how to continue a journaled run, or None."""
-
-    journal: OpenJournal
-    sync: str
-    resumed: Resumed | None = None
 
 
 class Supervisor:
@@ -116,12 +108,21 @@ class Supervisor:
         """The process id of the bus; another one after each restart."""
         return self._started.pid
 
-    def start(self, start: Start, host: str, port: int, timeout_s: float) -> int:
+    def start(
+        self,
+        journal: OpenJournal,
+        resumed: Resumed | None,
+        *,
+        sync: str,
+        host: str,
+        port: int,
+        timeout_s: float,
+    ) -> int:
         """Start the bus, wait until it listens, and return its port; BusError if it cannot.
 
-        The journal is closed with the bus.
+        ``resumed``: how to continue a journaled run. The journal is closed with the bus.
         """
-        self._journal_fd = start.journal.fd
+        self._journal_fd = journal.fd
         self.suggester.open(self._on_points, self._on_search_failure)
         try:
             self._listener = listen_at(host, port)
@@ -131,13 +132,13 @@ class Supervisor:
         address, bound = self._listener.getsockname()
         self._setup = pipe.BusSetup(
             keys=astuple(self.keys),
-            journal_fd=start.journal.fd,
-            journal_path=start.journal.path,
-            is_temporary=start.journal.is_temporary,
-            sync=start.sync,
+            journal_fd=journal.fd,
+            journal_path=journal.path,
+            is_temporary=journal.is_temporary,
+            sync=sync,
             listener=self._listener.fileno(),
             endpoint=f"tcp://{address}:{bound}",
-            resumed=start.resumed,
+            resumed=resumed,
         )
         length = os.fstat(self._journal_fd).st_size
         timeout_s += length / _READ_BYTES_PER_S

@@ -19,7 +19,7 @@ from asha_bus.core.space import Space
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.searcher_client import make_suggester
-from asha_bus.driver.supervisor import Start, Supervisor
+from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import spark_task
 from asha_bus.launching.follower import Follower
@@ -302,10 +302,12 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     resumed = Resumed(plan.settings, plan.retry_failed) if journal.is_resumed else None
     try:
         port = supervisor.start(
-            Start(journal, options.sync, resumed),
-            options.host or engine.host,
-            options.port,
-            options.start_timeout_s,
+            journal,
+            resumed,
+            sync=options.sync,
+            host=options.host or engine.host,
+            port=options.port,
+            timeout_s=options.start_timeout_s,
         )
         host = engine.host if options.host in (None, EVERY_ADDRESS) else options.host
         address = BusAddress(

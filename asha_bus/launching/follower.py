@@ -120,7 +120,8 @@ class Follower:
         """Follow the run to its end; whatever happens, the result or an error is there."""
         supervisor = self.supervisor
         try:
-            self._changes()  # reports between rungs are kept for monitors from now on
+            with contextlib.suppress(BusError):  # supervisor.error has the reason
+                self._changes()  # reports between rungs are kept for monitors from now on
             warned = False
             while not supervisor.ended.wait(REFRESH_S):
                 status = self._refresh()
@@ -145,7 +146,7 @@ class Follower:
             self.logger.exception("the run's thread failed")
             self._error = AshaBusError(f"the run's thread failed: {error!r}")
         finally:
-            self._final = replace(supervisor.last_status, workers=0)
+            self._final = self._final or replace(supervisor.last_status, workers=0)
             if self._exporter is not None:
                 reason = supervisor.ending.reason if self._error is None else "failed"
                 self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
@@ -157,32 +158,28 @@ class Follower:
         """Pass on what is new to the log, the metrics and the monitors; None: the bus is gone."""
         try:
             status = self.supervisor.status()
-            lines = self.supervisor.call(pipe.TakeLogs())
+            for line in self.supervisor.call(pipe.TakeLogs()):
+                self.logger.log(_LEVELS[line.level], "trial %d: %s", line.trial, line.text)
+            if self._exporter is not None:
+                self._exporter.update(status, self.supervisor)
+            events = self._changes(to_the_end=to_the_end)
         except BusError as error:
-            self.logger.debug("no status: %s", error)  # the supervisor's error has the reason
+            self.logger.debug("no status: %s", error)
             return None
-        if self._exporter is not None:
-            self._exporter.update(status, self.supervisor)
-        for line in lines:
-            self.logger.log(_LEVELS[line.level], "trial %d: %s", line.trial, line.text)
-        self._dispatcher.update(self._changes(to_the_end=to_the_end), self._live.snapshot(status))
+        self._dispatcher.update(events, self._live.snapshot(status))
         return status
 
     def _changes(self, *, to_the_end: bool = False) -> list[TrialEvent]:
         """What is new of the trials, where a monitor wants to know."""
-        if not self._dispatcher.follows_trials:
-            return []
-        try:
-            return self._live.refresh(to_the_end=to_the_end)
-        except BusError as error:
-            self.logger.debug("no trials: %s", error)
-            return []
+        follows = self._dispatcher.follows_trials
+        return self._live.refresh(to_the_end=to_the_end) if follows else []
 
     def _collect(self) -> None:
         """Fetch the trials and make the result of them."""
         status = self._refresh(to_the_end=True)
         if status is None:
             raise BusError("the bus ended before the result was fetched")
+        self._final = replace(status, workers=0)
         result = self._fetch(status)
         search_failure = self.supervisor.search_failure
         if self._worker_failure is not None and not status.joined:
