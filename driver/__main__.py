@@ -18,7 +18,6 @@ from io import RawIOBase
 from typing import Any
 
 from asha_bus.core.errors import JournalError
-from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import Writer
 from asha_bus.driver.router import Router
 from asha_bus.formats import pipe
@@ -88,16 +87,8 @@ def main() -> int:
     if resumed is not None:
         epoch = time.time() - (time.monotonic() - began)
         resumed = resumed._replace(settings=replace(resumed.settings, epoch=epoch))
-    router = Router(
-        replayed,
-        Writer(fd, path, replayed.encoder, setup.sync),
-        Keys(*setup.keys),
-        end,
-        listener=setup.listener,
-        endpoint=setup.endpoint,
-        began=began,
-        is_temporary=setup.is_temporary,
-    )
+    writer = Writer(fd, path, replayed.encoder, setup.sync)
+    router = Router(replayed, writer, setup, began, end)
     end.send(pipe.Ready(began, replay_s))
     router.run(resumed, setup.before)
     return 0

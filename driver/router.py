@@ -29,7 +29,6 @@ from asha_bus.core.events import (
     WorkerExited,
 )
 from asha_bus.core.latency import Latencies
-from asha_bus.core.log import LogLine
 from asha_bus.core.messages import (
     DROPPED_KINDS,
     Done,
@@ -40,7 +39,7 @@ from asha_bus.core.messages import (
     Report,
     Stop,
 )
-from asha_bus.core.status import BusFigures, Changes, Status, changes, status
+from asha_bus.core.status import BusFigures, Status, changes, status
 from asha_bus.core.trial import TrialRow
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.journal import Writer
@@ -77,24 +76,19 @@ _MORE = int(zmq.RCVMORE)
 class Router:
     """Owns the sockets and drives one `Experiment`. Everything happens in one thread.
 
-    ``listener`` is the socket that listens at ``endpoint``; it is the supervisor's,
-    so that the port is not lost when this process is. ``began`` is the monotonic
-    time at 0 on the run's clock. ``is_temporary``: the journal has no name, and the
-    run goes on without it where it cannot be written.
+    ``setup.listener`` is the supervisor's, so that the port is not lost when this process
+    is. ``began`` is the monotonic time at 0 on the run's clock.
     """
 
     def __init__(
         self,
         replayed: Replayed,
         writer: Writer,
-        keys: Keys,
-        pipe_end: pipe.PipeEnd,
-        *,
-        listener: int,
-        endpoint: str,
+        setup: pipe.BusSetup,
         began: float,
-        is_temporary: bool,
+        pipe_end: pipe.PipeEnd,
     ) -> None:
+        keys = Keys(*setup.keys)
         self._pipe = pipe_end
         self._parent = os.getppid()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
@@ -112,8 +106,8 @@ class Router:
         self._socket.curve_publickey = keys.server_public
         self._socket.curve_secretkey = keys.server_secret
         self._socket.zap_domain = b"asha-bus"
-        self._socket.setsockopt(zmq.USE_FD, listener)
-        self._socket.bind(endpoint)
+        self._socket.setsockopt(zmq.USE_FD, setup.listener)
+        self._socket.bind(setup.endpoint)
         self._rejected = dict.fromkeys(DROPPED_KINDS, 0)
         self._latencies = Latencies()
         #: Seconds outside of the poll, and processor seconds of the buses before.
@@ -121,7 +115,7 @@ class Router:
         self._began = began
         #: None: the file took no more of a journal that was only for this bus's own death.
         self._writer: Writer | None = writer
-        self._is_temporary = is_temporary
+        self._is_temporary = setup.is_temporary
         #: The message that is being handled, as it arrived.
         self._body: bytes | None = None
         self._has_progressed = False
@@ -137,8 +131,8 @@ class Router:
             StopRun: self._on_event,
             pipe.SlotEmpty: self._on_slot_empty,
             pipe.StatusRequest: self._on_status,
-            pipe.ChangesRequest: self._on_changes,
-            pipe.TakeLogs: self._on_take_logs,
+            pipe.ChangesRequest: lambda _: changes(self._experiment, _CHANGED, _POINTS),
+            pipe.TakeLogs: lambda _: self._experiment.table.take_logs(),
             pipe.RowsRequest: self._on_rows,
             pipe.TextsRequest: self._on_texts,
             pipe.CurvesRequest: self._on_curves,
@@ -310,12 +304,6 @@ class Router:
             rejected={**self._rejected, "unauthenticated": unauthenticated},
         )
         return status(self._experiment, self._now(), figures)
-
-    def _on_changes(self, request: pipe.ChangesRequest) -> Changes:
-        return changes(self._experiment, _CHANGED, _POINTS)
-
-    def _on_take_logs(self, request: pipe.TakeLogs) -> list[LogLine]:
-        return self._experiment.table.take_logs()
 
     def _on_rows(self, request: pipe.RowsRequest) -> list[TrialRow]:
         first = request.first

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import percentile
 from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.roster import WorkerTime
 from asha_bus.core.space import Space
-from asha_bus.core.status import Status
+from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
 
 
@@ -155,18 +156,18 @@ class BusReport:
     fallbacks: int = 0
 
     @classmethod
-    def from_status(cls, status: Status) -> BusReport:
+    def from_status(cls, now: Status) -> BusReport:
         """The report of the bus's own last status."""
-        counters, bus = status.counters, status.bus
+        counters, bus = now.counters, now.bus
         return cls(
             reports=counters.reports,
             decisions=counters.decisions,
-            latency_p50_s=percentile(status.latency, 0.5),
-            latency_p99_s=percentile(status.latency, 0.99),
-            busy_share=status.busy.share,
+            latency_p50_s=percentile(now.latency, 0.5),
+            latency_p99_s=percentile(now.latency, 0.99),
+            busy_share=now.busy.share,
             router_cpu_s=bus.router_cpu_s,
             process_cpu_s=bus.process_cpu_s,
-            workers=status.joined,
+            workers=now.joined,
             requeued=counters.requeued,
             failed_attempts=counters.failed_attempts,
             fenced=counters.fenced,
@@ -181,23 +182,7 @@ class BusReport:
     @classmethod
     def from_journal(cls, experiment: Experiment) -> BusReport:
         """What a journal tells of it; the times that it does not hold are NaN."""
-        counters, busy = experiment.counters, experiment.assignments.busy_window
-        return cls(
-            reports=counters.reports,
-            decisions=counters.decisions,
-            latency_p50_s=math.nan,
-            latency_p99_s=math.nan,
-            busy_share=math.nan if busy is None else busy.share,
-            router_cpu_s=math.nan,
-            process_cpu_s=math.nan,
-            workers=len(experiment.roster.workers),
-            requeued=counters.requeued,
-            failed_attempts=counters.failed_attempts,
-            fenced=counters.fenced,
-            retried=0,
-            rejected=0,
-            unauthenticated=0,
-            unsent=0,
-            suggest_waits=counters.suggest_waits,
-            fallbacks=counters.fallbacks,
-        )
+        busy = experiment.assignments.busy_window or WorkerTime(math.nan, math.nan)
+        counters = replace(experiment.counters, retried=0)  # it holds but a few of them
+        now = replace(status(experiment, 0.0), busy=busy, latency={}, counters=counters)
+        return cls.from_status(now)
