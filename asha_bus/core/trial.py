@@ -112,8 +112,8 @@ class TrialRow(NamedTuple):
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
         """The row in the array ``plain``."""
-        row = cls(*plain)
-        return row._replace(rungs=tuple(RungRecord(*record) for record in row.rungs))
+        *first, rungs, start_time, end_time, repeat = plain
+        return cls(*first, [RungRecord(*record) for record in rungs], start_time, end_time, repeat)
 
 
 #: Makes a row from all of its fields, in half the time.

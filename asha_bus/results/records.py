@@ -100,17 +100,10 @@ class TrialRecord:
         reports: Iterable[tuple[float, float]] = (),
     ) -> TrialRecord:
         """The record of a trial as the bus sends it, with its ``log`` and kept ``reports``."""
-        return cls(
-            **{
-                **row._asdict(),
-                "state": TrialState(row.state),
-                "point": tuple(row.point),
-                "rungs": tuple(row.rungs),
-            },
-            params=space.shown(row.point),
-            log=log,
-            reports=tuple(reports),
-        )
+        known = row._asdict()
+        known["state"] = TrialState(row.state)
+        known["rungs"] = tuple(row.rungs)
+        return cls(**known, params=space.shown(row.point), log=log, reports=tuple(reports))
 
 
 def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
