@@ -113,7 +113,8 @@ class TrialRow(NamedTuple):
     def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
         """The row in the array ``plain``."""
         *first, rungs, start_time, end_time, repeat = plain
-        return cls(*first, [RungRecord(*record) for record in rungs], start_time, end_time, repeat)
+        records = [RungRecord(*record) for record in rungs]
+        return cls._make((*first, records, start_time, end_time, repeat))
 
 
 #: Makes a row from all of its fields, in half the time.
