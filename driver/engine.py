@@ -16,8 +16,8 @@ _PAUSE_LAST_S = 10.0
 class Hooks(NamedTuple):
     """What an engine tells the run. Called from the engine's threads.
 
-    ``slot_empty(slot)`` says that whoever sat there is gone, and returns whether
-    anybody had joined from it. ``fail(text)`` ends the run: no worker can be kept.
+    ``worker_exited(slot)`` says that the worker there is gone, and returns whether
+    any had joined from it. ``fail(text)`` ends the run: no worker can be kept.
     ``write(text)`` shows a line that a worker printed.
     """
 
