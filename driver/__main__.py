@@ -19,12 +19,11 @@ from typing import Any
 
 from asha_bus.core.errors import JournalError
 from asha_bus.core.events import Resumed, RunSettings
-from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import Writer
 from asha_bus.driver.router import Router
 from asha_bus.driver.scheduler_class import imported
+from asha_bus.formats import pipe
 from asha_bus.formats.journal import Replayer
-from asha_bus.formats.pipe import PipeEnd, read
 
 #: A standby reads so much of the journal at a time, waits so long between two pieces,
 #: and looks so often whether there is more.
@@ -46,17 +45,17 @@ def main() -> int:
     _raise_descriptor_limit()
     # unbuffered: the frames after the first are read from the descriptor itself
     with open(0, "rb", buffering=0, closefd=False) as stream:
-        setup = read(stream)
+        setup = pipe.read(stream)
         if setup is None:
             return 0
-        fd, path = setup["journal"]
+        fd, path = setup.journal_fd, setup.journal_path
         reading_since = time.monotonic()
-        failure = replayed = None
-        schedulers = imported(setup["scheduler"])
+        replayed, failure = None, ""
+        schedulers = imported(setup.scheduler)
         replay_s = 0.0
         try:
             size = os.fstat(fd).st_size
-            stands_by = bool(setup.get("standby"))
+            stands_by = isinstance(setup, pipe.StandbySetup)
             replayer = Replayer(
                 _read(fd, 0, min(size, _STANDBY_FIRST) if stands_by else size), path, schedulers
             )
@@ -70,40 +69,32 @@ def main() -> int:
             replay_s = time.monotonic() - reading_since
         except JournalError as error:
             failure = str(error)
-    pipe = PipeEnd(0, os.dup(1))
+    end = pipe.PipeEnd(0, os.dup(1))
     os.dup2(2, 1)  # whatever prints here must not get into the frames
     if replayed is None:
-        pipe.send(("failed", failure))
+        end.send(pipe.Failed(failure))
         return 1
+    assert isinstance(setup, pipe.BusSetup)
     if replayed.torn:
         os.ftruncate(fd, replayed.end)
-        pipe.send(
-            (
-                "warning",
+        end.send(
+            pipe.Notice(
                 f"{path}: {replayed.torn} bytes of a last record were cut off, which "
                 f"was not written to its end; nobody was answered on the strength of it",
             )
         )
-    began = setup["began"]
+    began = setup.began
     if began is None:  # the clock goes on where it stopped, whenever that was
         began = time.monotonic() - replayed.now
     resumed = None
-    if setup["resumed"] is not None:
-        settings = RunSettings.from_plain(setup["resumed"]["settings"], schedulers)
+    if setup.resumed is not None:
+        settings = RunSettings.from_plain(setup.resumed.settings, schedulers)
         epoch = time.time() - (time.monotonic() - began)
-        resumed = Resumed(replace(settings, epoch=epoch), setup["resumed"]["retry_failed"])
-    router = Router(
-        replayed,
-        Writer(fd, path, replayed.encoder, setup["sync"]),
-        Keys(*setup["keys"]),
-        pipe,
-        listener=setup["listener"],
-        endpoint=setup["endpoint"],
-        began=began,
-        is_temporary=setup["temporary"],
-    )
-    pipe.send(("ready", began, replay_s))
-    router.run(resumed, setup["before"])
+        resumed = Resumed(replace(settings, epoch=epoch), setup.resumed.retry_failed)
+    writer = Writer(fd, path, replayed.encoder, setup.sync)
+    router = Router(replayed, writer, setup, began, end)
+    end.send(pipe.Ready(began, replay_s))
+    router.run(resumed, setup.before)
     return 0
 
 
@@ -123,7 +114,7 @@ def _stand_by(replayer: Replayer, fd: int, stream: RawIOBase) -> Any:
         begin = replayer.read
         replayer.feed(_read(fd, begin, min(size, begin + _STANDBY_CHUNK)))
         patience_s = _STANDBY_CATCH_UP_S if size > begin + _STANDBY_CHUNK else _STANDBY_LOOK_S
-    return read(stream)
+    return pipe.read(stream)
 
 
 def _raise_descriptor_limit() -> None:

@@ -20,6 +20,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.status import Status
 from asha_bus.driver.collector import RunMetrics, collect
 from asha_bus.driver.figures import process_figures
 from asha_bus.driver.readings import Facts, Suggested
@@ -179,7 +180,7 @@ class Exporter:
                 raise
         self.url = f"http://{public_host}:{endpoint.port}/metrics"
 
-    def update(self, status: dict[str, Any], supervisor: Supervisor) -> None:
+    def update(self, status: Status, supervisor: Supervisor) -> None:
         """Serve this ``status`` of the bus from now on."""
         facts = self._run.facts
         facts.restarts, facts.replay_s = supervisor.restarts, supervisor.replay_s
@@ -191,7 +192,7 @@ class Exporter:
                 facts.processes[process] = figures
         if "bus" in facts.processes:  # the status counts on where the bus before had stopped
             bus = facts.processes["bus"]
-            facts.processes["bus"] = bus._replace(cpu_s=status["process_cpu_s"])
+            facts.processes["bus"] = bus._replace(cpu_s=status.bus.process_cpu_s)
         facts.taken_at = time.monotonic()
         facts.status = status
 

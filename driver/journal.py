@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import AppendToJournal
+from asha_bus.core.status import JournalFigures
 from asha_bus.formats.journal import Encoder, Header, is_journal, read_header
 
 logger = logging.getLogger("asha_bus")
@@ -144,16 +145,6 @@ def _write(fd: int, data: bytes, path: Path | str) -> None:
         ) from error
 
 
-class WriterFigures(NamedTuple):
-    """The size of the journal, and the number and total duration (seconds) of its writes."""
-
-    size_bytes: int = 0
-    writes: int = 0
-    write_s: float = 0.0
-    syncs: int = 0
-    sync_s: float = 0.0
-
-
 class Writer:
     """Appends records; call `flush` before sending answers that depend on them.
 
@@ -200,13 +191,13 @@ class Writer:
             ) from self._sync_error
 
     @property
-    def figures(self) -> WriterFigures:
+    def figures(self) -> JournalFigures:
         """The figures so far."""
-        return WriterFigures(
+        return JournalFigures(
             self._size_bytes, self._writes, self._write_s, self._syncs, self._sync_s
         )
 
-    def go_on(self, before: WriterFigures) -> None:
+    def go_on(self, before: JournalFigures) -> None:
         """Continue the counts of an earlier writer to the same file."""
         _, self._writes, self._write_s, self._syncs, self._sync_s = before
 

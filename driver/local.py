@@ -20,6 +20,7 @@ import cloudpickle
 
 from asha_bus.driver import process
 from asha_bus.driver.engine import Engine, Hooks, Restarts
+from asha_bus.launching.job import WorkerSetup
 from asha_bus.objective.shared import PickledFile, dumps
 
 logger = logging.getLogger("asha_bus")
@@ -135,11 +136,7 @@ class LocalEngine(Engine):
             worker = process.start("asha_bus.executor", self._env, stderr=subprocess.STDOUT)
             self._processes[index] = worker
         assert worker.stdin is not None and worker.stdout is not None
-        setup = {
-            "slot": slot,
-            "parent": os.getpid(),
-            "sys_path": [os.path.abspath(entry) for entry in sys.path],
-        }
+        setup = WorkerSetup(slot, os.getpid(), [os.path.abspath(entry) for entry in sys.path])
         try:
             with worker.stdin as stdin:
                 stdin.write(pickle.dumps(setup) + self._job)

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.roster import WORKER_STATES
+from asha_bus.core.status import Queues
 from asha_bus.core.trial import TrialState
 from asha_bus.driver.readings import (
     Read,
     age_s,
     best,
-    counter,
     decisions,
     each,
     histogram,
@@ -34,8 +34,6 @@ from asha_bus.driver.readings import (
 
 #: Why a run may end.
 REASONS = ("max_trials", "max_time", "stop_at", "exhausted", "stopped", "failed")
-#: Where something may wait.
-QUEUES = ("requeued", "suggestions", "undrawn", "waiting_workers")
 
 
 class Family(NamedTuple):
@@ -89,64 +87,64 @@ METRICS: tuple[Family, ...] = (
         "asha_bus_trials",
         "gauge",
         "Trials in each state",
-        each((str(state) for state in TrialState), lambda facts: of(facts)["states"]),
+        each((str(state) for state in TrialState), lambda facts: of(facts).states),
         ("state",),
     ),
     Family(
         "asha_bus_attempts_total",
         "counter",
         "Attempts at trials that workers were given",
-        counter("assigned"),
+        status(lambda now: now.counters.assigned),
     ),
     Family(
         "asha_bus_requeued_total",
         "counter",
         "Trials queued again since their worker was lost",
-        counter("requeued"),
+        status(lambda now: now.counters.requeued),
     ),
     Family(
         "asha_bus_failed_attempts_total",
         "counter",
         "Attempts that failed and were begun again, as launch(retries=...) says",
-        counter("failed_attempts"),
+        status(lambda now: now.counters.failed_attempts),
     ),
     Family(
         "asha_bus_best_metric",
         "gauge",
         "The leading trial's last metric: of the completed ones, else of those that got "
         "furthest; NaN before the first",
-        best(7),
+        best(lambda trial: trial.metric),
     ),
     Family(
         "asha_bus_best_resource",
         "gauge",
         "The resource at which the leading trial reported that metric; NaN before the first",
-        best(9),
+        best(lambda trial: trial.resource),
     ),
     Family(
         "asha_bus_resource_spent_total",
         "counter",
         "Resource that all attempts used, in the unit of the objective's reports",
-        status("spent"),
+        status(lambda now: now.spent),
     ),
     Family(
         "asha_bus_resource_saved_total",
         "counter",
         "Resource that stopped trials did not get of their max_resource",
-        status("saved"),
+        status(lambda now: now.saved),
     ),
     # --- reports and decisions
     Family(
         "asha_bus_reports_total",
         "counter",
         "Metrics reported, between rungs and at rungs",
-        counter("reports"),
+        status(lambda now: now.counters.reports),
     ),
     Family(
         "asha_bus_verdicts_total",
         "counter",
         "Reports that asked for a verdict and got one",
-        counter("decisions"),
+        status(lambda now: now.counters.decisions),
     ),
     Family(
         "asha_bus_decisions_total",
@@ -159,14 +157,14 @@ METRICS: tuple[Family, ...] = (
         "asha_bus_rung_entries",
         "gauge",
         "Trials that have entered each rung",
-        rungs(lambda entries, passed, cutoff: entries),
+        rungs(lambda rung: rung.entries),
         _RUNG,
     ),
     Family(
         "asha_bus_rung_cutoff_metric",
         "gauge",
         "The worst metric that would go on at each rung now; NaN before the first entry",
-        rungs(lambda entries, passed, cutoff: cutoff),
+        rungs(lambda rung: math.nan if rung.cutoff is None else rung.cutoff),
         _RUNG,
     ),
     # --- workers
@@ -175,41 +173,44 @@ METRICS: tuple[Family, ...] = (
         "gauge",
         "Workers that are there: with a trial, told to wait for one, neither, or not heard of "
         "for three heartbeats",
-        each(WORKER_STATES, lambda facts: of(facts)["workers_by_state"]),
+        each(WORKER_STATES, lambda facts: of(facts).workers_by_state),
         ("state",),
     ),
     Family(
-        "asha_bus_workers_joined_total", "counter", "Workers that ever joined", status("joined")
+        "asha_bus_workers_joined_total",
+        "counter",
+        "Workers that ever joined",
+        status(lambda now: now.joined),
     ),
     Family(
         "asha_bus_workers_left_total",
         "counter",
         "Times a worker left, or was found gone",
-        status("left"),
+        status(lambda now: now.left),
     ),
     Family(
         "asha_bus_leases_expired_total",
         "counter",
         "Workers taken for gone since they were silent for BusOptions.lease_s",
-        counter("leases_expired"),
+        status(lambda now: now.counters.leases_expired),
     ),
     Family(
         "asha_bus_heartbeat_age_seconds",
         "gauge",
         "For how long the most silent worker that is there was not heard of",
-        status("silence_s"),
+        status(lambda now: now.silence_s),
     ),
     Family(
         "asha_bus_worker_seconds_total",
         "counter",
         "Time of all workers, each from its first trial on",
-        one(lambda facts: of(facts)["worker_s"][1]),
+        status(lambda now: now.worker_s.wall_s),
     ),
     Family(
         "asha_bus_worker_idle_seconds_total",
         "counter",
         "The part of that which was spent outside of the objective",
-        one(lambda facts: of(facts)["worker_s"][0]),
+        status(lambda now: now.worker_s.idle_s),
     ),
     # --- the bus
     Family(
@@ -242,21 +243,21 @@ METRICS: tuple[Family, ...] = (
         "histogram",
         "From a report's arrival at the bus to its answer and the books closed; the sum is "
         "right within 2.2 %",
-        histogram("server_latency"),
+        histogram(lambda now: now.bus.server_latency),
     ),
     Family(
         "asha_bus_round_trip_seconds",
         "histogram",
         "From a worker's request to its answer, as the worker measured it; told with its "
         "heartbeats; the sum is right within 2.2 %",
-        histogram("latency"),
+        histogram(lambda now: now.latency),
     ),
     Family(
         "asha_bus_queue_depth",
         "gauge",
         "Trials to be run again, configurations ready, configurations asked for and not drawn "
         "yet, and workers that wait for a trial",
-        each(QUEUES, lambda facts: of(facts)["queues"]),
+        each(Queues._fields, lambda facts: of(facts).queues._asdict()),
         ("queue",),
     ),
     Family(
@@ -275,72 +276,77 @@ METRICS: tuple[Family, ...] = (
         "asha_bus_suggest_waits_total",
         "counter",
         "Times a worker had to wait for the searcher",
-        counter("suggest_waits"),
+        status(lambda now: now.counters.suggest_waits),
     ),
     Family(
         "asha_bus_suggestion_fallbacks_total",
         "counter",
         "Configurations drawn at random since the searcher took longer than "
         "BusOptions.suggest_timeout_s",
-        counter("fallbacks"),
+        status(lambda now: now.counters.fallbacks),
     ),
     Family(
         "asha_bus_fenced_total",
         "counter",
         "Reports of an attempt that was not the current one",
-        counter("fenced"),
+        status(lambda now: now.counters.fenced),
     ),
     Family(
         "asha_bus_retried_total",
         "counter",
         "Requests that came again and got the recorded answer",
-        counter("retried"),
+        status(lambda now: now.counters.retried),
     ),
     Family(
         "asha_bus_refused_total",
         "counter",
         "Requests that could not be served, such as those of a worker that never joined",
-        counter("refused"),
+        status(lambda now: now.counters.refused),
     ),
     Family(
         "asha_bus_rejected_total",
         "counter",
         "What was dropped: connections without the run's key, messages that are none of the "
         "protocol, answers that nobody took",
-        each(DROPPED_KINDS, lambda facts: of(facts)["rejected"]),
+        each(DROPPED_KINDS, lambda facts: of(facts).bus.rejected),
         ("kind",),
     ),
     Family(
         "asha_bus_reports_unseen_total",
         "counter",
         "Reports between rungs that monitors did not see since there were too many",
-        status("dropped"),
+        status(lambda now: now.dropped),
     ),
     Family(
         "asha_bus_router_busy_seconds_total",
         "counter",
         "Time that the router did not wait for a message; its rate is the busy share",
-        status("busy_s"),
+        status(lambda now: now.bus.busy_s),
     ),
     Family(
         "asha_bus_router_cpu_seconds_total",
         "counter",
         "Processor time of the router's thread",
-        status("router_cpu_s"),
+        status(lambda now: now.bus.router_cpu_s),
     ),
-    Family("asha_bus_journal_bytes", "gauge", "Length of the journal", journal(0)),
+    Family(
+        "asha_bus_journal_bytes",
+        "gauge",
+        "Length of the journal",
+        journal(lambda file: file.size_bytes),
+    ),
     Family(
         "asha_bus_journal_write_seconds",
         "summary",
         "Time that each write to the journal took",
-        journal(1, 2),
+        journal(lambda file: (file.writes, file.write_s)),
     ),
     Family(
         "asha_bus_journal_sync_seconds",
         "summary",
         "Time until the disk had the journal, off the decision path unless "
         "BusOptions.sync is 'always'",
-        journal(3, 4),
+        journal(lambda file: (file.syncs, file.sync_s)),
     ),
     # --- processes
     Family(

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from asha_bus.core.latency import BOUNDS_S, cumulative, total_s
+from asha_bus.core.status import JournalFigures, Status
+from asha_bus.core.trial import RungStanding, TrialRow
 from asha_bus.driver.figures import ProcessFigures
 
 #: Whose process figures there are.
@@ -48,7 +50,7 @@ class Facts:
     version: str
     max_trials: int | None
     start_time: float
-    status: dict[str, Any] | None = None
+    status: Status | None = None
     taken_at: float = math.nan
     restarts: int = 0
     replay_s: float = 0.0
@@ -72,17 +74,12 @@ def one(read: Callable[[Facts], float]) -> Read:
     return lambda facts: [Sample((), read(facts))]
 
 
-def status(name: str) -> Read:
+def status(read: Callable[[Status], float]) -> Read:
     """A number of the bus's status."""
-    return one(lambda facts: of(facts)[name])
+    return one(lambda facts: read(of(facts)))
 
 
-def counter(name: str) -> Read:
-    """One of the counters of the `Experiment`."""
-    return one(lambda facts: of(facts)["counters"][name])
-
-
-def each(names: Iterable[str], read: Callable[[Facts], Mapping[str, float]]) -> Read:
+def each(names: Iterable[str], read: Callable[[Facts], Mapping[Any, float]]) -> Read:
     """A metric with one label of known values ``names``; 0 where ``read`` has none."""
     known = tuple(names)
 
@@ -93,39 +90,34 @@ def each(names: Iterable[str], read: Callable[[Facts], Mapping[str, float]]) -> 
     return samples
 
 
-def of(facts: Facts) -> dict[str, Any]:
+def of(facts: Facts) -> Status:
     """The bus's status, which there is."""
     assert facts.status is not None
     return facts.status
 
 
-def rungs(read: Callable[[int, int, float], float]) -> Read:
-    """By rung, from its entries, those that went on, and the cutoff (NaN: none yet)."""
-
-    def samples(facts: Facts) -> Iterator[Sample]:
-        for bracket, rung, resource, entries, passed, cutoff in of(facts)["rungs"]:
-            shown = math.nan if cutoff is None else cutoff
-            yield Sample(_rung(bracket, rung, resource), read(entries, passed, shown))
-
-    return samples
+def rungs(read: Callable[[RungStanding], float]) -> Read:
+    """A number of each rung."""
+    return lambda facts: [Sample(_rung(rung), read(rung)) for rung in of(facts).rungs]
 
 
-def _rung(bracket: int, rung: int, resource: float) -> tuple[str, str, str]:
-    return str(bracket), str(rung), f"{resource:g}"
+def _rung(rung: RungStanding) -> tuple[str, str, str]:
+    return str(rung.bracket), str(rung.rung), f"{rung.resource:g}"
 
 
 def decisions(facts: Facts) -> Iterator[Sample]:
     """Of each rung, how many went on and how many were stopped."""
-    for bracket, rung, resource, entries, passed, _ in of(facts)["rungs"]:
-        for verdict, count in zip(VERDICTS, (passed, entries - passed), strict=True):
-            yield Sample((*_rung(bracket, rung, resource), verdict), count)
+    for rung in of(facts).rungs:
+        counts = rung.passed, rung.entries - rung.passed
+        for verdict, count in zip(VERDICTS, counts, strict=True):
+            yield Sample((*_rung(rung), verdict), count)
 
 
-def histogram(name: str) -> Read:
+def histogram(read: Callable[[Status], Mapping[int, int]]) -> Read:
     """What the status counts in the buckets of `asha_bus.core.latency`."""
 
     def samples(facts: Facts) -> Iterator[Sample]:
-        counts = of(facts)[name]
+        counts = read(of(facts))
         bounds = [f"{BOUNDS_S[bound]:.9g}" for bound in BUCKETS]
         below = list(zip(bounds, cumulative(counts, BUCKETS), strict=True))
         yield Sample((), ([*below, ("+Inf", sum(counts.values()))], total_s(counts)))
@@ -133,21 +125,25 @@ def histogram(name: str) -> Read:
     return samples
 
 
-def journal(*numbers: int) -> Read:
-    """Figures of the journal's writer by their numbers; none where it is not written any more."""
+def journal(read: Callable[[JournalFigures], Any]) -> Read:
+    """Figures of the journal's writer; none where it is not written any more."""
 
     def samples(facts: Facts) -> Iterator[Sample]:
-        figures = of(facts)["journal"]
+        figures = of(facts).bus.journal
         if figures is not None:
-            values = tuple(figures[number] for number in numbers)
-            yield Sample((), values if len(values) > 1 else values[0])
+            yield Sample((), read(figures))
 
     return samples
 
 
-def best(position: int) -> Read:
-    """A field of the leading trial's row; NaN while there is none."""
-    return one(lambda facts: math.nan if (row := of(facts)["leader"]) is None else row[position])
+def best(read: Callable[[TrialRow], float | None]) -> Read:
+    """A number of the leading trial; NaN while there is none."""
+
+    def number(now: Status) -> float:
+        found = None if now.leader is None else read(now.leader)
+        return math.nan if found is None else found
+
+    return status(number)
 
 
 def process(name: str) -> Read:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Callable
+from dataclasses import asdict
 from itertools import islice
 from typing import Any
 
@@ -14,6 +16,7 @@ from asha_bus.core.errors import JournalError, RemoteProtocolError
 from asha_bus.core.events import (
     AppendToJournal,
     Effect,
+    Event,
     FallbackDrawn,
     JournalFailed,
     Received,
@@ -33,12 +36,12 @@ from asha_bus.core.messages import (
     Refused,
     Report,
 )
-from asha_bus.core.status import changes, status
+from asha_bus.core.status import BusFigures, Status, changes, status
+from asha_bus.core.trial import TrialRow
 from asha_bus.driver.auth import Gatekeeper, Keys
-from asha_bus.driver.journal import Writer, WriterFigures
-from asha_bus.formats import wire
+from asha_bus.driver.journal import Writer
+from asha_bus.formats import pipe, wire
 from asha_bus.formats.journal import Replayed
-from asha_bus.formats.pipe import PipeEnd
 
 logger = logging.getLogger("asha_bus.bus")
 
@@ -51,11 +54,11 @@ _STALL_S = 0.5
 _HIGH_WATER = 200
 #: A handshake takes milliseconds; a connection that has not done it is closed.
 _HANDSHAKE_MS = 10_000
-#: Trials per answer to ``rows``, to ``logs``, and to ``curves``.
+#: Trials per answer to `RowsRequest`, `TextsRequest` and `CurvesRequest`.
 _ROWS = 500
-_LOGS = 50
+_TEXTS = 50
 _CURVES = 10
-#: Changed trials and reports per answer to ``changes``: it comes in the middle of a
+#: Changed trials and reports per answer to `ChangesRequest`: it comes in the middle of a
 #: run, and decisions wait for it some 0.3 ms.
 _CHANGED = 80
 _POINTS = 200
@@ -70,25 +73,20 @@ _MORE = int(zmq.RCVMORE)
 class Router:
     """Owns the sockets and drives one `Experiment`. Everything happens in one thread.
 
-    ``listener`` is the socket that listens at ``endpoint``; it is the supervisor's,
-    so that the port is not lost when this process is. ``began`` is the monotonic
-    time at 0 on the run's clock. ``is_temporary``: the journal has no name, and the
-    run goes on without it where it cannot be written.
+    ``setup.listener`` is the supervisor's, so that the port is not lost when this process
+    is. ``began`` is the monotonic time at 0 on the run's clock.
     """
 
     def __init__(
         self,
         replayed: Replayed,
         writer: Writer,
-        keys: Keys,
-        pipe: PipeEnd,
-        *,
-        listener: int,
-        endpoint: str,
+        setup: pipe.BusSetup,
         began: float,
-        is_temporary: bool,
+        pipe_end: pipe.PipeEnd,
     ) -> None:
-        self._pipe = pipe
+        keys = Keys(*setup.keys)
+        self._pipe = pipe_end
         self._parent = os.getppid()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.ROUTER)
@@ -105,8 +103,8 @@ class Router:
         self._socket.curve_publickey = keys.server_public
         self._socket.curve_secretkey = keys.server_secret
         self._socket.zap_domain = b"asha-bus"
-        self._socket.setsockopt(zmq.USE_FD, listener)
-        self._socket.bind(endpoint)
+        self._socket.setsockopt(zmq.USE_FD, setup.listener)
+        self._socket.bind(setup.endpoint)
         self._rejected = dict.fromkeys(DROPPED_KINDS, 0)
         self._latencies = Latencies()
         #: Seconds outside of the poll, and processor seconds of the buses before.
@@ -114,7 +112,7 @@ class Router:
         self._began = began
         #: None: the file took no more of a journal that was only for this bus's own death.
         self._writer: Writer | None = writer
-        self._is_temporary = is_temporary
+        self._is_temporary = setup.is_temporary
         #: The message that is being handled, as it arrived.
         self._body: bytes | None = None
         self._has_progressed = False
@@ -122,27 +120,41 @@ class Router:
         self._failure: str | None = None
         self._experiment = replayed.experiment
         self._experiment.emit = self._carry_out
+        self._handlers: dict[type, Callable[[Any], Any]] = {
+            pipe.Call: self._on_call,
+            Suggested: self._on_event,
+            FallbackDrawn: self._on_event,
+            StopRun: self._on_event,
+            pipe.SlotEmpty: self._on_slot_empty,
+            pipe.StatusRequest: self._on_status,
+            pipe.ChangesRequest: lambda _: changes(self._experiment, _CHANGED, _POINTS),
+            pipe.TakeLogs: lambda _: self._experiment.table.take_logs(),
+            pipe.RowsRequest: self._on_rows,
+            pipe.TextsRequest: self._on_texts,
+            pipe.CurvesRequest: self._on_curves,
+        }
 
     def _now(self) -> float:
         """Seconds on the run's clock."""
         return time.monotonic() - self._began
 
-    def run(self, resumed: Resumed | None, before: dict[str, Any]) -> None:
+    def run(self, resumed: Resumed | None, before: Status | None) -> None:
         """Serve until the supervisor closes the pipe or is gone.
 
         ``before`` is the last status of the bus before: what it had counted goes on.
         """
-        if before:
-            self._rejected.update(before["rejected"])
-            self._latencies = Latencies(before["server_latency"])
-            self._busy_s = before["busy_s"]
-            self._cpu_before_s = before["router_cpu_s"]
-            self._process_cpu_before_s = before["process_cpu_s"]
-            if self._writer is not None and before["journal"] is not None:
-                self._writer.go_on(WriterFigures(*before["journal"]))
+        if before is not None:
+            figures = before.bus
+            self._rejected.update(figures.rejected)
+            self._latencies = Latencies(figures.server_latency)
+            self._busy_s = figures.busy_s
+            self._cpu_before_s = figures.router_cpu_s
+            self._process_cpu_before_s = figures.process_cpu_s
+            if self._writer is not None and figures.journal is not None:
+                self._writer.go_on(figures.journal)
         if resumed is not None:
             self._experiment.handle(resumed, self._now())
-        self._experiment.restart(self._now(), before.get("counters", {}))
+        self._experiment.restart(self._now(), asdict(before.counters) if before else {})
         self._flush()
         self._pipe.flush()
         arrivals: list[tuple[Any, int]] = [
@@ -166,7 +178,7 @@ class Router:
                     self._serve()
                 elif where == self._pipe.read_fd:
                     for frame in self._pipe.frames():
-                        self._obey(*frame)
+                        self._handlers[type(frame)](frame)
             # what is there was heard first: nobody's lease ends for our own slowness
             if deadline is not None and now >= deadline:
                 self._experiment.tick(now)
@@ -218,17 +230,17 @@ class Router:
                     self._writer.add(effect, body)
                 if not self._has_progressed and body is not None:
                     self._has_progressed = True
-                    self._pipe.send(("progress",))
+                    self._pipe.send(pipe.Progress())
         elif isinstance(effect, Send):
             self._flush()  # nobody hears of what could still be forgotten
             if self._failure is None or isinstance(effect.message, Interrupt):
                 self._send(effect)
         elif isinstance(effect, TrialUpdated):
-            self._pipe.put(("observed", effect.trial.to_row()))
+            self._pipe.put(pipe.Observe(effect.trial.to_row()))
         elif isinstance(effect, RequestSuggestions):
-            self._pipe.put(("draw", *effect))
+            self._pipe.put(effect)
         else:
-            self._pipe.send(("ended", effect.reason, effect.message))
+            self._pipe.send(effect)
 
     def _send(self, effect: Send) -> None:
         body = wire.encode(effect.message)
@@ -249,66 +261,48 @@ class Router:
             except JournalError as error:
                 if self._is_temporary:  # nobody asked for it: the run is worth more
                     self._writer = None
-                    self._pipe.send(("unjournaled", str(error)))
+                    self._pipe.send(pipe.Unjournaled(str(error)))
                 else:
                     self._failure = str(error)
                     logger.error("%s", error)
 
-    # --- the supervisor's verbs ----------------------------------------------
+    # --- the supervisor's frames ---------------------------------------------
 
-    def _obey(self, number: int, verb: str, *arguments: Any) -> None:
-        value = getattr(self, f"_obey_{verb}")(*arguments)
-        if number:
-            self._pipe.send(("reply", number, value))
+    def _on_call(self, call: pipe.Call) -> None:
+        self._pipe.send(pipe.Reply(call.number, self._handlers[type(call.request)](call.request)))
 
-    def _obey_points(
-        self, first: int, points: tuple[tuple[float, ...], ...], is_last: bool
-    ) -> None:
-        self._experiment.handle(Suggested(first, points, is_last), self._now())
+    def _on_event(self, event: Event) -> None:
+        self._experiment.handle(event, self._now())
 
-    def _obey_spare(self, number: int, point: tuple[float, ...]) -> None:
-        self._experiment.handle(FallbackDrawn(number, point), self._now())
-
-    def _obey_stop(self, reason: str, message: str) -> None:
-        self._experiment.handle(StopRun(reason, message), self._now())
-
-    def _obey_empty(self, slot: str) -> bool:
-        """A slot is empty; whether anybody had ever joined from it."""
-        joined = self._experiment.roster.at(slot) is not None
-        self._experiment.handle(WorkerExited(slot), self._now())
+    def _on_slot_empty(self, request: pipe.SlotEmpty) -> bool:
+        joined = self._experiment.roster.at(request.slot) is not None
+        self._experiment.handle(WorkerExited(request.slot), self._now())
         return joined
 
-    def _obey_status(self) -> dict[str, Any]:
-        """What monitors and metrics show, in plain numbers."""
-        return {
-            **status(self._experiment, self._now()),
-            "server_latency": self._latencies.to_counts(),
-            "busy_s": self._busy_s,
-            "router_cpu_s": self._cpu_before_s + time.thread_time(),
-            "process_cpu_s": self._process_cpu_before_s + time.process_time(),
-            "journal": tuple(self._writer.figures) if self._writer is not None else None,
-            "rejected": {
-                **self._rejected,
-                "unauthenticated": self._rejected["unauthenticated"] + self._gatekeeper.refused,
-            },
-        }
+    def _on_status(self, request: pipe.StatusRequest) -> Status:
+        unauthenticated = self._rejected["unauthenticated"] + self._gatekeeper.refused
+        figures = BusFigures(
+            server_latency=self._latencies.to_counts(),
+            busy_s=self._busy_s,
+            router_cpu_s=self._cpu_before_s + time.thread_time(),
+            process_cpu_s=self._process_cpu_before_s + time.process_time(),
+            journal=None if self._writer is None else self._writer.figures,
+            rejected={**self._rejected, "unauthenticated": unauthenticated},
+        )
+        return status(self._experiment, self._now(), figures)
 
-    def _obey_changes(self) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]], bool]:
-        """Some trials that changed, some reports between rungs, and whether there are more."""
-        return changes(self._experiment, _CHANGED, _POINTS)
-
-    def _obey_rows(self, first: int) -> list[tuple[Any, ...]]:
-        """Some trials from number ``first`` on; fewer than all of them."""
+    def _on_rows(self, request: pipe.RowsRequest) -> list[TrialRow]:
+        first = request.first
         return [trial.to_row() for trial in self._experiment.table.trials[first : first + _ROWS]]
 
-    def _obey_logs(self, first: int) -> list[tuple[int, str]]:
-        """Some trials from number ``first`` on that said something, and what it was."""
-        trials = self._experiment.table.trials
-        said = ((trial.id, str(trial.log)) for trial in islice(trials, first, None) if trial.log)
-        return list(islice(said, _LOGS))
+    def _on_texts(self, request: pipe.TextsRequest) -> list[tuple[int, str]]:
+        trials = islice(self._experiment.table.trials, request.first, None)
+        said = ((trial.id, str(trial.log)) for trial in trials if trial.log)
+        return list(islice(said, _TEXTS))
 
-    def _obey_curves(self, first: int) -> list[tuple[int, list[tuple[float, float]]]]:
-        """Some trials from number ``first`` on whose reports between rungs were kept."""
-        trials = self._experiment.table.trials
-        kept = ((trial.id, trial.curve) for trial in islice(trials, first, None) if trial.curve)
+    def _on_curves(
+        self, request: pipe.CurvesRequest
+    ) -> list[tuple[int, list[tuple[float, float]]]]:
+        trials = islice(self._experiment.table.trials, request.first, None)
+        kept = ((trial.id, trial.curve) for trial in trials if trial.curve)
         return list(islice(kept, _CURVES))

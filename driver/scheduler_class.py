@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from importlib import import_module
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import SHIPPED, Scheduler, Schedulers
-
-#: The module and the name of a third party's class, and where to look for modules.
-SchedulerClass = tuple[str, str, Sequence[str]]
+from asha_bus.formats.pipe import SchedulerClass
 
 
 def named(scheduler: Scheduler) -> SchedulerClass | None:
@@ -27,13 +24,12 @@ def named(scheduler: Scheduler) -> SchedulerClass | None:
             f"the class of scheduler={scheduler!r} is {module}.{name}, which the bus process "
             f"cannot import; define it at the top of a module of its own, and import it from there"
         )
-    return module, name, sys.path
+    return SchedulerClass(module, name, sys.path)
 
 
 def imported(found: SchedulerClass | None) -> Schedulers:
     """The class that `named` has named, in the bus process; none for None."""
     if found is None:
         return ()
-    module, name, sys_path = found
-    sys.path.extend(entry for entry in sys_path if entry not in sys.path)
-    return [getattr(import_module(module), name)]
+    sys.path.extend(entry for entry in found.sys_path if entry not in sys.path)
+    return [getattr(import_module(found.module), found.name)]

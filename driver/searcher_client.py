@@ -15,6 +15,7 @@ from typing import Any
 
 from asha_bus.core.errors import SearcherError
 from asha_bus.core.messages import Point
+from asha_bus.core.trial import TrialRow
 from asha_bus.driver import process
 from asha_bus.formats import pipe
 from asha_bus.searchers.suggestions import Search, Suggestions
@@ -46,7 +47,7 @@ class Suggester(ABC):
     def ask(self, first: int, count: int) -> None:
         """Have the points of ``count`` trials from ``first`` on drawn."""
 
-    def observe(self, row: Sequence[Any]) -> None:  # noqa: B027 - who does not learn ignores it
+    def observe(self, row: TrialRow) -> None:  # noqa: B027 - who does not learn ignores it
         """Tell what came of a trial."""
 
     def spare(self, number: int) -> Point | None:
@@ -100,7 +101,7 @@ class AskProcess(Suggester):
         self._process: subprocess.Popen[bytes] | None = None
         #: What another process has to be told besides the points that were given: the
         #: last of each trial, and what was asked for and not answered.
-        self._rows: dict[int, Sequence[Any]] = {}
+        self._rows: dict[int, TrialRow] = {}
         self._asked: dict[int, int] = {}
         self._thread = threading.Thread(target=self._follow, name="asha-bus-suggester", daemon=True)
 
@@ -112,19 +113,19 @@ class AskProcess(Suggester):
     def ask(self, first: int, count: int) -> None:
         with self._lock:
             self._asked[first] = count
-            self._frames.put(("suggest", first, count))
+            self._frames.put(pipe.Suggest(first, count))
 
-    def observe(self, row: Sequence[Any]) -> None:
+    def observe(self, row: TrialRow) -> None:
         with self._lock:
-            self._rows[row[0]] = row
+            self._rows[row.id] = row
             self._suggestions.keep_of(row)
-            self._frames.put(("observe", row))
+            self._frames.put(pipe.Observe(row))
 
     def spare(self, number: int) -> Point | None:
         with self._lock:
             point = super().spare(number)
             if point is not None:
-                self._frames.put(("given", number, point))
+                self._frames.put(pipe.Given(number, point))
         return point
 
     def close(self) -> None:
@@ -143,13 +144,13 @@ class AskProcess(Suggester):
             frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
             self._frames = frames
             paths = [os.path.abspath(entry) for entry in sys.path]
-            frames.put({"search": self._pickled, "sys_path": paths})
+            frames.put(pipe.SearcherSetup(self._pickled, paths))
             for number, point in self._suggestions.given.items():
-                frames.put(("given", number, point))
+                frames.put(pipe.Given(number, point))
             for row in self._rows.values():
-                frames.put(("observe", row))
+                frames.put(pipe.Observe(row))
             for first, count in self._asked.items():
-                frames.put(("suggest", first, count))
+                frames.put(pipe.Suggest(first, count))
             self._process = process.start("asha_bus.driver.searcher_process")
         threading.Thread(
             target=_write, args=(self._process, frames), name="asha-bus-asking", daemon=True
@@ -164,7 +165,10 @@ class AskProcess(Suggester):
             failure = None
             with current.stdout as stdout:
                 while (frame := pipe.read(stdout)) is not None:
-                    failure = self._take(*frame)
+                    if isinstance(frame, pipe.Failed):
+                        failure = frame.text
+                    else:
+                        self._on_drawn(frame)
             self._frames.put(None)
             status = current.wait()
             if self._is_over:
@@ -180,32 +184,28 @@ class AskProcess(Suggester):
             f"{status}: it was killed, or code of the searcher crashed or ended it; see its stderr"
         )
 
-    def _take(self, kind: str, *rest: Any) -> str | None:
-        """Take a frame; why the searcher has failed, if it has."""
-        if kind == "failed":
-            return str(rest[0])
-        first, points, is_last, seconds = rest
+    def _on_drawn(self, drawn: pipe.Points) -> None:
         try:
             with self._lock:
-                self._asked.pop(first, None)
-                accepted = self._accepted(first, points)
+                self._asked.pop(drawn.first, None)
+                accepted = self._accepted(drawn.first, drawn.points)
         except SearcherError as error:  # a condition of the space holds of no other draw
             self.fail(str(error))
-            return None
-        self._count(points, seconds)
-        self._on_points(first, accepted, is_last or len(accepted) < len(points))
-        return None
+            return
+        self._count(drawn.points, drawn.seconds)
+        is_last = drawn.is_last or len(accepted) < len(drawn.points)
+        self._on_points(drawn.first, accepted, is_last)
 
     def _accepted(self, first: int, points: Sequence[Point]) -> list[Point]:
         """What configurations from ``first`` on get for ``points``; fewer: there are no more."""
         accepted = []
-        for number, point in enumerate(map(tuple, points), first):
+        for number, point in enumerate(points, first):
             found = self._suggestions.accept(number, point)
             if found is None:
                 break
             accepted.append(found)
             if found != point:
-                self._frames.put(("given", number, found))
+                self._frames.put(pipe.Given(number, found))
         return accepted
 
 
@@ -215,7 +215,7 @@ def _write(child: subprocess.Popen[bytes], frames: queue.SimpleQueue[Any]) -> No
     try:
         with child.stdin as stdin:
             while (frame := frames.get()) is not None:
-                stdin.write(pipe.pack(frame))
+                stdin.write(pipe.encode(frame))
                 stdin.flush()
     except BrokenPipeError:
         logger.debug("the searcher's process does not read any more")

@@ -1,9 +1,6 @@
 """The process of a searcher that learns: ``python -m asha_bus.driver.searcher_process``.
 
-Frames as in `asha_bus.formats.pipe`. It is sent ``["observe", row]``, ``["given", number,
-point]`` for what a process before it had suggested or what was taken in the place of a
-suggestion, and ``["suggest", first, count]``, which it answers by ``["points", first, points,
-is_last, seconds]``; or it says ``["failed", text]``, and ends. It ends with the pipe.
+It is set up, told and asked by the frames of `asha_bus.formats.pipe`, and ends with the pipe.
 """
 
 from __future__ import annotations
@@ -18,7 +15,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from io import RawIOBase
-from typing import Any
 
 from asha_bus.core.errors import SearcherError
 from asha_bus.formats import pipe
@@ -35,36 +31,35 @@ def main() -> int:
     setup = pipe.read(source)
     if setup is None:
         return 0
-    sys.path.extend(entry for entry in setup["sys_path"] if entry not in sys.path)
+    sys.path.extend(entry for entry in setup.sys_path if entry not in sys.path)
 
-    def say(*frame: object) -> None:
-        output.write(pipe.pack(frame))
+    def say(frame: pipe.Points | pipe.Failed) -> None:
+        output.write(pipe.encode(frame))
         output.flush()
 
     try:
-        suggestions = Suggestions(_search(setup["search"]))
-        for verb, *arguments in frames_of(source):
-            if verb == "observe":
-                suggestions.observe(*arguments)
-            elif verb == "given":
-                suggestions.give(*arguments)
+        suggestions = Suggestions(_search(setup.search))
+        for frame in frames_of(source):
+            if isinstance(frame, pipe.Observe):
+                suggestions.observe(frame.row)
+            elif isinstance(frame, pipe.Given):
+                suggestions.give(frame.number, frame.point)
             else:
-                first, count = arguments
                 began = time.monotonic()
-                points, is_last = suggestions.points(first, count)
-                say("points", first, points, is_last, time.monotonic() - began)
+                points, is_last = suggestions.points(frame.first, frame.number)
+                say(pipe.Points(frame.first, points, is_last, time.monotonic() - began))
     except SearcherError as error:
-        say("failed", str(error))
+        say(pipe.Failed(str(error)))
         return 1
     return 0
 
 
-def frames_of(source: RawIOBase) -> Iterator[Any]:
+def frames_of(source: RawIOBase) -> Iterator[pipe.Observe | pipe.Given | pipe.Suggest]:
     """The frames of an unbuffered pipe: what is given at once, the others in their order.
 
     So nothing is suggested in vain for a trial that could not wait for it.
     """
-    waiting: deque[Any] = deque()
+    waiting: deque[pipe.Observe | pipe.Suggest] = deque()
     while True:
         if waiting and not select.select([source], [], [], 0)[0]:
             yield waiting.popleft()
@@ -72,7 +67,7 @@ def frames_of(source: RawIOBase) -> Iterator[Any]:
         frame = pipe.read(source)
         if frame is None:
             return
-        if frame[0] == "given":
+        if isinstance(frame, pipe.Given):
             yield frame
         else:
             waiting.append(frame)

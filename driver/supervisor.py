@@ -11,19 +11,29 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
-from typing import Any, NamedTuple
+from typing import Any, TypeVar
 
 from asha_bus.core.errors import BusError, SearcherError
-from asha_bus.core.events import RunSettings
+from asha_bus.core.events import (
+    Ended,
+    FallbackDrawn,
+    RequestSuggestions,
+    Resumed,
+    StopRun,
+    Suggested,
+)
 from asha_bus.core.messages import Point
+from asha_bus.core.status import Status
 from asha_bus.driver import process
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import OpenJournal
-from asha_bus.driver.scheduler_class import SchedulerClass
+from asha_bus.driver.listener import listen_at
 from asha_bus.driver.searcher_client import Suggester
 from asha_bus.formats import pipe
 
 logger = logging.getLogger("asha_bus")
+
+Answer = TypeVar("Answer")
 
 #: From this length of the journal on, some 0.7 s to read, another bus follows it and
 #: stands by, so that the death of the first costs no more time in a long run.
@@ -38,50 +48,32 @@ _READ_BYTES_PER_S = 1e6
 _CALL_TIMEOUT_S = 30.0
 #: After the pipe was closed the bus ends by itself within this time.
 _CLOSE_TIMEOUT_S = 5.0
-#: Of the bus's status: what another bus in its place counts on from.
-_COUNTED = (
-    *("counters", "rejected", "server_latency", "journal"),
-    *("busy_s", "router_cpu_s", "process_cpu_s"),
-)
 #: So many bytes of what a dead bus had said are shown, the last ones.
 _OUTPUT_BYTES = 20_000
-
-
-class Start(NamedTuple):
-    """With what the bus is started. ``resumed``: how to go on with a journaled run, or None."""
-
-    journal: OpenJournal
-    sync: str
-    resumed: RunSettings | None = None
-    retry_failed: bool = False
-    scheduler: SchedulerClass | None = None
 
 
 class Supervisor:
     """The bus of one run, seen from the user's process.
 
-    ``suggester`` draws what the bus asks for. ``on_end(reason, message)`` is called when
-    the run is over, and ``on_death(error)`` if the bus ends again and again, both in the
-    supervisor's thread.
+    ``suggester`` draws what the bus asks for.
     """
 
-    def __init__(
-        self,
-        *,
-        suggester: Suggester,
-        on_end: Callable[[str, str], None],
-        on_death: Callable[[BusError], None],
-    ) -> None:
+    def __init__(self, suggester: Suggester) -> None:
         self.suggester = suggester
-        self._on_end = on_end
-        self._on_death = on_death
         self.keys = Keys.generate()
         #: How many times the bus was started again.
         self.restarts = 0
         #: How long the bus that is there had to read the journal, in seconds.
         self.replay_s = 0.0
+        #: Set when the run is over: as ``ending`` says, or by ``error``.
+        self.ended = threading.Event()
+        self.ending = Ended("failed", "")
+        #: The bus ended again and again.
+        self.error: BusError | None = None
+        #: Why the searcher could not go on, where it could not.
+        self.search_failure: str | None = None
+        self._setup: pipe.BusSetup | None = None
         self._listener: sockets.socket | None = None
-        self._setup: dict[str, Any] = {}
         self._journal_fd = -1
         self._process: subprocess.Popen[bytes] | None = None
         self._standby: subprocess.Popen[bytes] | None = None
@@ -99,38 +91,58 @@ class Supervisor:
         self._thread = threading.Thread(
             target=self._listen, name="asha-bus-supervisor", daemon=True
         )
+        self._handlers: dict[type, Callable[[Any], None]] = {
+            pipe.Ready: self._on_ready,
+            pipe.Failed: self._on_failed,
+            pipe.Reply: self._on_reply,
+            pipe.Progress: self._on_progress,
+            pipe.Notice: lambda notice: logger.warning("%s", notice.text),
+            pipe.Unjournaled: self._on_unjournaled,
+            pipe.Observe: lambda frame: suggester.observe(frame.row),
+            RequestSuggestions: self._on_request_suggestions,
+            Ended: self._on_ended,
+        }
 
     @property
     def pid(self) -> int:
         """The process id of the bus; another one after each restart."""
         return self._started.pid
 
-    def start(self, start: Start, host: str, port: int, timeout_s: float) -> int:
+    def start(
+        self,
+        journal: OpenJournal,
+        resumed: Resumed | None,
+        scheduler: pipe.SchedulerClass | None = None,
+        *,
+        sync: str,
+        host: str,
+        port: int,
+        timeout_s: float,
+    ) -> int:
         """Start the bus, wait until it listens, and return its port; BusError if it cannot.
 
-        The journal is closed with the bus.
+        ``resumed``: how to continue a journaled run. ``scheduler``: a third party's class. The
+        journal is closed with the bus.
         """
-        self._journal_fd = start.journal.fd
+        self._journal_fd = journal.fd
+        self.suggester.open(self._on_points, self._on_search_failure)
         try:
-            self._listener = _listen_at(host, port)
+            self._listener = listen_at(host, port)
         except BusError:
             self._release()
             raise
         address, bound = self._listener.getsockname()
-        self._setup = {
-            "keys": astuple(self.keys),
-            "journal": (start.journal.fd, start.journal.path),
-            "scheduler": start.scheduler,
-            "sync": start.sync,
-            "temporary": start.journal.is_temporary,
-            "resumed": None
-            if start.resumed is None
-            else {"settings": start.resumed.to_plain(), "retry_failed": start.retry_failed},
-            "listener": self._listener.fileno(),
-            "endpoint": f"tcp://{address}:{bound}",
-            "began": None,
-            "before": {},
-        }
+        self._setup = pipe.BusSetup(
+            keys=astuple(self.keys),
+            journal_fd=journal.fd,
+            journal_path=journal.path,
+            scheduler=scheduler,
+            is_temporary=journal.is_temporary,
+            sync=sync,
+            listener=self._listener.fileno(),
+            endpoint=f"tcp://{address}:{bound}",
+            resumed=resumed and pipe.Resume(resumed.settings.to_plain(), resumed.retry_failed),
+        )
         length = os.fstat(self._journal_fd).st_size
         timeout_s += length / _READ_BYTES_PER_S
         if length > STANDBY_BYTES:
@@ -146,26 +158,44 @@ class Supervisor:
         if self._failure is not None:
             self.close()
             raise BusError(f"the bus could not be started: {self._failure}")
+        self.status()
         return int(bound)
 
-    def call(self, verb: str, *arguments: Any) -> Any:
+    def status(self) -> Status:
+        """The status that the bus gives now, which is then the last one; BusError as `call`."""
+        found = self.call(pipe.StatusRequest())
+        with self._lock:
+            before = self._given_setup.before
+            if before is None or before.elapsed_s < found.elapsed_s:
+                self._setup = self._given_setup._replace(before=found)
+        self._see_to_standby()
+        return found
+
+    @property
+    def last_status(self) -> Status:
+        """The latest status that the bus gave; there is one once `start` has returned."""
+        before = self._given_setup.before
+        assert before is not None
+        return before
+
+    def call(self, request: pipe.Request[Answer]) -> Answer:
         """Ask the bus and wait for its answer; BusError if it is gone for good.
 
         While the bus is being started again, the question waits for the new one.
         """
-        call = self._send(verb, arguments)
+        call = self._send(request)
         if not call.done.wait(_CALL_TIMEOUT_S):
-            raise BusError(f"the bus did not answer {verb!r} within {_CALL_TIMEOUT_S:g} s")
+            raise BusError(f"the bus did not answer {request!r} within {_CALL_TIMEOUT_S:g} s")
         if call.lost:
             raise BusError("the bus process has ended")
-        if verb == "status":
-            self._setup.update(before={name: call.value[name] for name in _COUNTED})
-            self._see_to_standby()
-        return call.value
+        return request.answer(call.value)
 
-    def tell(self, verb: str, *arguments: Any) -> None:
-        """Tell the bus something whose answer does not matter; BusError as from `call`."""
-        self._send(verb, arguments)
+    def stop(self, reason: str, message: str = "") -> None:
+        """Have the run end, which takes a while; nothing where the bus is gone."""
+        try:
+            self._send(StopRun(reason, message))
+        except BusError:
+            logger.debug("the bus is gone already")
 
     def close(self) -> None:
         """End the bus process and wait for its end."""
@@ -191,6 +221,11 @@ class Supervisor:
             raise BusError("the bus was not started")
         return self._process
 
+    @property
+    def _given_setup(self) -> pipe.BusSetup:
+        assert self._setup is not None
+        return self._setup
+
     def _spawn(self) -> None:
         """Start a bus, or have the one take over that stands by."""
         successor, self._standby = self._standby, None
@@ -198,10 +233,10 @@ class Supervisor:
             process.end(successor, _CLOSE_TIMEOUT_S)
             successor = None
         self._process = successor or self._start_process()
-        self._write(self._setup)
+        self._write(self._given_setup)
 
     def _start_process(self) -> subprocess.Popen[bytes]:
-        fds = (self._setup["listener"], self._journal_fd)
+        fds = (self._given_setup.listener, self._journal_fd)
         return process.start("asha_bus.driver", stderr=self._errors, pass_fds=fds)
 
     def _see_to_standby(self) -> None:
@@ -214,8 +249,9 @@ class Supervisor:
             if os.fstat(self._journal_fd).st_size < STANDBY_BYTES:
                 return
             self._standby = self._start_process()
-            setup = {name: self._setup[name] for name in ("journal", "scheduler")}
-            self._write_to(self._standby, {"standby": True, **setup})
+            setup = self._given_setup
+            standby = pipe.StandbySetup(setup.journal_fd, setup.journal_path, setup.scheduler)
+            self._write_to(self._standby, standby)
 
     def _listen(self) -> None:
         """The supervisor's thread; whatever happens in it, nobody waits for it in vain."""
@@ -236,7 +272,7 @@ class Supervisor:
             assert current.stdout is not None
             with current.stdout as stdout:
                 while (frame := pipe.read(stdout)) is not None:
-                    self._take(*frame)
+                    self._handlers[type(frame)](frame)
             status = current.wait()
             with self._lock:
                 goes_on = self._was_up and not self._closing and self._failure is None
@@ -260,66 +296,72 @@ class Supervisor:
             self._end(status)
             return
 
-    def _take(self, kind: str, *rest: Any) -> None:
-        if kind == "reply":
-            with self._lock:
-                call = self._calls.pop(rest[0], None)
-            if call is not None:  # else a repeat: the bus died between deed and word
-                call.finish(rest[1])
-        elif kind == "draw":
-            first, count, is_fallback = rest
-            if is_fallback:
-                self._give_spare(first)
-            else:
-                self.suggester.ask(first, count)
-        elif kind == "observed":
-            self.suggester.observe(rest[0])
-        elif kind == "ended":
-            self._on_end(*rest)
-        elif kind == "progress":
-            self._deaths_in_a_row = 0
-        elif kind == "warning":
-            logger.warning("%s", rest[0])
-        elif kind == "unjournaled":
-            self._is_journaled = False
-            logger.warning(
-                "%s. This run's journal is a temporary one: it goes on without, and would end with "
-                "its bus process",
-                rest[0].partition(". ")[0],
-            )
-        elif kind == "ready":
-            with self._lock:
-                # from now on the clock goes on while the bus does not, and nothing is resumed
-                self._setup.update(began=rest[0], resumed=None)
-                self.replay_s = rest[1]
-                self._was_up = True
-                self._ready.set()
-                for number, unanswered in self._calls.items():
-                    self._write((number, *unanswered.frame))
-        elif kind == "failed":
-            self._failure = rest[0]
-            self._ready.set()
+    # --- the bus's frames ----------------------------------------------------
 
-    def _give_spare(self, number: int) -> None:
+    def _on_ready(self, ready: pipe.Ready) -> None:
+        with self._lock:
+            # from now on the clock goes on while the bus does not, and nothing is resumed
+            self._setup = self._given_setup._replace(began=ready.began, resumed=None)
+            self.replay_s = ready.replay_s
+            self._was_up = True
+            self._ready.set()
+            for number, call in self._calls.items():
+                self._write(pipe.Call(number, call.request))
+
+    def _on_failed(self, failed: pipe.Failed) -> None:
+        self._failure = failed.text
+        self._ready.set()
+
+    def _on_reply(self, reply: pipe.Reply) -> None:
+        with self._lock:
+            call = self._calls.pop(reply.number, None)
+        if call is not None:  # else a repeat: the bus died between deed and word
+            call.value = reply.value
+            call.done.set()
+
+    def _on_progress(self, progress: pipe.Progress) -> None:
+        self._deaths_in_a_row = 0
+
+    def _on_unjournaled(self, unjournaled: pipe.Unjournaled) -> None:
+        self._is_journaled = False
+        logger.warning(
+            "%s. This run's journal is a temporary one: it goes on without, and would end with "
+            "its bus process",
+            unjournaled.text.partition(". ")[0],
+        )
+
+    def _on_request_suggestions(self, request: RequestSuggestions) -> None:
+        if not request.is_fallback:
+            self.suggester.ask(request.first, request.number)
+            return
         try:
-            point = self.suggester.spare(number)
+            point = self.suggester.spare(request.first)
         except SearcherError as error:
             self.suggester.fail(str(error))
             return
         if point is None:
-            self._give("points", number, [], True)
+            self._on_points(request.first, (), True)
         else:
-            self._give("spare", number, point)
+            self._give(FallbackDrawn(request.first, point))
 
-    def give_points(self, first: int, points: Sequence[Point], is_last: bool) -> None:
-        """The searcher has drawn ``points`` of the trials from ``first`` on."""
-        self._give("points", first, points, is_last)
+    def _on_ended(self, ended: Ended) -> None:
+        self.ending = ended
+        self.ended.set()
 
-    def _give(self, verb: str, *arguments: Any) -> None:
+    # --- the suggester's news, from any thread -------------------------------
+
+    def _on_points(self, first: int, points: Sequence[Point], is_last: bool) -> None:
+        self._give(Suggested(first, tuple(points), is_last))
+
+    def _on_search_failure(self, text: str) -> None:
+        self.search_failure = text
+        self.stop("failed", text)
+
+    def _give(self, event: Suggested | FallbackDrawn) -> None:
         """Tell the bus what it has asked for; one that died meanwhile asks again."""
         with self._lock:
             if not self._is_over and self._ready.is_set():
-                self._write((0, verb, *arguments))
+                self._write(event)
 
     def _end(self, status: int) -> None:
         """There will be no other bus."""
@@ -331,14 +373,16 @@ class Supervisor:
             self._is_over = True
             lost, self._calls = list(self._calls.values()), {}
         for call in lost:
-            call.lose()
+            call.lost = True
+            call.done.set()
         self._release()
         if not self._closing:
             text = self._failure or (
                 f"the bus process ended with status {status}, {self._deaths_in_a_row} times in a "
                 f"row without a message taken in between:\n{output}"
             )
-            self._on_death(BusError(text))
+            self.error = BusError(text)
+            self.ended.set()
         elif output:
             logger.warning("the bus said:\n%s", output)
 
@@ -362,15 +406,15 @@ class Supervisor:
 
     # --- frames --------------------------------------------------------------
 
-    def _send(self, verb: str, arguments: tuple[Any, ...]) -> _Call:
-        call = _Call((verb, *arguments))
+    def _send(self, request: Any) -> _Call:
+        call = _Call(request)
         with self._lock:
             if self._is_over:
                 raise BusError("the bus process has ended")
             self._last_call += 1
             self._calls[self._last_call] = call
             if self._ready.is_set():  # else it is sent when the bus is up
-                self._write((self._last_call, *call.frame))
+                self._write(pipe.Call(self._last_call, request))
         return call
 
     def _write(self, frame: Any) -> None:
@@ -380,49 +424,17 @@ class Supervisor:
     def _write_to(self, bus: subprocess.Popen[bytes], frame: Any) -> None:
         assert bus.stdin is not None
         try:
-            bus.stdin.write(pipe.pack(frame))
+            bus.stdin.write(pipe.encode(frame))
             bus.stdin.flush()
         except (BrokenPipeError, ValueError) as error:
             logger.debug("the bus does not read: %s", error)
 
 
-def _listen_at(host: str, port: int) -> sockets.socket:
-    """A socket that listens there; BusError where that cannot be."""
-    try:
-        family, kind, number, _, address = sockets.getaddrinfo(
-            host, port, sockets.AF_INET, sockets.SOCK_STREAM
-        )[0]
-        listener = sockets.socket(family, kind, number)
-        try:
-            listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-            listener.bind(address)
-            listener.listen(1_000)
-            listener.setblocking(False)
-        except OSError:
-            listener.close()
-            raise
-    except OSError as error:
-        where = f"{host}:{port}" if port else host
-        raise BusError(
-            f"the bus could not listen at {where}: {error.strerror}. Give a free port or "
-            f"another address of this machine: BusOptions(host=..., port=...)"
-        ) from error
-    return listener
-
-
 class _Call:
-    """One question to the bus."""
+    """One question to the bus, and its answer."""
 
-    def __init__(self, frame: tuple[Any, ...]) -> None:
-        self.frame = frame
+    def __init__(self, request: Any) -> None:
+        self.request = request
         self.done = threading.Event()
         self.value: Any = None
         self.lost = False
-
-    def finish(self, value: Any) -> None:
-        self.value = value
-        self.done.set()
-
-    def lose(self) -> None:
-        self.lost = True
-        self.done.set()

@@ -14,13 +14,13 @@ import sys
 
 from asha_bus.core.errors import BusError
 from asha_bus.executor.task import work
+from asha_bus.launching.job import WorkerSetup
 
 
 def main() -> int:
     """Read the job and work on it; return the exit status, 0 after a regular end."""
-    setup = pickle.load(sys.stdin.buffer)
-    parent = setup["parent"]
-    sys.path.extend(entry for entry in setup["sys_path"] if entry not in sys.path)
+    setup: WorkerSetup = pickle.load(sys.stdin.buffer)
+    sys.path.extend(entry for entry in setup.sys_path if entry not in sys.path)
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     job = pickle.load(sys.stdin.buffer)
     # keep the objective from reading the rest of this pipe
@@ -34,9 +34,9 @@ def main() -> int:
     try:
         work(
             job,
-            slot=setup["slot"],
-            name=f"local-{setup['slot']}",
-            is_orphan=lambda: os.getppid() != parent,
+            slot=setup.slot,
+            name=f"local-{setup.slot}",
+            is_orphan=lambda: os.getppid() != setup.parent,
         )
     except BusError as error:
         logging.getLogger("asha_bus.executor").error("%s", error)

@@ -6,6 +6,7 @@ It only receives and sends back, blocking, with or without CURVE.
 from __future__ import annotations
 
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -18,7 +19,6 @@ import zmq
 
 from asha_bus.driver import process
 from asha_bus.executor.client import connect
-from asha_bus.formats import pipe
 from asha_bus.launching.job import BusAddress
 
 #: The longest wait for an answer of the echo, in seconds.
@@ -68,9 +68,9 @@ class Echo:
         self._process = process.start("asha_bus.bench.echo")
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None
-        stdin.write(pipe.pack(self._secret))
+        pickle.dump(self._secret, stdin)
         stdin.flush()
-        self.address = EchoAddress(str(pipe.read(stdout)), self._keys)
+        self.address = EchoAddress(str(pickle.load(stdout)), self._keys)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self.address.connect(self._context)
         return self
@@ -106,7 +106,7 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     """Echo until the parent closes the pipe or dies."""
-    secret = pipe.read(sys.stdin.buffer)
+    secret = pickle.load(sys.stdin.buffer)
     socket = zmq.Context().socket(zmq.ROUTER)
     if secret is not None:
         socket.curve_server = True
@@ -114,7 +114,7 @@ def main() -> None:
     socket.bind("tcp://127.0.0.1:*")
     endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
     assert isinstance(endpoint, bytes)
-    sys.stdout.buffer.write(pipe.pack(endpoint.decode()))
+    pickle.dump(endpoint.decode(), sys.stdout.buffer)
     sys.stdout.flush()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     messages = 0

@@ -16,6 +16,7 @@ Every figure is the median over rounds.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import math
 import random
@@ -304,7 +305,8 @@ def _wait_for_all(run: Run, folder: str, workers: int) -> None:
         if time.monotonic() > deadline:
             raise BusError(f"not all {workers} workers had started after {_START_TIMEOUT_S:g} s")
         time.sleep(0.05)
-        run.status()  # raises if the run has failed
+        with contextlib.suppress(TimeoutError):
+            run.result(timeout=0)  # raises where the run has failed
 
 
 def _measure_round(run: Run, bare: Echo, curve: Echo, seconds: float, busy: bool) -> Round:

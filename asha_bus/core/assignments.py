@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asha_bus.core.events import Counters, RunSettings
 from asha_bus.core.messages import Assignment, Log
-from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.roster import Roster, WorkerRecord, WorkerTime
 from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import Trial, TrialState
@@ -34,7 +34,7 @@ class Assignments:
         self._suggestions = suggestions
         self.counters = counters
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
-        self.busy_window: tuple[float, float] | None = None
+        self.busy_window: WorkerTime | None = None
 
     def resume(self, settings: RunSettings, roster: Roster) -> None:
         """Continue under other settings, with other workers."""

@@ -63,7 +63,7 @@ class RunSettings:
         return {_PLAIN_NAMES.get(name, name): value for name, value in plain.items()}
 
     @classmethod
-    def from_plain(cls, plain: dict[str, Any], schedulers: Schedulers = ()) -> RunSettings:
+    def from_plain(cls, plain: Mapping[str, Any], schedulers: Schedulers = ()) -> RunSettings:
         """The settings that `to_plain` described; see `scheduler_from_plain`."""
         fields = {_FIELD_NAMES.get(name, name): value for name, value in plain.items()}
         return cls(**{**fields, "scheduler": scheduler_from_plain(plain["scheduler"], schedulers)})

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 #: The most characters kept of a trial's log: half from its beginning, half from its end.
 MAX_LOG_CHARS = 32_768
 
 _HALF = MAX_LOG_CHARS // 2
+
+
+class LogLine(NamedTuple):
+    """What a trial logged, or what is said about it."""
+
+    trial: int
+    #: ``info`` or ``warning``.
+    level: str
+    text: str
 
 
 class TrialLog:

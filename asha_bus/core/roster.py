@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from asha_bus.core.latency import merged
 from asha_bus.core.lease import Leases
@@ -19,6 +21,18 @@ WORKER_STATES = ("running", "waiting", "idle", "silent")
 #: a share of all at a time, because finding them means a scan of the whole roster.
 MAX_WORKERS = 20_000
 _FORGOTTEN_SHARE = 0.1
+
+
+class WorkerTime(NamedTuple):
+    """Seconds of workers, each from its first trial on: all of them, and those between trials."""
+
+    idle_s: float
+    wall_s: float
+
+    @property
+    def share(self) -> float:
+        """The share that was spent inside the objective; NaN where there was no trial."""
+        return 1 - self.idle_s / self.wall_s if self.wall_s > 0 else math.nan
 
 
 @dataclass(slots=True)
@@ -173,14 +187,14 @@ class Roster:
         """Check the invariants; raises `AssertionError` if one is broken."""
         assert self.active == sum(worker.active for worker in self.workers.values())
 
-    def busy(self, now: float) -> tuple[float, float]:
+    def busy(self, now: float) -> WorkerTime:
         """Idle and wall-clock seconds of all workers, counted from the first trial of each."""
         idle, wall = self._forgotten_busy
         for worker in self.workers.values():
             its_idle, its_wall = _busy(worker, now if worker.active else worker.heard)
             idle += its_idle
             wall += its_wall
-        return idle, wall
+        return WorkerTime(idle, wall)
 
     def latency(self) -> dict[int, int]:
         """The counts of round trips of all workers, by bucket."""

@@ -2,59 +2,154 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import Any
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from asha_bus.core.curves import Point
+from asha_bus.core.events import Counters
 from asha_bus.core.experiment import Experiment
+from asha_bus.core.messages import DROPPED_KINDS
+from asha_bus.core.roster import WorkerTime
+from asha_bus.core.trial import RungStanding, TrialRow, TrialState
 
 
-def status(experiment: Experiment, now: float) -> dict[str, Any]:
-    """The numbers of ``experiment`` at ``now``; takes the lines that objectives logged."""
+class JournalFigures(NamedTuple):
+    """What the journal has taken so far, and how long that took (seconds)."""
+
+    size_bytes: int = 0
+    writes: int = 0
+    write_s: float = 0.0
+    syncs: int = 0
+    sync_s: float = 0.0
+
+
+class BusFigures(NamedTuple):
+    """What a bus process measures of itself; what it says by default is not known."""
+
+    #: Times from a report to its answer, by bucket.
+    server_latency: Mapping[int, int] = {}
+    #: Seconds that the router did not wait, and processor seconds of its thread and process.
+    busy_s: float = math.nan
+    router_cpu_s: float = math.nan
+    process_cpu_s: float = math.nan
+    #: None: the journal is not written any more.
+    journal: JournalFigures | None = None
+    #: What was dropped, by kind.
+    rejected: Mapping[str, int] = dict.fromkeys(DROPPED_KINDS, 0)
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Any]) -> BusFigures:
+        """The figures in the array ``plain``."""
+        figures = cls(*plain)
+        journal = figures.journal and JournalFigures(*figures.journal)
+        return figures._replace(journal=journal)
+
+
+class Queues(NamedTuple):
+    """How much waits in each place."""
+
+    requeued: int
+    suggestions: int
+    undrawn: int
+    waiting_workers: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The numbers of a run at one moment. Times are in seconds."""
+
+    elapsed_s: float
+    states: Mapping[TrialState, int]
+    #: Trials in a final state, and all that were begun.
+    finished: int
+    trials: int
+    counters: Counters
+    #: The leading trial.
+    leader: TrialRow | None
+    #: The resource of all attempts, and what stopped trials did not get of theirs.
+    spent: float
+    saved: float
+    rungs: Sequence[RungStanding]
+    #: Workers that are there, that ever joined, and departures.
+    workers: int
+    joined: int
+    left: int
+    workers_by_state: Mapping[str, int]
+    #: For how long the most silent worker was not heard of.
+    silence_s: float
+    #: The time of all workers until now, and until the last trial was given out.
+    worker_s: WorkerTime
+    busy: WorkerTime
+    #: Round trips as the workers measured them, by bucket.
+    latency: Mapping[int, int]
+    queues: Queues
+    #: Reports between rungs that nobody looked at in time.
+    dropped: int
+    bus: BusFigures
+
+    @classmethod
+    def from_plain(cls, plain: Sequence[Any]) -> Status:
+        """The status whose fields the array ``plain`` holds, in their order."""
+        raw: dict[str, Any] = dict(zip(cls.__slots__, plain, strict=True))
+        read = {
+            "states": {TrialState(name): count for name, count in raw["states"].items()},
+            "counters": Counters(*raw["counters"]),
+            "leader": raw["leader"] and TrialRow.from_plain(raw["leader"]),
+            "rungs": [RungStanding(*standing) for standing in raw["rungs"]],
+            "worker_s": WorkerTime(*raw["worker_s"]),
+            "busy": WorkerTime(*raw["busy"]),
+            "queues": Queues(*raw["queues"]),
+            "bus": BusFigures.from_plain(raw["bus"]),
+        }
+        return cls(**{**raw, **read})
+
+
+def status(experiment: Experiment, now: float, bus: BusFigures | None = None) -> Status:
+    """The numbers of ``experiment`` at ``now``, beside those of its ``bus``; changes nothing."""
     table, roster, assignments = experiment.table, experiment.roster, experiment.assignments
     leader = table.leader
-    logs = list(table.logs)
-    table.logs.clear()
     ready, undrawn = experiment.suggestions.depths
     busy = roster.busy(now)
-    return {
-        "elapsed_s": now - experiment.started,
-        "states": {state.value: count for state, count in table.states.items()},
-        "finished": table.finished,
-        "trials": len(table),
-        "counters": asdict(experiment.counters),
-        "leader": None if leader is None else leader.to_row(),
-        "spent": table.spent,
-        "saved": table.saved,
-        "rungs": [tuple(standing) for standing in experiment.scheduler.rungs()],
-        "workers": roster.active,
-        "joined": roster.joined,
-        "left": roster.left,
-        "workers_by_state": roster.standing(now),
-        "silence_s": roster.silence_s(now),
-        "worker_s": busy,
-        "busy": assignments.busy_window or busy,
-        "latency": roster.latency(),
-        "queues": {
-            "requeued": len(table.queue),
-            "suggestions": ready,
-            "undrawn": undrawn,
-            "waiting_workers": roster.waiting,
-        },
-        "dropped": experiment.curves.dropped,
-        "logs": logs,
-    }
+    return Status(
+        elapsed_s=now - experiment.started,
+        states=dict(table.states),
+        finished=table.finished,
+        trials=len(table),
+        counters=replace(experiment.counters),
+        leader=None if leader is None else leader.to_row(),
+        spent=table.spent,
+        saved=table.saved,
+        rungs=experiment.scheduler.rungs(),
+        workers=roster.active,
+        joined=roster.joined,
+        left=roster.left,
+        workers_by_state=roster.standing(now),
+        silence_s=roster.silence_s(now),
+        worker_s=busy,
+        busy=assignments.busy_window or busy,
+        latency=roster.latency(),
+        queues=Queues(len(table.queue), ready, undrawn, roster.waiting),
+        dropped=experiment.curves.dropped,
+        bus=bus or BusFigures(),
+    )
 
 
-def changes(
-    experiment: Experiment, most_trials: int, most_points: int
-) -> tuple[list[tuple[Any, ...]], list[Point], bool]:
-    """What is new since the last call: trials as rows, reports, and whether there is more.
+class Changes(NamedTuple):
+    """Some trials that changed, some reports between rungs, and whether there are more."""
+
+    rows: Sequence[TrialRow]
+    points: Sequence[Point]
+    has_more: bool
+
+
+def changes(experiment: Experiment, most_trials: int, most_points: int) -> Changes:
+    """What is new since the last call.
 
     From the first call on it is kept what is new; that one gives all trials there are.
     """
-    table = experiment.table
-    changed = table.watch()
-    rows = [table[changed.pop()].to_row() for _ in range(min(most_trials, len(changed)))]
+    trials, changed = experiment.table.trials, experiment.table.watch()
+    rows = [trials[changed.pop()].to_row() for _ in range(min(most_trials, len(changed)))]
     points = experiment.curves.take(most_points)
-    return rows, points, bool(changed) or len(points) == most_points
+    return Changes(rows, points, bool(changed) or len(points) == most_points)

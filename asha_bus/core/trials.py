@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from asha_bus.core.log import TrialLog
+from asha_bus.core.log import LogLine, TrialLog
 from asha_bus.core.messages import Log
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
 
@@ -135,8 +135,8 @@ class TrialTable:
         self.finished = 0
         #: The best standing, as far as it is known.
         self._lead: Standing | None = None
-        #: What objectives logged and what is said about them: trial, level and text.
-        self.logs: deque[tuple[int, str, str]] = deque(maxlen=MAX_LOG_LINES)
+        #: Lines about trials, oldest first, until `take_logs` collects them.
+        self.logs: deque[LogLine] = deque(maxlen=MAX_LOG_LINES)
         #: The resource of all attempts, and what stopped trials did not get of theirs.
         self.spent = 0.0
         self.saved = 0.0
@@ -200,10 +200,16 @@ class TrialTable:
         if log.trial >= len(self.trials):
             return False
         if log.level != "output":  # what it printed is seen where it was printed
-            self.logs.append((log.trial, log.level, log.text))
+            self.logs.append(LogLine(log.trial, log.level, log.text))
         trial = self.trials[log.trial]
         trial.log = trial.log or TrialLog()
         return trial.log.add(log.attempt, log.level, log.text)
+
+    def take_logs(self) -> list[LogLine]:
+        """The lines since the last call; each is given out once."""
+        lines = list(self.logs)
+        self.logs.clear()
+        return lines
 
     def requeue(self, trial: Trial) -> None:
         """The attempt has ended early: another worker will take the trial."""

@@ -1,36 +1,350 @@
-"""The pipe between the bus process and its supervisor: frames of msgpack.
+"""The pipes between the user's process, the bus and the searcher's process.
 
-A frame is its length in four bytes, the highest first, and one msgpack array. The
-supervisor sends ``[id, verb, argument, ...]``, the bus ``["reply", id, value]`` and
-unasked ``["ready", began, replay_s]``, ``["failed", text]``, ``["draw", first, count]``,
-``["ended", reason, message]``. Both ends are processes of one user, so the frames
-are not checked any further.
+A frame is its length in four bytes, the highest first, and one msgpack array ``[kind,
+field, ...]``. `TABLE` has every kind; what its class says of the fields is their
+specification. A named tuple in a field is an array of its fields, and so is a `Status`.
+
+========================  =======================================================
+from the user's process   `BusSetup`, or first `StandbySetup` and later `BusSetup`;
+to the bus                then `Call`, `Suggested`, `FallbackDrawn`
+from the bus              `Ready` or `Failed`; then `Reply`, `RequestSuggestions`,
+                          `Observe`, `Progress`, `Notice`, `Unjournaled`, `Ended`
+to the searcher           `SearcherSetup`; then `Observe`, `Given`, `Suggest`
+from the searcher         `Points`, or `Failed`, with which it ends
+========================  =======================================================
+
+A `Call` holds a request: `StopRun`, or one of those below, which say how their answer is
+read from the `Reply`. An unknown kind or a wrong number of fields is a `RemoteProtocolError`
+where it is read, an object that is no frame a `LocalProtocolError` where it is sent. Both
+ends are processes of one user and one version, so the fields are not checked any further.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from io import RawIOBase
-from typing import IO, Any
+from operator import attrgetter
+from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 import msgpack
+
+from asha_bus.core.errors import LocalProtocolError, RemoteProtocolError
+from asha_bus.core.events import (
+    Counters,
+    Ended,
+    FallbackDrawn,
+    RequestSuggestions,
+    StopRun,
+    Suggested,
+)
+from asha_bus.core.log import LogLine
+from asha_bus.core.messages import Point
+from asha_bus.core.status import Changes, Status
+from asha_bus.core.trial import TrialRow
 
 _LENGTH_BYTES = 4
 _READ_BYTES = 1 << 16
 
+# --- what the bus is told ----------------------------------------------------
 
-def pack(frame: Any) -> bytes:
-    """One frame in bytes."""
-    body: bytes = msgpack.packb(frame)
+
+class SchedulerClass(NamedTuple):
+    """The class of a third party's scheduler by name, and where its module is imported from."""
+
+    module: str
+    name: str
+    sys_path: Sequence[str]
+
+
+class Resume(NamedTuple):
+    """How to continue a journaled run; ``settings`` are those of `RunSettings.to_plain`."""
+
+    settings: Mapping[str, Any]
+    retry_failed: bool
+
+
+class BusSetup(NamedTuple):
+    """With what a bus begins to serve."""
+
+    #: The fields of `asha_bus.driver.auth.Keys`.
+    keys: tuple[bytes, ...]
+    journal_fd: int
+    journal_path: str
+    #: None: it is one of asha-bus.
+    scheduler: SchedulerClass | None
+    #: The journal has no name: the run goes on without it where it cannot be written.
+    is_temporary: bool
+    sync: str
+    #: The descriptor of the socket that listens at ``endpoint``.
+    listener: int
+    endpoint: str
+    #: The monotonic time at 0 on the run's clock; None: the clock goes on where it stopped.
+    began: float | None = None
+    #: None: the run is a new one, or was continued by a bus before.
+    resumed: Resume | None = None
+    #: The last status of the bus before: what that had counted goes on.
+    before: Status | None = None
+
+
+class StandbySetup(NamedTuple):
+    """Follow the journal that another bus writes, until a `BusSetup` comes."""
+
+    journal_fd: int
+    journal_path: str
+    scheduler: SchedulerClass | None
+
+
+Answer_co = TypeVar("Answer_co", covariant=True)
+
+
+class Request(Protocol[Answer_co]):
+    """A question to the bus."""
+
+    def answer(self, plain: Any) -> Answer_co:
+        """Its answer, read from plain values."""
+
+
+class StatusRequest(NamedTuple):
+    """Ask how the run stands."""
+
+    def answer(self, plain: Any) -> Status:
+        """The status."""
+        return Status.from_plain(plain)
+
+
+class ChangesRequest(NamedTuple):
+    """Ask for some of what is new of the trials since the last such request."""
+
+    def answer(self, plain: Any) -> Changes:
+        """Some changes."""
+        rows, points, has_more = plain
+        return Changes([TrialRow.from_plain(row) for row in rows], points, has_more)
+
+
+class TakeLogs(NamedTuple):
+    """Collect the lines about trials that nobody has collected."""
+
+    def answer(self, plain: Any) -> list[LogLine]:
+        """The lines."""
+        return [LogLine(*line) for line in plain]
+
+
+class RowsRequest(NamedTuple):
+    """Ask for some trials from number ``first`` on; fewer than all of them."""
+
+    first: int
+
+    def answer(self, plain: Any) -> list[TrialRow]:
+        """Their rows."""
+        return [TrialRow.from_plain(row) for row in plain]
+
+
+class TextsRequest(NamedTuple):
+    """Ask for the logs of some trials from number ``first`` on that have one."""
+
+    first: int
+
+    def answer(self, plain: Any) -> dict[int, str]:
+        """Logs by trial."""
+        return dict(plain)
+
+
+class CurvesRequest(NamedTuple):
+    """Ask for the reports between rungs of some trials from ``first`` on that have any."""
+
+    first: int
+
+    def answer(self, plain: Any) -> dict[int, Sequence[tuple[float, float]]]:
+        """Pairs of resource and metric by trial."""
+        return dict(plain)
+
+
+class SlotEmpty(NamedTuple):
+    """Tell that the worker at ``slot`` has exited, and ask whether any had joined from there."""
+
+    slot: str
+
+    def answer(self, plain: Any) -> bool:
+        """Whether one had joined."""
+        return bool(plain)
+
+
+class Call(NamedTuple):
+    """A request under a ``number`` of its own, which the `Reply` repeats."""
+
+    number: int
+    request: Any
+
+
+# --- what the bus says -------------------------------------------------------
+
+
+class Ready(NamedTuple):
+    """The bus serves; it read the journal for ``replay_s`` seconds. ``began`` as in `BusSetup`."""
+
+    began: float
+    replay_s: float
+
+
+class Failed(NamedTuple):
+    """The process cannot begin, or not go on, and ends."""
+
+    text: str
+
+
+class Reply(NamedTuple):
+    """The answer to the `Call` of that ``number``."""
+
+    number: int
+    value: Any
+
+
+class Observe(NamedTuple):
+    """A searcher that learns is told of a trial, which entered a rung or ended."""
+
+    row: TrialRow
+
+
+class Progress(NamedTuple):
+    """This bus has accepted a message, its first."""
+
+
+class Notice(NamedTuple):
+    """Something to be logged as a warning."""
+
+    text: str
+
+
+class Unjournaled(NamedTuple):
+    """A temporary journal cannot be written any more, and is given up."""
+
+    text: str
+
+
+# --- the searcher's process --------------------------------------------------
+
+
+class SearcherSetup(NamedTuple):
+    """The pickled `Search`, and where its classes are imported from."""
+
+    search: bytes
+    sys_path: Sequence[str]
+
+
+class Given(NamedTuple):
+    """Configuration ``number`` has ``point``, whatever was suggested for it."""
+
+    number: int
+    point: Point
+
+
+class Suggest(NamedTuple):
+    """Draw the points of ``number`` configurations from ``first`` on."""
+
+    first: int
+    number: int
+
+
+class Points(NamedTuple):
+    """The points that a `Suggest` asked for, after ``seconds``; ``is_last``: there are no more."""
+
+    first: int
+    points: Sequence[Point]
+    is_last: bool
+    seconds: float
+
+
+# --- bytes -------------------------------------------------------------------
+
+
+def _scheduler(plain: Any) -> SchedulerClass | None:
+    return None if plain is None else SchedulerClass(*plain)
+
+
+def _resume(plain: Any) -> Resume | None:
+    return None if plain is None else Resume(*plain)
+
+
+def _status(plain: Any) -> Status | None:
+    return None if plain is None else Status.from_plain(plain)
+
+
+#: Every frame and request: its kind, its class, and how the fields are read that are not plain.
+TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
+    (1, BusSetup, {"scheduler": _scheduler, "resumed": _resume, "before": _status}),
+    (2, StandbySetup, {"scheduler": _scheduler}),
+    (3, Call, {"request": lambda plain: _frame(plain)}),
+    (4, Suggested, {}),
+    (5, FallbackDrawn, {}),
+    (16, StopRun, {}),
+    (17, SlotEmpty, {}),
+    (18, StatusRequest, {}),
+    (19, ChangesRequest, {}),
+    (20, TakeLogs, {}),
+    (21, RowsRequest, {}),
+    (22, TextsRequest, {}),
+    (23, CurvesRequest, {}),
+    (32, Ready, {}),
+    (33, Failed, {}),
+    (34, Reply, {}),
+    (35, RequestSuggestions, {}),
+    (36, Observe, {"row": TrialRow.from_plain}),
+    (37, Progress, {}),
+    (38, Notice, {}),
+    (39, Unjournaled, {}),
+    (40, Ended, {}),
+    (48, SearcherSetup, {}),
+    (49, Given, {}),
+    (50, Suggest, {}),
+    (51, Points, {}),
+)
+_KINDS = {cls: kind for kind, cls, _ in TABLE}
+_CLASSES = {kind: (cls, readers) for kind, cls, readers in TABLE}
+#: How objects are packed that msgpack does not know.
+_PLAIN: dict[type[Any], Callable[[Any], Any]] = {
+    **{cls: attrgetter(*(field.name for field in fields(cls))) for cls in (Status, Counters)},
+}
+
+
+def encode(frame: Any) -> bytes:
+    """The bytes of ``frame``; LocalProtocolError where it is none."""
+    try:
+        if type(frame) is Call:
+            frame = frame._replace(request=(_KINDS[type(frame.request)], *frame.request))
+        items = (_KINDS[type(frame)], *frame)
+        body: bytes = msgpack.packb(items, default=lambda value: _PLAIN[type(value)](value))
+    except (KeyError, TypeError) as error:
+        raise LocalProtocolError(f"{frame!r} is no frame of a pipe") from error
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+
+
+def decode(body: bytes) -> Any:
+    """The frame in ``body``, which follows its length; RemoteProtocolError where it is none."""
+    return _frame(msgpack.unpackb(body, use_list=False, strict_map_key=False))
+
+
+def _frame(items: Any) -> Any:
+    """The frame or request in the array ``items``."""
+    kind, *values = items if isinstance(items, tuple) and items else (None,)
+    if kind not in _CLASSES:
+        raise RemoteProtocolError(f"{kind!r} is no kind of frame")
+    cls, readers = _CLASSES[kind]
+    if len(values) != len(cls._fields):
+        raise RemoteProtocolError(
+            f"{cls.__name__} has {len(cls._fields)} fields, and not {len(values)}"
+        )
+    frame = cls._make(values)
+    read = {name: reader(getattr(frame, name)) for name, reader in readers.items()}
+    return frame._replace(**read) if read else frame
 
 
 def read(stream: IO[bytes] | RawIOBase) -> Any | None:
     """The next frame of a blocking stream; None at its end."""
     head = _read_exactly(stream, _LENGTH_BYTES)
     body = head and _read_exactly(stream, int.from_bytes(head, "big"))
-    return _unpack(body) if body else None
+    return decode(body) if body else None
 
 
 def _read_exactly(stream: IO[bytes] | RawIOBase, count: int) -> bytes:
@@ -73,7 +387,7 @@ class PipeEnd:
                 return
             body = bytes(self._incoming[_LENGTH_BYTES:end])
             del self._incoming[:end]
-            yield _unpack(body)
+            yield decode(body)
 
     def send(self, frame: Any) -> None:
         """Write ``frame``, now as far as the pipe takes it and the rest with `flush`."""
@@ -82,7 +396,7 @@ class PipeEnd:
 
     def put(self, frame: Any) -> None:
         """Have ``frame`` written with the next `flush`: one write for several, one reader woken."""
-        self._outgoing += pack(frame)
+        self._outgoing += encode(frame)
 
     def flush(self) -> None:
         """Write what is left; see `wants_write`."""
@@ -100,7 +414,3 @@ class PipeEnd:
     def wants_write(self) -> bool:
         """Whether something is left to `flush`."""
         return bool(self._outgoing)
-
-
-def _unpack(body: bytes) -> Any:
-    return msgpack.unpackb(body, use_list=False, strict_map_key=False)

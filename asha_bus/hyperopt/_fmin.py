@@ -29,7 +29,7 @@ from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.hyperopt.trials import SparkTrials, Trials
 from asha_bus.launching.arguments import FINITE
 from asha_bus.launching.plan import RawPoint
-from asha_bus.launching.run import Run, wait_for
+from asha_bus.launching.run import Run, search_failure_of, wait_for
 from asha_bus.monitors.base import Monitor
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
@@ -257,9 +257,10 @@ class _Watcher(Monitor):
             )
         if failure is not None:
             raise failure
-        if result.reason == "failed" and run.search_failure is not None:
-            raise SearcherError(run.search_failure)
         if result.reason == "failed":
+            search_failure = search_failure_of(run)
+            if search_failure is not None:
+                raise SearcherError(search_failure)
             logger.warning("the run ended early: %s", result.message)
 
     def on_end(self, trial: TrialRecord) -> None:

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 import asha_bus
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.events import Resumed
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.scheduler_class import named
 from asha_bus.driver.searcher_client import make_suggester
-from asha_bus.driver.supervisor import Start, Supervisor
+from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import spark_task
 from asha_bus.launching.arguments import LaunchArguments, takes_arguments
+from asha_bus.launching.follower import Follower
 from asha_bus.launching.job import BusAddress, Job
 from asha_bus.launching.options import EVERY_ADDRESS, BusOptions
 from asha_bus.launching.plan import Plan, make_plan
@@ -138,16 +140,17 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     except BaseException:
         os.close(journal.fd)
         raise
-    run = Run(plan, exporter, None if page is None else page.url)
-    supervisor = Supervisor(suggester=suggester, on_end=run.on_end, on_death=run.on_death)
-    resumed = plan.settings if journal.is_resumed else None
+    supervisor = Supervisor(suggester)
+    resumed = Resumed(plan.settings, given.retry_failed) if journal.is_resumed else None
     try:
-        suggester.open(supervisor.give_points, run.on_search_failure)
         port = supervisor.start(
-            Start(journal, options.sync, resumed, given.retry_failed, scheduler),
-            options.host or engine.host,
-            options.port,
-            options.start_timeout_s,
+            journal,
+            resumed,
+            scheduler,
+            sync=options.sync,
+            host=options.host or engine.host,
+            port=options.port,
+            timeout_s=options.start_timeout_s,
         )
         host = engine.host if options.host in (None, EVERY_ADDRESS) else options.host
         address = BusAddress(
@@ -160,8 +163,8 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         )
         engine.preflight(address)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
-        run.attach(address.endpoint, supervisor, engine, monitors)
-        hooks = Hooks(run.worker_exited, run.fail, run.write)
+        follower = Follower(plan, supervisor, engine, monitors, exporter)
+        hooks = Hooks(follower.on_worker_exited, follower.on_engine_failure, follower.on_output)
         shared = engine.share(data)
         job = Job(address, given.objective, plan.space, given.capture_output, shared)
         engine.start(job, workers, hooks)
@@ -170,8 +173,13 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         views.close()
         engine.close(0.0)
         raise
-    run.start()
-    return run
+    follower.start()
+    return Run(
+        follower,
+        address.endpoint,
+        metrics_url=None if exporter is None else exporter.url,
+        page_url=None if page is None else page.url,
+    )
 
 
 def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter | None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from asha_bus.core.space import Space
 
@@ -32,3 +32,13 @@ class Job:
     capture_output: bool = False
     #: By name what each ``value`` gives, which is loaded once in each worker.
     data: Mapping[str, Any] = field(default_factory=dict)
+
+
+class WorkerSetup(NamedTuple):
+    """What a local worker needs before it can read its `Job`."""
+
+    slot: str
+    #: The process id of the user's process, with which the worker ends.
+    parent: int
+    #: Where the user's modules are imported from.
+    sys_path: Sequence[str]

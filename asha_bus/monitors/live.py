@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import chain
-from typing import Any, NamedTuple
 
 from asha_bus.core.events import RunSettings
 from asha_bus.core.space import Space
-from asha_bus.core.trial import FINAL, RungRecord, TrialState
+from asha_bus.core.status import Changes, Status
+from asha_bus.core.trial import FINAL, RungRecord, TrialRow
 from asha_bus.monitors.base import (
     Assigned,
     Decided,
@@ -28,17 +28,6 @@ MAX_POINTS = 500
 _MOST_QUESTIONS = 400
 
 Report = tuple[float, float]
-
-
-class Changes(NamedTuple):
-    """What a source tells: some trials that changed, as rows, and some reports between rungs.
-
-    A report is a trial's number, the number of its attempt, a resource and a metric.
-    """
-
-    rows: Sequence[Sequence[Any]]
-    points: Sequence[tuple[int, int, float, float]]
-    has_more: bool
 
 
 class Live:
@@ -69,13 +58,13 @@ class Live:
 
         ``to_the_end``: the run is over, so all of it.
         """
-        rows: dict[int, Sequence[Any]] = {}
+        rows: dict[int, TrialRow] = {}
         points: dict[int, list[tuple[int, Report]]] = {}
         questions = 0
         while to_the_end or questions < _MOST_QUESTIONS:
             changes = self._changes()
             questions += 1
-            rows.update((row[0], row) for row in changes.rows)
+            rows.update((row.id, row) for row in changes.rows)
             for trial, attempt, resource, metric in changes.points:
                 points.setdefault(trial, []).append((attempt, (resource, metric)))
             if not changes.has_more:
@@ -87,23 +76,22 @@ class Live:
             )
         )
 
-    def snapshot(self, status: dict[str, Any]) -> Snapshot:
+    def snapshot(self, status: Status) -> Snapshot:
         """How the run stands, by the bus's ``status``."""
-        leader = status["leader"]
-        counters = status["counters"]
+        leader = status.leader
         return Snapshot(
-            elapsed_s=status["elapsed_s"],
-            states={TrialState(name): count for name, count in status["states"].items()},
-            trials=status["trials"],
-            finished=status["finished"],
-            workers=status["workers"],
-            reports=counters["reports"],
-            decisions=counters["decisions"],
+            elapsed_s=status.elapsed_s,
+            states=status.states,
+            trials=status.trials,
+            finished=status.finished,
+            workers=status.workers,
+            reports=status.counters.reports,
+            decisions=status.counters.decisions,
             best=None if leader is None else TrialRecord.from_row(leader, self._space),
             result=lambda: self._result(status),
         )
 
-    def _result(self, status: dict[str, Any]) -> Result:
+    def _result(self, status: Status) -> Result:
         trials = list(self._trials.values())
         return Result(
             name=self.info.name,
@@ -113,13 +101,13 @@ class Live:
             trials=sorted(trials, key=lambda trial: trial.id),
             reason=UNFINISHED,
             message="it is going on",
-            elapsed_s=status["elapsed_s"],
+            elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=self._settings,
         )
 
     def _update(
-        self, number: int, row: Sequence[Any] | None, points: Sequence[tuple[int, Report]]
+        self, number: int, row: TrialRow | None, points: Sequence[tuple[int, Report]]
     ) -> list[TrialEvent]:
         """Take what is new of one trial, and tell what has happened to it."""
         old = self._trials.get(number)

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.status import changes, status
 from asha_bus.formats.journal import Replayer
 from asha_bus.formats.space_form import space_from
 from asha_bus.monitors.base import REFRESH_S, Monitor, RunInfo, dispatch
-from asha_bus.monitors.live import Changes, Live
+from asha_bus.monitors.live import Live
 from asha_bus.monitors.page import Page
 from asha_bus.results.result import Result
 
 #: Trials and reports that are taken over at a time.
 _AT_A_TIME = 1_000
-
-#: What a journal does not tell.
-_UNKNOWN: dict[str, Any] = {
-    "rejected": dict.fromkeys(DROPPED_KINDS, 0),
-    "router_cpu_s": math.nan,
-    "process_cpu_s": math.nan,
-}
 
 
 class JournalFollower:
@@ -45,9 +35,7 @@ class JournalFollower:
         space = space_from(header.space)
         experiment = self._replayer.experiment
         info = RunInfo.of(header.name, settings, space)
-        self.live = Live(
-            info, space, lambda: Changes(*changes(experiment, _AT_A_TIME, _AT_A_TIME)), settings
-        )
+        self.live = Live(info, space, lambda: changes(experiment, _AT_A_TIME, _AT_A_TIME), settings)
         self._experiment = experiment
 
     @property
@@ -69,15 +57,11 @@ class JournalFollower:
         events = self.live.refresh(to_the_end=True)
         for event in events:
             dispatch(monitor, event)
-        monitor.on_refresh(self.live.snapshot(self._status()))
+        monitor.on_refresh(self.live.snapshot(status(self._experiment, replayer.now)))
 
     def result(self) -> Result:
         """The run as the journal tells it by now."""
         return Result.from_journal(self._path)
-
-    def _status(self) -> dict[str, Any]:
-        found = status(self._experiment, self._replayer.now)
-        return {**found, **_UNKNOWN}
 
     def _read(self, begin: int) -> bytes:
         try:

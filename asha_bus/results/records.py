@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import percentile
 from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.roster import WorkerTime
 from asha_bus.core.space import Space
-from asha_bus.core.trial import RungRecord, TrialState
+from asha_bus.core.status import Status, status
+from asha_bus.core.trial import RungRecord, TrialRow, TrialState
 
 
 @dataclass(frozen=True)
@@ -116,51 +118,16 @@ class TrialRecord:
     @classmethod
     def from_row(
         cls,
-        row: Sequence[Any],
+        row: TrialRow,
         space: Space,
         log: str = "",
         reports: Iterable[tuple[float, float]] = (),
     ) -> TrialRecord:
         """The record of a row that the bus sent, with its ``log`` and kept ``reports``."""
-        (
-            number,
-            point,
-            seed,
-            bracket,
-            state,
-            attempts,
-            worker,
-            metric,
-            best_metric,
-            resource,
-            extras,
-            error,
-            rungs,
-            start_time,
-            end_time,
-            repeat,
-        ) = row
-        return cls(
-            id=number,
-            params=space.shown(point),
-            state=TrialState(state),
-            metric=metric,
-            best_metric=best_metric,
-            resource=resource,
-            attempts=attempts,
-            worker=worker,
-            start_time=start_time,
-            end_time=end_time,
-            error=error,
-            extras=extras,
-            bracket=bracket,
-            seed=seed,
-            rungs=tuple(RungRecord(*record) for record in rungs),
-            log=log,
-            reports=tuple(reports),
-            point=tuple(point),
-            repeat=repeat,
-        )
+        known = row._asdict()
+        known["state"] = TrialState(row.state)
+        known["rungs"] = tuple(row.rungs)
+        return cls(**known, params=space.shown(row.point), log=log, reports=tuple(reports))
 
 
 def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
@@ -224,52 +191,33 @@ class BusReport:
     fallbacks: int = 0
 
     @classmethod
-    def from_status(cls, status: dict[str, Any]) -> BusReport:
+    def from_status(cls, now: Status) -> BusReport:
         """The report from the last status of the bus."""
-        counters = status["counters"]
-        rejected = status["rejected"]
-        idle_s, wall_s = status["busy"]
+        counters, bus = now.counters, now.bus
         return cls(
-            reports=counters["reports"],
-            decisions=counters["decisions"],
-            latency_p50_s=percentile(status["latency"], 0.5),
-            latency_p99_s=percentile(status["latency"], 0.99),
-            busy_share=1 - idle_s / wall_s if wall_s > 0 else math.nan,
-            router_cpu_s=status["router_cpu_s"],
-            process_cpu_s=status["process_cpu_s"],
-            workers=status["joined"],
-            requeued=counters["requeued"],
-            failed_attempts=counters["failed_attempts"],
-            fenced=counters["fenced"],
-            retried=counters["retried"],
-            rejected=sum(rejected[kind] for kind in REJECTED_KINDS),
-            unauthenticated=rejected["unauthenticated"],
-            unsent=rejected["unsent"] + rejected["unreachable"],
-            suggest_waits=counters["suggest_waits"],
-            fallbacks=counters["fallbacks"],
+            reports=counters.reports,
+            decisions=counters.decisions,
+            latency_p50_s=percentile(now.latency, 0.5),
+            latency_p99_s=percentile(now.latency, 0.99),
+            busy_share=now.busy.share,
+            router_cpu_s=bus.router_cpu_s,
+            process_cpu_s=bus.process_cpu_s,
+            workers=now.joined,
+            requeued=counters.requeued,
+            failed_attempts=counters.failed_attempts,
+            fenced=counters.fenced,
+            retried=counters.retried,
+            rejected=sum(bus.rejected[kind] for kind in REJECTED_KINDS),
+            unauthenticated=bus.rejected["unauthenticated"],
+            unsent=bus.rejected["unsent"] + bus.rejected["unreachable"],
+            suggest_waits=counters.suggest_waits,
+            fallbacks=counters.fallbacks,
         )
 
     @classmethod
     def from_journal(cls, experiment: Experiment) -> BusReport:
         """The report from a replayed journal; times that the journal does not hold are NaN."""
-        idle_s, wall_s = experiment.assignments.busy_window or (math.nan, math.nan)
-        counters = experiment.counters
-        return cls(
-            reports=counters.reports,
-            decisions=counters.decisions,
-            latency_p50_s=math.nan,
-            latency_p99_s=math.nan,
-            busy_share=1 - idle_s / wall_s if wall_s > 0 else math.nan,
-            router_cpu_s=math.nan,
-            process_cpu_s=math.nan,
-            workers=len(experiment.roster.workers),
-            requeued=counters.requeued,
-            failed_attempts=counters.failed_attempts,
-            fenced=counters.fenced,
-            retried=0,
-            rejected=0,
-            unauthenticated=0,
-            unsent=0,
-            suggest_waits=counters.suggest_waits,
-            fallbacks=counters.fallbacks,
-        )
+        busy = experiment.assignments.busy_window or WorkerTime(math.nan, math.nan)
+        counters = replace(experiment.counters, retried=0)  # it holds but a few of them
+        now = replace(status(experiment, 0.0), busy=busy, latency={}, counters=counters)
+        return cls.from_status(now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from random import Random
@@ -14,7 +14,7 @@ from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
-from asha_bus.core.trial import Trial
+from asha_bus.core.trial import Trial, TrialRow
 from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.base import Branch
 
@@ -70,7 +70,7 @@ class Suggestions:
         #: The first number for which there was no point; None until then.
         self._end: int | None = None
 
-    def observe(self, row: Sequence[Any]) -> None:
+    def observe(self, row: TrialRow) -> None:
         """Handle the row of a trial that entered a rung or ended."""
         trial = TrialRecord.from_row(row, self._search.space)
         known = self._trials.get(trial.id)
@@ -87,9 +87,9 @@ class Suggestions:
                 *(observe, trial),
             )
 
-    def keep_of(self, row: Sequence[Any]) -> None:
+    def keep_of(self, row: TrialRow) -> None:
         """Keep the point in the row of a trial for its configuration."""
-        self.keep(row[0] // self._search.repeats, tuple(row[1]))
+        self.keep(row.id // self._search.repeats, row.point)
 
     def keep(self, number: int, point: Point) -> None:
         """Keep ``point`` for configuration ``number``, if it has none yet."""

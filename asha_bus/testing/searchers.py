@@ -22,7 +22,7 @@ from asha_bus.core.space import (
     randint,
     uniform,
 )
-from asha_bus.core.trial import RungRecord, Trial, TrialState
+from asha_bus.core.trial import RungRecord, Trial, TrialRow, TrialState
 from asha_bus.searchers.suggestions import Search, Suggestions
 
 
@@ -215,7 +215,7 @@ class SearcherContract:
         return points
 
 
-def _rows(number: int, point: Point, stories: tuple[Story, ...]) -> Iterator[tuple[Any, ...]]:
+def _rows(number: int, point: Point, stories: tuple[Story, ...]) -> Iterator[TrialRow]:
     """The rows that the bus sends during a trial."""
     metrics, state = stories[number % len(stories)]
     trial = Trial(number, point, seed=number, attempt=1, worker="worker")

@@ -22,7 +22,7 @@ import asha_bus as ab
 from asha_bus.bench.load import measure
 from asha_bus.core.events import RunSettings
 from asha_bus.core.experiment import Experiment
-from asha_bus.core.status import status
+from asha_bus.core.status import BusFigures, JournalFigures, status
 from asha_bus.driver.exporter import Endpoint
 from asha_bus.driver.readings import Facts
 from asha_bus.results.tables import table
@@ -110,14 +110,7 @@ def scrape_time(repetitions: int) -> float:
     endpoint = Endpoint("127.0.0.1", 0)
     scheduler = ab.ASHA(max_resource=81, brackets=2)
     settings = RunSettings(run="scraped", scheduler=scheduler, seed=1)
-    figures = {
-        "server_latency": {100: 5},
-        "busy_s": 1.0,
-        "router_cpu_s": 0.5,
-        "process_cpu_s": 1.0,
-        "journal": (1, 2, 3.0, 4, 5.0),
-        "rejected": {},
-    }
+    figures = BusFigures({100: 5}, 1.0, 0.5, 1.0, JournalFigures(1, 2, 3.0, 4, 5.0))
     for number in range(8):
         experiment = Experiment(settings, 0.0, lambda effect: None)
         facts = Facts(
@@ -128,7 +121,7 @@ def scrape_time(repetitions: int) -> float:
             version=ab.__version__,
             max_trials=10,
             start_time=time.time(),
-            status={**status(experiment, 1.0), **figures},
+            status=status(experiment, 1.0, figures),
             taken_at=time.monotonic(),
         )
         endpoint.add(f"run-{number}", facts)

@@ -120,7 +120,7 @@ def fuzz(run: ab.Run, seed: int, messages: int) -> tuple[Counter[str], int]:
     """Send so many messages; how many of each kind, and the number of answers."""
     keys = run._supervisor.keys
     address = BusAddress(
-        run._plan.settings.run,
+        run._follower.plan.settings.run,
         run.bus_address,
         keys.server_public,
         keys.client_public,
@@ -209,7 +209,7 @@ def check(seed: int, messages: int) -> str:
         sent, answers = fuzz(run, seed, messages)
         taken_s = time.monotonic() - started
         after, report = resident_bytes(run.bus_pid), run.bus_report()
-        turned_away = run._supervisor.call("status")["rejected"]
+        turned_away = run._supervisor.status().bus.rejected
         done.touch()
         result = run.result(timeout=300)
     if after - before > GROWTH_BYTES:

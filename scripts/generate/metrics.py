@@ -14,8 +14,9 @@ from lib import ROOT
 from asha_bus.core.latency import BOUNDS_S
 from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.roster import WORKER_STATES
+from asha_bus.core.status import Queues
 from asha_bus.core.trial import TrialState
-from asha_bus.driver.metrics import METRICS, QUEUES, REASONS
+from asha_bus.driver.metrics import METRICS, REASONS
 from asha_bus.driver.readings import BUCKETS, PROCESSES, VERDICTS
 
 _FIRST_S, _LAST_S = BOUNDS_S[BUCKETS[0]], BOUNDS_S[BUCKETS[-1]]
@@ -47,7 +48,7 @@ _LABELS = {
     "resource": "the rung's level",
     "reason": REASONS,
     "verdict": VERDICTS,
-    "queue": QUEUES,
+    "queue": Queues._fields,
     "kind": DROPPED_KINDS,
     "process": PROCESSES,
 }

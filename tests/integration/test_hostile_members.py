@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import msgpack
 import pytest
@@ -21,7 +20,9 @@ from support.strangers import (
 
 import asha_bus as ab
 from asha_bus.core import messages as m
+from asha_bus.core.trial import TrialRow
 from asha_bus.formats import wire
+from asha_bus.formats.pipe import RowsRequest
 
 MIB = 1 << 20
 
@@ -37,13 +38,12 @@ def handle() -> Iterator[ab.Run]:
 
 
 def hello(handle: ab.Run, name: str, seq: int = 1) -> m.Hello:
-    return m.Hello(seq, handle._plan.settings.run, f"slot of {name}", "host", 1)
+    return m.Hello(seq, handle._follower.plan.settings.run, f"slot of {name}", "host", 1)
 
 
-def row(handle: ab.Run, trial: int) -> tuple[Any, ...]:
+def row(handle: ab.Run, trial: int) -> TrialRow:
     """A trial as the bus has it."""
-    found: tuple[Any, ...] = handle._supervisor.call("rows", trial)[0]
-    return found
+    return handle._supervisor.call(RowsRequest(trial))[0]
 
 
 # --- what is no message ------------------------------------------------------
@@ -180,7 +180,7 @@ def test_nobody_can_speak_for_the_trial_of_another(handle: ab.Run, joined: bool)
         # the victim has noticed nothing: its next seq is still its own
         answer = ask(victim, m.Report(4, trial, attempt, 3, -9.0, -9.0, {}, 0.0))
         assert m.Continue(4, 9) == answer
-        assert f"victim {suffix}" == row(handle, trial)[6]
+        assert f"victim {suffix}" == row(handle, trial).worker
         victim.send(wire.encode(m.Leave({})))
         assert m.Pong(1) == ask(victim, m.Ping(1))
     still_decides(handle)

@@ -10,21 +10,14 @@ from hypothesis import strategies as st
 from property.test_lossy_link import CONDITIONS, OBJECTIVES, SCHEDULERS, settings_of
 
 from asha_bus import Space, TrialRecord, uniform
-from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.status import changes, status
 from asha_bus.core.trial import FINAL
 from asha_bus.monitors.base import Assigned, Decided, Reported, RunInfo, TrialEnded, TrialEvent
-from asha_bus.monitors.live import Changes, Live
+from asha_bus.monitors.live import Live
 from asha_bus.testing.simulator import Conditions, Rough, Story
 
 SPACE = Space(x=uniform(0, 1))
-#: What the bus adds to a status.
-ROUTERS = {
-    "rejected": dict.fromkeys(DROPPED_KINDS, 0),
-    "router_cpu_s": 0.0,
-    "process_cpu_s": 0.0,
-}
 INFO = RunInfo("run", "min", 7, ("x",), "ASHA", 16, 0.0)
 
 
@@ -39,7 +32,7 @@ def test_every_trial_is_told_from_its_start_to_its_end(
     conditions = replace(conditions, crashes=crashes)
     run = Story(conditions, settings_of(scheduler), objective)
     told: list[TrialEvent] = []
-    live = Live(INFO, SPACE, lambda: Changes(*changes(run.experiment, at_a_time, at_a_time)))
+    live = Live(INFO, SPACE, lambda: changes(run.experiment, at_a_time, at_a_time))
     run.look = lambda: told.extend(live.refresh())
     run.look()
     run.run()
@@ -47,7 +40,7 @@ def test_every_trial_is_told_from_its_start_to_its_end(
     assert [] == live.refresh()
 
     expected = [TrialRecord.from_row(t.to_row(), SPACE) for t in run.experiment.table.trials]
-    seen = live.snapshot({**status(run.experiment, run.clock.now), **ROUTERS}).result().trials
+    seen = live.snapshot(status(run.experiment, run.clock.now)).result().trials
     assert repr(expected) == repr(list(seen))
     stories: dict[int, list[TrialEvent]] = defaultdict(list)
     for event in told:

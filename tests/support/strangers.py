@@ -59,7 +59,7 @@ def address_of(handle: ab.Run, **changes: Any) -> BusAddress:
         "client_secret": keys.client_secret,
         **changes,
     }
-    return BusAddress(handle._plan.settings.run, handle.bus_address, **found)
+    return BusAddress(handle._follower.plan.settings.run, handle.bus_address, **found)
 
 
 @contextmanager
@@ -92,8 +92,7 @@ def ask(dealer: zmq.Socket[bytes], message: m.FromWorker) -> m.ToWorker:
 
 def rejected(handle: ab.Run) -> dict[str, int]:
     """What the bus has turned away, by kind."""
-    counts: dict[str, int] = handle._supervisor.call("status")["rejected"]
-    return counts
+    return dict(handle._supervisor.status().bus.rejected)
 
 
 @contextmanager

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.results import SPACE, make_result, make_trial
 
 from asha_bus import InvalidArgument, RungRecord, TrialRecord, TrialState
+from asha_bus.core.events import Counters
 from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.roster import WorkerTime
+from asha_bus.core.status import BusFigures
+from asha_bus.core.status import status as status_of
+from asha_bus.core.trial import TrialRow
 from asha_bus.results.records import BusReport
+from asha_bus.testing.simulator import Bench
 
 S = TrialState
 NAN = math.nan
@@ -312,30 +319,31 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         repeat=1,
     )
     assert 2 == expected.configuration
-    assert expected == TrialRecord.from_row(row, SPACE)
+    assert expected == TrialRecord.from_row(TrialRow.from_plain(row), SPACE)
 
 
 def test_the_bus_report_is_made_of_its_last_status() -> None:
-    counters = {
-        "reports": 9,
-        "decisions": 4,
-        "requeued": 1,
-        "failed_attempts": 8,
-        "fenced": 2,
-        "retried": 3,
-        "suggest_waits": 5,
-        "fallbacks": 6,
-    }
     others = {"unauthenticated": 7, "unsent": 10, "unreachable": 20}
-    status: dict[str, Any] = {
-        "counters": counters,
-        "busy": (1.0, 50.0),
-        "latency": {},
-        "router_cpu_s": 0.1,
-        "process_cpu_s": 0.2,
-        "joined": 2,
-        "rejected": {**dict.fromkeys(REJECTED_KINDS, 1), **others},
-    }
+    bus = BusFigures(
+        router_cpu_s=0.1,
+        process_cpu_s=0.2,
+        rejected={**dict.fromkeys(REJECTED_KINDS, 1), **others},
+    )
+    status = replace(
+        status_of(Bench().experiment, 0.0, bus),
+        counters=Counters(
+            reports=9,
+            decisions=4,
+            requeued=1,
+            failed_attempts=8,
+            fenced=2,
+            retried=3,
+            suggest_waits=5,
+            fallbacks=6,
+        ),
+        busy=WorkerTime(1.0, 50.0),
+        joined=2,
+    )
     report = BusReport.from_status(status)
     assert (len(REJECTED_KINDS), 7, 30) == (
         report.rejected,
@@ -344,4 +352,4 @@ def test_the_bus_report_is_made_of_its_last_status() -> None:
     )
     assert (9, 4, 0.98, 2) == (report.reports, report.decisions, report.busy_share, report.workers)
     assert math.isnan(report.latency_p50_s)
-    assert math.isnan(BusReport.from_status({**status, "busy": (0.0, 0.0)}).busy_share)
+    assert math.isnan(BusReport.from_status(replace(status, busy=WorkerTime(0.0, 0.0))).busy_share)

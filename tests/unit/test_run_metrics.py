@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from asha_bus.core.latency import BOUNDS_S, Latencies
 from asha_bus.core.schedulers import ASHA
-from asha_bus.core.status import status
+from asha_bus.core.status import BusFigures, JournalFigures, status
 from asha_bus.driver.collector import RunMetrics, collect
 from asha_bus.driver.figures import process_figures
 from asha_bus.driver.metrics import METRICS
@@ -27,15 +27,12 @@ Values = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 def facts_of(bench: Bench, **changes: Any) -> Facts:
     """What is known of the bench's run; ``changes`` of the bus's own figures."""
-    figures = {
-        "server_latency": {},
-        "busy_s": 0.5,
-        "router_cpu_s": 0.25,
-        "process_cpu_s": 0.3,
-        "journal": (1_000, 10, 0.1, 2, 0.2),
-        "rejected": {},
-        **changes,
-    }
+    figures = BusFigures(
+        busy_s=0.5,
+        router_cpu_s=0.25,
+        process_cpu_s=0.3,
+        journal=JournalFigures(1_000, 10, 0.1, 2, 0.2),
+    )
     return Facts(
         mode="min",
         scheduler="ASHA(max_resource=9)",
@@ -44,7 +41,7 @@ def facts_of(bench: Bench, **changes: Any) -> Facts:
         version="1",
         max_trials=None,
         start_time=1.0,
-        status={**status(bench.experiment, bench.now), **figures},
+        status=status(bench.experiment, bench.now, figures._replace(**changes)),
         taken_at=time.monotonic(),
     )
 

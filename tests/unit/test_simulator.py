@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from math import inf
 from pathlib import Path
 
@@ -37,9 +38,14 @@ def steady(attempt: Attempt) -> Iterator[Step]:
 
 
 def test_actions_of_the_same_moment_come_in_the_order_of_their_planning() -> None:
-    clock, seen = Clock(), []
+    clock = Clock()
+    seen: list[tuple[str, float]] = []
+
+    def note(name: str) -> None:
+        seen.append((name, clock.now))
+
     for name, seconds in (("late", 2.0), ("first", 1.0), ("second", 1.0)):
-        clock.later(seconds, lambda name=name: seen.append((name, clock.now)))
+        clock.later(seconds, partial(note, name))
     while clock.next_at < inf:
         clock.advance()
     assert [("first", 1.0), ("second", 1.0), ("late", 2.0)] == seen

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from asha_bus.core import messages as m
 from asha_bus.core.roster import MISSED_HEARTBEATS
 from asha_bus.core.schedulers import ASHA, NoStopping
-from asha_bus.core.status import changes, status
+from asha_bus.core.status import Queues, changes, status
+from asha_bus.core.trial import TrialState
 from asha_bus.testing.simulator import Bench
 
 
@@ -14,13 +16,13 @@ def numbers(bench: Bench) -> list[int]:
     """The trials that changed since the last call."""
     rows, _, has_more = changes(bench.experiment, 100, 100)
     assert not has_more
-    return sorted(row[0] for row in rows)
+    return sorted(row.id for row in rows)
 
 
 def test_rungs_stand_there_from_the_start() -> None:
     bench = Bench(scheduler=ASHA(max_resource=9, brackets=2))
     expected = [(0, 0, 1, 0, 0, None), (0, 1, 3, 0, 0, None), (1, 1, 3, 0, 0, None)]
-    assert expected == status(bench.experiment, 0.0)["rungs"]
+    assert expected == status(bench.experiment, 0.0).rungs
 
 
 def test_a_rung_tells_its_entries_who_went_on_and_the_cutoff_in_the_users_sign() -> None:
@@ -28,18 +30,18 @@ def test_a_rung_tells_its_entries_who_went_on_and_the_cutoff_in_the_users_sign()
     bench.join("a", "b", "c")
     for name, number, metric in (("a", 0, 5.0), ("b", 1, 7.0), ("c", 2, 6.0)):
         bench.report(name, number, 1, metric)
-    assert (0, 0, 1, 3, 2, 7.0) == status(bench.experiment, 0.0)["rungs"][0]
+    assert (0, 0, 1, 3, 2, 7.0) == status(bench.experiment, 0.0).rungs[0]
 
 
 def test_a_rung_of_numbers_that_are_none_has_no_cutoff() -> None:
     bench = Bench()
     bench.join("a")
     bench.report("a", 0, 1, float("nan"))
-    assert (0, 0, 1, 1, 0, None) == status(bench.experiment, 0.0)["rungs"][0]
+    assert (0, 0, 1, 1, 0, None) == status(bench.experiment, 0.0).rungs[0]
 
 
 def test_no_rungs_are_no_error() -> None:
-    assert [] == status(Bench(scheduler=NoStopping()).experiment, 0.0)["rungs"]
+    assert [] == status(Bench(scheduler=NoStopping()).experiment, 0.0).rungs
 
 
 def test_workers_are_counted_by_what_they_do() -> None:
@@ -48,17 +50,15 @@ def test_workers_are_counted_by_what_they_do() -> None:
     bench.hello("waiting")
     bench.ask("waiting")
     now = status(bench.experiment, bench.now)
-    assert {"running": 0, "waiting": 1, "idle": 1, "silent": 0} == now["workers_by_state"]
-    assert {"requeued": 0, "suggestions": 0, "undrawn": 50 + 500, "waiting_workers": 1} == (
-        now["queues"]
-    )
+    assert {"running": 0, "waiting": 1, "idle": 1, "silent": 0} == now.workers_by_state
+    assert Queues(requeued=0, suggestions=0, undrawn=50 + 500, waiting_workers=1) == now.queues
     bench.supply()
     bench.wait(MISSED_HEARTBEATS * 1.0)
     bench.heartbeat("waiting")
     later = status(bench.experiment, bench.now)
-    assert {"running": 1, "waiting": 0, "idle": 0, "silent": 1} == later["workers_by_state"]
-    assert pytest.approx(MISSED_HEARTBEATS * 1.0) == later["silence_s"]
-    assert (2, 0) == (later["joined"], later["left"])
+    assert {"running": 1, "waiting": 0, "idle": 0, "silent": 1} == later.workers_by_state
+    assert pytest.approx(MISSED_HEARTBEATS * 1.0) == later.silence_s
+    assert (2, 0) == (later.joined, later.left)
 
 
 def test_resource_is_spent_by_all_attempts_and_saved_by_those_stopped() -> None:
@@ -67,9 +67,9 @@ def test_resource_is_spent_by_all_attempts_and_saved_by_those_stopped() -> None:
     bench.report("b", 1, 1, 0.1)
     bench.report("a", 0, 1, 0.9)
     now = status(bench.experiment, 0.0)
-    assert (2.0, 8.0) == (now["spent"], now["saved"])
+    assert (2.0, 8.0) == (now.spent, now.saved)
     bench.report("b", 1, 3, 0.1)
-    assert 4.0 == status(bench.experiment, 0.0)["spent"]
+    assert 4.0 == status(bench.experiment, 0.0).spent
 
 
 def test_whoever_looks_first_gets_all_trials_and_then_those_that_changed() -> None:
@@ -90,5 +90,36 @@ def test_many_changes_are_told_in_parts() -> None:
     for left in (True, True, False):
         rows, _, has_more = changes(bench.experiment, 1, 1)
         assert left == has_more
-        told += [row[0] for row in rows]
+        told += [row.id for row in rows]
     assert [0, 1, 2] == sorted(told)
+
+
+def test_a_status_changes_nothing_and_is_not_changed_by_what_follows() -> None:
+    bench = Bench()
+    bench.join("a", "b")
+    bench.send("a", m.Log(0, 1, "info", "hello"))
+    before = status(bench.experiment, bench.now)
+    assert before == status(bench.experiment, bench.now)
+    assert [(0, "info", "hello")] == list(bench.experiment.table.logs)
+    bench.report("a", 0, 1, 0.9)
+    assert (0, 2) == (before.counters.reports, before.states[TrialState.RUNNING])
+    assert 1 == status(bench.experiment, bench.now).counters.reports
+
+
+def test_each_line_is_taken_once() -> None:
+    bench = Bench()
+    bench.join("a")
+    bench.send("a", m.Log(0, 1, "info", "hello"))
+    bench.send("a", m.Log(0, 1, "warning", "mind"))
+    assert [(0, "info", "hello"), (0, "warning", "mind")] == bench.experiment.table.take_logs()
+    assert [] == bench.experiment.table.take_logs()
+
+
+def test_a_row_has_its_trials_values_in_the_order_of_its_fields() -> None:
+    bench = Bench()
+    bench.join("a", "b")
+    bench.report("b", 1, 1, 0.1)
+    trial = bench.trial(1)
+    renamed = {"state": trial.state.value, "attempts": trial.attempt}
+    for name, value in trial.to_row()._asdict().items():
+        assert renamed.get(name, getattr(trial, name, None)) == value, name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
@@ -17,7 +17,7 @@ from asha_bus.core.events import (
     Suggested,
 )
 from asha_bus.core.messages import HEARTBEAT_SUFFIX, Point
-from asha_bus.core.trial import Trial
+from asha_bus.core.trial import Trial, TrialRow
 from asha_bus.testing.simulator.bus import Bus
 from asha_bus.testing.simulator.link import Link
 from asha_bus.testing.simulator.objectives import Objective
@@ -33,7 +33,7 @@ class Searcher(Protocol):
     def spare(self, number: int) -> Point | None:
         """A random draw where the searcher takes too long; None: there are no more."""
 
-    def observe(self, row: Sequence[Any]) -> None:
+    def observe(self, row: TrialRow) -> None:
         """A trial entered a rung or ended."""
 
 

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from random import Random
-from typing import Any
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
@@ -22,6 +21,7 @@ from asha_bus.core.events import (
     WorkerExited,
 )
 from asha_bus.core.messages import Point
+from asha_bus.core.trial import TrialRow
 from asha_bus.formats.journal import Encoder, Header, replay
 from asha_bus.testing.simulator.checks import Ledger, lasting
 from asha_bus.testing.simulator.link import LossyLink
@@ -73,7 +73,7 @@ class FixedPoints:
         """The other one."""
         return (0.25,)
 
-    def observe(self, row: Sequence[Any]) -> None:
+    def observe(self, row: TrialRow) -> None:
         """It learns nothing."""
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from asha_bus.core.trial import Trial
 from asha_bus.driver.searcher_process import frames_of
 from asha_bus.formats import pipe
+from asha_bus.formats.pipe import Given, Observe, Suggest
 
 
 def test_what_is_given_comes_before_what_waits() -> None:
@@ -15,28 +17,30 @@ def test_what_is_given_comes_before_what_waits() -> None:
 
         def send(*frames: Any) -> None:
             for frame in frames:
-                sink.write(pipe.pack(frame))
+                sink.write(pipe.encode(frame))
 
         frames = frames_of(source)
-        send(("suggest", 0, 1), ("observe", [0]), ("suggest", 1, 1), ("given", 0, [0.5]))
-        assert ["given", 0, (0.5,)] == list(next(frames))
-        assert ["suggest", 0, 1] == list(next(frames))
-        send(("given", 1, [0.25]), ("suggest", 2, 1))
-        verbs = [next(frames)[0] for _ in range(4)]
-        assert ["given", "observe", "suggest", "suggest"] == verbs
+        told = Observe(Trial(0, (0.5,), 1).to_row())
+        send(Suggest(0, 1), told, Suggest(1, 1), Given(0, (0.5,)))
+        assert Given(0, (0.5,)) == next(frames)
+        assert Suggest(0, 1) == next(frames)
+        send(Given(1, (0.25,)), Suggest(2, 1))
+        found = [type(next(frames)) for _ in range(4)]
+        assert [Given, Observe, Suggest, Suggest] == found
         sink.close()
         assert [] == list(frames)
 
 
 def test_a_frame_of_any_size_is_read_whole() -> None:
+    setup = pipe.SearcherSetup(b"x" * 3_000_000, ())
     reading, writing = os.pipe()
     pid = os.fork()
     if not pid:
         os.close(reading)
         with open(writing, "wb") as sink:
-            sink.write(pipe.pack({"search": b"x" * 3_000_000}))
+            sink.write(pipe.encode(setup))
         os._exit(0)
     os.close(writing)
     with open(reading, "rb", buffering=0) as source:
-        assert {"search": b"x" * 3_000_000} == pipe.read(source)
+        assert setup == pipe.read(source)
     os.waitpid(pid, 0)

@@ -1,0 +1,226 @@
+"""Follows a run to its end in a thread of its own: joins the bus, the engine and the monitors."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from asha_bus.core.errors import AshaBusError, BusError, SearcherError, WorkerError
+from asha_bus.core.status import Status
+from asha_bus.core.trial import TrialRow, TrialState
+from asha_bus.formats import pipe
+from asha_bus.launching.plan import Plan
+from asha_bus.monitors.base import REFRESH_S, Monitor, TrialEvent
+from asha_bus.monitors.dispatch import Dispatcher
+from asha_bus.monitors.live import Live
+from asha_bus.results.records import BusReport, TrialRecord
+from asha_bus.results.result import AllTrialsFailed, Result
+
+if TYPE_CHECKING:
+    from asha_bus.driver.engine import Engine
+    from asha_bus.driver.exporter import Exporter
+    from asha_bus.driver.supervisor import Supervisor
+
+#: Workers that have nothing left to do end by themselves within this time.
+_GRACE_S = 3.0
+
+#: After this time without any worker, the log says what the run waits for.
+_NO_WORKER_S = 15.0
+
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
+
+
+class Follower:
+    """Follows the run of ``plan``, whose bus is up; the engine may call it from now on."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        supervisor: Supervisor,
+        engine: Engine,
+        monitors: Sequence[Monitor],
+        exporter: Exporter | None,
+    ) -> None:
+        self.plan = plan
+        self.supervisor = supervisor
+        self.logger = logging.getLogger(f"asha_bus.{plan.name}")
+        self._engine = engine
+        self._exporter = exporter
+        self._dispatcher = Dispatcher(monitors, self.logger)
+        self._live = Live(
+            plan.info, plan.space, lambda: supervisor.call(pipe.ChangesRequest()), plan.settings
+        )
+        self._worker_failure: str | None = None
+        self._error: AshaBusError | None = None
+        self._result: Result | None = None
+        #: The last status, once the workers have ended.
+        self._final: Status | None = None
+        self._hurry = threading.Event()
+        self._finished = threading.Event()
+        self._thread = threading.Thread(
+            target=self._follow, name=f"asha-bus-{plan.name}", daemon=True
+        )
+
+    def start(self) -> None:
+        """Follow the run from now on."""
+        self._dispatcher.start(self.plan.info)
+        self._thread.start()
+
+    # --- what the user asks --------------------------------------------------
+
+    def result(self, timeout: float | None) -> Result:
+        """Wait for the end; see `Run.result`."""
+        if not self._finished.wait(timeout):
+            raise TimeoutError(f"run {self.plan.name} is still going on after {timeout:g} s")
+        if self._exporter is not None:
+            self._exporter.close()
+        if self._error is not None:
+            raise self._error
+        assert self._result is not None
+        return self._result
+
+    def status(self) -> Status:
+        """What the bus says, or has said last."""
+        if self._final is None:
+            with contextlib.suppress(BusError):
+                return self.supervisor.status()
+        return self._final or self.supervisor.last_status
+
+    def stop(self, *, now: bool) -> None:
+        """End the run; see `Run.stop`."""
+        if now:
+            self._hurry.set()
+        self.supervisor.stop("stopped")
+
+    # --- what the engine says ------------------------------------------------
+
+    def on_worker_exited(self, slot: str) -> bool:
+        """The worker at ``slot`` has exited; whether any had joined from there."""
+        try:
+            return self.supervisor.call(pipe.SlotEmpty(slot))
+        except BusError:
+            return self.supervisor.ended.is_set()
+
+    def on_engine_failure(self, text: str) -> None:
+        """No worker can be kept."""
+        self._worker_failure = text
+        self.supervisor.stop("failed", text)
+
+    def on_output(self, text: str) -> None:
+        """A worker printed a line."""
+        self._dispatcher.write(text)
+
+    # --- the thread ----------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Follow the run to its end; whatever happens, the result or an error is there."""
+        supervisor = self.supervisor
+        try:
+            with contextlib.suppress(BusError):  # supervisor.error has the reason
+                self._changes()  # reports between rungs are kept for monitors from now on
+            warned = False
+            while not supervisor.ended.wait(REFRESH_S):
+                status = self._refresh()
+                if status is not None and not warned and not status.joined:
+                    warned = status.elapsed_s > _NO_WORKER_S
+                    if warned:
+                        self.logger.warning(
+                            "no worker has joined for %.0f s; are there free slots for %s?",
+                            status.elapsed_s,
+                            self._engine.describe(),
+                        )
+                if self._hurry.is_set():
+                    self._engine.close(0.0)
+            self._error = supervisor.error
+            at_once = self._hurry.is_set() or self._error is not None
+            self._engine.close(0.0 if at_once else _GRACE_S)
+            if self._error is None:
+                self._collect()
+        except AshaBusError as error:
+            self._error = error
+        except Exception as error:  # a bug of ours must not leave result() waiting
+            self.logger.exception("the run's thread failed")
+            self._error = AshaBusError(f"the run's thread failed: {error!r}")
+        finally:
+            self._final = self._final or replace(supervisor.last_status, workers=0)
+            if self._exporter is not None:
+                reason = supervisor.ending.reason if self._error is None else "failed"
+                self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
+            supervisor.close()
+            self._dispatcher.finish(self._result)
+            self._finished.set()
+
+    def _refresh(self, *, to_the_end: bool = False) -> Status | None:
+        """Pass on what is new to the log, the metrics and the monitors; None: the bus is gone."""
+        try:
+            status = self.supervisor.status()
+            for line in self.supervisor.call(pipe.TakeLogs()):
+                self.logger.log(_LEVELS[line.level], "trial %d: %s", line.trial, line.text)
+            if self._exporter is not None:
+                self._exporter.update(status, self.supervisor)
+            events = self._changes(to_the_end=to_the_end)
+        except BusError as error:
+            self.logger.debug("no status: %s", error)
+            return None
+        self._dispatcher.update(events, self._live.snapshot(status))
+        return status
+
+    def _changes(self, *, to_the_end: bool = False) -> list[TrialEvent]:
+        """What is new of the trials, where a monitor wants to know."""
+        follows = self._dispatcher.follows_trials
+        return self._live.refresh(to_the_end=to_the_end) if follows else []
+
+    def _collect(self) -> None:
+        """Fetch the trials and make the result of them."""
+        status = self._refresh(to_the_end=True)
+        if status is None:
+            raise BusError("the bus ended before the result was fetched")
+        self._final = replace(status, workers=0)
+        result = self._fetch(status)
+        search_failure = self.supervisor.search_failure
+        if self._worker_failure is not None and not status.joined:
+            raise WorkerError(self._worker_failure)
+        if search_failure is not None and not result.trials:
+            raise SearcherError(search_failure)
+        self._result = result  # for the monitors, even where result() raises
+        failed = [t for t in result.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
+        if failed and len(failed) == len(result.trials):
+            first = min(failed, key=lambda trial: trial.end_time or 0)
+            raise AllTrialsFailed(
+                f"all {len(failed)} trials failed; the first was trial {first.id} with params "
+                f"{first.params!r}:\n{first.error}",
+                result,
+            )
+
+    def _fetch(self, status: Status) -> Result:
+        """The result with the trials that the bus has by now."""
+        call, plan = self.supervisor.call, self.plan
+        rows: list[TrialRow] = []
+        while len(rows) < status.trials:
+            rows += call(pipe.RowsRequest(len(rows)))
+        logs: dict[int, str] = {}
+        while texts := call(pipe.TextsRequest(max(logs, default=-1) + 1)):
+            logs.update(texts)
+        curves: dict[int, Sequence[tuple[float, float]]] = {}
+        while more := call(pipe.CurvesRequest(max(curves, default=-1) + 1)):
+            curves.update(more)
+        reason, message = self.supervisor.ending
+        return Result(
+            name=plan.name,
+            mode=plan.settings.mode,
+            seed=plan.settings.seed,
+            space=plan.space,
+            trials=[
+                TrialRecord.from_row(row, plan.space, logs.get(row.id, ""), curves.get(row.id, ()))
+                for row in rows
+            ],
+            reason=reason,
+            message=message,
+            elapsed_s=status.elapsed_s,
+            bus=BusReport.from_status(status),
+            settings=plan.settings,
+        )

@@ -1,0 +1,141 @@
+"""A run seen by its user: what it says at any time, and what there is on it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from support import objectives
+from support.processes import wait_until
+
+import asha_bus as ab
+
+SPACE = {"x": ab.uniform(0, 1)}
+STATUS = {"trials", "states", "workers", "reports", "best_metric", "elapsed_s"}
+
+
+def start(objective: Any, **arguments: Any) -> ab.Run:
+    """A run on two local workers, quietly."""
+    settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 7}
+    return ab.start(objective, SPACE, **{**settings, **arguments})
+
+
+@contextmanager
+def polled(ask: Callable[[], Any], threads: int = 1) -> Iterator[list[Any]]:
+    """Meanwhile ``ask`` is called every 20 ms by each of some threads; what came of it."""
+    is_over = threading.Event()
+    found: list[Any] = []
+
+    def poll() -> None:
+        while not is_over.wait(0.02):
+            try:
+                found.append(ask())
+            except Exception as error:
+                found.append(error)
+
+    pollers = [threading.Thread(target=poll) for _ in range(threads)]
+    for poller in pollers:
+        poller.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        for poller in pollers:
+            poller.join()
+
+
+class SlowToFinish(ab.Monitor):
+    """Takes a while when the run is over."""
+
+    follows_trials = False
+
+    def on_finish(self, result: ab.Result | None) -> None:
+        """Take a while."""
+        time.sleep(2.0)
+
+
+def test_all_lines_of_the_trials_are_logged_whoever_polls(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level("INFO", logger="asha_bus.polled"):
+        run = start(objectives.talks, max_trials=40, name="polled")
+        with polled(run.status) as found:
+            run.result(timeout=60)
+    lines = [record.getMessage() for record in caplog.records if "logged" in record.getMessage()]
+    assert sorted(f"trial {number}: logged {number}" for number in range(40)) == sorted(lines)
+    assert found
+
+
+def test_the_status_is_there_from_the_start_until_long_after_the_end() -> None:
+    run = start(
+        objectives.slow_slope,
+        max_trials=12,
+        scheduler=ab.ASHA(max_resource=9),
+        monitor=SlowToFinish(),
+    )
+    with polled(run.status, threads=4) as found:
+        first = run.status()
+        result = run.result(timeout=60)
+    assert 0 <= first["trials"] <= 12
+    assert [] == [one for one in found if not isinstance(one, dict) or STATUS != one.keys()]
+    assert {12} == {one["trials"] for one in found[-200:]}  # of some 2 s of finishing
+    assert result.best is not None
+    expected = {
+        "trials": 12,
+        "states": {str(state): count for state, count in result.counts.items()},
+        "workers": 0,
+        "reports": result.bus.reports,
+        "best_metric": result.best.metric,
+        "elapsed_s": result.elapsed_s,
+    }
+    assert expected == run.status() == found[-1]
+    assert result.bus == run.bus_report()
+
+
+def test_a_run_that_failed_still_tells_its_status() -> None:
+    run = start(objectives.fails, max_trials=4)
+    with pytest.raises(ab.AllTrialsFailed):
+        run.result(timeout=60)
+    assert (4, 4, 0) == (
+        run.status()["trials"],
+        run.status()["states"]["FAILED"],
+        run.status()["workers"],
+    )
+
+
+def test_a_run_whose_bus_is_gone_for_good_tells_what_it_knew_last() -> None:
+    run = start(objectives.deaf, max_time=600)  # nobody reports
+    wait_until(lambda: run.status()["states"]["RUNNING"] == 2)
+    with polled(run.status) as found:
+        killed: list[int] = []
+        for _ in range(6):
+            wait_until(lambda: run.bus_pid not in killed)
+            killed.append(run.bus_pid)
+            os.kill(run.bus_pid, signal.SIGKILL)
+        with pytest.raises(ab.BusError, match="ended with status -9"):
+            run.result(timeout=30)
+    assert [] == [one for one in found if not isinstance(one, dict)]
+    assert (2, 0) == (run.status()["trials"], run.status()["workers"])
+    assert 0 == run.bus_report().reports
+
+
+def test_a_run_shows_what_its_user_may_call_and_nothing_else() -> None:
+    run = start(objectives.square, max_trials=1)
+    public = {name for name in dir(run) if not name.startswith("_")}
+    assert {
+        *("name", "seed", "bus_address", "bus_pid", "metrics_url", "page_url"),
+        *("result", "status", "bus_report", "stop"),
+    } == public
+    assert (None, None) == (run.metrics_url, run.page_url)
+    with pytest.raises(AttributeError, match=r"use Run\.bus_address"):
+        run.address  # type: ignore[attr-defined]  # noqa: B018
+    with pytest.raises(AttributeError, match="a Run has no attribute 'resutl'"):
+        run.resutl  # type: ignore[attr-defined]  # noqa: B018
+    run.stop()
+    run.result(timeout=60)
