@@ -78,7 +78,7 @@ def names_after(document: str, prelude: str, **names: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("engine", ["local", pytest.param("spark", marks=pytest.mark.spark)])
-def test_the_first_page(
+def test_all_of_readme_runs(
     engine: str,
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -141,7 +141,7 @@ def test_the_first_program_runs_in_a_cell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "train_by_hand"])
-def test_the_objectives(name: str) -> None:
+def test_the_objectives_document_runs(name: str) -> None:
     names = names_after("docs/objectives.md", PRELUDE)
     result = ab.launch(
         names[name],
@@ -156,7 +156,7 @@ def test_the_objectives(name: str) -> None:
 
 
 @pytest.mark.spark
-def test_the_monitor_of_ones_own(spark: Any) -> None:
+def test_the_monitoring_document_runs(spark: Any) -> None:
     names = names_after("docs/monitoring.md", PRELUDE, spark=spark)
     assert issubclass(names["Alarm"], ab.Monitor)
     assert [] == names["sent"]
