@@ -37,7 +37,7 @@ REASONS = ("max_trials", "max_time", "stop_at", "exhausted", "stopped", "failed"
 
 
 class Family(NamedTuple):
-    """One metric. ``read`` gives its samples; every one has the label ``run`` as well."""
+    """One metric. ``read`` gives its samples; each also has the label ``run``."""
 
     name: str
     kind: str
@@ -53,7 +53,7 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_run_info",
         "gauge",
-        "1; its labels tell what the run is",
+        "1; its labels describe the run",
         info,
         ("mode", "scheduler", "objective", "engine", "version"),
     ),
@@ -72,14 +72,14 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_run_ended",
         "gauge",
-        "1 for the reason for which the run ended",
+        "1 for the reason why the run ended",
         each(REASONS, lambda facts: {facts.reason: 1} if facts.reason else {}),
         ("reason",),
     ),
     Family(
         "asha_bus_max_trials",
         "gauge",
-        "How many trials there are to be at most; NaN without a limit",
+        "Limit of the number of trials; NaN if there is none",
         one(lambda facts: math.nan if facts.max_trials is None else facts.max_trials),
     ),
     # --- trials
@@ -93,32 +93,32 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_attempts_total",
         "counter",
-        "Attempts at trials that workers were given",
+        "Attempts at trials that were assigned to workers",
         status(lambda now: now.counters.assigned),
     ),
     Family(
         "asha_bus_requeued_total",
         "counter",
-        "Trials queued again since their worker was lost",
+        "Trials queued again because their worker was lost",
         status(lambda now: now.counters.requeued),
     ),
     Family(
         "asha_bus_failed_attempts_total",
         "counter",
-        "Attempts that failed and were begun again, as launch(retries=...) says",
+        "Failed attempts that were followed by another attempt, by launch(retries=...)",
         status(lambda now: now.counters.failed_attempts),
     ),
     Family(
         "asha_bus_best_metric",
         "gauge",
-        "The leading trial's last metric: of the completed ones, else of those that got "
-        "furthest; NaN before the first",
+        "The last metric of the leading trial: the best completed one, or else the best of those "
+        "that got furthest; NaN before the first report",
         best(lambda trial: trial.metric),
     ),
     Family(
         "asha_bus_best_resource",
         "gauge",
-        "The resource at which the leading trial reported that metric; NaN before the first",
+        "The resource at which the leading trial reported that metric; NaN before the first report",
         best(lambda trial: trial.resource),
     ),
     Family(
@@ -130,26 +130,26 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_resource_saved_total",
         "counter",
-        "Resource that stopped trials did not get of their max_resource",
+        "The part of max_resource that stopped trials did not use",
         status(lambda now: now.saved),
     ),
     # --- reports and decisions
     Family(
         "asha_bus_reports_total",
         "counter",
-        "Metrics reported, between rungs and at rungs",
+        "Reported metrics, between rungs and at rungs",
         status(lambda now: now.counters.reports),
     ),
     Family(
         "asha_bus_verdicts_total",
         "counter",
-        "Reports that asked for a verdict and got one",
+        "Reports that requested a decision and got one",
         status(lambda now: now.counters.decisions),
     ),
     Family(
         "asha_bus_decisions_total",
         "counter",
-        "Entries of each rung by their verdict",
+        "Entries of each rung, by verdict",
         decisions,
         (*_RUNG, "verdict"),
     ),
@@ -163,7 +163,7 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_rung_cutoff_metric",
         "gauge",
-        "The worst metric that would go on at each rung now; NaN before the first entry",
+        "The worst metric that would continue at each rung now; NaN before the first entry",
         rungs(lambda rung: math.nan if rung.cutoff is None else rung.cutoff),
         _RUNG,
     ),
@@ -171,8 +171,8 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_workers",
         "gauge",
-        "Workers that are there: with a trial, told to wait for one, neither, or not heard of "
-        "for three heartbeats",
+        "Workers that are present: running a trial, waiting for one, idle, or silent for three "
+        "heartbeats",
         each(WORKER_STATES, lambda facts: of(facts).workers_by_state),
         ("state",),
     ),
@@ -185,19 +185,19 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_workers_left_total",
         "counter",
-        "Times a worker left, or was found gone",
+        "Times a worker left, or was declared dead",
         status(lambda now: now.left),
     ),
     Family(
         "asha_bus_leases_expired_total",
         "counter",
-        "Workers taken for gone since they were silent for BusOptions.lease_s",
+        "Workers declared dead because they were silent for BusOptions.lease_s",
         status(lambda now: now.counters.leases_expired),
     ),
     Family(
         "asha_bus_heartbeat_age_seconds",
         "gauge",
-        "For how long the most silent worker that is there was not heard of",
+        "Time since the last message of the worker that has been silent longest",
         status(lambda now: now.silence_s),
     ),
     Family(
@@ -209,61 +209,61 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_worker_idle_seconds_total",
         "counter",
-        "The part of that which was spent outside of the objective",
+        "The part of asha_bus_worker_seconds_total that was spent outside the objective",
         status(lambda now: now.worker_s.idle_s),
     ),
     # --- the bus
     Family(
         "asha_bus_up",
         "gauge",
-        "1 while the bus answers, and when the run has ended; 0 if it did not for 5 s, or is gone "
-        "for good",
+        "1 while the bus answers, and after the end of the run; 0 if the bus did not answer for "
+        "5 s, or is gone for good",
         one(is_up),
     ),
     Family(
         "asha_bus_snapshot_age_seconds",
         "gauge",
-        "How old these figures are; 0 after the end of the run",
+        "Age of these figures; 0 after the end of the run",
         one(age_s),
     ),
     Family(
         "asha_bus_restarts_total",
         "counter",
-        "Times the bus process was started again",
+        "Times the bus process was restarted",
         one(lambda facts: facts.restarts),
     ),
     Family(
         "asha_bus_replay_seconds",
         "gauge",
-        "How long the bus process that is there read the journal before it could serve",
+        "How long the present bus process read the journal before it could serve",
         one(lambda facts: facts.replay_s),
     ),
     Family(
         "asha_bus_decision_seconds",
         "histogram",
-        "From a report's arrival at the bus to its answer and the books closed; the sum is "
-        "right within 2.2 %",
+        "Time from a report's arrival at the bus until it was answered and all tables updated; "
+        "the sum is accurate within 2.2 %",
         histogram(lambda now: now.bus.server_latency),
     ),
     Family(
         "asha_bus_round_trip_seconds",
         "histogram",
-        "From a worker's request to its answer, as the worker measured it; told with its "
-        "heartbeats; the sum is right within 2.2 %",
+        "Time from a worker's request to its answer, measured by the worker and sent with its "
+        "heartbeats; the sum is accurate within 2.2 %",
         histogram(lambda now: now.latency),
     ),
     Family(
         "asha_bus_queue_depth",
         "gauge",
-        "Trials to be run again, configurations ready, configurations asked for and not drawn "
-        "yet, and workers that wait for a trial",
+        "Trials to be run again, configurations that are ready, configurations that were "
+        "requested and not drawn yet, and workers that wait for a trial",
         each(Queues._fields, lambda facts: of(facts).queues._asdict()),
         ("queue",),
     ),
     Family(
         "asha_bus_suggest_seconds",
         "summary",
-        "Time that the searcher took for each batch of configurations",
+        "Time that the searcher needed for each batch of configurations",
         suggestions,
     ),
     Family(
@@ -281,7 +281,7 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_suggestion_fallbacks_total",
         "counter",
-        "Configurations drawn at random since the searcher took longer than "
+        "Configurations drawn at random because the searcher took longer than "
         "BusOptions.suggest_timeout_s",
         status(lambda now: now.counters.fallbacks),
     ),
@@ -294,7 +294,7 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_retried_total",
         "counter",
-        "Requests that came again and got the recorded answer",
+        "Repeated requests, which got their recorded answer",
         status(lambda now: now.counters.retried),
     ),
     Family(
@@ -306,21 +306,21 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_rejected_total",
         "counter",
-        "What was dropped: connections without the run's key, messages that are none of the "
-        "protocol, answers that nobody took",
+        "What was dropped: connections without the run's key, messages that are not part of the "
+        "protocol, answers that nobody received",
         each(DROPPED_KINDS, lambda facts: of(facts).bus.rejected),
         ("kind",),
     ),
     Family(
         "asha_bus_reports_unseen_total",
         "counter",
-        "Reports between rungs that monitors did not see since there were too many",
+        "Reports between rungs that monitors did not see because there were too many",
         status(lambda now: now.dropped),
     ),
     Family(
         "asha_bus_router_busy_seconds_total",
         "counter",
-        "Time that the router did not wait for a message; its rate is the busy share",
+        "Time in which the router did not wait for a message; its rate is the busy share",
         status(lambda now: now.bus.busy_s),
     ),
     Family(
@@ -338,13 +338,13 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_journal_write_seconds",
         "summary",
-        "Time that each write to the journal took",
+        "Time of each write to the journal",
         journal(lambda file: (file.writes, file.write_s)),
     ),
     Family(
         "asha_bus_journal_sync_seconds",
         "summary",
-        "Time until the disk had the journal, off the decision path unless "
+        "Time until the journal was on the disk, outside the decision path unless "
         "BusOptions.sync is 'always'",
         journal(lambda file: (file.syncs, file.sync_s)),
     ),
@@ -366,7 +366,7 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_process_open_fds",
         "gauge",
-        "Open descriptors of the two processes",
+        "Open file descriptors of the two processes",
         process("open_fds"),
         ("process",),
     ),

@@ -28,24 +28,25 @@ _HEAD = f"""\
 
 Generated from `driver/metrics.py` by `python scripts generate/metrics`.
 
-Every metric has the label `run`, the run's name; where several runs of one process have the same
-name at the same time, a number is added to it. Values are those of the bus's last answer, which is
-asked for every 0.5 s. Resource is in the unit of the objective's reports. No label's values grow
-with the number of trials or workers. Values of a label that are known stand there from the start.
+Every metric has the label `run`, the run's name. If several runs of one process have the same
+name at the same time, a number is appended to it. The user's process asks the bus for the values
+every 0.5 s. Resource is in the unit of the objective's reports. The number of label values does
+not grow with the number of trials or workers. All label values that are known in advance are
+present from the start.
 
-The buckets of histograms lie at powers of the square root of two, from {_FIRST_S * 1e6:.0f} us
-to {_LAST_S:.0f} s: they are among those of Prometheus's native histograms (schema 1).
+The buckets of histograms are powers of the square root of two, from {_FIRST_S * 1e6:.0f} us to
+{_LAST_S:.0f} s. They are among those of Prometheus's native histograms (schema 1).
 """
 
 _LABELS = {
-    "mode": "`min` or `max`: which metric is better",
+    "mode": "`min` or `max`: whether a smaller or a larger metric is better",
     "scheduler": "the scheduler with its settings",
     "objective": "the objective's name",
     "engine": "`spark` or `local`",
-    "version": "that of asha-bus",
+    "version": "the version of asha-bus",
     "bracket": "the bracket's number, from 0",
     "rung": "the rung's number, from 0",
-    "resource": "the rung's level",
+    "resource": "the resource at which the rung lies",
     "reason": REASONS,
     "verdict": VERDICTS,
     "queue": Queues._fields,

@@ -1,22 +1,26 @@
-"""What README.md and docs/monitoring.md show runs, on real Spark."""
+"""The programs in README.md, docs/objectives.md and docs/monitoring.md run as they stand."""
 
 from __future__ import annotations
 
 import os
 import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import nbformat
 import pytest
+from nbclient import NotebookClient
 
 import asha_bus as ab
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 
 ROOT = Path(__file__).resolve().parents[2]
 
-#: What a reader brings along: a model, what trains it, somebody to write to.
+#: What a reader of docs/ brings along: a model, what trains it, somebody to write to.
 PRELUDE = """
 import asha_bus as ab
 
@@ -32,9 +36,6 @@ def build(lr, units, act):
 def fit_one_epoch(model):
     model.loss *= 0.9
     return model.loss
-
-def errors_by_epoch(params, fold, seed):
-    return (params["lr"] + fold + 1 / epoch for epoch in range(1, 28))
 
 sent = []
 send_mail = sent.append
@@ -54,25 +55,39 @@ def free_port() -> int:
         return port
 
 
-def names_after(document: str, session: Any) -> dict[str, Any]:
-    """Run all blocks of Python of ``document``, one after the other; what they define."""
+def blocks_of(document: str) -> list[str]:
+    """The blocks of Python of ``document``."""
     text = (ROOT / document).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     assert text.count("```py") == len(blocks) > 1
-    names: dict[str, Any] = {"__name__": "__main__", "spark": session}
-    exec(PRELUDE, names)
-    for block in blocks:
+    return blocks
+
+
+def names_after(document: str, prelude: str, **names: Any) -> dict[str, Any]:
+    """Run all blocks of Python of ``document``, one after the other; what they define."""
+    names["__name__"] = "__main__"
+    exec(prelude, names)
+    for block in blocks_of(document):
+        program = block
+        if "spark" in names:
+            program = program.replace('engine="local"', "spark=spark")
         # the port that Prometheus is used to may be taken here
-        program = block.replace("9464", str(free_port()))
+        program = program.replace("9464", str(free_port()))
         exec(compile(program, document, "exec"), names)
     return names
 
 
-def test_the_first_page(
-    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("engine", ["local", pytest.param("spark", marks=pytest.mark.spark)])
+def test_all_of_readme_runs(
+    engine: str,
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = names_after("README.md", spark)["result"]
+    session = {"spark": request.getfixturevalue("spark")} if engine == "spark" else {}
+    result = names_after("README.md", "", **session)["result"]
     assert isinstance(result, ab.Result)
     assert ("max_trials", 200) == (result.reason, len(result.trials))
     assert {"run.journal", "run.html"} == set(os.listdir(tmp_path))
@@ -82,7 +97,66 @@ def test_the_first_page(
     assert "page of" in printed
 
 
-def test_the_monitor_of_ones_own(spark: Any) -> None:
-    names = names_after("docs/monitoring.md", spark)
+def test_the_first_program_runs_from_an_empty_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    program = tmp_path / "first.py"
+    program.write_text(blocks_of("README.md")[0], encoding="utf-8")
+    printed = printed_by([sys.executable, str(program)], folder)
+    assert "{'lr': " in printed
+    assert "rung 0 at resource 1" in printed
+    assert [] == os.listdir(folder)
+
+
+def test_the_first_program_runs_when_pasted_into_a_prompt(tmp_path: Path) -> None:
+    program = blocks_of("README.md")[0]
+    printed = printed_by([sys.executable, "-q", "-i"], tmp_path, program)
+    assert "rung 0 at resource 1" in printed
+
+
+def printed_by(command: list[str], folder: Path, typed: str | None = None) -> str:
+    """What ``command`` prints where it succeeds, its errors and warnings among it."""
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        input=typed,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stdout
+    assert "Traceback" not in done.stdout, done.stdout
+    return done.stdout
+
+
+def test_the_first_program_runs_in_a_cell(tmp_path: Path) -> None:
+    cell = nbformat.v4.new_code_cell(blocks_of("README.md")[0])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(notebook, timeout=60, resources=resources).execute()
+    printed = "".join(output.get("text", "") for output in notebook.cells[0].outputs)
+    assert "rung 0 at resource 1" in printed
+
+
+@pytest.mark.parametrize("name", ["train", "train_by_hand"])
+def test_the_objectives_document_runs(name: str) -> None:
+    names = names_after("docs/objectives.md", PRELUDE)
+    result = ab.launch(
+        names[name],
+        names["space"],
+        scheduler=ab.ASHA(max_resource=9),
+        max_trials=4,
+        engine="local",
+        monitor=None,
+    )
+    assert {ab.TrialState.COMPLETED, ab.TrialState.STOPPED} >= {t.state for t in result.trials}
+    assert (name == "train_by_hand") == ("epoch 0 is done" in result.trials[0].log)
+
+
+@pytest.mark.spark
+def test_the_monitoring_document_runs(spark: Any) -> None:
+    names = names_after("docs/monitoring.md", PRELUDE, spark=spark)
     assert issubclass(names["Alarm"], ab.Monitor)
     assert [] == names["sent"]

@@ -79,7 +79,7 @@ def test_argmin_has_the_labels_and_types_of_hyperopts(option: int) -> None:
     assert option == found["model"]
 
 
-def test_the_configuration_itself() -> None:
+def test_return_argmin_false_returns_the_configuration() -> None:
     trials = new_trials()
     best = run(lambda params: params["lr"], SPACE, max_evals=8, trials=trials, return_argmin=False)
     assert trials.best_trial["result"]["loss"] == best["lr"] == min(trials.losses())
@@ -192,7 +192,7 @@ def test_points_come_first_and_count() -> None:
     assert set(theirs.trials[0]["misc"]) == set(trials.trials[0]["misc"])
 
 
-def test_the_same_trials_go_on() -> None:
+def test_fmin_continues_the_trials_it_is_given_again() -> None:
     trials = new_trials()
     run(abs_x, max_evals=4, trials=trials)
     first = trials.vals["x"]
@@ -357,7 +357,7 @@ def test_early_stop_fn_sees_finished_trials_once() -> None:
     assert 4 <= len(trials)
 
 
-def test_what_hyperopt_has_for_it() -> None:
+def test_early_stop_functions_of_hyperopt_end_the_run() -> None:
     trials = new_trials()
     run(lambda params: 1.0, early_stop_fn=no_progress_loss(3), max_evals=10**6, trials=trials)
     assert "stopped" == trials.result.reason
@@ -385,7 +385,7 @@ def test_early_stopping() -> None:
     assert 0 < trials.result.counts[ab.TrialState.STOPPED]
 
 
-def test_data_and_more() -> None:
+def test_fmin_takes_the_arguments_of_launch() -> None:
     def fn(params: Any, rows: list[int]) -> Any:
         return params["x"] ** 2 + len(rows)
 
@@ -415,7 +415,7 @@ def test_a_file_is_written_once(catch: bool, tmp_path: Path) -> None:
     assert 1 == path.read_text().split().count("1.0")
 
 
-def test_the_move_is_one_line(tmp_path: Path) -> None:
+def test_a_program_of_hyperopt_runs_with_another_import(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(
         "from hyperopt import hp, rand\n"

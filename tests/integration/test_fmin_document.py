@@ -20,7 +20,7 @@ def programs() -> list[str]:
     return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def test_there_are_some() -> None:
+def test_the_document_has_three_programs() -> None:
     assert 3 == len(programs())
 
 

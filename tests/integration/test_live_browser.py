@@ -158,7 +158,7 @@ def test_it_follows_each_change_and_lets_go_at_the_end(opened: Watched, live: Sc
     assert [] == opened.complaints
 
 
-def test_what_the_user_chose_stays(
+def test_the_filter_and_the_chosen_trial_stay_when_the_run_ends(
     opened: Watched, live: ScriptedPage, explained: dict[int, str]
 ) -> None:
     stopped = next(trial for trial in EARLY.trials if trial.state is TrialState.STOPPED)

@@ -176,9 +176,7 @@ def test_a_resumed_run_goes_on_with_its_history(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("searcher", [ab.TPE(n_startup=10), ab.OptunaSearcher()])
-def test_those_on_packages_of_others_go_on_with_a_resumed_run(
-    searcher: Any, tmp_path: Path
-) -> None:
+def test_tpe_and_optuna_continue_a_resumed_run(searcher: Any, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     first = run(searcher, max_trials=30, journal=journal)
     result = run(searcher, max_trials=40, journal=journal, resume=True)

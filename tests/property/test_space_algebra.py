@@ -192,7 +192,7 @@ def test_a_finite_space_is_as_long_as_it_is(space: Space) -> None:
 
 
 @given(spaces(), st.integers(0, 2**32))
-def test_what_is_left_is_what_varies(space: Space, seed: int) -> None:
+def test_only_parameters_of_level_2_vary_within_a_branch(space: Space, seed: int) -> None:
     for branch, point in some_points(space, seed):
         left = {dimension.parameter for dimension in space.level2(branch)}
         assert not any(isinstance(parameter, Grid) for parameter in left)

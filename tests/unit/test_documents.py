@@ -1,4 +1,4 @@
-"""What the documents name is there."""
+"""What the documents name exists, their examples run, and their English is plain."""
 
 from __future__ import annotations
 
@@ -22,10 +22,48 @@ TOP = {path.name for path in ROOT.iterdir() if not path.name.startswith(".venv")
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)*/?")
 _SUFFIXES = (".py", ".md", ".toml", ".json", ".sh", ".yml", ".yaml")
 
+#: In a diagram, a path is a part of a label; ``<br>`` ends a line of it.
+_IN_DIAGRAM = re.compile(r"[\w-]+(?:/[\w.-]+)+/?|[\w-]+/(?=[\"<])")
+
+#: Idioms that are not plain English, each with what to write in its place; a blank may be
+#: the end of a line.
+IDIOMS = {
+    r"\banew\b": "again",
+    r"\b(?:is|are) no (?:dict|message|metric|number|parameter|plain)\b": "is not a number",
+    r"\bso many\b": "at most n, this many",
+    r"\b(?:begun|began|begins?) again\b": "restarted, run again",
+    r"\b(?:is|are) told\b": "is notified; the bus tells the worker",
+    r"\bwho has (?:the|no)\b": "whoever has the key; a peer without the key",
+    r"\b(?:go|goes|going|gone|went) on with\b": "continue",
+    r"\b(?:too|as well)[.,;:)]": "also, before the verb",
+    r"\band so (?:are|can|do|does|has|have|is|was|were)\b": "name the subject again",
+    r"\bgiv(?:e|es|en|ing) back\b": "return",
+    r"\bsome \d": "about 5",
+    r"\b(?:beats?|seats?|spares?|judgements?)\b": "heartbeat, slot, fallback, decision",
+    r"\b(?:floors?|the house)\b": "layers, the architecture",
+    r"^#+ (?:Where|Before|Nothing|Looking|More|What|How)\b": "a heading by topic",
+    r"^#.*\?$": "a heading by topic, not a question",
+}
+
+
+def diagrams(text: str) -> list[str]:
+    """The mermaid diagrams of ``text``."""
+    return re.findall(r"^```mermaid\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def idioms(text: str) -> list[str]:
+    """Where ``text`` is not plain English, and what to write instead."""
+    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+    return [
+        f"{found[0]!r}: say {better!r}"
+        for idiom, better in IDIOMS.items()
+        for found in re.finditer(idiom.replace(" ", r"\s+"), prose, re.MULTILINE | re.IGNORECASE)
+    ]
+
 
 def paths(text: str) -> set[str]:
-    """What stands between backticks in ``text`` and names a file or folder of the project."""
-    found = set()
+    """The files and folders of the project that ``text`` names in backticks or in a diagram."""
+    found = {path for diagram in diagrams(text) for path in _IN_DIAGRAM.findall(diagram)}
     for quoted in re.findall(r"`([^`\n]+)`", text):
         word = quoted.split()[0]
         is_ours = "/" in word and word.split("/")[0] in TOP
@@ -38,6 +76,45 @@ def paths(text: str) -> set[str]:
 def test_every_path_is_there(document: Path) -> None:
     for path in paths(document.read_text(encoding="utf-8")):
         assert (ROOT / path).exists(), f"{document.name} names {path}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_document_is_plain_english(document: Path) -> None:
+    assert [] == idioms(document.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("The page is drawn anew.", 1),
+        ("It is no number, and so is that,\ntoo.", 3),
+        ("## Looking on", 1),
+        ("## Is it fast?", 1),
+        ("A seat takes some 5 s.", 2),
+        ("## Monitoring\nIt is not a number, and another worker takes too long.", 0),
+        ("`gone on with anew`\n```\nso many\n```\n", 0),
+    ],
+)
+def test_idioms_are_found_in_prose_only(text: str, number: int) -> None:
+    assert number == len(idioms(text))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_leads_somewhere(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text(encoding="utf-8")):
+        path, _, place = link.partition("#")
+        if "://" in link:
+            continue
+        target = document.parent / path if path else document
+        assert target.exists(), f"{document.name} links to {link}"
+        if place:
+            assert place in anchors(target), f"{document.name} links to {link}"
+
+
+def anchors(document: Path) -> set[str]:
+    """The places in ``document`` that a link may name: its headings."""
+    heads = re.findall(r"^#+ (.+)$", document.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
 
 
 @pytest.mark.parametrize(
@@ -68,10 +145,33 @@ def test_paths_are_told_from_other_words() -> None:
     assert {"docs/x.md", "driver/", "scripts/check", "a/b.py"} == paths(text)
 
 
-def test_the_architecture_names_every_module_but_the_tools() -> None:
+def test_paths_in_a_diagram_are_found() -> None:
+    diagram = 'a["driver/<br>carries"] -->|x/y| b[a/b.py]\nparticipant C as core/worker.py\n'
+    found = paths(f"```mermaid\n{diagram}```\n")
+    assert {"driver/", "x/y", "a/b.py", "core/worker.py"} == found
+
+
+def test_the_architecture_names_every_module_of_the_core() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for module in (ROOT / "asha_bus" / "core").glob("[!_]*.py"):
         assert f"`asha_bus/core/{module.name}`" in text
+
+
+def test_the_architecture_has_a_diagram_each_of_folders_layers_reports_and_processes() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders, layers, report, processes = map(_IN_DIAGRAM.findall, diagrams(text))
+    packages = {
+        f"asha_bus/{path.name}/" for path in (ROOT / "asha_bus").iterdir() if _is_package(path)
+    }
+    assert packages <= {*folders} and packages <= {*layers}
+    for carrier in ("driver/", "executor/"):
+        assert carrier in folders and carrier in layers
+        assert any(path.startswith(carrier) for path in report)
+        assert any(path.startswith(carrier) for path in processes)
+
+
+def _is_package(path: Path) -> bool:
+    return (path / "__init__.py").exists()
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def test_a_trial_given_up_has_failed_and_is_not_run_again() -> None:
     assert 0 == bench.experiment.counters.requeued
 
 
-def test_what_ends_after_all_goes_on_with_the_next_trial() -> None:
+def test_a_hung_trial_that_ends_after_all_brings_the_next_trial() -> None:
     bench = Bench(max_trials=2, trial_timeout_s=30.0)
     bench.join("a")
     trial_hung(bench, 0)

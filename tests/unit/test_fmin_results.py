@@ -68,7 +68,7 @@ def test_what_cannot_be_pickled_is_named_and_the_rest_comes_back(tmp_path: Path)
     assert ("stream 0", "stream 1") == lost[:2]
 
 
-def test_nobody_wants_them() -> None:
+def test_without_a_folder_values_that_need_a_file_are_dropped() -> None:
     assert {"n": 3} == pack({"n": 3, "model": object()}, None, "one")
 
 

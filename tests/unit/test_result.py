@@ -93,7 +93,7 @@ def test_there_may_be_no_best(trials: list[TrialRecord]) -> None:
         (make_trial(0, S.CANCELLED), "no trial completed or entered a rung; the best of all"),
     ],
 )
-def test_it_is_said_among_whom_the_best_was_chosen(trial: TrialRecord, reason: str) -> None:
+def test_best_reason_says_which_trials_were_compared(trial: TrialRecord, reason: str) -> None:
     assert reason == make_result(trial).best_reason
 
 

@@ -109,7 +109,7 @@ def test_it_learns_from_the_highest_rung_with_enough_trials() -> None:
     assert median(params["x"] for params in suggested(low + high, 30, space=space)) > 0.7
 
 
-def test_it_stays_where_those_are_that_got_far() -> None:
+def test_tpe_suggests_near_the_trials_that_were_not_stopped() -> None:
     space = ab.Space(x=ab.uniform(0, 1))
     stopped = [_stopped(i, (i + 0.5) / 60, 0.9) for i in range(60)]
     survivors = [_stopped(60 + i, 0.2 + i / 200, 0.1, 0.1 + i / 200) for i in range(10)]
