@@ -68,6 +68,7 @@ def names_after(document: str, session: Any) -> dict[str, Any]:
     return names
 
 
+@pytest.mark.slow
 def test_the_first_page(
     spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
