@@ -23,12 +23,20 @@ def loopback_spark() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def spark() -> Iterator[Any]:
-    """A session on local[2]."""
+def one_spark() -> Iterator[None]:
+    """What is left of Spark ends with the module."""
     require_java()
-    session = make_session("local[2]")
-    yield session
-    session.stop()
+    yield
+    from pyspark.sql import SparkSession
+
+    if (session := SparkSession.getActiveSession()) is not None:
+        session.stop()
+
+
+@pytest.fixture
+def spark(one_spark: None) -> Any:
+    """A session on local[2]: that of the test before, or another where a test has stopped it."""
+    return make_session("local[2]")
 
 
 @pytest.fixture(scope="module")

@@ -22,15 +22,16 @@ def command(*arguments: str) -> str:
         [sys.executable, "-m", "asha_bus.cli", *arguments],
         capture_output=True,
         text=True,
-        timeout=200,
+        timeout=280,
         env={name: value for name, value in os.environ.items() if name not in hints},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["local", pytest.param("spark", marks=pytest.mark.spark)])
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(300)
 def test_the_demo_ends_with_a_table_that_agrees_with_itself(engine: str) -> None:
     if engine == "spark":
         require_java()

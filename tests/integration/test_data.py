@@ -104,6 +104,7 @@ def test_a_dry_run_gets_it_too() -> None:
     assert 3 * found.trials[0].params["x"] == found.trials[0].steps[0].metric
 
 
+@pytest.mark.slow
 @pytest.mark.spark
 def test_on_spark_tables_are_broadcast_and_a_frame_of_spark_is_gathered(
     spark: Any, capsys: pytest.CaptureFixture[str]

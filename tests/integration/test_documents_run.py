@@ -77,6 +77,7 @@ def names_after(document: str, prelude: str, **names: Any) -> dict[str, Any]:
     return names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["local", pytest.param("spark", marks=pytest.mark.spark)])
 def test_all_of_readme_runs(
     engine: str,

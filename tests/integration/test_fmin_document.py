@@ -30,6 +30,7 @@ def params() -> list[Any]:
     return [pytest.param(p, marks=marks if "SparkTrials" in p else ()) for p in programs()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", params())
 def test_a_program_runs(program: str, tmp_path: Path) -> None:
     if "SparkTrials" in program:
@@ -43,7 +44,7 @@ def test_a_program_runs(program: str, tmp_path: Path) -> None:
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=150,
+        timeout=280,
         check=False,
     )
     assert 0 == done.returncode, done.stderr

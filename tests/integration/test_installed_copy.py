@@ -51,6 +51,7 @@ def site(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["local", pytest.param("spark", marks=pytest.mark.spark)])
 def test_an_installed_copy_is_used_throughout(engine: str, site: Path, tmp_path: Path) -> None:
     arguments = {"engine": "local", "workers": 1} if engine == "local" else {}
@@ -67,7 +68,7 @@ def test_an_installed_copy_is_used_throughout(engine: str, site: Path, tmp_path:
         env={**os.environ, "PYTHONPATH": str(site)},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     lines = done.stdout.split()
@@ -95,7 +96,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels)]
     env = {name: value for name, value in os.environ.items() if "BYTECODE" not in name}
     done = subprocess.run(
-        [*build, str(source)], check=True, timeout=100, env=env, capture_output=True, text=True
+        [*build, str(source)], check=True, timeout=280, env=env, capture_output=True, text=True
     )
     (wheel,) = wheels.glob("*.whl")
     return Built(wheel, done.stdout + done.stderr)

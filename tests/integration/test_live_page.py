@@ -196,19 +196,20 @@ def test_a_page_that_is_closed_lets_its_browsers_go(browse: Browse) -> None:
 
 def test_a_journal_is_watched_while_its_run_goes_on(tmp_path: Path, browse: Browse) -> None:
     journal = tmp_path / "journal"
-    run = start(page=False, journal=journal, name="watched", max_trials=60)
-    wait_until(journal.exists)
+    run = start(page=False, journal=journal, name="watched", max_trials=10_000)
+    wait_until(lambda: run.status()["trials"] > 6)
     with watch(journal) as watching:
         assert watching.stdout is not None
         url = watching.stdout.readline().split()[1]
         os.kill(run.bus_pid, signal.SIGKILL)
         browser = browse(url)
+        run.stop()
         events = list(browser.events())
         result = run.result(timeout=60)
         held = held_at_the_end(events)
         state = TRIAL_FIELDS.index("state")
         assert {t.id: str(t.state) for t in result.trials} == {n: r[state] for n, r in held.items()}
-        assert ("end", "max_trials") == (events[-1].name, events[-1].data["reason"])
+        assert ("end", "stopped") == (events[-1].name, events[-1].data["reason"])
         assert result.explain(5) == browser.get("/explain/5").read().decode()
         assert "has ended" in watching.stdout.readline()
         watching.send_signal(signal.SIGINT)

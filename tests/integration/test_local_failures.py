@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support import objectives
 from support.processes import children_of
 
@@ -67,6 +68,7 @@ def test_a_hanging_trial_is_interrupted_and_fails(tmp_path: Path) -> None:
     assert others_completed(result, 1)
 
 
+@pytest.mark.slow
 def test_a_trial_that_ignores_its_interrupt_fails_and_its_worker_is_replaced() -> None:
     result = run(objectives.is_deaf_once, max_trials=6, workers=1, trial_timeout=0.5)
     deaf = result.trials[1]
@@ -77,6 +79,7 @@ def test_a_trial_that_ignores_its_interrupt_fails_and_its_worker_is_replaced() -
     assert others_completed(result, 1)
 
 
+@pytest.mark.slow
 def test_native_code_that_holds_the_lock_is_ended_from_outside_the_interpreter() -> None:
     options = ab.BusOptions(max_attempts=1)
     result = run(objectives.holds_the_lock, max_trials=4, trial_timeout=0.5, bus=options)

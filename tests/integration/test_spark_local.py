@@ -83,6 +83,7 @@ def test_a_run_begun_locally_goes_on_under_spark(spark, tmp_path: Path) -> None:
     assert [trial.rungs for trial in result.trials[:10]] == [trial.rungs for trial in first.trials]
 
 
+@pytest.mark.slow
 def test_a_trial_beyond_its_limit_fails_alone(spark, tmp_path: Path) -> None:
     space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
     result = run(spark, objectives.hangs, space, max_trials=6, trial_timeout=1.0)
@@ -93,6 +94,7 @@ def test_a_trial_beyond_its_limit_fails_alone(spark, tmp_path: Path) -> None:
     assert result.counts[TrialState.COMPLETED] == 5
 
 
+@pytest.mark.slow
 def test_a_task_that_ignores_the_limit_is_replaced(spark) -> None:
     result = run(spark, objectives.is_deaf_once, max_trials=6, trial_timeout=0.5)
     deaf = result.trials[1]
@@ -166,6 +168,7 @@ def test_stop_interrupts_the_objective_so_that_its_finally_runs(spark, tmp_path:
     assert len(marks) == 2
 
 
+@pytest.mark.slow
 def test_an_objective_that_ignores_everything_ends_with_its_process(spark) -> None:
     handle = run(spark, objectives.deaf, max_trials=4, launch=ab.start)
     wait_until(lambda: handle.status()["states"]["RUNNING"] == 2)

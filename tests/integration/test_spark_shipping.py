@@ -61,7 +61,7 @@ def run_program(tmp_path: Path, python: Path, environment: dict[str, str]) -> st
         [sys.executable, str(program)],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=280,
         cwd=tmp_path,
         env={**environment, "PYSPARK_PYTHON": str(python)},
     )
@@ -69,6 +69,7 @@ def run_program(tmp_path: Path, python: Path, environment: dict[str, str]) -> st
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_an_executor_without_asha_bus_gets_it(tmp_path: Path) -> None:
     require_java()
     python = bare_python(tmp_path / "venv")
@@ -78,6 +79,7 @@ def test_an_executor_without_asha_bus_gets_it(tmp_path: Path) -> None:
     assert ".zip/asha_bus/__init__.py" in said
 
 
+@pytest.mark.slow
 def test_an_executor_without_pyzmq_is_named_with_the_command(tmp_path: Path) -> None:
     require_java()
     python = bare_python(tmp_path / "venv")

@@ -41,6 +41,7 @@ PROGRAM = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
 def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
     require_java()
@@ -58,7 +59,7 @@ def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=280,
         cwd=tmp_path,
         env={**os.environ, "SPARK_HOME": str(home), "PYSPARK_DRIVER_PYTHON": sys.executable},
     )
