@@ -89,7 +89,15 @@ class Ledger:
 
 
 def check(story: Story) -> None:
-    """All that must be true of any story that is over; AssertionError where it is not."""
+    """Check what must be true of any story that is over.
+
+    Args:
+        story: One whose ``run`` has returned.
+
+    Raises:
+        AssertionError: A trial never ended, a report was lost or counted twice, a rung was not
+            judged by its rule, or the journal gives another state.
+    """
     trials = story.experiment.table.trials
     assert list(range(len(trials))) == sorted(story.ledger.ended), "a trial never ended"
     assert all(trial.state in FINAL for trial in trials), "a trial is not in a final state"

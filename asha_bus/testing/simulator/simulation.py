@@ -43,7 +43,13 @@ class Simulation(Bus):
     The same arguments give the same run. Leases and heartbeats are real ones; settings with
     a long ``lease_s`` and ``heartbeat_s`` save the time that they take.
 
-    ::
+    Args:
+        settings: The run's settings, as the bus has them.
+        objective: What workers run.
+        searcher: Where points come from.
+        workers: How many workers join at the start; `join` adds others.
+
+    Example::
 
         suggestions = Suggestions(Search(ab.TPE(), space, seed, "min"))
         simulation = Simulation(settings, objective, suggestions, workers=100)
@@ -65,10 +71,17 @@ class Simulation(Bus):
             self.join(f"slot {number}")
 
     def join(self, slot: str, name: str | None = None) -> VirtualWorker:
-        """A new worker takes ``slot``.
+        """Let a new worker take ``slot``.
 
         Over a link that loses nothing no request is repeated: there each worker needs a slot
         of its own.
+
+        Args:
+            slot: Where it runs.
+            name: What the bus calls it; None: ``worker`` and a number.
+
+        Returns:
+            The worker, which has asked to join.
         """
         name = name or f"worker {len(self.workers)}"
         worker = VirtualWorker(
@@ -96,12 +109,23 @@ class Simulation(Bus):
         return self.ended is not None and not self.alive
 
     def run(self, until: float = math.inf) -> None:
-        """Let time pass to the end of the run, or to ``until``."""
+        """Let time pass.
+
+        Args:
+            until: Seconds on the clock at which to stop; without it, the end of the run.
+
+        Raises:
+            AssertionError: The run has not ended, and nothing will ever happen again.
+        """
         while not self.is_over and self.advance(until):
             pass
 
     def advance(self, until: float = math.inf) -> bool:
-        """Let the next thing happen, unless that is after ``until``; whether it happened."""
+        """Let the next thing happen, unless that is after ``until``.
+
+        Returns:
+            Whether it happened.
+        """
         deadline = self.experiment.next_deadline()
         planned_at = self.clock.next_at
         at = planned_at if deadline is None else min(deadline, planned_at)

@@ -80,7 +80,13 @@ class FixedPoints:
 class Story(Simulation):
     """A simulation under bad conditions, which keeps a journal and checks each step.
 
-    ::
+    Args:
+        conditions: How bad it is.
+        settings: The run's settings, as the bus has them.
+        objective: What workers run; by default `Rough` of the conditions' seed.
+        searcher: Where points come from; by default `FixedPoints`.
+
+    Example::
 
         story = Story(Conditions(seed=1, loss=0.1, deaths=3, crashes=1), settings)
         story.run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterator
 
 from asha_bus.core import messages as m
@@ -117,7 +118,8 @@ class VirtualWorker:
         except StopIteration:
             self._end("completed", None)
         except Exception as error:  # as in a real worker, whatever it is
-            self._end("failed", f"{type(error).__name__}: {error}")
+            frames = error.__traceback__ and error.__traceback__.tb_next
+            self._end("failed", "".join(traceback.format_exception(type(error), error, frames)))
         else:
             self._clock.later(step.seconds, lambda: self._take(attempt, step))
 
