@@ -194,7 +194,7 @@ def test_the_algebra_goes_on_with_it() -> None:
 
 
 def test_the_algebra_names_what_reads_a_space_of_hyperopt() -> None:
-    with pytest.raises(InvalidArgument, match=r"^x: .* give the whole space to asha_bus.from_hyp"):
+    with pytest.raises(InvalidArgument, match=r"^x is a .* pass the whole space to asha_bus.from_"):
         {"x": hp.uniform("x", 0, 1)} * Space(y=grid(1, 2))
     with pytest.raises(AttributeError, match=r"is now asha_bus\.from_hyperopt\(space\)"):
         Space.from_hyperopt({"x": hp.uniform("x", 0, 1)})

@@ -68,7 +68,7 @@ THIRD_PARTIES = {
     "threadpoolctl": {"bench.demo"},
     "tornado": {"page.server"},
     "tqdm": {"monitors.progress"},
-    "zmq": {"bench.echo", "bench.load_test", "driver.auth", "driver.router", "executor.client"},
+    "zmq": {"bench.echo", "bench.load", "driver.auth", "driver.router", "executor.client"},
 }
 
 #: These join the two sides of the bus; echo is the load test's own bare bus.
