@@ -8,6 +8,7 @@ never reaches the bus.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 from asha_bus.core.messages import DROPPED_KINDS
@@ -46,326 +47,268 @@ class Family(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
+def _of_kind(kind: str) -> Callable[..., Family]:
+    def family(name: str, text: str, read: Read, labels: tuple[str, ...] = ()) -> Family:
+        return Family(f"asha_bus_{name}", kind, text, read, labels)
+
+    return family
+
+
+_counter, _gauge = _of_kind("counter"), _of_kind("gauge")
+_histogram, _summary = _of_kind("histogram"), _of_kind("summary")
+
 _RUNG = ("bracket", "rung", "resource")
 
 METRICS: tuple[Family, ...] = (
     # --- the run
-    Family(
-        "asha_bus_run_info",
-        "gauge",
+    _gauge(
+        "run_info",
         "1; its labels describe the run",
         info,
         ("mode", "scheduler", "objective", "engine", "version"),
     ),
-    Family(
-        "asha_bus_run_start_timestamp_seconds",
-        "gauge",
+    _gauge(
+        "run_start_timestamp_seconds",
         "When this launch began, since the epoch",
         one(lambda facts: facts.start_time),
     ),
-    Family(
-        "asha_bus_run_end_timestamp_seconds",
-        "gauge",
+    _gauge(
+        "run_end_timestamp_seconds",
         "When the run ended, since the epoch; 0 while it goes on",
         one(lambda facts: facts.end_time),
     ),
-    Family(
-        "asha_bus_run_ended",
-        "gauge",
+    _gauge(
+        "run_ended",
         "1 for the reason why the run ended",
         each(REASONS, lambda facts: {facts.reason: 1} if facts.reason else {}),
         ("reason",),
     ),
-    Family(
-        "asha_bus_max_trials",
-        "gauge",
+    _gauge(
+        "max_trials",
         "Limit of the number of trials; NaN if there is none",
         one(lambda facts: math.nan if facts.max_trials is None else facts.max_trials),
     ),
     # --- trials
-    Family(
-        "asha_bus_trials",
-        "gauge",
+    _gauge(
+        "trials",
         "Trials in each state",
         each((str(state) for state in TrialState), lambda facts: of(facts).states),
         ("state",),
     ),
-    Family(
-        "asha_bus_attempts_total",
-        "counter",
+    _counter(
+        "attempts_total",
         "Attempts at trials that were assigned to workers",
         status(lambda now: now.counters.assigned),
     ),
-    Family(
-        "asha_bus_requeued_total",
-        "counter",
+    _counter(
+        "requeued_total",
         "Trials queued again because their worker was lost",
         status(lambda now: now.counters.requeued),
     ),
-    Family(
-        "asha_bus_failed_attempts_total",
-        "counter",
+    _counter(
+        "failed_attempts_total",
         "Failed attempts that were followed by another attempt, by launch(retries=...)",
         status(lambda now: now.counters.failed_attempts),
     ),
-    Family(
-        "asha_bus_best_metric",
-        "gauge",
+    _gauge(
+        "best_metric",
         "The last metric of the leading trial: the best completed one, or else the best of those "
         "that got furthest; NaN before the first report",
         best(lambda trial: trial.metric),
     ),
-    Family(
-        "asha_bus_best_resource",
-        "gauge",
+    _gauge(
+        "best_resource",
         "The resource at which the leading trial reported that metric; NaN before the first report",
         best(lambda trial: trial.resource),
     ),
-    Family(
-        "asha_bus_resource_spent_total",
-        "counter",
+    _counter(
+        "resource_spent_total",
         "Resource that all attempts used, in the unit of the objective's reports",
         status(lambda now: now.spent),
     ),
-    Family(
-        "asha_bus_resource_saved_total",
-        "counter",
+    _counter(
+        "resource_saved_total",
         "The part of max_resource that stopped trials did not use",
         status(lambda now: now.saved),
     ),
     # --- reports and decisions
-    Family(
-        "asha_bus_reports_total",
-        "counter",
+    _counter(
+        "reports_total",
         "Reported metrics, between rungs and at rungs",
         status(lambda now: now.counters.reports),
     ),
-    Family(
-        "asha_bus_verdicts_total",
-        "counter",
+    _counter(
+        "verdicts_total",
         "Reports that requested a decision and got one",
         status(lambda now: now.counters.decisions),
     ),
-    Family(
-        "asha_bus_decisions_total",
-        "counter",
-        "Entries of each rung, by verdict",
-        decisions,
-        (*_RUNG, "verdict"),
-    ),
-    Family(
-        "asha_bus_rung_entries",
-        "gauge",
+    _counter("decisions_total", "Entries of each rung, by verdict", decisions, (*_RUNG, "verdict")),
+    _gauge(
+        "rung_entries",
         "Trials that have entered each rung",
         rungs(lambda rung: rung.entries),
         _RUNG,
     ),
-    Family(
-        "asha_bus_rung_cutoff_metric",
-        "gauge",
+    _gauge(
+        "rung_cutoff_metric",
         "The worst metric that would continue at each rung now; NaN before the first entry",
         rungs(lambda rung: math.nan if rung.cutoff is None else rung.cutoff),
         _RUNG,
     ),
     # --- workers
-    Family(
-        "asha_bus_workers",
-        "gauge",
+    _gauge(
+        "workers",
         "Workers that are present: running a trial, waiting for one, idle, or silent for three "
         "heartbeats",
         each(WORKER_STATES, lambda facts: of(facts).workers_by_state),
         ("state",),
     ),
-    Family(
-        "asha_bus_workers_joined_total",
-        "counter",
-        "Workers that ever joined",
-        status(lambda now: now.joined),
-    ),
-    Family(
-        "asha_bus_workers_left_total",
-        "counter",
+    _counter("workers_joined_total", "Workers that ever joined", status(lambda now: now.joined)),
+    _counter(
+        "workers_left_total",
         "Times a worker left, or was declared dead",
         status(lambda now: now.left),
     ),
-    Family(
-        "asha_bus_leases_expired_total",
-        "counter",
+    _counter(
+        "leases_expired_total",
         "Workers declared dead because they were silent for BusOptions.lease_s",
         status(lambda now: now.counters.leases_expired),
     ),
-    Family(
-        "asha_bus_heartbeat_age_seconds",
-        "gauge",
+    _gauge(
+        "heartbeat_age_seconds",
         "Time since the last message of the worker that has been silent longest",
         status(lambda now: now.silence_s),
     ),
-    Family(
-        "asha_bus_worker_seconds_total",
-        "counter",
+    _counter(
+        "worker_seconds_total",
         "Time of all workers, each from its first trial on",
         status(lambda now: now.worker_s.wall_s),
     ),
-    Family(
-        "asha_bus_worker_idle_seconds_total",
-        "counter",
+    _counter(
+        "worker_idle_seconds_total",
         "The part of asha_bus_worker_seconds_total that was spent outside the objective",
         status(lambda now: now.worker_s.idle_s),
     ),
     # --- the bus
-    Family(
-        "asha_bus_up",
-        "gauge",
+    _gauge(
+        "up",
         "1 while the bus answers, and after the end of the run; 0 if the bus did not answer for "
         "5 s, or is gone for good",
         one(is_up),
     ),
-    Family(
-        "asha_bus_snapshot_age_seconds",
-        "gauge",
-        "Age of these figures; 0 after the end of the run",
-        one(age_s),
+    _gauge("snapshot_age_seconds", "Age of these figures; 0 after the end of the run", one(age_s)),
+    _counter(
+        "restarts_total", "Times the bus process was restarted", one(lambda facts: facts.restarts)
     ),
-    Family(
-        "asha_bus_restarts_total",
-        "counter",
-        "Times the bus process was restarted",
-        one(lambda facts: facts.restarts),
-    ),
-    Family(
-        "asha_bus_replay_seconds",
-        "gauge",
+    _gauge(
+        "replay_seconds",
         "How long the present bus process read the journal before it could serve",
         one(lambda facts: facts.replay_s),
     ),
-    Family(
-        "asha_bus_decision_seconds",
-        "histogram",
+    _histogram(
+        "decision_seconds",
         "Time from a report's arrival at the bus until it was answered and all tables updated; "
         "the sum is accurate within 2.2 %",
         histogram(lambda now: now.bus.server_latency),
     ),
-    Family(
-        "asha_bus_round_trip_seconds",
-        "histogram",
+    _histogram(
+        "round_trip_seconds",
         "Time from a worker's request to its answer, measured by the worker and sent with its "
         "heartbeats; the sum is accurate within 2.2 %",
         histogram(lambda now: now.latency),
     ),
-    Family(
-        "asha_bus_queue_depth",
-        "gauge",
+    _gauge(
+        "queue_depth",
         "Trials to be run again, configurations that are ready, configurations that were "
         "requested and not drawn yet, and workers that wait for a trial",
         each(Queues._fields, lambda facts: of(facts).queues._asdict()),
         ("queue",),
     ),
-    Family(
-        "asha_bus_suggest_seconds",
-        "summary",
+    _summary(
+        "suggest_seconds",
         "Time that the searcher needed for each batch of configurations",
         suggestions,
     ),
-    Family(
-        "asha_bus_suggestions_total",
-        "counter",
+    _counter(
+        "suggestions_total",
         "Configurations that the searcher drew",
         one(lambda facts: facts.suggested.configurations),
     ),
-    Family(
-        "asha_bus_suggest_waits_total",
-        "counter",
+    _counter(
+        "suggest_waits_total",
         "Times a worker had to wait for the searcher",
         status(lambda now: now.counters.suggest_waits),
     ),
-    Family(
-        "asha_bus_suggestion_fallbacks_total",
-        "counter",
+    _counter(
+        "suggestion_fallbacks_total",
         "Configurations drawn at random because the searcher took longer than "
         "BusOptions.suggest_timeout_s",
         status(lambda now: now.counters.fallbacks),
     ),
-    Family(
-        "asha_bus_fenced_total",
-        "counter",
+    _counter(
+        "fenced_total",
         "Reports of an attempt that was not the current one",
         status(lambda now: now.counters.fenced),
     ),
-    Family(
-        "asha_bus_retried_total",
-        "counter",
+    _counter(
+        "retried_total",
         "Repeated requests, which got their recorded answer",
         status(lambda now: now.counters.retried),
     ),
-    Family(
-        "asha_bus_refused_total",
-        "counter",
+    _counter(
+        "refused_total",
         "Requests that could not be served, such as those of a worker that never joined",
         status(lambda now: now.counters.refused),
     ),
-    Family(
-        "asha_bus_rejected_total",
-        "counter",
+    _counter(
+        "rejected_total",
         "What was dropped: connections without the run's key, messages that are not part of the "
         "protocol, answers that nobody received",
         each(DROPPED_KINDS, lambda facts: of(facts).bus.rejected),
         ("kind",),
     ),
-    Family(
-        "asha_bus_reports_unseen_total",
-        "counter",
+    _counter(
+        "reports_unseen_total",
         "Reports between rungs that monitors did not see because there were too many",
         status(lambda now: now.dropped),
     ),
-    Family(
-        "asha_bus_router_busy_seconds_total",
-        "counter",
+    _counter(
+        "router_busy_seconds_total",
         "Time in which the router did not wait for a message; its rate is the busy share",
         status(lambda now: now.bus.busy_s),
     ),
-    Family(
-        "asha_bus_router_cpu_seconds_total",
-        "counter",
+    _counter(
+        "router_cpu_seconds_total",
         "Processor time of the router's thread",
         status(lambda now: now.bus.router_cpu_s),
     ),
-    Family(
-        "asha_bus_journal_bytes",
-        "gauge",
-        "Length of the journal",
-        journal(lambda file: file.size_bytes),
-    ),
-    Family(
-        "asha_bus_journal_write_seconds",
-        "summary",
+    _gauge("journal_bytes", "Length of the journal", journal(lambda file: file.size_bytes)),
+    _summary(
+        "journal_write_seconds",
         "Time of each write to the journal",
         journal(lambda file: (file.writes, file.write_s)),
     ),
-    Family(
-        "asha_bus_journal_sync_seconds",
-        "summary",
+    _summary(
+        "journal_sync_seconds",
         "Time until the journal was on the disk, outside the decision path unless "
         "BusOptions.sync is 'always'",
         journal(lambda file: (file.syncs, file.sync_s)),
     ),
     # --- processes
-    Family(
-        "asha_bus_process_cpu_seconds_total",
-        "counter",
+    _counter(
+        "process_cpu_seconds_total",
         "Processor time of all bus processes of the run, and of the user's process",
         process("cpu_s"),
         ("process",),
     ),
-    Family(
-        "asha_bus_process_resident_memory_bytes",
-        "gauge",
+    _gauge(
+        "process_resident_memory_bytes",
         "Memory of the two processes",
         process("resident_bytes"),
         ("process",),
     ),
-    Family(
-        "asha_bus_process_open_fds",
-        "gauge",
+    _gauge(
+        "process_open_fds",
         "Open file descriptors of the two processes",
         process("open_fds"),
         ("process",),
