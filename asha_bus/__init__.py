@@ -113,32 +113,26 @@ __all__ = [
     "uniform",
 ]
 
-_ON_USE = {
-    "AllTrialsFailed": "asha_bus.results.result",
-    "Branch": "asha_bus.searchers.base",
-    "BusReport": "asha_bus.results.records",
-    "FileMonitor": "asha_bus.monitors.file",
-    "Monitor": "asha_bus.monitors.base",
-    "OptunaSearcher": "asha_bus.searchers.optuna",
-    "Result": "asha_bus.results.result",
-    "Run": "asha_bus.launching.run",
-    "RunInfo": "asha_bus.monitors.base",
-    "Searcher": "asha_bus.searchers.base",
-    "Snapshot": "asha_bus.monitors.base",
-    "TPE": "asha_bus.searchers.tpe",
-    "Trial": "asha_bus.objective.kinds",
-    "STATUS_FAIL": "asha_bus.hyperopt.objective",
-    "STATUS_OK": "asha_bus.hyperopt.objective",
-    "SparkTrials": "asha_bus.hyperopt.trials",
-    "TrialRecord": "asha_bus.results.records",
-    "Trials": "asha_bus.hyperopt.trials",
-    "dry_run": "asha_bus.launching._dry_run",
-    "fmin": "asha_bus.hyperopt._fmin",
-    "from_hyperopt": "asha_bus.hyperopt.space",
-    "launch": "asha_bus.launching._launch",
-    "space_eval": "asha_bus.hyperopt.labels",
-    "start": "asha_bus.launching._launch",
+#: What is imported on first use, by module.
+_MODULES = {
+    "hyperopt._fmin": ("fmin",),
+    "hyperopt.labels": ("space_eval",),
+    "hyperopt.objective": ("STATUS_FAIL", "STATUS_OK"),
+    "hyperopt.space": ("from_hyperopt",),
+    "hyperopt.trials": ("SparkTrials", "Trials"),
+    "launching._dry_run": ("dry_run",),
+    "launching._launch": ("launch", "start"),
+    "launching.run": ("Run",),
+    "monitors.base": ("Monitor", "RunInfo", "Snapshot"),
+    "monitors.file": ("FileMonitor",),
+    "objective.kinds": ("Trial",),
+    "results.records": ("BusReport", "TrialRecord"),
+    "results.result": ("AllTrialsFailed", "Result"),
+    "searchers.base": ("Branch", "Searcher"),
+    "searchers.optuna": ("OptunaSearcher",),
+    "searchers.tpe": ("TPE",),
 }
+_ON_USE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 
 if not TYPE_CHECKING:  # or else a type checker would believe in any name

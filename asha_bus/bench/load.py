@@ -26,7 +26,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -186,41 +186,56 @@ class Round:
     after: Costs
 
 
+class RoundTrips(NamedTuple):
+    """The figures of one kind of round trips, in microseconds."""
+
+    p50: float
+    p99: float
+    #: Processor time per round trip: of the server's thread, the rest of its process, the client.
+    server_cpu: float
+    io_cpu: float
+    client_cpu: float
+
+
+#: The names of these figures in `LoadReport.to_plain`, by kind.
+_NAMES = (
+    ("p50_us", "p99_us")
+    + ("server_cpu_us_per_decision", "io_cpu_us_per_decision", "worker_cpu_us_per_decision"),
+    ("echo_p50_us", "echo_p99_us")
+    + ("echo_cpu_us_per_message", "echo_io_cpu_us_per_message", "client_cpu_us_per_echo"),
+    ("curve_echo_p50_us", "curve_echo_p99_us", "curve_echo_cpu_us_per_message")
+    + ("curve_echo_io_cpu_us_per_message", "client_cpu_us_per_curve_echo"),
+)
+
+
 @dataclass(frozen=True)
 class Measured:
-    """The figures of all quiet or all busy rounds. Times in microseconds."""
+    """The figures of all quiet or all busy rounds."""
 
     rounds: int
     decisions: int
     #: Decisions per second of their time slots, all workers together.
     rate: float
-    p50_us: float
-    p99_us: float
-    echo_p50_us: float
-    echo_p99_us: float
-    curve_echo_p50_us: float
-    curve_echo_p99_us: float
-    #: Processor time of the router's thread, and of the rest of its process.
-    server_cpu_us_per_decision: float
-    io_cpu_us_per_decision: float
-    #: The same of the echo servers.
-    echo_cpu_us_per_message: float
-    echo_io_cpu_us_per_message: float
-    curve_echo_cpu_us_per_message: float
-    curve_echo_io_cpu_us_per_message: float
-    #: Processor time of the worker's thread from one decision to the next, and for a bare echo.
-    worker_cpu_us_per_decision: float
-    client_cpu_us_per_echo: float
+    #: By kind: of decisions, of bare echoes and of CURVE echoes.
+    round_trips: list[RoundTrips]
 
     @property
     def ratios(self) -> dict[str, float]:
         """The percentiles of decisions divided by those of the echoes."""
+        decision, bare, curve = self.round_trips
         return {
-            "p50_ratio": self.p50_us / self.echo_p50_us,
-            "p99_ratio": self.p99_us / self.echo_p99_us,
-            "curve_p50_ratio": self.p50_us / self.curve_echo_p50_us,
-            "curve_p99_ratio": self.p99_us / self.curve_echo_p99_us,
+            "p50_ratio": decision.p50 / bare.p50,
+            "p99_ratio": decision.p99 / bare.p99,
+            "curve_p50_ratio": decision.p50 / curve.p50,
+            "curve_p99_ratio": decision.p99 / curve.p99,
         }
+
+    def to_plain(self) -> dict[str, float]:
+        """The figures by name."""
+        plain = {"rounds": self.rounds, "decisions": self.decisions, "rate": self.rate}
+        for names, figures in zip(_NAMES, self.round_trips, strict=True):
+            plain.update(zip(names, figures, strict=True))
+        return {**plain, **self.ratios}
 
 
 @dataclass(frozen=True)
@@ -232,17 +247,15 @@ class LoadReport:
     quiet: Measured
     busy: Measured | None
 
-    def to_plain(self) -> dict[str, Any]:
+    def to_plain(self) -> dict[str, float]:
         """The figures as one flat dict, rounded to three places."""
-        plain: dict[str, Any] = {"workers": self.workers, "body_bytes": self.body_bytes}
-        plain.update(asdict(self.quiet), **self.quiet.ratios)
+        plain: dict[str, float] = {"workers": self.workers, "body_bytes": self.body_bytes}
+        plain.update(self.quiet.to_plain())
         if self.busy is not None:
-            plain.update({f"busy_{name}": value for name, value in asdict(self.busy).items()})
-            plain.update({f"busy_{name}": value for name, value in self.busy.ratios.items()})
-            plain["busy_p50_change"] = self.busy.p50_us / self.quiet.p50_us - 1
-            plain["busy_server_cpu_change"] = (
-                self.busy.server_cpu_us_per_decision / self.quiet.server_cpu_us_per_decision - 1
-            )
+            plain.update({f"busy_{name}": value for name, value in self.busy.to_plain().items()})
+            quiet, busy = self.quiet.round_trips[DECISION], self.busy.round_trips[DECISION]
+            plain["busy_p50_change"] = busy.p50 / quiet.p50 - 1
+            plain["busy_server_cpu_change"] = busy.server_cpu / quiet.server_cpu - 1
         return {
             name: round(value, 3) if isinstance(value, float) else value
             for name, value in plain.items()
@@ -335,34 +348,19 @@ def _summary(rounds: list[Round], slots: list[Slot], workers: int) -> Measured |
     for one in rounds:
         within = [slot for slot in slots if one.start_ns <= slot.start < one.end_ns - _SLOT_NS]
         for kind in KINDS:
-            of_kind = [slot for slot in within if slot.kind == kind]
-            samples = sorted(itertools.chain.from_iterable(slot.samples[1:] for slot in of_kind))
+            its = [slot for slot in within if slot.kind == kind]
+            samples = sorted(itertools.chain.from_iterable(slot.samples[1:] for slot in its))
             percentiles[kind].append((_share(samples, 0.5), _share(samples, 0.99)))
             counts[kind] += len(samples)
-            cpu_ns[kind] += sum(slot.cpu for slot in of_kind)
-            span_ns += len(of_kind) * _SLOT_NS if kind == DECISION else 0
-    p50s = [median(p50 for p50, _ in found) for found in percentiles]
-    p99s = [median(p99 for _, p99 in found) for found in percentiles]
-    costs = [_per_message(rounds, kind) for kind in KINDS]
-    return Measured(
-        rounds=len(rounds),
-        decisions=counts[DECISION],
-        rate=counts[DECISION] / span_ns * 1e9 * workers,
-        p50_us=p50s[DECISION],
-        p99_us=p99s[DECISION],
-        echo_p50_us=p50s[ECHO],
-        echo_p99_us=p99s[ECHO],
-        curve_echo_p50_us=p50s[CURVE_ECHO],
-        curve_echo_p99_us=p99s[CURVE_ECHO],
-        server_cpu_us_per_decision=costs[DECISION][0],
-        io_cpu_us_per_decision=costs[DECISION][1],
-        echo_cpu_us_per_message=costs[ECHO][0],
-        echo_io_cpu_us_per_message=costs[ECHO][1],
-        curve_echo_cpu_us_per_message=costs[CURVE_ECHO][0],
-        curve_echo_io_cpu_us_per_message=costs[CURVE_ECHO][1],
-        worker_cpu_us_per_decision=cpu_ns[DECISION] / counts[DECISION] / 1e3,
-        client_cpu_us_per_echo=cpu_ns[ECHO] / counts[ECHO] / 1e3,
-    )
+            cpu_ns[kind] += sum(slot.cpu for slot in its)
+            span_ns += len(its) * _SLOT_NS if kind == DECISION else 0
+    round_trips = []
+    for kind, of_kind in zip(KINDS, percentiles, strict=True):
+        p50, p99 = (median(of_rounds) for of_rounds in zip(*of_kind, strict=True))
+        client_cpu = cpu_ns[kind] / counts[kind] / 1e3
+        round_trips.append(RoundTrips(p50, p99, *_per_message(rounds, kind), client_cpu))
+    rate = counts[DECISION] / span_ns * 1e9 * workers
+    return Measured(len(rounds), counts[DECISION], rate, round_trips)
 
 
 def _share(samples: list[int], share: float) -> float:
@@ -407,43 +405,14 @@ def show(report: LoadReport) -> str:
 
 def _show_latencies(measured: Measured) -> str:
     head = ("", "p50 us", "p99 us", "server cpu us", "its i/o us", "client cpu us")
+    names = ("decision", "bare echo", "CURVE echo")
     rows = [
-        _row(
-            "decision",
-            measured.p50_us,
-            measured.p99_us,
-            measured.server_cpu_us_per_decision,
-            measured.io_cpu_us_per_decision,
-            measured.worker_cpu_us_per_decision,
-        ),
-        _row(
-            "bare echo",
-            measured.echo_p50_us,
-            measured.echo_p99_us,
-            measured.echo_cpu_us_per_message,
-            measured.echo_io_cpu_us_per_message,
-            measured.client_cpu_us_per_echo,
-        ),
-        _row(
-            "CURVE echo",
-            measured.curve_echo_p50_us,
-            measured.curve_echo_p99_us,
-            measured.curve_echo_cpu_us_per_message,
-            measured.curve_echo_io_cpu_us_per_message,
-        ),
+        (name, *(f"{figure:.1f}" for figure in figures))
+        for name, figures in zip(names, measured.round_trips, strict=True)
     ]
-    ratios = measured.ratios
+    p50, p99, curve_p50, curve_p99 = (f"{ratio:.2f}" for ratio in measured.ratios.values())
     rows += [
-        ("decision / bare echo", *(f"{ratios[f'{p}_ratio']:.2f}" for p in ("p50", "p99")), *"   "),
-        (
-            "decision / CURVE echo",
-            *(f"{ratios[f'curve_{p}_ratio']:.2f}" for p in ("p50", "p99")),
-            *"   ",
-        ),
+        ("decision / bare echo", p50, p99, *"   "),
+        ("decision / CURVE echo", curve_p50, curve_p99, *"   "),
     ]
     return table(rows, head=head)
-
-
-def _row(name: str, *values: float) -> tuple[str, ...]:
-    cells = [name, *(f"{value:.1f}" for value in values)]
-    return (*cells, *[""] * (6 - len(cells)))
