@@ -8,7 +8,7 @@ never reaches the bus.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from asha_bus.core.messages import DROPPED_KINDS
@@ -47,15 +47,12 @@ class Family(NamedTuple):
     labels: tuple[str, ...] = ()
 
 
-def _of_kind(kind: str) -> Callable[..., Family]:
-    def family(name: str, text: str, read: Read, labels: tuple[str, ...] = ()) -> Family:
-        return Family(f"asha_bus_{name}", kind, text, read, labels)
-
-    return family
+def _family(kind: str, name: str, text: str, read: Read, labels: tuple[str, ...] = ()) -> Family:
+    return Family(f"asha_bus_{name}", kind, text, read, labels)
 
 
-_counter, _gauge = _of_kind("counter"), _of_kind("gauge")
-_histogram, _summary = _of_kind("histogram"), _of_kind("summary")
+_counter, _gauge = partial(_family, "counter"), partial(_family, "gauge")
+_histogram, _summary = partial(_family, "histogram"), partial(_family, "summary")
 
 _RUNG = ("bracket", "rung", "resource")
 

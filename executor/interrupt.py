@@ -13,7 +13,7 @@ import logging
 import os
 import signal
 import threading
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 from asha_bus.core.messages import Interrupt
@@ -64,12 +64,7 @@ class Interrupter:
             self._previous = signal.signal(signal.SIGINT, self._on_signal)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.armed = False
         if self._by_signal:
             signal.signal(signal.SIGINT, self._previous)

@@ -10,7 +10,6 @@ import os
 import sys
 import threading
 from collections import deque
-from types import TracebackType
 from typing import Any, TextIO, cast
 
 from asha_bus.core import messages as m
@@ -108,12 +107,7 @@ class Recorder:
         sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in self._streams)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._attempt = None
         if self._before is not None:
             sys.stdout, sys.stderr = self._before

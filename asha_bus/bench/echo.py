@@ -12,7 +12,6 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import NamedTuple
 
 import zmq
@@ -75,12 +74,7 @@ class Echo:
         self._socket = self.address.connect(self._context)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self._socket.close()
         self._context.term()
         assert self._process.stdin is not None and self._process.stdout is not None

@@ -56,15 +56,9 @@ class FileMonitor(Monitor):
         self._file: TextIO = self._path.open("a", encoding="utf-8")
         if not _ends_a_line(self._path):  # the last writer was killed within a line
             self._file.write("\n")
-        self._write(
-            "start",
-            run=run.name,
-            mode=run.mode,
-            seed=run.seed,
-            parameters=run.parameters,
-            scheduler=run.scheduler,
-            max_trials=run.max_trials,
-        )
+        names = ("mode", "seed", "parameters", "scheduler", "max_trials")
+        known = {name: getattr(run, name) for name in names}
+        self._write("start", run=run.name, **known)
 
     def on_assign(self, trial: TrialRecord) -> None:
         """Write ``assign``."""
@@ -89,16 +83,10 @@ class FileMonitor(Monitor):
 
     def on_end(self, trial: TrialRecord) -> None:
         """Write ``end``."""
-        self._write(
-            "end",
-            trial=trial.id,
-            attempt=trial.attempts,
-            state=str(trial.state),
-            resource=trial.resource,
-            metric=trial.metric,
-            best_metric=trial.best_metric,
-            error=trial.error,
-        )
+        names = ("resource", "metric", "best_metric", "error")
+        known = {name: getattr(trial, name) for name in names}
+        state = str(trial.state)
+        self._write("end", trial=trial.id, attempt=trial.attempts, state=state, **known)
 
     def on_refresh(self, snapshot: Snapshot) -> None:
         """Flush the file."""
