@@ -187,7 +187,7 @@ class Supervisor:
         if not call.done.wait(_CALL_TIMEOUT_S):
             raise BusError(f"the bus did not answer {request!r} within {_CALL_TIMEOUT_S:g} s")
         if call.lost:
-            raise BusError("the bus process has ended")
+            raise self.error or BusError("the bus process has ended")
         return request.answer(call.value)
 
     def stop(self, reason: str, message: str = "") -> None:
@@ -371,17 +371,18 @@ class Supervisor:
         self._ready.set()
         with self._lock:
             self._is_over = True
+            if not self._closing:  # before anybody is let go, so that each learns the reason
+                self.error = BusError(
+                    self._failure
+                    or f"the bus process ended with status {status}, {self._deaths_in_a_row} times "
+                    f"in a row without a message taken in between:\n{output}"
+                )
             lost, self._calls = list(self._calls.values()), {}
         for call in lost:
             call.lost = True
             call.done.set()
         self._release()
-        if not self._closing:
-            text = self._failure or (
-                f"the bus process ended with status {status}, {self._deaths_in_a_row} times in a "
-                f"row without a message taken in between:\n{output}"
-            )
-            self.error = BusError(text)
+        if self.error is not None:
             self.ended.set()
         elif output:
             logger.warning("the bus said:\n%s", output)
@@ -410,7 +411,7 @@ class Supervisor:
         call = _Call(request)
         with self._lock:
             if self._is_over:
-                raise BusError("the bus process has ended")
+                raise self.error or BusError("the bus process has ended")
             self._last_call += 1
             self._calls[self._last_call] = call
             if self._ready.is_set():  # else it is sent when the bus is up

@@ -28,7 +28,6 @@ from support.fmin_objectives import (
 )
 
 import asha_bus as ab
-from asha_bus.core.space import as_space
 from asha_bus.hyperopt.documents import DONE, document
 
 SPACE = {
@@ -164,7 +163,7 @@ def test_a_status_of_fail_is_kept_in_a_journal_and_when_it_is_resumed(tmp_path: 
 
 def of_journal(path: Path) -> list[tuple[ab.Space, ab.TrialRecord]]:
     """The trials in a journal, each with the space."""
-    result = ab.Result.from_journal(path, as_space(X))
+    result = ab.Result.from_journal(path, ab.from_hyperopt(X))
     return [(result.space, trial) for trial in result.trials]
 
 
