@@ -9,6 +9,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from asha_bus._version import __version__
 from asha_bus.core.checks import did_you_mean
 from asha_bus.core.errors import (
     AshaBusError,
@@ -56,8 +57,6 @@ if TYPE_CHECKING:
     from asha_bus.searchers.base import Branch, Searcher
     from asha_bus.searchers.optuna import OptunaSearcher
     from asha_bus.searchers.tpe import TPE
-
-__version__ = "0.1.0"
 
 __all__ = [
     "ASHA",

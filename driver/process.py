@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import asha_bus
+from asha_bus import core
 
 logger = logging.getLogger("asha_bus")
 
@@ -35,7 +35,7 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     a zip or a folder, is added to PYTHONPATH.
     """
     env = {**os.environ, **(changes or {})}
-    package = Path(asha_bus.__file__).resolve().parent
+    package = Path(core.__file__).resolve().parents[1]
     root = str(package.parent)
     is_mapped = not (package / "driver").exists() and package.suffix != ".zip"
     installed = {os.path.realpath(path) for path in (*site.getsitepackages(), site.USER_SITE or "")}

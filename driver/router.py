@@ -128,7 +128,7 @@ class Router:
             pipe.SlotEmpty: self._on_slot_empty,
             pipe.StatusRequest: self._on_status,
             pipe.ChangesRequest: lambda _: changes(self._experiment, _CHANGED, _POINTS),
-            pipe.TakeLogs: lambda _: self._experiment.table.take_logs(),
+            pipe.LogsRequest: lambda request: self._experiment.table.logs_after(request.place),
             pipe.RowsRequest: self._on_rows,
             pipe.TextsRequest: self._on_texts,
             pipe.CurvesRequest: self._on_curves,

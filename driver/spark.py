@@ -16,7 +16,7 @@ from pyspark import Broadcast, InheritableThread, SparkContext
 from pyspark import cloudpickle as spark_pickle
 from pyspark.sql import SparkSession
 
-import asha_bus
+from asha_bus._version import __version__
 from asha_bus.core.errors import BusError, InvalidArgument, WorkerError
 from asha_bus.driver.engine import Engine, Hooks, Restarts
 from asha_bus.driver.ship import make_zip
@@ -117,7 +117,7 @@ class SparkEngine(Engine):
                 f"Run {python} -m pip install {' '.join(missing)} there, or point PYSPARK_PYTHON "
                 f"at a Python that has them"
             )
-        if version != asha_bus.__version__:
+        if version != __version__:
             logger.info("shipping asha_bus to the executors, which have %s", version or "none")
             self._context.addPyFile(make_zip())
         ping = partial(self._ping, address, f"preflight-{self._tag}", _PING_TIMEOUT_S)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from asha_bus import grafana
 from asha_bus.core.errors import InvalidArgument
 
 _SUFFIXES = (".json", ".yml", ".yaml")
@@ -18,7 +17,7 @@ def write(folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
     included. Raises `InvalidArgument` if a file exists with other content, unless ``force`` is
     set; then nothing is written. Raises it also if a file cannot be written.
     """
-    (root,) = map(Path, grafana.__path__)
+    root = Path(__file__).parent
     wanted = {
         Path(folder) / source.relative_to(root): source.read_bytes()
         for source in sorted(root.rglob("*"))

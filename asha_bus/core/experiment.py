@@ -217,6 +217,7 @@ class Experiment:
         if event.retry_failed:
             again |= {TrialState.FAILED, TrialState.LOST}
         self.table.reopen(frozenset(again))
+        self.table.logs.clear()  # the launch before has logged them
         self._settle(now)
 
     def _on_stalled(self, event: Stalled, now: float) -> None:

@@ -10,9 +10,15 @@ MAX_LOG_CHARS = 32_768
 _HALF = MAX_LOG_CHARS // 2
 
 
-class LogLine(NamedTuple):
-    """What a trial logged, or what is said about it."""
+#: The place of a line in a run: the lines so far that the journal has, and those since that it
+#: has not. So a bus that was restarted from the journal goes on counting where the last one was.
+Place = tuple[int, int]
 
+
+class LogLine(NamedTuple):
+    """What a trial logged, or a warning about it."""
+
+    place: Place
     trial: int
     #: ``info`` or ``warning``.
     level: str

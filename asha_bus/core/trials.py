@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from asha_bus.core.log import LogLine, TrialLog
+from asha_bus.core.log import LogLine, Place, TrialLog
 from asha_bus.core.messages import Log
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
 
@@ -135,8 +135,9 @@ class TrialTable:
         self.finished = 0
         #: The best standing, as far as it is known.
         self._lead: Standing | None = None
-        #: Lines about trials, oldest first, until `take_logs` collects them.
+        #: The last lines about trials, oldest first, and the place of the last one.
         self.logs: deque[LogLine] = deque(maxlen=MAX_LOG_LINES)
+        self._place: Place = (0, 0)
         #: The resource of all attempts, and what stopped trials did not get of theirs.
         self.spent = 0.0
         self.saved = 0.0
@@ -199,17 +200,18 @@ class TrialTable:
         """Keep a line of a trial, whichever worker runs it now; returns whether for good."""
         if log.trial >= len(self.trials):
             return False
-        if log.level != "output":  # what it printed is seen where it was printed
-            self.logs.append(LogLine(log.trial, log.level, log.text))
         trial = self.trials[log.trial]
         trial.log = trial.log or TrialLog()
-        return trial.log.add(log.attempt, log.level, log.text)
+        is_lasting = trial.log.add(log.attempt, log.level, log.text)
+        if log.level != "output":  # what it printed is seen where it was printed
+            lasting, others = self._place
+            self._place = (lasting + 1, 0) if is_lasting else (lasting, others + 1)
+            self.logs.append(LogLine(self._place, log.trial, log.level, log.text))
+        return is_lasting
 
-    def take_logs(self) -> list[LogLine]:
-        """The lines since the last call; each is given out once."""
-        lines = list(self.logs)
-        self.logs.clear()
-        return lines
+    def logs_after(self, place: Place) -> list[LogLine]:
+        """The last lines, as far as they stand after ``place``."""
+        return [line for line in self.logs if line.place > place]
 
     def requeue(self, trial: Trial) -> None:
         """The attempt has ended early: another worker will take the trial."""

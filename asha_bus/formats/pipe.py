@@ -15,14 +15,14 @@ from the searcher         `Points`, or `Failed`, with which it ends
 
 A `Call` holds a request: `StopRun`, or one of those below, which say how their answer is
 read from the `Reply`. An unknown kind or a wrong number of fields is a `RemoteProtocolError`
-where it is read, an object that is no frame a `LocalProtocolError` where it is sent. Both
+where it is read, any other object a `LocalProtocolError` where it is sent. Both
 ends are processes of one user and one version, so the fields are not checked any further.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import fields
 from io import RawIOBase
 from operator import attrgetter
@@ -39,7 +39,7 @@ from asha_bus.core.events import (
     StopRun,
     Suggested,
 )
-from asha_bus.core.log import LogLine
+from asha_bus.core.log import LogLine, Place
 from asha_bus.core.messages import Point
 from asha_bus.core.status import Changes, Status
 from asha_bus.core.trial import TrialRow
@@ -123,8 +123,10 @@ class ChangesRequest(NamedTuple):
         return Changes([TrialRow.from_plain(row) for row in rows], points, has_more)
 
 
-class TakeLogs(NamedTuple):
-    """Collect the lines about trials that nobody has collected."""
+class LogsRequest(NamedTuple):
+    """Ask for the last lines about trials that stand after ``place``."""
+
+    place: Place
 
     def answer(self, plain: Any) -> list[LogLine]:
         """The lines."""
@@ -271,18 +273,21 @@ def _status(plain: Any) -> Status | None:
     return None if plain is None else Status.from_plain(plain)
 
 
+#: The kinds that a `Call` may hold; the others travel by themselves.
+_REQUESTS = range(16, 32)
+
 #: Every frame and request: its kind, its class, and how the fields are read that are not plain.
 TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
     (1, BusSetup, {"scheduler": _scheduler, "resumed": _resume, "before": _status}),
     (2, StandbySetup, {"scheduler": _scheduler}),
-    (3, Call, {"request": lambda plain: _frame(plain)}),
+    (3, Call, {"request": lambda plain: _frame(plain, _REQUESTS)}),
     (4, Suggested, {}),
     (5, FallbackDrawn, {}),
     (16, StopRun, {}),
     (17, SlotEmpty, {}),
     (18, StatusRequest, {}),
     (19, ChangesRequest, {}),
-    (20, TakeLogs, {}),
+    (20, LogsRequest, {}),
     (21, RowsRequest, {}),
     (22, TextsRequest, {}),
     (23, CurvesRequest, {}),
@@ -302,6 +307,9 @@ TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
 )
 _KINDS = {cls: kind for kind, cls, _ in TABLE}
 _CLASSES = {kind: (cls, readers) for kind, cls, readers in TABLE}
+_FRAMES = frozenset(_CLASSES) - {*_REQUESTS}
+#: Paths and texts of others may hold what is no UTF-8.
+_UNICODE = "surrogatepass"
 #: How objects are packed that msgpack does not know.
 _PLAIN: dict[type[Any], Callable[[Any], Any]] = {
     **{cls: attrgetter(*(field.name for field in fields(cls))) for cls in (Status, Counters)},
@@ -309,27 +317,42 @@ _PLAIN: dict[type[Any], Callable[[Any], Any]] = {
 
 
 def encode(frame: Any) -> bytes:
-    """The bytes of ``frame``; LocalProtocolError where it is none."""
+    """The bytes of ``frame``; LocalProtocolError if it is not a frame."""
     try:
         if type(frame) is Call:
-            frame = frame._replace(request=(_KINDS[type(frame.request)], *frame.request))
-        items = (_KINDS[type(frame)], *frame)
-        body: bytes = msgpack.packb(items, default=lambda value: _PLAIN[type(value)](value))
-    except (KeyError, TypeError) as error:
-        raise LocalProtocolError(f"{frame!r} is no frame of a pipe") from error
+            frame = frame._replace(request=_items(frame.request, _REQUESTS))
+        items = _items(frame, _FRAMES)
+        body: bytes = msgpack.packb(items, default=_plain, unicode_errors=_UNICODE)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise LocalProtocolError(f"{frame!r} is not a frame of a pipe") from error
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
+def _items(frame: Any, kinds: Container[int]) -> tuple[Any, ...]:
+    kind = _KINDS[type(frame)]
+    if kind not in kinds:
+        raise ValueError(f"{frame!r} cannot stand there")
+    return kind, *frame
+
+
+def _plain(value: Any) -> Any:
+    return _PLAIN[type(value)](value)
+
+
 def decode(body: bytes) -> Any:
-    """The frame in ``body``, which follows its length; RemoteProtocolError where it is none."""
-    return _frame(msgpack.unpackb(body, use_list=False, strict_map_key=False))
+    """The frame in ``body``, which follows its length; RemoteProtocolError if it is not one."""
+    try:
+        items = msgpack.unpackb(body, use_list=False, strict_map_key=False, unicode_errors=_UNICODE)
+        return _frame(items, _FRAMES)
+    except (AttributeError, TypeError, ValueError, msgpack.UnpackException) as error:
+        raise RemoteProtocolError(f"a frame of a pipe cannot be read: {error!r}") from error
 
 
-def _frame(items: Any) -> Any:
+def _frame(items: Any, kinds: Container[int]) -> Any:
     """The frame or request in the array ``items``."""
     kind, *values = items if isinstance(items, tuple) and items else (None,)
-    if kind not in _CLASSES:
-        raise RemoteProtocolError(f"{kind!r} is no kind of frame")
+    if type(kind) is not int or kind not in kinds or kind not in _CLASSES:
+        raise RemoteProtocolError(f"{kind!r} is not a kind of frame here")
     cls, readers = _CLASSES[kind]
     if len(values) != len(cls._fields):
         raise RemoteProtocolError(
@@ -343,8 +366,11 @@ def _frame(items: Any) -> Any:
 def read(stream: IO[bytes] | RawIOBase) -> Any | None:
     """The next frame of a blocking stream; None at its end."""
     head = _read_exactly(stream, _LENGTH_BYTES)
-    body = head and _read_exactly(stream, int.from_bytes(head, "big"))
-    return decode(body) if body else None
+    if not head:
+        return None
+    length = int.from_bytes(head, "big")
+    body = _read_exactly(stream, length)
+    return decode(body) if len(body) == length else None
 
 
 def _read_exactly(stream: IO[bytes] | RawIOBase, count: int) -> bytes:

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import asha_bus
+from asha_bus._version import __version__
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import Resumed
 from asha_bus.driver.engine import Engine, Hooks
@@ -199,7 +199,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
             scheduler=repr(settings.scheduler),
             objective=name_of(plan.given.objective),
             engine=plan.given.engine,
-            version=asha_bus.__version__,
+            version=__version__,
             max_trials=settings.max_trials,
             start_time=time.time(),
         ),

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asha_bus.core.errors import AshaBusError, BusError, SearcherError, WorkerError
+from asha_bus.core.log import Place
 from asha_bus.core.status import Status
 from asha_bus.core.trial import TrialRow, TrialState
 from asha_bus.formats import pipe
@@ -57,6 +58,8 @@ class Follower:
         self._worker_failure: str | None = None
         self._error: AshaBusError | None = None
         self._result: Result | None = None
+        #: The place of the last line about a trial that was logged.
+        self._logged: Place = (0, 0)
         #: The last status, once the workers have ended.
         self._final: Status | None = None
         self._hurry = threading.Event()
@@ -158,8 +161,9 @@ class Follower:
         """Pass on what is new to the log, the metrics and the monitors; None: the bus is gone."""
         try:
             status = self.supervisor.status()
-            for line in self.supervisor.call(pipe.TakeLogs()):
+            for line in self.supervisor.call(pipe.LogsRequest(self._logged)):
                 self.logger.log(_LEVELS[line.level], "trial %d: %s", line.trial, line.text)
+                self._logged = line.place
             if self._exporter is not None:
                 self._exporter.update(status, self.supervisor)
             events = self._changes(to_the_end=to_the_end)

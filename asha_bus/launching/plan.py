@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import asha_bus
+from asha_bus._version import __version__
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import RunSettings
@@ -85,7 +85,7 @@ class Plan:
             identity["unique"] = "True"
         if self.settings.repeats > 1:
             identity["repeats"] = self.settings.repeats
-        return Header(self.name, self.settings, space, identity, asha_bus.__version__)
+        return Header(self.name, self.settings, space, identity, __version__)
 
     @property
     def info(self) -> RunInfo:

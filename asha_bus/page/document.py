@@ -12,7 +12,7 @@ from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
-import asha_bus
+from asha_bus._version import __version__
 from asha_bus.core.checks import shortened
 from asha_bus.core.space import Func, Normal, Options, Space
 from asha_bus.results.parameters import Column, as_number, column_values, columns, constants
@@ -189,7 +189,7 @@ def _configuration(result: Result) -> dict[str, Any]:
 
 def _versions() -> dict[str, str]:
     """The versions of packages here; workers may have others."""
-    found = {"asha-bus": asha_bus.__version__, "Python": platform.python_version()}
+    found = {"asha-bus": __version__, "Python": platform.python_version()}
     for name in _PACKAGES:
         try:
             found[name] = version(name)

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,6 +71,45 @@ def test_all_lines_of_the_trials_are_logged_whoever_polls(
     lines = [record.getMessage() for record in caplog.records if "logged" in record.getMessage()]
     assert sorted(f"trial {number}: logged {number}" for number in range(40)) == sorted(lines)
     assert found
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_a_line_is_logged_once_though_the_bus_is_restarted(
+    kills: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="asha_bus.once"):
+        run = start(says_its_steps, max_trials=6, name="once")
+        for kill in range(kills):
+            least = 2 * kill + 2
+            wait_until(lambda: len(logged(caplog)) >= least)  # noqa: B023 - at once
+            os.kill(run.bus_pid, signal.SIGKILL)
+        run.result(timeout=60)
+    expected = [f"trial {number}: step {step}" for number in range(6) for step in range(4)]
+    assert expected == sorted(logged(caplog))
+
+
+def test_a_resumed_run_logs_only_what_is_new(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    journal = {"name": "resumed", "journal": tmp_path / "journal"}
+    start(says_its_steps, max_trials=2, **journal).result(timeout=60)
+    with caplog.at_level("INFO", logger="asha_bus.resumed"):
+        start(says_its_steps, max_trials=3, resume=True, **journal).result(timeout=60)
+    assert [f"trial 2: step {step}" for step in range(4)] == sorted(logged(caplog))
+
+
+def says_its_steps(trial: ab.Trial) -> None:
+    """Logs a line at each of four steps."""
+    for step in range(4):
+        trial.log(f"step {step}")
+        time.sleep(0.2)
+        trial.report(trial.params["x"])
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The lines about trials so far."""
+    messages = [record.getMessage() for record in caplog.records]
+    return [message for message in messages if message.startswith("trial ")]
 
 
 def test_the_status_is_there_from_the_start_until_long_after_the_end() -> None:

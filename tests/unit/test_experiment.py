@@ -256,7 +256,7 @@ def test_lines_that_objectives_log_are_kept_up_to_a_limit() -> None:
     bench.join("a")
     for number in range(MAX_LOG_LINES + 1):
         bench.send("a", m.Log(0, 1, "info", str(number)))
-    assert (0, "info", "1") == bench.experiment.table.logs[0]
+    assert ((2, 0), 0, "info", "1") == bench.experiment.table.logs[0]
     assert MAX_LOG_LINES == len(bench.experiment.table.logs)
 
 

@@ -177,7 +177,7 @@ def test_what_the_attempt_raised_is_kept() -> None:
     bench.join("a")
     fail(bench, 0)
     words = "attempt 1 failed, and the trial is restarted:\nTraceback\nerror 0"
-    assert [(0, "warning", words)] == list(bench.experiment.table.logs)
+    assert [((1, 0), 0, "warning", words)] == list(bench.experiment.table.logs)
     assert f"warning: {words}\n" == str(bench.trial(0).log)
 
 

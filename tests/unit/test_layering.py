@@ -148,6 +148,10 @@ def test_imports_run_downwards(tmp_path: Path) -> None:
     [
         ("driver/wrong.py", "asha_bus.launching._launch"),
         ("driver/wrong.py", "asha_bus.executor.task"),
+        ("driver/router.py", "asha_bus"),
+        ("executor/runner.py", "asha_bus"),
+        ("launching/run.py", "asha_bus"),
+        ("grafana/wrong.py", "asha_bus.driver.metrics"),
         ("executor/wrong.py", "asha_bus.driver.spark"),
         ("grafana/wrong.py", "asha_bus.cli"),
         ("core/space/wrong.py", "asha_bus.formats.wire"),

@@ -66,7 +66,7 @@ def test_lines_of_all_kinds_reach_the_trial_from_both_sockets() -> None:
     bench.send("a", m.Log(0, 1, "warning", "careful"))
     assert "logged\nprinted\nwarning: careful\n" == str(bench.trial(0).log)
     # what was printed is seen elsewhere
-    logged = [(0, "info", "logged"), (0, "warning", "careful")]
+    logged = [((1, 0), 0, "info", "logged"), ((2, 0), 0, "warning", "careful")]
     assert logged == list(bench.experiment.table.logs)
 
 

@@ -65,7 +65,7 @@ FRAMES: list[Any] = [
     pipe.Call(2, pipe.SlotEmpty("0.1")),
     pipe.Call(3, pipe.StatusRequest()),
     pipe.Call(4, pipe.ChangesRequest()),
-    pipe.Call(5, pipe.TakeLogs()),
+    pipe.Call(5, pipe.LogsRequest((3, 1))),
     pipe.Call(6, pipe.RowsRequest(500)),
     pipe.Call(7, pipe.TextsRequest(0)),
     pipe.Call(8, pipe.CurvesRequest(9)),
@@ -112,7 +112,7 @@ def test_every_kind_of_frame_is_tried_here_and_has_a_number_of_its_own() -> None
     [
         (pipe.StatusRequest(), a_status()),
         (pipe.ChangesRequest(), Changes([a_row()], ((1, 1, 1.5, 0.6),), True)),
-        (pipe.TakeLogs(), [LogLine(0, "info", "hello")]),
+        (pipe.LogsRequest((3, 1)), [LogLine((4, 0), 0, "info", "hello")]),
         (pipe.RowsRequest(0), [a_row(), a_row()]),
         (pipe.TextsRequest(0), {3: "hello\n"}),
         (pipe.CurvesRequest(0), {3: ((0.5, 0.7),)}),
@@ -138,17 +138,26 @@ def test_what_changed_travels_with_its_rungs_and_reports() -> None:
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ((99, 1), "99 is no kind"),
-        (("reply", 1, 2), "'reply' is no kind"),
-        (((),), "is no kind"),
-        ((), "None is no kind"),
-        ({"keys": 1}, "None is no kind"),
-        (7, "None is no kind"),
+        ((99, 1), "99 is not a kind"),
+        (("reply", 1, 2), "'reply' is not a kind"),
+        (((),), "is not a kind"),
+        ((), "None is not a kind"),
+        ({"keys": 1}, "None is not a kind"),
+        (7, "None is not a kind"),
         ((34, 1), "Reply has 2 fields, and not 1"),
         ((34, 1, 2, 3), "Reply has 2 fields, and not 3"),
         ((3, 1, (18, 0)), "StatusRequest has 0 fields, and not 1"),
-        ((3, 1, "status"), "None is no kind"),
+        ((3, 1, "status"), "None is not a kind"),
         ((4, 0, ()), "Suggested has 3 fields, and not 2"),
+        ((True, "status"), "True is not a kind"),
+        ((32.0, 1.0, 0.1), "32.0 is not a kind"),
+        (({},), "{} is not a kind"),
+        ((18,), "18 is not a kind of frame here"),
+        ((3, 1, (3, 1, (18,))), "3 is not a kind of frame here"),
+        ((3, 1, (32, 1.0, 0.1)), "32 is not a kind of frame here"),
+        ((36, None), "cannot be read"),
+        ((36, (1, 2)), "cannot be read"),
+        ((1, *(None,) * 9, (1, 2)), "BusSetup has 11 fields, and not 10|cannot be read"),
     ],
 )
 def test_what_is_no_frame_is_refused_where_it_is_read(items: Any, message: str) -> None:
@@ -156,11 +165,35 @@ def test_what_is_no_frame_is_refused_where_it_is_read(items: Any, message: str) 
         decode(msgpack.packb(items))
 
 
+@pytest.mark.parametrize("body", [b"", b"\xc1", body_of(FRAMES[0])[:-1], body_of(FRAMES[0]) + b"x"])
+def test_bytes_that_are_not_a_frame_are_refused(body: bytes) -> None:
+    with pytest.raises(RemoteProtocolError):
+        decode(body)
+    with pytest.raises(RemoteProtocolError):
+        pipe.read(io.BytesIO(len(body).to_bytes(4, "big") + body))
+
+
+@pytest.mark.parametrize("text", ["bad \udc80 path", "\ud800", "höher"])
+def test_texts_need_not_be_utf_8(text: str) -> None:
+    assert pipe.Failed(text) == decode(body_of(pipe.Failed(text)))
+
+
 @pytest.mark.parametrize(
-    "frame", [("reply", 1), None, "status", pipe.Call(1, "status"), pipe.Reply(1, object())]
+    "frame",
+    [
+        ("reply", 1),
+        None,
+        "status",
+        pipe.Call(1, "status"),
+        pipe.Call(1, pipe.Ready(1.0, 0.1)),
+        pipe.Call(1, pipe.Call(2, pipe.StatusRequest())),
+        pipe.StatusRequest(),
+        pipe.Reply(1, object()),
+        pipe.Reply(1, 2**64),
+    ],
 )
 def test_what_is_no_frame_is_refused_where_it_is_sent(frame: Any) -> None:
-    with pytest.raises(LocalProtocolError, match="is no frame"):
+    with pytest.raises(LocalProtocolError, match="is not a frame"):
         encode(frame)
 
 

@@ -46,7 +46,11 @@ TOP = {
 
 def test_nothing_else_lies_at_the_top() -> None:
     done = subprocess.run(
-        ["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode != 0:
         pytest.skip(f"git does not know this folder: {done.stderr}")

@@ -25,9 +25,8 @@ ASHA = ab.ASHA(max_resource=9)
 
 
 def warnings_of(bench: Bench) -> list[tuple[int, str]]:
-    return [
-        (trial, text) for trial, level, text in bench.experiment.table.logs if level == "warning"
-    ]
+    lines = bench.experiment.table.logs
+    return [(line.trial, line.text) for line in lines if line.level == "warning"]
 
 
 def test_a_function_is_called_once_per_trial() -> None:
@@ -118,7 +117,7 @@ def test_extras_and_lines_arrive() -> None:
 
     bench = run_objective(objective, max_trials=1)
     assert {"accuracy": 0.5, "note": "n"} == bench.trial(0).extras
-    assert [(0, "info", "hello")] == list(bench.experiment.table.logs)
+    assert [((1, 0), 0, "info", "hello")] == list(bench.experiment.table.logs)
 
 
 def fail_with(error: BaseException) -> Callable[[float], float]:

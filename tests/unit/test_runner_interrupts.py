@@ -21,9 +21,8 @@ ASHA = ab.ASHA(max_resource=9)
 
 
 def warnings_of(bench: Bench) -> list[tuple[int, str]]:
-    return [
-        (trial, text) for trial, level, text in bench.experiment.table.logs if level == "warning"
-    ]
+    lines = bench.experiment.table.logs
+    return [(line.trial, line.text) for line in lines if line.level == "warning"]
 
 
 def test_what_outlives_its_trial_reports_to_no_other() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from asha_bus.core import messages as m
+from asha_bus.core.events import Received
 from asha_bus.core.roster import MISSED_HEARTBEATS
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.status import Queues, changes, status
@@ -100,19 +101,34 @@ def test_a_status_changes_nothing_and_is_not_changed_by_what_follows() -> None:
     bench.send("a", m.Log(0, 1, "info", "hello"))
     before = status(bench.experiment, bench.now)
     assert before == status(bench.experiment, bench.now)
-    assert [(0, "info", "hello")] == list(bench.experiment.table.logs)
+    assert [((1, 0), 0, "info", "hello")] == list(bench.experiment.table.logs)
     bench.report("a", 0, 1, 0.9)
     assert (0, 2) == (before.counters.reports, before.states[TrialState.RUNNING])
     assert 1 == status(bench.experiment, bench.now).counters.reports
 
 
-def test_each_line_is_taken_once() -> None:
+def test_lines_are_given_from_a_place_on() -> None:
     bench = Bench()
     bench.join("a")
     bench.send("a", m.Log(0, 1, "info", "hello"))
     bench.send("a", m.Log(0, 1, "warning", "mind"))
-    assert [(0, "info", "hello"), (0, "warning", "mind")] == bench.experiment.table.take_logs()
-    assert [] == bench.experiment.table.take_logs()
+    hello, mind = ((1, 0), 0, "info", "hello"), ((2, 0), 0, "warning", "mind")
+    table = bench.experiment.table
+    assert [hello, mind] == table.logs_after((0, 0)) == table.logs_after((0, 0))
+    assert [mind] == table.logs_after((1, 0))
+    assert [] == table.logs_after((2, 0))
+
+
+def test_a_line_that_the_journal_does_not_keep_leaves_the_places_of_the_others() -> None:
+    bench = Bench()
+    bench.join("a")
+    kept = [bench.send("a", m.Log(0, 1, "info", "x" * 10_000)) for _ in range(10)]
+    places = [line.place for line in bench.experiment.table.logs]
+    assert 10 == len(kept) == len(set(places))
+    assert sorted(places) == places
+    events = [record.event for record in bench.records]
+    journaled = [e for e in events if isinstance(e, Received) and isinstance(e.message, m.Log)]
+    assert len(journaled) == places[-1][0] < 10
 
 
 def test_a_row_has_its_trials_values_in_the_order_of_its_fields() -> None:
