@@ -15,11 +15,11 @@ from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import leading, ranked_trials
-from asha_bus.formats.journal import replay
-from asha_bus.formats.space_form import space_from
+from asha_bus.formats.journal import reading, replay
 from asha_bus.results.branches import Branches, BranchRecord
 from asha_bus.results.configurations import Configurations, configurations_of
 from asha_bus.results.explain import explain, has_brackets, ranks
+from asha_bus.results.journals import read_journal
 from asha_bus.results.records import BusReport, TrialRecord, repeats_of
 
 if TYPE_CHECKING:
@@ -113,15 +113,17 @@ class Result:
         Example:
             >>> result = ab.Result.from_journal("run.journal")
         """
-        try:
-            data = Path(path).read_bytes()
-        except OSError as error:
-            raise InvalidArgument(
-                f"the journal {os.fspath(path)!r} cannot be read: {error.strerror}"
-            ) from error
-        replayed = replay(data, os.fspath(path), schedulers)
+        where = os.fspath(path)
+        replayed = replay(read_journal(path), where, schedulers)
         experiment = replayed.experiment
-        known = space_from(replayed.header.space) if space is None else space
+        known = replayed.header.read_space(where) if space is None else space
+        with reading(where, "its trials are not of this space"):
+            trials = [
+                TrialRecord.from_row(trial.to_row(), known, reports=trial.curve)
+                for trial in experiment.table.trials
+            ]
+            for trial in trials:
+                known.branch_of(trial.point)
         ended = experiment.ended or Ended(
             UNFINISHED, "it is going on, or was interrupted: go on with it by resume=True"
         )
@@ -130,10 +132,7 @@ class Result:
             mode=experiment.settings.mode,
             seed=experiment.settings.seed,
             space=known,
-            trials=[
-                TrialRecord.from_row(trial.to_row(), known, reports=trial.curve)
-                for trial in experiment.table.trials
-            ],
+            trials=trials,
             reason=ended.reason,
             message=ended.message,
             elapsed_s=replayed.now,
