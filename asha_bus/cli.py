@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import asha_bus
+from asha_bus.core.checks import visible
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.schedulers import Scheduler
 
@@ -27,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command(given)
     except InvalidArgument as error:
-        print(f"asha-bus: {error}", file=sys.stderr)
+        print(f"asha-bus: {visible(str(error))}", file=sys.stderr)
         return 2
     except AshaBusError as error:
-        print(f"asha-bus: {error}", file=sys.stderr)
+        print(f"asha-bus: {visible(str(error))}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]

@@ -314,7 +314,11 @@ def encode(frame: Any) -> bytes:
         if type(frame) is Call:
             frame = frame._replace(request=(_KINDS[type(frame.request)], *frame.request))
         items = (_KINDS[type(frame)], *frame)
-        body: bytes = msgpack.packb(items, default=lambda value: _PLAIN[type(value)](value))
+        body: bytes = msgpack.packb(
+            items,
+            default=lambda value: _PLAIN[type(value)](value),
+            unicode_errors="surrogateescape",  # as in the names of files
+        )
     except (KeyError, TypeError) as error:
         raise LocalProtocolError(f"{frame!r} is no frame of a pipe") from error
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
@@ -322,7 +326,11 @@ def encode(frame: Any) -> bytes:
 
 def decode(body: bytes) -> Any:
     """The frame in ``body``, which follows its length; RemoteProtocolError where it is none."""
-    return _frame(msgpack.unpackb(body, use_list=False, strict_map_key=False))
+    return _frame(
+        msgpack.unpackb(
+            body, use_list=False, strict_map_key=False, unicode_errors="surrogateescape"
+        )
+    )
 
 
 def _frame(items: Any) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from asha_bus.core.checks import visible
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.monitors.screen import print_text
@@ -57,7 +58,7 @@ def running_line(run: RunInfo, snapshot: Snapshot) -> str:
     """The state of a run: trials done and running, elapsed time, rate, best so far."""
     total = f" of {run.max_trials}" if run.max_trials is not None else ""
     rate = f", {snapshot.finished / snapshot.elapsed_s:.3g}/s" if snapshot.elapsed_s > 0 else ""
-    return (
+    return visible(
         f"{run.name}: {snapshot.finished}{total} trials done, "
         f"{snapshot.states[TrialState.RUNNING]} running, {clock(snapshot.elapsed_s)}{rate}, "
         f"best: {best_text(snapshot.best)}"
@@ -66,7 +67,7 @@ def running_line(run: RunInfo, snapshot: Snapshot) -> str:
 
 def last_line(result: Result) -> str:
     """The result of a run."""
-    return (
+    return visible(
         f"{result.name}: {len(result.trials)} trials, {clock(result.elapsed_s)}, "
         f"ended by {result.reason}, best: {best_text(result.best)}"
     )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from asha_bus.core.checks import visible
 from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.redrawn import Redrawn
 from asha_bus.monitors.screen import cut, print_text
@@ -48,11 +49,11 @@ class TerminalTable(Redrawn):
             self._show()
 
     def write(self, text: str) -> bool:
-        """Print a line of a worker's output above the table."""
+        """Print a line of a worker's output above the table, whose cursor it must not move."""
         with self._lock:
             if not self._lines:
                 return False
-            self._show(f"{text}\n")
+            self._show(f"{visible(text)}\n")
         return True
 
     def on_finish(self, result: Result | None) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 
+from asha_bus.core.checks import visible
 from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.status import changes, status
 from asha_bus.formats.journal import Replayer, reading
@@ -74,14 +75,15 @@ def watch(path: str | os.PathLike[str], port: int = 0, schedulers: Schedulers = 
     """
     follower = JournalFollower(path, schedulers)
     page = Page(follower.name, port)
+    name = visible(follower.name)
     try:
-        print(f"{follower.name}: {page.url} (Ctrl-C ends this)", flush=True)
+        print(f"{name}: {page.url} (Ctrl-C ends this)", flush=True)
         while not follower.is_over:
             follower.refresh(page)
             if not follower.is_over:
                 time.sleep(REFRESH_S)
         page.on_finish(follower.result())
-        print(f"{follower.name} has ended; the page stays until Ctrl-C", flush=True)
+        print(f"{name} has ended; the page stays until Ctrl-C", flush=True)
         threading.Event().wait()
     finally:
         page.close()

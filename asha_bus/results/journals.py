@@ -24,17 +24,20 @@ def open_to_read(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         # a pipe that nobody writes to must not block
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        check_is_file(fd, path)
-        return os.fdopen(fd, "rb")
+        try:
+            check_is_file(fd, path)
+            return os.fdopen(fd, "rb")
+        except BaseException:
+            os.close(fd)
+            raise
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise InvalidArgument(f"the journal {os.fspath(path)!r} cannot be read: {why}") from error
 
 
 def check_is_file(fd: int, path: str | os.PathLike[str]) -> None:
-    """Raise `InvalidArgument` and close ``fd`` if it is a folder, a pipe or a device."""
+    """Raise `InvalidArgument` if ``fd``, opened at ``path``, is not a file."""
     if not stat.S_ISREG(os.fstat(fd).st_mode):
-        os.close(fd)
         raise InvalidArgument(
             f"the journal {os.fspath(path)!r} is not a file, but a folder, a pipe or a device; "
             f"give the path of a file"

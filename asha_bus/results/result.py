@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.core.checks import visible
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.schedulers import Schedulers
@@ -393,7 +394,7 @@ class Result:
             f"  rung {number} at {resource:g}: {entries} entered, {passed} went on"
             for number, resource, entries, passed in self.rung_table()
         ]
-        return "\n".join(lines)
+        return visible("\n".join(lines))
 
     def _mean_of_best(self) -> str:
         best = self.by_configuration()[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import shortened, visible
 
 
 def cell(value: Any) -> str:
@@ -13,7 +13,7 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = value if isinstance(value, str) else shortened(value)
-    return text if text.isprintable() else " ".join(text.split())
+    return text if text.isprintable() else visible(" ".join(text.split()))
 
 
 def table(
