@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import objectives
@@ -11,15 +12,24 @@ from support.processes import wait_until
 
 import asha_bus as ab
 
-SPACE = {"x": ab.uniform(0, 1)}
+
+def start(objective: Any, *, journal: Path, max_trials: int) -> ab.Run:
+    return ab.start(
+        objective,
+        {"x": ab.uniform(0, 1)},
+        journal=journal,
+        max_trials=max_trials,
+        engine="local",
+        workers=1,
+        monitor=None,
+    )
 
 
 def test_it_is_noticed_and_said_and_the_run_goes_on(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "journal"
-    settings = {"engine": "local", "workers": 1, "monitor": None, "max_trials": 100_000}
-    run = ab.start(objectives.slope, SPACE, journal=path, **settings)
+    run = start(objectives.slope, journal=path, max_trials=100_000)
     wait_until(lambda: run.status()["trials"] > 1)
     path.unlink()
     wait_until(lambda: "was deleted or renamed" in caplog.text)
@@ -35,8 +45,7 @@ def test_a_name_that_is_not_utf_8_is_a_journal_like_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / os.fsdecode(b"journ\xff")
-    settings = {"engine": "local", "workers": 1, "monitor": None, "max_trials": 3}
-    result = ab.launch(lambda x: x, SPACE, journal=path, **settings)
+    result = start(lambda x: x, journal=path, max_trials=3).result(timeout=60)
     assert "deleted" not in caplog.text
     assert [t.metric for t in result.trials] == [
         t.metric for t in ab.Result.from_journal(path).trials

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support import objectives
 
 import asha_bus as ab
 from asha_bus import cli
@@ -17,6 +16,7 @@ from asha_bus.core.checks import visible
 from asha_bus.core.space import Space, choice, uniform
 from asha_bus.formats.journal import Encoder, Header
 from asha_bus.formats.space_form import describe
+from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.line import last_line
 from asha_bus.monitors.table import run_table
 from asha_bus.monitors.terminal import TerminalTable
@@ -61,7 +61,7 @@ def test_a_text_is_shown_with_escapes() -> None:
 
 def test_a_result_and_its_tables_obey_nothing() -> None:
     result = ab.launch(
-        objectives.slope,
+        lambda x, y: x,
         {"x": uniform(0, 1), "y": ab.grid(Evil(), 2)},
         max_trials=4,
         engine="local",
@@ -94,7 +94,7 @@ def test_the_text_monitor_obeys_nothing(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_the_lines_of_the_text_monitor_obey_nothing(journal: Path) -> None:
     result: Any = ab.Result.from_journal(journal)
-    info = ab.monitors.base.RunInfo.of(EVIL, result.settings, result.space)
+    info = RunInfo.of(EVIL, result.settings, result.space)
     lines = run_table(info, result, 1, width=200, height=50)
     assert set() == obeyed("\n".join(lines))
     assert set() == obeyed("".join(result.explain(trial.id) for trial in result.trials))

@@ -105,7 +105,7 @@ def test_a_file_system_with_fixed_modes_is_said(
     def refuse(fd: int, mode: int) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(journal.os, "fchmod", refuse)
+    monkeypatch.setattr(os, "fchmod", refuse)
     os.close(opened(path).fd)
     assert "does not let this be changed" in caplog.text
 
@@ -117,7 +117,7 @@ def test_a_journal_of_another_user_is_refused(
     path.write_bytes(HEADER.encode())
     if os.geteuid() == 0:
         os.chown(path, 4_321, -1)
-    monkeypatch.setattr(journal.os, "geteuid", lambda: os.getuid() + 1_234)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1_234)
     with pytest.raises(InvalidArgument, match=r"belongs to user \d+, who could change it"):
         opened(path)
 

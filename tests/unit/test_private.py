@@ -77,7 +77,7 @@ def test_a_folder_and_a_file_of_another_user_are_refused(
 ) -> None:
     folder = private_folder("data")
     (folder / "file").write_bytes(b"")
-    monkeypatch.setattr(private.os, "geteuid", lambda: os.getuid() + 1)
+    monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(AshaBusError, match=f"belongs to user {os.getuid()} and"):
         open_private(folder / "file")
     monkeypatch.setattr(private, "_open_folder", lambda path: os.open(path, os.O_RDONLY))
