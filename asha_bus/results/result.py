@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -279,20 +280,28 @@ class Result:
             import pandas
         except ImportError as error:
             raise ImportError("to_pandas() needs pandas: pip install pandas") from error
-        rows = []
-        names = dict.fromkeys(name for trial in self.trials for name in trial.params)
-        for trial in self.trials:
-            row: dict[str, Any] = {"id": trial.id, "state": str(trial.state)}
-            row.update({f"params.{name}": trial.params.get(name) for name in names})
-            for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
-                row[field] = getattr(trial, field)
-            for field in ("start_time", "end_time"):
-                row[field] = pandas.to_datetime(getattr(trial, field), unit="s", utc=True)
-            row["bracket"], row["rungs"] = trial.bracket, len(trial.rungs)
-            row["repeat"] = trial.repeat
-            row.update({f"extras.{name}": value for name, value in trial.extras.items()})
-            rows.append(row)
-        return pandas.DataFrame(rows)
+        trials = self.trials
+        if not trials:
+            return pandas.DataFrame()
+        # a column at a time: row by row takes a hundred times as long
+        found: dict[str, Any] = {
+            "id": [trial.id for trial in trials],
+            "state": [str(trial.state) for trial in trials],
+        }
+        for name in dict.fromkeys(name for trial in trials for name in trial.params):
+            found[f"params.{name}"] = [trial.params.get(name) for trial in trials]
+        for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
+            found[field] = [getattr(trial, field) for trial in trials]
+        for field in ("start_time", "end_time"):
+            seconds = [getattr(trial, field) for trial in trials]
+            found[field] = pandas.to_datetime(pandas.Series(seconds), unit="s", utc=True)
+        found["bracket"] = [trial.bracket for trial in trials]
+        found["rungs"] = [len(trial.rungs) for trial in trials]
+        found["repeat"] = [trial.repeat for trial in trials]
+        for name in dict.fromkeys(name for trial in trials for name in trial.extras):
+            values = [trial.extras.get(name, math.nan) for trial in trials]
+            found[f"extras.{name}"] = values
+        return pandas.DataFrame(found)
 
     def plot_rungs(self, ax: Axes | None = None) -> Axes:
         """Draw the number of trials that entered each rung, and of those that continued.
