@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import asha_bus
-from asha_bus.core.checks import visible
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.schedulers import Scheduler
+from asha_bus.results.tables import visible
 
 #: Seconds of a load test, and of one that only shows that it works.
 _LOAD_SECONDS = 20.0

@@ -38,6 +38,9 @@ Answer = TypeVar("Answer")
 #: From this length of the journal on, some 0.7 s to read, another bus follows it and
 #: stands by, so that the death of the first costs no more time in a long run.
 STANDBY_BYTES = 1 << 22
+#: A second one has caught up if the first is killed soon after it took over. In a longer
+#: journal than this it would take too much memory.
+SECOND_STANDBY_BYTES = 1 << 25
 
 #: So many deaths in a row, without one accepted message between them, are too many.
 MAX_RESTARTS = 5
@@ -76,7 +79,8 @@ class Supervisor:
         self._listener: sockets.socket | None = None
         self._journal_fd = -1
         self._process: subprocess.Popen[bytes] | None = None
-        self._standby: subprocess.Popen[bytes] | None = None
+        #: The buses that stand by, the oldest first.
+        self._standbys: list[subprocess.Popen[bytes]] = []
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the bus
         self._lock = threading.Lock()
         self._calls: dict[int, _Call] = {}
@@ -203,8 +207,8 @@ class Supervisor:
         with self._lock:
             self._closing = True
             current = self._process
-            standby, self._standby = self._standby, None
-        if standby is not None:
+            standbys, self._standbys = self._standbys, []
+        for standby in standbys:
             process.end(standby, _CLOSE_TIMEOUT_S)
         if current is None:
             self._release()
@@ -228,10 +232,12 @@ class Supervisor:
 
     def _spawn(self) -> None:
         """Start a bus, or have the one take over that stands by."""
-        successor, self._standby = self._standby, None
-        if successor is not None and successor.poll() is not None:
-            process.end(successor, _CLOSE_TIMEOUT_S)
-            successor = None
+        successor = None
+        while self._standbys and successor is None:
+            successor = self._standbys.pop(0)
+            if successor.poll() is not None:
+                process.end(successor, _CLOSE_TIMEOUT_S)
+                successor = None
         self._process = successor or self._start_process()
         self._write(self._given_setup)
 
@@ -240,18 +246,18 @@ class Supervisor:
         return process.start("asha_bus.driver", stderr=self._errors, pass_fds=fds)
 
     def _see_to_standby(self) -> None:
-        """Have another bus stand by, once the journal takes long to read."""
+        """Have other buses stand by, once the journal takes long to read."""
         with self._lock:
-            if self._closing or self._is_over or self._standby is not None:
+            if self._closing or self._is_over or not self._is_journaled:
                 return
-            if not self._is_journaled:
+            size = os.fstat(self._journal_fd).st_size
+            wanted = 0 if size < STANDBY_BYTES else 2 if size < SECOND_STANDBY_BYTES else 1
+            if len(self._standbys) >= wanted:
                 return
-            if os.fstat(self._journal_fd).st_size < STANDBY_BYTES:
-                return
-            self._standby = self._start_process()
+            self._standbys.append(self._start_process())
             setup = self._given_setup
             standby = pipe.StandbySetup(setup.journal_fd, setup.journal_path, setup.scheduler)
-            self._write_to(self._standby, standby)
+            self._write_to(self._standbys[-1], standby)
 
     def _listen(self) -> None:
         """The supervisor's thread; whatever happens in it, nobody waits for it in vain."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, get_args
-from unicodedata import category
 
 from asha_bus.core.errors import InvalidArgument
 
@@ -117,19 +116,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
     return "".join(f"; did you mean {one!r}?" for one in get_close_matches(name, known, 1, 0.7))
-
-
-def visible(text: str) -> str:
-    """``text`` with escapes such as ``\\x1b`` for characters that a terminal would obey."""
-    if text.isprintable():
-        return text
-    return "".join(one if one in "\n\t" else _visible(one) for one in text)
-
-
-def _visible(character: str) -> str:
-    if character.isprintable() or category(character) == "Zs":
-        return character
-    return character.encode("unicode_escape").decode()
 
 
 def shortened(value: object) -> str:

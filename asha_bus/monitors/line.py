@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from asha_bus.core.checks import visible
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.monitors.screen import print_text
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
+from asha_bus.results.tables import visible
 
 
 class Line(Monitor):

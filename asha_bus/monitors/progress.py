@@ -7,10 +7,10 @@ import sys
 
 from tqdm import tqdm
 
-from asha_bus.core.checks import visible
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, Snapshot
 from asha_bus.results.result import Result
+from asha_bus.results.tables import visible
 
 
 class Progress(Monitor):

@@ -9,12 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 
-from asha_bus.core.checks import visible
 from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.redrawn import Redrawn
 from asha_bus.monitors.screen import cut, print_text
 from asha_bus.monitors.table import run_table
 from asha_bus.results.result import Result
+from asha_bus.results.tables import visible
 
 #: Erases from the cursor to the end of the screen, in two steps: with the cursor in the first
 #: row, some terminals keep a copy of a screen that is erased in one step.

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 
-from asha_bus.core.checks import visible
 from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.status import changes, status
 from asha_bus.formats.journal import Replayer, reading
@@ -15,6 +14,7 @@ from asha_bus.monitors.live import Live
 from asha_bus.monitors.page import Page
 from asha_bus.results.journals import read_journal
 from asha_bus.results.result import Result
+from asha_bus.results.tables import visible
 
 #: Trials and reports that are taken over at a time.
 _AT_A_TIME = 1_000

@@ -6,10 +6,10 @@ import math
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 
-from asha_bus.core.checks import visible
 from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.core.trials import is_better
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.tables import visible
 
 #: By trial and rung: the rank when it was decided; equal metrics share the better rank.
 Ranks = Mapping[tuple[int, int], int]

@@ -13,12 +13,12 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from asha_bus.core.checks import visible
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import is_better, standing
 from asha_bus.results.parameters import Axis, axes, columns
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.tables import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asha_bus.core.checks import visible
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.schedulers import Schedulers
@@ -23,6 +22,7 @@ from asha_bus.results.configurations import Configurations, configurations_of
 from asha_bus.results.explain import explain, has_brackets, ranks
 from asha_bus.results.journals import read_journal
 from asha_bus.results.records import BusReport, TrialRecord, repeats_of
+from asha_bus.results.tables import visible
 
 if TYPE_CHECKING:
     import pandas

@@ -12,7 +12,6 @@ import pytest
 import asha_bus as ab
 from asha_bus import cli
 from asha_bus.core import messages as m
-from asha_bus.core.checks import visible
 from asha_bus.core.space import Space, choice, uniform
 from asha_bus.formats.journal import Encoder, Header
 from asha_bus.formats.space_form import describe
@@ -20,6 +19,7 @@ from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.line import last_line
 from asha_bus.monitors.table import run_table
 from asha_bus.monitors.terminal import TerminalTable
+from asha_bus.results.tables import visible
 from asha_bus.testing.simulator import Bench
 
 #: Clears the screen, sets the title, moves the cursor; in 8 bits, a line's beginning, backwards.
