@@ -298,7 +298,12 @@ def test_to_pandas_converts_times_by_column(monkeypatch: pytest.MonkeyPatch) -> 
 
     calls = []
     convert = pandas.to_datetime
-    monkeypatch.setattr(pandas, "to_datetime", lambda *a, **k: calls.append(a) or convert(*a, **k))
+
+    def to_datetime(values: Any, **settings: Any) -> Any:
+        calls.append(values)
+        return convert(values, **settings)
+
+    monkeypatch.setattr(pandas, "to_datetime", to_datetime)
     frame = make_result(*(make_trial(number) for number in range(50))).to_pandas()
     assert 2 == len(calls)
     assert ["datetime64[ns, UTC]"] * 2 == [
