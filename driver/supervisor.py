@@ -24,23 +24,17 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.messages import Point
 from asha_bus.core.status import Status
-from asha_bus.driver import process
+from asha_bus.driver import process, standby
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import OpenJournal
 from asha_bus.driver.listener import listen_at
 from asha_bus.driver.searcher_client import Suggester
+from asha_bus.driver.standby import Standbys
 from asha_bus.formats import pipe
 
 logger = logging.getLogger("asha_bus")
 
 Answer = TypeVar("Answer")
-
-#: From this length of the journal on, some 0.7 s to read, another bus follows it and
-#: stands by, so that the death of the first costs no more time in a long run.
-STANDBY_BYTES = 1 << 22
-#: A second one has caught up if the first is killed soon after it took over. In a longer
-#: journal than this it would take too much memory.
-SECOND_STANDBY_BYTES = 1 << 25
 
 #: So many deaths in a row, without one accepted message between them, are too many.
 MAX_RESTARTS = 5
@@ -79,8 +73,7 @@ class Supervisor:
         self._listener: sockets.socket | None = None
         self._journal_fd = -1
         self._process: subprocess.Popen[bytes] | None = None
-        #: The buses that stand by, the oldest first.
-        self._standbys: list[subprocess.Popen[bytes]] = []
+        self._standbys = Standbys(self._start_standby)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the bus
         self._lock = threading.Lock()
         self._calls: dict[int, _Call] = {}
@@ -100,6 +93,7 @@ class Supervisor:
             pipe.Failed: self._on_failed,
             pipe.Reply: self._on_reply,
             pipe.Progress: self._on_progress,
+            pipe.CaughtUp: lambda _: None,  # while it stood by; see Standbys
             pipe.Notice: lambda notice: logger.warning("%s", notice.text),
             pipe.Unjournaled: self._on_unjournaled,
             pipe.Observe: lambda frame: suggester.observe(frame.row),
@@ -149,7 +143,7 @@ class Supervisor:
         )
         length = os.fstat(self._journal_fd).st_size
         timeout_s += length / _READ_BYTES_PER_S
-        if length > STANDBY_BYTES:
+        if length > standby.STANDBY_BYTES:
             logger.warning("reading %.0f MB of journal, which takes a while", length / 1e6)
         self._spawn()
         self._thread.start()
@@ -207,9 +201,9 @@ class Supervisor:
         with self._lock:
             self._closing = True
             current = self._process
-            standbys, self._standbys = self._standbys, []
-        for standby in standbys:
-            process.end(standby, _CLOSE_TIMEOUT_S)
+            standbys = self._standbys.take_all()
+        for waiting in standbys:
+            process.end(waiting, _CLOSE_TIMEOUT_S)
         if current is None:
             self._release()
             return
@@ -232,13 +226,7 @@ class Supervisor:
 
     def _spawn(self) -> None:
         """Start a bus, or have the one take over that stands by."""
-        successor = None
-        while self._standbys and successor is None:
-            successor = self._standbys.pop(0)
-            if successor.poll() is not None:
-                process.end(successor, _CLOSE_TIMEOUT_S)
-                successor = None
-        self._process = successor or self._start_process()
+        self._process = self._standbys.take(_CLOSE_TIMEOUT_S) or self._start_process()
         self._write(self._given_setup)
 
     def _start_process(self) -> subprocess.Popen[bytes]:
@@ -250,14 +238,13 @@ class Supervisor:
         with self._lock:
             if self._closing or self._is_over or not self._is_journaled:
                 return
-            size = os.fstat(self._journal_fd).st_size
-            wanted = 0 if size < STANDBY_BYTES else 2 if size < SECOND_STANDBY_BYTES else 1
-            if len(self._standbys) >= wanted:
-                return
-            self._standbys.append(self._start_process())
-            setup = self._given_setup
-            standby = pipe.StandbySetup(setup.journal_fd, setup.journal_path, setup.scheduler)
-            self._write_to(self._standbys[-1], standby)
+            self._standbys.fill(os.fstat(self._journal_fd).st_size)
+
+    def _start_standby(self) -> subprocess.Popen[bytes]:
+        started, setup = self._start_process(), self._given_setup
+        frame = pipe.StandbySetup(setup.journal_fd, setup.journal_path, setup.scheduler)
+        self._write_to(started, frame)
+        return started
 
     def _listen(self) -> None:
         """The supervisor's thread; whatever happens in it, nobody waits for it in vain."""

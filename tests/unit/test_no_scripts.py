@@ -25,12 +25,8 @@ def evil() -> Result:
     failed: dict[str, Any] = {"error": EVIL, "worker": EVIL, "point": (0,)}
     completed: dict[str, Any] = {"extras": {EVIL: EVIL}, "point": (1,)}
     return make_result(
-        make_trial(
-            0, TrialState.FAILED, None, params={EVIL: Evil()}, error=EVIL, worker=EVIL, point=(0,)
-        ),
-        make_trial(
-            1, TrialState.COMPLETED, 0.5, params={EVIL: EVIL}, extras={EVIL: EVIL}, point=(1,)
-        ),
+        make_trial(0, TrialState.FAILED, None, params={EVIL: Evil()}, **failed),
+        make_trial(1, TrialState.COMPLETED, 0.5, params={EVIL: EVIL}, **completed),
         space=Space({EVIL: choice(Evil(), EVIL)}),
         name=EVIL,
     )
