@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 import asha_bus
 from asha_bus.core.errors import AshaBusError, InvalidArgument
+from asha_bus.core.schedulers import Scheduler
+from asha_bus.results.tables import visible
 
 #: Seconds of a load test, and of one that only shows that it works.
 _LOAD_SECONDS = 20.0
@@ -24,10 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         command(given)
     except InvalidArgument as error:
-        print(f"asha-bus: {error}", file=sys.stderr)
+        print(f"asha-bus: {visible(str(error))}", file=sys.stderr)
         return 2
     except AshaBusError as error:
-        print(f"asha-bus: {error}", file=sys.stderr)
+        print(f"asha-bus: {visible(str(error))}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
@@ -68,10 +72,12 @@ def _parser() -> argparse.ArgumentParser:
     watch = commands.add_parser("watch", help="serve the live page of the run in a journal")
     watch.add_argument("journal", metavar="JOURNAL")
     watch.add_argument("--port", type=int, default=0, help="default: any free port")
+    _add_schedulers(watch)
     watch.set_defaults(command=_watch)
     report = commands.add_parser("report", help="show the run in a journal, going on or not")
     report.add_argument("journal", metavar="JOURNAL")
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained HTML file")
+    _add_schedulers(report)
     report.set_defaults(command=_report)
     dashboard = commands.add_parser(
         "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
@@ -80,6 +86,35 @@ def _parser() -> argparse.ArgumentParser:
     dashboard.add_argument("--force", action="store_true", help="overwrite files that differ")
     dashboard.set_defaults(command=_dashboard)
     return parser
+
+
+def _add_schedulers(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--scheduler",
+        action="append",
+        default=[],
+        metavar="MODULE:CLASS",
+        help="the class of the run's scheduler, if it is not one of asha-bus; it is imported",
+    )
+
+
+def _schedulers(given: argparse.Namespace) -> list[type[Scheduler]]:
+    """The classes that the user named; what a journal names is never imported."""
+    found = []
+    for text in given.scheduler:
+        module, _, name = text.partition(":")
+        if os.getcwd() not in sys.path:  # where `python -m` would find it, too
+            sys.path.append(os.getcwd())
+        try:
+            cls = getattr(import_module(module), name)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise InvalidArgument(
+                f"--scheduler {text}: {error}; give it as MODULE:CLASS, for instance mine:Mine"
+            ) from error
+        if not (isinstance(cls, type) and issubclass(cls, Scheduler)):
+            raise InvalidArgument(f"--scheduler {text}: this is not a class of schedulers")
+        found.append(cls)
+    return found
 
 
 def add_load_test_arguments(parser: argparse.ArgumentParser) -> None:
@@ -121,13 +156,13 @@ def _watch(given: argparse.Namespace) -> None:
     from asha_bus.monitors.watch import watch
 
     with contextlib.suppress(KeyboardInterrupt):
-        watch(given.journal, given.port)
+        watch(given.journal, given.port, _schedulers(given))
 
 
 def _report(given: argparse.Namespace) -> None:
     from asha_bus.results.result import Result
 
-    result = Result.from_journal(given.journal)
+    result = Result.from_journal(given.journal, schedulers=_schedulers(given))
     print(result)
     if result.best is not None:
         print(result.explain(result.best.id), flush=True)

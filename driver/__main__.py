@@ -109,11 +109,17 @@ def _stand_by(replayer: Replayer, fd: int, stream: RawIOBase) -> Any:
     far behind, and takes half of a processor's time at most to get there.
     """
     patience_s = 0.0
+    is_behind = True
     while not select.select([stream], [], [], patience_s)[0]:
         size = os.fstat(fd).st_size
         begin = replayer.read
         replayer.feed(_read(fd, begin, min(size, begin + _STANDBY_CHUNK)))
-        patience_s = _STANDBY_CATCH_UP_S if size > begin + _STANDBY_CHUNK else _STANDBY_LOOK_S
+        patience_s = _STANDBY_CATCH_UP_S
+        if size <= begin + _STANDBY_CHUNK:
+            patience_s = _STANDBY_LOOK_S
+            if is_behind:
+                is_behind = False
+                os.write(1, pipe.encode(pipe.CaughtUp()))
     return pipe.read(stream)
 
 

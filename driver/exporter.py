@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from prometheus_client import start_http_server
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -24,6 +23,7 @@ from asha_bus.core.status import Status
 from asha_bus.driver.collector import RunMetrics, collect
 from asha_bus.driver.figures import process_figures
 from asha_bus.driver.readings import Facts, Suggested
+from asha_bus.driver.scraping import ScrapeServer
 
 if TYPE_CHECKING:
     from asha_bus.driver.supervisor import Supervisor
@@ -53,7 +53,7 @@ class Endpoint(Collector):
         registry = CollectorRegistry()
         registry.register(self)
         try:
-            self._server, self._thread = start_http_server(port, addr=host, registry=registry)
+            self._server = ScrapeServer(host, port, registry)
         except OSError as error:
             raise InvalidArgument(
                 f"metrics_port={port}: cannot listen at {host}:{port}: {error.strerror}. Give a "
@@ -120,9 +120,7 @@ class Endpoint(Collector):
 
     def close(self) -> None:
         """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.close()
 
 
 @atexit.register

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import logging
 import os
+import stat
 import threading
 import time
 from itertools import takewhile
@@ -15,6 +17,7 @@ from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import AppendToJournal
 from asha_bus.core.status import JournalFigures
 from asha_bus.formats.journal import Encoder, Header, is_journal, read_header
+from asha_bus.results.journals import check_is_file
 
 logger = logging.getLogger("asha_bus")
 
@@ -43,18 +46,43 @@ def open_journal(path: Path, header: Header, *, resume: bool, seed_given: bool) 
     and ``header``; `JournalError` if the journal is locked or cannot be read.
     """
     try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    except OSError as error:
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        fd = os.open(path, flags | os.O_NONBLOCK, 0o600)  # a pipe must not block
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
         raise InvalidArgument(
-            f"journal={str(path)!r} cannot be opened: {error.strerror}; give a file in an "
+            f"journal={str(path)!r} cannot be opened: {why}; give a file in an "
             f"existing folder to which you may write"
         ) from error
     try:
+        check_is_file(fd, path)
+        _make_private(fd, path)
         _lock(fd, path)
         return _claim(fd, path, header, resume=resume, seed_given=seed_given)
     except BaseException:
         os.close(fd)
         raise
+
+
+def _make_private(fd: int, path: Path) -> None:
+    """Refuse another user's file; keep others from a file of this user."""
+    found = os.fstat(fd)
+    if os.geteuid() not in (found.st_uid, 0) and found.st_uid != 0:
+        raise InvalidArgument(
+            f"journal={str(path)!r} belongs to user {found.st_uid}, who could change it during "
+            f"the run; give another path, or copy the file"
+        )
+    if not found.st_mode & 0o077:
+        return
+    with contextlib.suppress(OSError):  # some file systems have fixed modes
+        os.fchmod(fd, 0o600)
+    others = stat.S_IMODE(os.fstat(fd).st_mode) & 0o077
+    logger.warning(
+        "the journal %s could be used by others (mode %o); %s",
+        path,
+        stat.S_IMODE(found.st_mode),
+        "its file system does not let this be changed" if others else "its mode is 600 now",
+    )
 
 
 def _lock(fd: int, path: Path) -> None:
@@ -84,7 +112,7 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
         _write(fd, beginning, path)
         os.fsync(fd)
         _sync_folder(path)
-        return OpenJournal(fd, str(path), header, is_resumed=False)
+        return OpenJournal(fd, str(path.absolute()), header, is_resumed=False)
     if not resume:
         has_run = "holds a run; pass resume=True to continue it, or give another path"
         what = has_run if is_journal(data) else "is not an asha-bus journal; give another path"
@@ -104,7 +132,7 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
             f"journal={str(path)!r} belongs to another run: {'; '.join(differing)}. Pass the "
             f"values that it was started with, or give another path"
         )
-    return OpenJournal(fd, str(path), old, is_resumed=True)
+    return OpenJournal(fd, str(path.absolute()), old, is_resumed=True)
 
 
 def _shown(*values: Any) -> list[str]:
@@ -159,7 +187,7 @@ class Writer:
         self._encoder = encoder
         self._waits = sync == "always"
         self._pending = b""
-        self._is_dirty = False
+        self._is_dirty = self._is_missed = False
         self._sync_error: OSError | None = None
         self._size_bytes = os.fstat(fd).st_size
         self._writes = self._syncs = 0
@@ -200,6 +228,24 @@ class Writer:
     def go_on(self, before: JournalFigures) -> None:
         """Continue the counts of an earlier writer to the same file."""
         _, self._writes, self._write_s, self._syncs, self._sync_s = before
+
+    def look(self) -> str | None:
+        """What to tell the user once the file was deleted or renamed; None: all is well."""
+        try:
+            found = os.stat(self._path)
+        except FileNotFoundError:
+            found = None
+        except (OSError, ValueError):  # it may be there, but cannot be seen
+            return None
+        is_there = found is not None and os.path.samestat(found, os.fstat(self._fd))
+        was_missed, self._is_missed = self._is_missed, not is_there
+        if is_there or was_missed:
+            return None
+        return (
+            f"the journal {self._path} was deleted or renamed. The run continues and writes to "
+            f"the same file, but it cannot be resumed under that name. Until it ends, you can "
+            f"copy the file from /proc/{os.getpid()}/fd/{self._fd}"
+        )
 
     def _sync(self) -> None:
         self._is_dirty = False

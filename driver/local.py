@@ -9,7 +9,6 @@ import pickle
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -21,6 +20,7 @@ import cloudpickle
 from asha_bus.driver import process
 from asha_bus.driver.engine import Engine, Hooks, Restarts
 from asha_bus.launching.job import WorkerSetup
+from asha_bus.objective.private import private_folder
 from asha_bus.objective.shared import PickledFile, dumps
 
 logger = logging.getLogger("asha_bus")
@@ -62,11 +62,11 @@ class LocalEngine(Engine):
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         if not data:
             return {}
-        self._folder = Path(tempfile.mkdtemp(prefix="asha-bus-data-"))
+        self._folder = private_folder("data")
         shared = {}
         for number, (name, value) in enumerate(data.items()):
             path = self._folder / f"{number}.pickle"
-            with path.open("wb") as file:
+            with path.open("xb") as file:
                 cloudpickle.dump(value, file)
             shared[name] = PickledFile(str(path))
         return shared

@@ -191,6 +191,7 @@ class Router:
                 looked = now
                 if os.getppid() != self._parent:
                     break
+                self._look_for_journal()
         self._socket.close()
         self._context.term()
 
@@ -265,6 +266,12 @@ class Router:
                 else:
                     self._failure = str(error)
                     logger.error("%s", error)
+
+    def _look_for_journal(self) -> None:
+        if self._writer is not None and not self._is_temporary:
+            missed = self._writer.look()
+            if missed is not None:
+                self._pipe.send(pipe.Notice(missed))
 
     # --- the supervisor's frames ---------------------------------------------
 

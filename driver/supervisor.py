@@ -24,20 +24,17 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.messages import Point
 from asha_bus.core.status import Status
-from asha_bus.driver import process
+from asha_bus.driver import process, standby
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import OpenJournal
 from asha_bus.driver.listener import listen_at
 from asha_bus.driver.searcher_client import Suggester
+from asha_bus.driver.standby import Standbys
 from asha_bus.formats import pipe
 
 logger = logging.getLogger("asha_bus")
 
 Answer = TypeVar("Answer")
-
-#: From this length of the journal on, some 0.7 s to read, another bus follows it and
-#: stands by, so that the death of the first costs no more time in a long run.
-STANDBY_BYTES = 1 << 22
 
 #: So many deaths in a row, without one accepted message between them, are too many.
 MAX_RESTARTS = 5
@@ -76,7 +73,7 @@ class Supervisor:
         self._listener: sockets.socket | None = None
         self._journal_fd = -1
         self._process: subprocess.Popen[bytes] | None = None
-        self._standby: subprocess.Popen[bytes] | None = None
+        self._standbys = Standbys(self._start_standby)
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the bus
         self._lock = threading.Lock()
         self._calls: dict[int, _Call] = {}
@@ -96,6 +93,7 @@ class Supervisor:
             pipe.Failed: self._on_failed,
             pipe.Reply: self._on_reply,
             pipe.Progress: self._on_progress,
+            pipe.CaughtUp: lambda _: None,  # while it stood by; see Standbys
             pipe.Notice: lambda notice: logger.warning("%s", notice.text),
             pipe.Unjournaled: self._on_unjournaled,
             pipe.Observe: lambda frame: suggester.observe(frame.row),
@@ -145,7 +143,7 @@ class Supervisor:
         )
         length = os.fstat(self._journal_fd).st_size
         timeout_s += length / _READ_BYTES_PER_S
-        if length > STANDBY_BYTES:
+        if length > standby.STANDBY_BYTES:
             logger.warning("reading %.0f MB of journal, which takes a while", length / 1e6)
         self._spawn()
         self._thread.start()
@@ -203,9 +201,9 @@ class Supervisor:
         with self._lock:
             self._closing = True
             current = self._process
-            standby, self._standby = self._standby, None
-        if standby is not None:
-            process.end(standby, _CLOSE_TIMEOUT_S)
+            standbys = self._standbys.take_all()
+        for waiting in standbys:
+            process.end(waiting, _CLOSE_TIMEOUT_S)
         if current is None:
             self._release()
             return
@@ -228,11 +226,7 @@ class Supervisor:
 
     def _spawn(self) -> None:
         """Start a bus, or have the one take over that stands by."""
-        successor, self._standby = self._standby, None
-        if successor is not None and successor.poll() is not None:
-            process.end(successor, _CLOSE_TIMEOUT_S)
-            successor = None
-        self._process = successor or self._start_process()
+        self._process = self._standbys.take(_CLOSE_TIMEOUT_S) or self._start_process()
         self._write(self._given_setup)
 
     def _start_process(self) -> subprocess.Popen[bytes]:
@@ -240,18 +234,17 @@ class Supervisor:
         return process.start("asha_bus.driver", stderr=self._errors, pass_fds=fds)
 
     def _see_to_standby(self) -> None:
-        """Have another bus stand by, once the journal takes long to read."""
+        """Have other buses stand by, once the journal takes long to read."""
         with self._lock:
-            if self._closing or self._is_over or self._standby is not None:
+            if self._closing or self._is_over or not self._is_journaled:
                 return
-            if not self._is_journaled:
-                return
-            if os.fstat(self._journal_fd).st_size < STANDBY_BYTES:
-                return
-            self._standby = self._start_process()
-            setup = self._given_setup
-            standby = pipe.StandbySetup(setup.journal_fd, setup.journal_path, setup.scheduler)
-            self._write_to(self._standby, standby)
+            self._standbys.fill(os.fstat(self._journal_fd).st_size)
+
+    def _start_standby(self) -> subprocess.Popen[bytes]:
+        started, setup = self._start_process(), self._given_setup
+        frame = pipe.StandbySetup(setup.journal_fd, setup.journal_path, setup.scheduler)
+        self._write_to(started, frame)
+        return started
 
     def _listen(self) -> None:
         """The supervisor's thread; whatever happens in it, nobody waits for it in vain."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
+from asha_bus.core.checks import ANY_WHOLE, SWITCH, Rule, check, whole
 from asha_bus.core.messages import FromWorker, Point, ToWorker, Welcome
 from asha_bus.core.schedulers import Scheduler, Schedulers, scheduler_from_plain
 from asha_bus.core.trial import RungRecord, Trial
@@ -13,6 +14,21 @@ from asha_bus.core.trial import RungRecord, Trial
 #: Fields that journals know by another name, which stays as long as their format.
 _PLAIN_NAMES = {"heartbeat_s": "beat_s"}
 _FIELD_NAMES = {plain: field for field, plain in _PLAIN_NAMES.items()}
+
+#: What a field must be that comes from a file, by its type, or where that says too little.
+_TYPE_RULES = {
+    "str": Rule("a text", types=(str,)),
+    "bool": SWITCH,
+    "int": ANY_WHOLE,
+    "float": Rule("a number that is not NaN", lambda value: value == value, (int, float)),
+}
+_FIELD_RULES = {
+    "mode": Rule("'min' or 'max'", lambda value: value in ("min", "max"), (str,)),
+    "max_trials": whole(0),
+    "max_attempts": whole(1),
+    "repeats": whole(1),
+    "retries": whole(0),
+}
 
 
 @dataclass(frozen=True)
@@ -64,9 +80,21 @@ class RunSettings:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any], schedulers: Schedulers = ()) -> RunSettings:
-        """The settings that `to_plain` described; see `scheduler_from_plain`."""
-        fields = {_FIELD_NAMES.get(name, name): value for name, value in plain.items()}
-        return cls(**{**fields, "scheduler": scheduler_from_plain(plain["scheduler"], schedulers)})
+        """The settings that `to_plain` described; see `scheduler_from_plain`.
+
+        Raises `InvalidArgument`, or another exception, if ``plain`` does not describe any.
+        """
+        named = {_FIELD_NAMES.get(name, name): value for name, value in plain.items()}
+        scheduler = scheduler_from_plain(plain["scheduler"], schedulers)
+        found = cls(**{**named, "scheduler": scheduler})
+        for field in fields(cls):
+            value = getattr(found, field.name)
+            if value is None and field.default is None:
+                continue
+            rule = _FIELD_RULES.get(field.name) or _TYPE_RULES.get(str(field.type).split()[0])
+            if rule is not None:
+                check(field.name, value, rule)
+        return found
 
 
 @dataclass(slots=True)

@@ -10,12 +10,15 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgpack
 
 from asha_bus.core import messages as m
+from asha_bus.core.checks import Rule, check
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import (
     AppendToJournal,
@@ -33,8 +36,10 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.schedulers import Schedulers
+from asha_bus.core.space import Space
 from asha_bus.core.trial import RungRecord
 from asha_bus.formats import wire
+from asha_bus.formats.space_form import space_from
 
 MAGIC = b"asha-bus journal\n"
 FORMAT = 1
@@ -48,6 +53,9 @@ _WORKER = struct.Struct("<I")
 _REPORT_HEAD = struct.Struct("<BdIB")  # also worker, number of decisions
 _REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with one decision, the usual case
 _DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
+
+_TEXT = Rule("a text", types=(str,))
+_DICT = Rule("a dict", types=(dict,))
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
 _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN = range(7, 11)
@@ -70,6 +78,11 @@ class Header(NamedTuple):
     space: Any
     identity: dict[str, Any]
     version: str
+
+    def read_space(self, path: str) -> Space:
+        """The space; raises `JournalError`, which names ``path``, if it is none."""
+        with reading(path, "the space cannot be read"):
+            return space_from(self.space)
 
     def encode(self) -> bytes:
         """The bytes at the beginning of a new journal."""
@@ -222,6 +235,19 @@ class Replayed:
     now: float
 
 
+@contextmanager
+def reading(path: str, failure: str) -> Iterator[None]:
+    """Raise each error of the block as a `JournalError`: anybody may have written the file."""
+    try:
+        yield
+    except JournalError:
+        raise
+    except InvalidArgument as error:
+        raise JournalError(f"{path}: {error}") from error
+    except Exception as error:  # any error means that it cannot be read
+        raise JournalError(f"{path}: {failure}: {error!r}") from error
+
+
 def is_journal(data: bytes) -> bool:
     """Whether ``data`` starts with the magic bytes of a journal."""
     return data[: len(MAGIC)] == MAGIC
@@ -238,7 +264,7 @@ def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[He
     payload = _payload(data, len(MAGIC))
     if payload is None:
         raise JournalError(f"{path}: the header at byte {len(MAGIC)} is damaged")
-    try:
+    with reading(path, "the header cannot be read"):
         plain = _unpacked(payload)
         number = plain["format"]
         if number > FORMAT:
@@ -253,12 +279,11 @@ def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[He
             plain["identity"],
             plain["version"],
         )
-    except JournalError:
-        raise
-    except InvalidArgument as error:
-        raise JournalError(f"{path}: {error}") from error
-    except Exception as error:  # any error means that it cannot be read
-        raise JournalError(f"{path}: the header cannot be read: {error!r}") from error
+        check("name", header.name, _TEXT)
+        check("version", header.version, _TEXT)
+        check("identity", header.identity, _DICT)
+        for name in header.identity:
+            check("a name in the identity", name, _TEXT)
     return header, len(MAGIC) + _FRAME.size + len(payload)
 
 
@@ -275,8 +300,9 @@ class Replayer:
         self._header, self.end = read_header(data, path, schedulers)
         self._rest = b""
         self._emitted: list[tuple[WrittenDecision, ...]] = []
-        self._experiment = Experiment(self._header.settings, 0.0, self._emit)
-        self._experiment.start()
+        with reading(path, "the header describes no run"):
+            self._experiment = Experiment(self._header.settings, 0.0, self._emit)
+            self._experiment.start()
         self._encoder = Encoder(schedulers)
         self._records = 0
         self._now = 0.0

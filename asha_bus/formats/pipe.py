@@ -8,7 +8,8 @@ specification. A named tuple in a field is an array of its fields, and so is a `
 from the user's process   `BusSetup`, or first `StandbySetup` and later `BusSetup`;
 to the bus                then `Call`, `Suggested`, `FallbackDrawn`
 from the bus              `Ready` or `Failed`; then `Reply`, `RequestSuggestions`,
-                          `Observe`, `Progress`, `Notice`, `Unjournaled`, `Ended`
+                          `Observe`, `Progress`, `Notice`, `Unjournaled`, `Ended`;
+                          before, from one that stands by, `CaughtUp`
 to the searcher           `SearcherSetup`; then `Observe`, `Given`, `Suggest`
 from the searcher         `Points`, or `Failed`, with which it ends
 ========================  =======================================================
@@ -213,6 +214,10 @@ class Progress(NamedTuple):
     """This bus has accepted a message, its first."""
 
 
+class CaughtUp(NamedTuple):
+    """This bus, which stands by, has read the journal to its end for the first time."""
+
+
 class Notice(NamedTuple):
     """Something to be logged as a warning."""
 
@@ -300,6 +305,7 @@ TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
     (38, Notice, {}),
     (39, Unjournaled, {}),
     (40, Ended, {}),
+    (47, CaughtUp, {}),
     (48, SearcherSetup, {}),
     (49, Given, {}),
     (50, Suggest, {}),

@@ -56,6 +56,8 @@ class Described:
     """Replaces an object of which only the description is known."""
 
     def __init__(self, text: str) -> None:
+        if not isinstance(text, str):  # a file may hold anything
+            raise TypeError(f"{text!r} describes no object")
         self._text = text
 
     def __repr__(self) -> str:

@@ -13,9 +13,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from asha_bus.core.errors import ObjectiveError
+from asha_bus.core.errors import AshaBusError, ObjectiveError
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS
 from asha_bus.objective.kinds import to_extras
+from asha_bus.objective.private import check_private, open_private
 
 #: The extra that holds the results that cannot be extras themselves.
 MORE = "_more_results"
@@ -57,15 +58,18 @@ def pack(results: Mapping[Any, Any], folder: str | None, name: str) -> dict[str,
 
 
 def unpack(extras: Mapping[str, Any], folder: Path | None) -> Unpacked:
-    """The inverse of `pack`; it deletes the file."""
+    """The inverse of `pack`; it deletes the file.
+
+    A pickle runs code, so a file that another user could have written is not read.
+    """
     results: dict[Any, Any] = {key: value for key, value in extras.items() if key != MORE}
     try:
         more = json.loads(extras.get(MORE, "{}"))
-    except ValueError:  # a worker may send anything
-        more = {}
-    results.update(more.get("values", {}))
-    lost = tuple(more.get("lost", ()))
-    name = more.get("file")
+        results.update(more.get("values", {}))
+        lost = tuple(map(str, more.get("lost", ())))
+        name = more.get("file")
+    except Exception:  # a worker may send anything
+        return Unpacked(results, ())
     if name is None:
         return Unpacked(results, lost)
     try:
@@ -73,7 +77,8 @@ def unpack(extras: Mapping[str, Any], folder: Path | None) -> Unpacked:
         path = None if folder is None else folder / Path(name).name
         if path is None or not path.exists():
             return Unpacked(results, (*lost, "a file that is missing"))
-        results.update(pickle.loads(path.read_bytes()))
+        with open_private(path) as file:
+            results.update(pickle.load(file))
         path.unlink()
     except Exception as error:  # unpickling runs code of the user's classes
         return Unpacked(results, (*lost, f"a file that cannot be read here ({error})"))
@@ -124,10 +129,18 @@ def _write(values: Mapping[Any, Any], folder: Path, name: str) -> frozenset[Any]
     if not _can_pickle(kept):
         kept = {key: value for key, value in kept.items() if _can_pickle(value)}
     try:
-        (folder / name).write_bytes(_dumps(kept))
-    except OSError:
+        _write_file(folder / name, _dumps(kept))
+    except (OSError, AshaBusError):
         return frozenset()
     return frozenset(kept)
+
+
+def _write_file(path: Path, content: bytes) -> None:
+    """Write a new file, or replace that of an earlier attempt; a link is not followed."""
+    check_private(path.parent)
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        file.write(content)
 
 
 def _can_pickle(value: Any) -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-import shutil
-import tempfile
+import os
 import weakref
 from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.hyperopt.documents import CANCEL, DONE, ERROR, NEW, RUNNING, document
 from asha_bus.hyperopt.objective import STATUS_OK
 from asha_bus.hyperopt.results import MORE, Unpacked, unpack
+from asha_bus.objective.private import private_folder, remove_private
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 
@@ -198,8 +198,8 @@ class Trials:
     def folder(self) -> Path:
         """Where workers write results that are not plain values; deleted with this object."""
         if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="asha-bus-results-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            self._folder = private_folder("results")
+            weakref.finalize(self, remove_private, self._folder, os.getpid())
         return self._folder
 
     def begin(self, *, is_resumed: bool) -> None:

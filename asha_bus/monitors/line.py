@@ -10,6 +10,7 @@ from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.monitors.screen import print_text
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
+from asha_bus.results.tables import visible
 
 
 class Line(Monitor):
@@ -57,7 +58,7 @@ def running_line(run: RunInfo, snapshot: Snapshot) -> str:
     """The state of a run: trials done and running, elapsed time, rate, best so far."""
     total = f" of {run.max_trials}" if run.max_trials is not None else ""
     rate = f", {snapshot.finished / snapshot.elapsed_s:.3g}/s" if snapshot.elapsed_s > 0 else ""
-    return (
+    return visible(
         f"{run.name}: {snapshot.finished}{total} trials done, "
         f"{snapshot.states[TrialState.RUNNING]} running, {clock(snapshot.elapsed_s)}{rate}, "
         f"best: {best_text(snapshot.best)}"
@@ -66,7 +67,7 @@ def running_line(run: RunInfo, snapshot: Snapshot) -> str:
 
 def last_line(result: Result) -> str:
     """The result of a run."""
-    return (
+    return visible(
         f"{result.name}: {len(result.trials)} trials, {clock(result.elapsed_s)}, "
         f"ended by {result.reason}, best: {best_text(result.best)}"
     )

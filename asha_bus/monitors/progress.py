@@ -10,6 +10,7 @@ from tqdm import tqdm
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, Snapshot
 from asha_bus.results.result import Result
+from asha_bus.results.tables import visible
 
 
 class Progress(Monitor):
@@ -51,7 +52,8 @@ class Progress(Monitor):
         self._bar.close()
         if shown and result is not None and result.best is not None:
             best = result.best
-            print(f"best: trial {best.id}, metric {best.metric:g}, params {best.params!r}")
+            params = visible(repr(best.params))
+            print(f"best: trial {best.id}, metric {best.metric:g}, params {params}")
 
 
 def postfix(snapshot: Snapshot) -> str:

@@ -14,6 +14,7 @@ from asha_bus.monitors.redrawn import Redrawn
 from asha_bus.monitors.screen import cut, print_text
 from asha_bus.monitors.table import run_table
 from asha_bus.results.result import Result
+from asha_bus.results.tables import visible
 
 #: Erases from the cursor to the end of the screen, in two steps: with the cursor in the first
 #: row, some terminals keep a copy of a screen that is erased in one step.
@@ -48,11 +49,11 @@ class TerminalTable(Redrawn):
             self._show()
 
     def write(self, text: str) -> bool:
-        """Print a line of a worker's output above the table."""
+        """Print a line of a worker's output above the table, whose cursor it must not move."""
         with self._lock:
             if not self._lines:
                 return False
-            self._show(f"{text}\n")
+            self._show(f"{visible(text)}\n")
         return True
 
     def on_finish(self, result: Result | None) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import threading
 import time
-from pathlib import Path
 
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.status import changes, status
-from asha_bus.formats.journal import Replayer
-from asha_bus.formats.space_form import space_from
+from asha_bus.formats.journal import Replayer, reading
 from asha_bus.monitors.base import REFRESH_S, Monitor, RunInfo, dispatch
 from asha_bus.monitors.live import Live
 from asha_bus.monitors.page import Page
+from asha_bus.results.journals import read_journal
 from asha_bus.results.result import Result
+from asha_bus.results.tables import visible
 
 #: Trials and reports that are taken over at a time.
 _AT_A_TIME = 1_000
@@ -24,15 +24,16 @@ class JournalFollower:
     """The run in the journal at ``path``, as far as it was written, for a monitor.
 
     Raises `InvalidArgument` where there is no such file, `JournalError` where it cannot
-    be read, then and with each `refresh`.
+    be read, then and with each `refresh`. ``schedulers``: see `Result.from_journal`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._path = Path(path)
-        self._replayer = Replayer(self._read(0), os.fspath(path))
+    def __init__(self, path: str | os.PathLike[str], schedulers: Schedulers = ()) -> None:
+        self._path = os.fspath(path)
+        self._schedulers = schedulers
+        self._replayer = Replayer(read_journal(path), self._path, schedulers)
         header = self._replayer.header
         settings = header.settings
-        space = space_from(header.space)
+        space = header.read_space(self._path)
         experiment = self._replayer.experiment
         info = RunInfo.of(header.name, settings, space)
         self.live = Live(info, space, lambda: changes(experiment, _AT_A_TIME, _AT_A_TIME), settings)
@@ -52,44 +53,37 @@ class JournalFollower:
         """Read on, and tell ``monitor`` what is new."""
         replayer = self._replayer
         replayer.forget()
-        replayer.feed(self._read(replayer.end))
+        replayer.feed(read_journal(self._path, replayer.end))
         replayer.result()  # raises where the next record is damaged, and not just unfinished
-        events = self.live.refresh(to_the_end=True)
+        with reading(self._path, "its trials are not of its space"):
+            events = self.live.refresh(to_the_end=True)
+            snapshot = self.live.snapshot(status(self._experiment, replayer.now))
         for event in events:
             dispatch(monitor, event)
-        monitor.on_refresh(self.live.snapshot(status(self._experiment, replayer.now)))
+        monitor.on_refresh(snapshot)
 
     def result(self) -> Result:
         """The run as the journal tells it by now."""
-        return Result.from_journal(self._path)
-
-    def _read(self, begin: int) -> bytes:
-        try:
-            with self._path.open("rb") as file:
-                file.seek(begin)
-                return file.read()
-        except OSError as error:
-            raise InvalidArgument(
-                f"the journal {os.fspath(self._path)!r} cannot be read: {error.strerror}"
-            ) from error
+        return Result.from_journal(self._path, schedulers=self._schedulers)
 
 
-def watch(path: str | os.PathLike[str], port: int = 0) -> None:
+def watch(path: str | os.PathLike[str], port: int = 0, schedulers: Schedulers = ()) -> None:
     """Serve the live page of the run in the journal at ``path``, until Ctrl-C.
 
     ``port``: 0 takes a free one. Raises as `JournalFollower` does, and `InvalidArgument`
     where the port is taken.
     """
-    follower = JournalFollower(path)
+    follower = JournalFollower(path, schedulers)
     page = Page(follower.name, port)
+    name = visible(follower.name)
     try:
-        print(f"{follower.name}: {page.url} (Ctrl-C ends this)", flush=True)
+        print(f"{name}: {page.url} (Ctrl-C ends this)", flush=True)
         while not follower.is_over:
             follower.refresh(page)
             if not follower.is_over:
                 time.sleep(REFRESH_S)
         page.on_finish(follower.result())
-        print(f"{follower.name} has ended; the page stays until Ctrl-C", flush=True)
+        print(f"{name} has ended; the page stays until Ctrl-C", flush=True)
         threading.Event().wait()
     finally:
         page.close()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from asha_bus.objective.closure import is_broadcast
+from asha_bus.objective.private import open_private
 
 
 class PickledFile(NamedTuple):
@@ -19,8 +20,8 @@ class PickledFile(NamedTuple):
 
     @property
     def value(self) -> Any:
-        """Load and return the value."""
-        with Path(self.path).open("rb") as file:
+        """Load and return the value, if no other user can have written it."""
+        with open_private(Path(self.path)) as file:
             return pickle.load(file)
 
 

@@ -32,6 +32,9 @@ _NAMES = frozenset({HOST, "localhost", "[::1]"})
 #: Without changes, browsers get a comment at this interval, which finds closed connections.
 _SILENCE_S = 15.0
 _NOT_YET_S = 0.2
+#: A connection on which no whole request arrives for so long is closed.
+_IDLE_S = 60.0
+_MOST_BYTES = 65_536
 _CLOSE_TIMEOUT_S = 5.0
 
 
@@ -109,10 +112,21 @@ class PageServer:
         asyncio.set_event_loop(self._loop)
         args = {"server": self}
         application = Application(
-            [(r"/", _Page, args), (r"/events", _Events, args), (r"/explain/(\d+)", _Explain, args)],
+            [
+                (r"/", _Page, args),
+                (r"/events", _Events, args),
+                (r"/explain/([0-9]{1,9})", _Explain, args),
+                (r".*", _Nothing, args),
+            ],
             log_function=lambda handler: None,
         )
-        server = HTTPServer(application)
+        server = HTTPServer(
+            application,
+            idle_connection_timeout=_IDLE_S,
+            body_timeout=_IDLE_S,
+            max_header_size=_MOST_BYTES,
+            max_body_size=_MOST_BYTES,
+        )
         server.add_socket(self._listener)
         self._loop.run_forever()
         server.stop()
@@ -148,6 +162,14 @@ class _Handler(RequestHandler):
         if self.request.host_name not in _NAMES:
             raise HTTPError(403)
 
+    def write_error(self, status_code: int, **known: Any) -> None:
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.finish(f"{status_code}: {self._reason}\n")
+
+    def log_exception(self, *error: Any) -> None:
+        if error[1] is not None and not isinstance(error[1], HTTPError):
+            logger.debug("the page could not be served: %r", error[1])
+
     def set_default_headers(self) -> None:
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Content-Type-Options", "nosniff")
@@ -156,6 +178,11 @@ class _Handler(RequestHandler):
 class _Page(_Handler):
     def get(self) -> None:
         self.write(page_html(f"{self.server._name} \u00b7 asha-bus"))
+
+
+class _Nothing(_Handler):
+    def get(self) -> None:
+        raise HTTPError(404)
 
 
 class _Explain(_Handler):

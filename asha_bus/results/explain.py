@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from asha_bus.core.trial import FINAL, RungRecord, TrialState
 from asha_bus.core.trials import is_better
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.tables import visible
 
 #: By trial and rung: the rank when it was decided; equal metrics share the better rank.
 Ranks = Mapping[tuple[int, int], int]
@@ -42,7 +43,7 @@ def explain(trial: TrialRecord, ranks: Ranks, *, mode: str, brackets: bool) -> s
         _decision(trial, record, ranks[trial.id, record.rung], mode, brackets)
         for record in trial.rungs
     ]
-    return "\n".join([*lines, _standing(trial)])
+    return visible("\n".join([*lines, _standing(trial)]))
 
 
 def _standing(trial: TrialRecord) -> str:

@@ -18,6 +18,7 @@ from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import is_better, standing
 from asha_bus.results.parameters import Axis, axes, columns
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.tables import visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,6 +44,9 @@ _TEXT, _FAINT = "#24292f", "#6a737d"
 #: If the largest metric is this many times the smallest, the axis is logarithmic.
 _LOG_RATIO = 30
 _COLUMNS = 3
+
+#: A text of the user may hold dollars, which are no formulas.
+_AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
@@ -193,7 +197,9 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
         _finish(ax, "", axis.name, _metric(result, "last metric"))
     if trials:
         axs[0].legend(loc="best", fontsize=8, framealpha=0.8)
-        axs[0].set_title(f"{result.name}: metric by parameter", loc="left", fontsize=11)
+        axs[0].set_title(
+            f"{result.name}: metric by parameter", loc="left", fontsize=11, **_AS_IT_IS
+        )
     else:
         _add_note(axs[0], "no trial has reported a number")
     return axs
@@ -227,8 +233,8 @@ def _pyplot() -> Any:
 
 
 def _finish(ax: Axes, title: str, x: str, y: str) -> None:
-    ax.set_title(title, loc="left", fontsize=11, color=_TEXT)
-    ax.set_xlabel(x)
+    ax.set_title(title, loc="left", fontsize=11, color=_TEXT, **_AS_IT_IS)
+    ax.set_xlabel(visible(x), **_AS_IT_IS)
     ax.set_ylabel(y)
     ax.grid(visible=True, color="#e6e8eb", linewidth=0.8)
     ax.set_axisbelow(True)
@@ -304,5 +310,5 @@ def _scale_parameter(ax: Axes, axis: Axis) -> None:
         ax.set_xscale("log")
     elif axis.labels is not None:
         labels = [label if len(label) <= 12 else f"{label[:11]}…" for label in axis.labels]
-        ax.set_xticks(range(len(labels)), labels)
+        ax.set_xticks(range(len(labels)), list(map(visible, labels)), **_AS_IT_IS)
         ax.set_xlim(-0.5, len(labels) - 0.5)

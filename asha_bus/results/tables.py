@@ -4,8 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any
+from unicodedata import category
 
 from asha_bus.core.checks import shortened
+
+
+def visible(text: str) -> str:
+    """``text`` with escapes such as ``\\x1b`` for characters that a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(one if one in "\n\t" else _visible(one) for one in text)
+
+
+def _visible(character: str) -> str:
+    if character.isprintable() or category(character) == "Zs":
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 def cell(value: Any) -> str:
@@ -13,7 +27,7 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     text = value if isinstance(value, str) else shortened(value)
-    return text if text.isprintable() else " ".join(text.split())
+    return text if text.isprintable() else visible(" ".join(text.split()))
 
 
 def table(

@@ -62,7 +62,7 @@ THIRD_PARTIES = {
     "numpy": {"bench.demo", "page.importance"},
     "optuna": {"searchers.optuna"},
     "pandas": {"results.result"},
-    "prometheus_client": {"driver.collector", "driver.exporter"},
+    "prometheus_client": {"driver.collector", "driver.exporter", "driver.scraping"},
     "pyspark": {"bench.demo", "driver.ship", "driver.spark", "executor.task", "hyperopt.results"},
     "sklearn": {"bench.demo", "page.importance"},
     "threadpoolctl": {"bench.demo"},

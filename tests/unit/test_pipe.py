@@ -77,6 +77,7 @@ FRAMES: list[Any] = [
     RequestSuggestions(0, 50, True),
     pipe.Observe(a_row()),
     pipe.Progress(),
+    pipe.CaughtUp(),
     pipe.Notice("mind"),
     pipe.Unjournaled("full"),
     Ended("failed", "why"),

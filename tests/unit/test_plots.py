@@ -16,6 +16,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from support.results import make_result, make_trial
 
+import asha_bus as ab
 from asha_bus import InvalidArgument, Result, TrialState
 
 matplotlib.use("Agg")
@@ -139,6 +140,27 @@ def test_there_is_a_chart_per_parameter() -> None:
     assert best is not None
     assert sorted([*rates, (best.params["lr"], best.metric)]) == dots(axs[0])
     assert {"relu", "tanh", "gelu"} == {label.get_text() for label in axs[3].get_xticklabels()}
+
+
+def test_texts_of_the_user_are_no_formulas() -> None:
+    bad = "$\\bad$"
+    result = ab.launch(
+        lambda **params: 1.0,
+        {bad: ab.choice(bad, "$x^$"), "a_$1": ab.uniform(0, 1)},
+        max_trials=8,
+        engine="local",
+        workers=1,
+        monitor=None,
+    )
+    result.name = bad
+    axs: Any = result.plot_params()
+    axs[0].figure.canvas.draw()
+    assert {"$\\\\bad$", "$x^$"} == {label.get_text() for label in axs[0].get_xticklabels()}
+    assert [bad, "a_$1"] == [ax.get_xlabel() for ax in axs]
+    for plot in (result.plot_rungs, result.plot_curves, result.plot_history):
+        ax: Any = plot(axes_of_mine())
+        ax.figure.canvas.draw()
+        assert bad in ax.get_title(loc="left")
 
 
 def test_too_few_axes_are_refused() -> None:

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from support.schedulers import Threshold
 
-from asha_bus import ASHA, InvalidArgument, JournalError, NoStopping, Result
+from asha_bus import ASHA, InvalidArgument, JournalError, NoStopping, Result, cli
 from asha_bus.core.events import AppendToJournal, Resumed, RunSettings
 from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
 from asha_bus.driver.scheduler_class import imported, named
 from asha_bus.formats.journal import Encoder, Header, replay
+from asha_bus.monitors.base import Monitor
 from asha_bus.monitors.watch import JournalFollower
 from asha_bus.testing.simulator import Bench
 
@@ -77,6 +78,35 @@ def test_a_journal_runs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         with pytest.raises(JournalError, match="the scheduler 'os:system' is not one of asha-bus"):
             read(path)
     assert ["journal"] == os.listdir(tmp_path)
+
+
+def test_the_command_line_reads_it_with_the_class_that_its_user_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(journal_of(Threshold(0.5)))
+    assert 1 == cli.main(["report", str(path)])
+    assert "support.schedulers:Threshold" in capsys.readouterr().err
+    assert 0 == cli.main(["report", str(path), "--scheduler", "support.schedulers:Threshold"])
+    assert "Result of test" in capsys.readouterr().out
+    for name, words in (
+        ("support.schedulers:Nobody", "has no attribute 'Nobody'"),
+        ("no.such:Class", "No module named 'no'"),
+        ("", "Empty module name"),
+        ("os:system", "this is not a class of schedulers"),
+    ):
+        assert 2 == cli.main(["report", str(path), "--scheduler", name])
+        error = capsys.readouterr().err
+        assert words in error
+        assert f"--scheduler {name}" in error
+
+
+def test_a_journal_is_watched_with_the_class_that_is_given(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    path.write_bytes(journal_of(Threshold(0.5)))
+    follower = JournalFollower(path, [Threshold])
+    follower.refresh(Monitor())
+    assert "test" == follower.result().name
 
 
 def test_the_bus_imports_what_the_users_process_names() -> None:

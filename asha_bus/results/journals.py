@@ -1,0 +1,44 @@
+"""Opens a journal to read it: anybody may have written it, and anything may lie there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import BinaryIO
+
+from asha_bus.core.errors import InvalidArgument
+
+
+def read_journal(path: str | os.PathLike[str], begin: int = 0) -> bytes:
+    """The bytes of the file at ``path`` from ``begin`` on.
+
+    Raises `InvalidArgument` if it cannot be read, or is not a file: a pipe would never end.
+    """
+    with open_to_read(path) as file:
+        file.seek(begin)
+        return file.read()
+
+
+def open_to_read(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open the journal at ``path``; see `read_journal`."""
+    try:
+        # a pipe that nobody writes to must not block
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            check_is_file(fd, path)
+            return os.fdopen(fd, "rb")
+        except BaseException:
+            os.close(fd)
+            raise
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise InvalidArgument(f"the journal {os.fspath(path)!r} cannot be read: {why}") from error
+
+
+def check_is_file(fd: int, path: str | os.PathLike[str]) -> None:
+    """Raise `InvalidArgument` if ``fd``, opened at ``path``, is not a file."""
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise InvalidArgument(
+            f"the journal {os.fspath(path)!r} is not a file, but a folder, a pipe or a device; "
+            f"give the path of a file"
+        )
