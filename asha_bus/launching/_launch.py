@@ -164,6 +164,15 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         engine.preflight(address)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
         follower = Follower(plan, supervisor, engine, monitors, exporter)
+        if resumed is not None and given.max_time is not None:
+            used = follower.status().elapsed_s
+            if used >= given.max_time:
+                follower.logger.warning(
+                    "max_time=%g is used up: this run has taken %.1f s over all its launches; "
+                    "give a larger max_time to continue it",
+                    given.max_time,
+                    used,
+                )
         hooks = Hooks(follower.on_worker_exited, follower.on_engine_failure, follower.on_output)
         shared = engine.share(data)
         job = Job(address, given.objective, plan.space, given.capture_output, shared)

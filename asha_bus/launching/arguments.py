@@ -107,8 +107,8 @@ class LaunchArguments:
         max_trials: The run ends after this many trials. It, or ``max_time``, is needed unless
             the space is finite. Default None.
         max_time: The run ends after this many seconds: no new trial begins; running ones are
-            told to stop at their next report, interrupted after 2 s, and killed after 5 s.
-            Default None.
+            told to stop at their next report, interrupted after 2 s, and killed after 5 s. Of
+            a resumed run it is the total over all launches. Default None.
         stop_at: The run ends when a trial's last metric is as good as this, even if the trial
             is one of several repeats. Default None.
         spark: The `SparkSession` to use. Default None: the active one, or a new one.
@@ -128,8 +128,8 @@ class LaunchArguments:
         resume: True continues the run in ``journal``, or begins it if there is no such file.
             Ended trials and all rungs stand; what was running or cancelled is run again.
             Space, scheduler, mode, objective and seed (if given) must be the same.
-            ``max_trials`` is the total, and the time between two launches does not count in
-            ``max_time``. Default False.
+            ``max_trials`` and ``max_time`` are totals over all launches; the time between two
+            launches does not count. Default False.
         retry_failed: True runs failed and lost trials of a resumed run again. Default False.
         trial_timeout: Seconds that one attempt at a trial may take, clean-up included. Then
             it is interrupted and fails; 5 s later its worker's process is replaced. Default
