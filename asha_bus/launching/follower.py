@@ -90,6 +90,13 @@ class Follower:
                 return self.supervisor.status()
         return self._final or self.supervisor.last_status
 
+    @property
+    def reason(self) -> str | None:
+        """Why the run ended; None while it is going on."""
+        if not self._finished.is_set():
+            return None
+        return "failed" if self._result is None else self._result.reason
+
     def stop(self, *, now: bool) -> None:
         """End the run; see `Run.stop`."""
         if now:
