@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from asha_bus.core import messages as m
-from asha_bus.core.checks import SWITCH, check, whole
+from asha_bus.core.checks import SWITCH, check, checked, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
@@ -105,6 +105,7 @@ class DryRun:
         return "\n".join(lines).rstrip()
 
 
+@checked({"max_trials": "n", "max_resource": "steps"})
 def dry_run(
     objective: Callable[..., object],
     space: Space | Mapping[str, object],

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar
 
 from asha_bus.core.checks import (
     PATH,
@@ -20,6 +20,7 @@ from asha_bus.core.checks import (
     check_fields,
     check_names,
     one_of,
+    plain_signature,
     whole,
 )
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
@@ -45,6 +46,9 @@ EngineName = Literal["spark", "local"]
 
 #: Arguments that there were, and what to use in their place.
 _INSTEAD = {"block": "launch(...) to wait for the result, start(...) for a Run at once"}
+
+
+_POSITIONAL = "only objective and space are positional; write scheduler=..., max_trials=... by name"
 
 
 def _is_finite(value: object) -> bool:
@@ -236,19 +240,6 @@ class LaunchArguments:
         return self.searcher is not None and not isinstance(self.searcher, RandomSearch)
 
 
-class _Shown(str):
-    """A type as a signature shows it: without its check, without modules, without quotes."""
-
-    def __new__(cls, annotation: object) -> "_Shown":
-        if get_origin(annotation) is Annotated:
-            annotation = get_args(annotation)[0]
-        shown = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-        return super().__new__(cls, re.sub(r"\b(\w+\.)+", "", shown))
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
 def _parts(documented: object) -> list[str]:
     return (inspect.getdoc(documented) or "").split("\n\n")
 
@@ -265,16 +256,13 @@ def _taking(
     Type checkers and editors read the same from the types: to them the function has the
     parameters of the class's constructor, and its docstring.
     """
-    fields = inspect.signature(arguments)
+    fields = plain_signature(arguments)
     args = next(filter(_is_args, _parts(arguments)), "")  # none where Python leaves them out
-    plain = [
-        each.replace(annotation=_Shown(each.annotation)) for each in fields.parameters.values()
-    ]
 
     def decorate(function: Callable[[LaunchArguments], T]) -> Callable[P, T]:
         """``function`` with the arguments, which it gets checked and as one."""
-        returns = inspect.signature(function).return_annotation
-        signature = fields.replace(parameters=plain, return_annotation=_Shown(returns))
+        returns = plain_signature(function).return_annotation
+        signature = fields.replace(return_annotation=returns)
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -282,7 +270,8 @@ def _taking(
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(f"{function.__name__}(): {error}") from None
+                why = _POSITIONAL if "positional" in str(error) else error
+                raise TypeError(f"{function.__name__}(): {why}") from None
             return function(arguments(*args, **kwargs))
 
         call.__signature__ = signature  # type: ignore[attr-defined]

@@ -160,12 +160,10 @@ class Run:
 
 @atexit.register
 def _warn_at_exit() -> None:
+    text = "%s was still running when the program ended; call run.result() to wait for it"
     for follower in _followers:
         if follower.reason is None:
-            follower.logger.warning(
-                "%s was still running when the program ended; call run.result() to wait for it",
-                follower.plan.name,
-            )
+            follower.logger.warning(text, follower.plan.name)
 
 
 def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:

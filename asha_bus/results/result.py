@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
+#: Names of other tuners, and ours.
+_INSTEAD = {"best_params": "best.params", "best_trial": "best", "best_value": "best.metric"}
+
 #: The reason of a result from a journal that has no end of the run.
 UNFINISHED = "unfinished"
 
@@ -395,6 +398,12 @@ class Result:
             for number, resource, entries, passed in self.rung_table()
         ]
         return "\n".join(lines)
+
+    if not TYPE_CHECKING:  # which knows the attributes there are
+
+        def __getattr__(self, name):
+            hint = f"; use result.{_INSTEAD[name]}" if name in _INSTEAD else ""
+            raise AttributeError(f"a Result has no attribute {name!r}{hint}")
 
     def _mean_of_best(self) -> str:
         best = self.by_configuration()[0]

@@ -133,7 +133,7 @@ def test_time_between_two_launches_does_not_count(
     assert "used up" not in caplog.text
     third = run(journal, max_time=1.0, resume=True, **arguments)  # it is over already
     assert third.reason == "max_time"
-    assert "max_time=1 is used up: this run has taken " in caplog.text
+    assert "max_time=1 is used up: all launches of this run took " in caplog.text
     assert len(third.trials) == len(second.trials)
 
 
