@@ -197,8 +197,9 @@ class Follower:
         failed = [t for t in result.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
         if failed and len(failed) == len(result.trials):
             first = min(failed, key=lambda trial: trial.end_time or 0)
+            why = f" ({result.message})" if result.message and "\n" not in result.message else ""
             raise AllTrialsFailed(
-                f"all {len(failed)} trials failed; the first was trial {first.id} with params "
+                f"all {len(failed)} trials failed{why}; the first was trial {first.id} with params "
                 f"{first.params!r}:\n{first.error}",
                 result,
             )

@@ -183,10 +183,15 @@ class Result:
     def by_configuration(self) -> Configurations:
         """List the configurations of the run, best first.
 
+        Those whose repeats got further come first, whatever their metric: by the number of
+        completed repeats, then by the highest rung entered, and by how many entered it. Equals
+        are ordered by the mean.
+
         Returns:
             A `ConfigurationRecord` for each configuration, with ``params``, all its
             ``trials``, the trials that got ``furthest``, the mean ``metric`` of these and its
-            ``spread``. Printed, it is a table.
+            ``spread``. Printed, it is a table; ``resource`` and ``of`` are the most resource
+            and the number of those that got furthest.
 
         Example:
             >>> best = result.by_configuration()[0]

@@ -186,3 +186,9 @@ if WAITS:
     )
     warning = "early was still running when the program ended; call run.result() to wait for it"
     assert (0, not waits) == (done.returncode, warning in done.stderr), done.stderr
+
+
+def test_a_run_whose_first_five_trials_failed_names_max_failures() -> None:
+    run = start(objectives.fails, max_trials=100)
+    with pytest.raises(ab.AllTrialsFailed, match=r"first \d trials all failed, .* max_failures\)"):
+        run.result(timeout=60)
