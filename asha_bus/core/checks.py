@@ -20,15 +20,14 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 #: What arguments are called elsewhere (see docs/glossary.md), and by `launch`, `ASHA` and `TPE`.
 _ELSEWHERE = (
-    "fn=objective param_space=space direction=mode pruner=scheduler algo=searcher "
-    "sampler=searcher search_alg=searcher n_trials=max_trials num_samples=max_trials "
-    "max_evals=max_trials timeout=max_time time_budget_s=max_time loss_threshold=stop_at "
-    "n_jobs=workers num_workers=workers parallelism=workers max_concurrent_trials=workers "
-    "random_state=seed rstate=seed points_to_evaluate=initial enqueue_trial=initial "
-    "load_if_exists=resume trials_save_file=journal max_t=ASHA.max_resource "
-    "max_resource=ASHA.max_resource grace_period=ASHA.min_resource eta=ASHA.reduction_factor "
-    "bootstrap_count=ASHA.quorum n_startup_trials=TPE.n_startup n_startup_jobs=TPE.n_startup "
-    "n_EI_candidates=TPE.n_candidates"
+    "fn=objective param_space=space direction=mode pruner=scheduler algo=searcher sampler=searcher "
+    "search_alg=searcher n_trials=max_trials num_samples=max_trials max_evals=max_trials "
+    "timeout=max_time time_budget_s=max_time loss_threshold=stop_at n_jobs=workers "
+    "num_workers=workers parallelism=workers max_concurrent_trials=workers random_state=seed "
+    "rstate=seed points_to_evaluate=initial enqueue_trial=initial load_if_exists=resume "
+    "max_t=ASHA.max_resource max_resource=ASHA.max_resource grace_period=ASHA.min_resource "
+    "eta=ASHA.reduction_factor bootstrap_count=ASHA.quorum n_startup_trials=TPE.n_startup "
+    "n_startup_jobs=TPE.n_startup n_EI_candidates=TPE.n_candidates"
 )
 ELSEWHERE = dict(pair.split("=") for pair in _ELSEWHERE.split())
 
