@@ -133,14 +133,18 @@ _MODULES = {
 }
 _ON_USE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
+#: What is a function of its own elsewhere.
+_INSTEAD = {
+    **{f"q{name}": f"{name}(low, high, q=...)" for name in ("uniform", "loguniform", "randint")},
+    **{f"q{name}": f"{name}(mu, sigma, q=...)" for name in ("normal", "lognormal")},
+}
 
 if not TYPE_CHECKING:  # or else a type checker would believe in any name
 
     def __getattr__(name: str) -> object:
         if name not in _ON_USE:
-            raise AttributeError(
-                f"module {__name__!r} has no attribute {name!r}{did_you_mean(name, __all__)}"
-            )
+            use = f"; use {_INSTEAD[name]}" if name in _INSTEAD else did_you_mean(name, __all__)
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}{use}")
         found = globals()[name] = getattr(import_module(_ON_USE[name]), name)
         return found
 

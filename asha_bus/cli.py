@@ -27,6 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[argparse.Namespace], None] = given.command
     try:
         command(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, and what is left has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except InvalidArgument as error:
         print(f"asha-bus: {visible(str(error))}", file=sys.stderr)
         return 2

@@ -7,11 +7,29 @@ argument, says what is right and shows what came.
 
 from __future__ import annotations
 
+import functools
+import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, get_args
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin
 
 from asha_bus.core.errors import InvalidArgument
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+#: What arguments are called elsewhere (see docs/glossary.md), and by `launch`, `ASHA` and `TPE`.
+_ELSEWHERE = (
+    "fn=objective param_space=space direction=mode pruner=scheduler algo=searcher sampler=searcher "
+    "search_alg=searcher n_trials=max_trials num_samples=max_trials max_evals=max_trials "
+    "timeout=max_time time_budget_s=max_time loss_threshold=stop_at n_jobs=workers "
+    "num_workers=workers parallelism=workers max_concurrent_trials=workers random_state=seed "
+    "rstate=seed points_to_evaluate=initial enqueue_trial=initial load_if_exists=resume "
+    "max_t=ASHA.max_resource max_resource=ASHA.max_resource grace_period=ASHA.min_resource "
+    "eta=ASHA.reduction_factor bootstrap_count=ASHA.quorum n_startup_trials=TPE.n_startup "
+    "n_startup_jobs=TPE.n_startup n_EI_candidates=TPE.n_candidates"
+)
+ELSEWHERE = dict(pair.split("=") for pair in _ELSEWHERE.split())
 
 #: No time that is given may be longer: some 30 years.
 MAX_SECONDS = 1e9
@@ -101,14 +119,66 @@ def check_names(
 ) -> None:
     """InvalidArgument where ``function`` takes no argument of a name that was given.
 
-    ``instead``: what to use for names that users may expect.
+    ``instead``: what to use for names that users may expect, beside those of other tuners.
     """
     known = list(known)
     for name in given:
-        if name in instead:
-            raise InvalidArgument(f"{function} takes no {name}; use {instead[name]}")
-        if name not in known:
-            raise InvalidArgument(f"{function} takes no {name!r}{did_you_mean(name, known)}")
+        owner, _, ours = ELSEWHERE.get(name, name).rpartition(".")
+        if name in known and name not in instead:
+            continue
+        use = instead.get(ours, ours if ours in known else "")
+        if not use and name in ELSEWHERE:
+            use = f"{owner or 'launch'}({ours}=...)"
+        near = f"; use {use}" if use else did_you_mean(name, known)
+        see = f"; see help(asha_bus.{function.removesuffix('()')})"
+        raise InvalidArgument(f"{function} takes no {name!r}{near or see}")
+
+
+def checked(instead: Mapping[str, str] | None = None) -> Callable[[C], C]:
+    """Make a function or a class answer unknown names as `check_names` does.
+
+    Its signature shows plain types.
+    """
+
+    def decorate(callee: C) -> C:
+        is_class = isinstance(callee, type)
+        function: Callable[..., Any] = getattr(callee, "__init__") if is_class else callee  # noqa: B009
+        known = inspect.signature(callee).parameters
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            check_names(f"{callee.__name__}()", kwargs, known, instead or {})
+            return function(*args, **kwargs)
+
+        call.__signature__ = plain_signature(function)  # type: ignore[attr-defined]
+        if is_class:
+            setattr(callee, "__init__", call)  # noqa: B010 - it is known for instances only
+        return callee if is_class else cast(C, call)
+
+    return decorate
+
+
+def plain_signature(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of ``function`` without the checks in its types, modules and quotes."""
+    found = inspect.signature(function)
+    plain = [
+        one if one.annotation is one.empty else one.replace(annotation=_Shown(one.annotation))
+        for one in found.parameters.values()
+    ]
+    return found.replace(parameters=plain, return_annotation=_Shown(found.return_annotation))
+
+
+class _Shown(str):
+    """A type as a signature shows it."""
+
+    def __new__(cls, annotation: object) -> _Shown:
+        if get_origin(annotation) is Annotated:
+            annotation = get_args(annotation)[0]
+        shown = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+        return super().__new__(cls, re.sub(r"\b(\w+\.)+", "", shown))
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -60,7 +60,8 @@ def reason_to_end(
     if limit is not None and table.finished >= limit:
         return StopRun("exhausted" if suggestions.is_exhausted else settings.limit_reason)
     if most is None and table.finished == failed >= FIRST_FAILURES:
-        return StopRun("failed", f"the first {failed} trials all failed")
+        why = "which ends a run without max_failures"
+        return StopRun("failed", f"the first {failed} trials all failed, {why}")
     return None
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asha_bus import launch, start
-from asha_bus.core.checks import SECONDS, Rule, check, check_names
+from asha_bus.core.checks import ELSEWHERE, SECONDS, Rule, check, check_names
 from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
 from asha_bus.core.space import Space, as_space
 from asha_bus.core.trial import TrialState
@@ -38,14 +38,7 @@ logger = logging.getLogger("asha_bus")
 
 #: Arguments of `asha_bus.launch` that `fmin` gives itself, and what to use in their place.
 _INSTEAD = {
-    "objective": "fn",
     "mode": "the negative of what is to be great",
-    "max_trials": "max_evals",
-    "max_time": "timeout",
-    "stop_at": "loss_threshold",
-    "seed": "rstate",
-    "searcher": "algo",
-    "initial": "points_to_evaluate",
     "engine": "trials=Trials() or SparkTrials()",
     "spark": "trials=SparkTrials(spark_session=...)",
     "block": "start(...) for a Run at once",
@@ -132,8 +125,9 @@ def fmin(
                 lambda x: (x - 3) ** 2, hp.uniform("x", -10, 10), algo=tpe.suggest, max_evals=50
             )
     """
-    known_names = {**signature(fmin).parameters, **signature(launch).parameters}
-    check_names("fmin()", options, known_names, _INSTEAD)
+    own = signature(fmin).parameters
+    instead = {ours: theirs for theirs, ours in ELSEWHERE.items() if theirs in own} | _INSTEAD
+    check_names("fmin()", options, {**own, **signature(launch).parameters}, instead)
     if pass_expr_memo_ctrl or getattr(fn, "fmin_pass_expr_memo_ctrl", False):
         raise InvalidArgument("pass_expr_memo_ctrl is not supported: fn gets the configuration")
     if trials_save_file:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
+from asha_bus.core.checks import ELSEWHERE
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.searchers import RandomSearch
@@ -18,13 +19,8 @@ from asha_bus.hyperopt.suggest import Remembering, Suggesting
 from asha_bus.hyperopt.trials import SparkTrials, Trials
 from asha_bus.searchers.tpe import TPE
 
-#: Arguments of hyperopt's ``tpe.suggest`` and those of our searcher.
-_OF_TPE = {
-    "n_startup_jobs": "n_startup",
-    "gamma": "gamma",
-    "n_EI_candidates": "n_candidates",
-    "prior_weight": "prior_weight",
-}
+#: The arguments of hyperopt's ``tpe.suggest`` that our searcher has, too.
+_OF_TPE = ("n_startup_jobs", "gamma", "n_EI_candidates", "prior_weight")
 
 #: Seeds are drawn below this.
 _SEEDS = 2**31 - 1
@@ -147,7 +143,8 @@ def _tpe(given: dict[str, Any]) -> Any:
             raise InvalidArgument(
                 f"algo: tpe.suggest with {name} is not known here; it may have {', '.join(_OF_TPE)}"
             )
-    arguments = {ours: given[theirs] for theirs, ours in _OF_TPE.items() if theirs in given}
+    names = {name: ELSEWHERE.get(name, name).removeprefix("TPE.") for name in given}
+    arguments = {names[name]: value for name, value in given.items() if name in _OF_TPE}
     return TPE(random_share=0.0, **arguments)
 
 

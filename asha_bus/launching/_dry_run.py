@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from asha_bus.core import messages as m
-from asha_bus.core.checks import SWITCH, check, whole
+from asha_bus.core.checks import SWITCH, check, checked, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
@@ -84,6 +84,13 @@ class DryRun:
     #: What will go wrong, or slowly, on a cluster.
     problems: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        trials, problems = len(self.trials), len(self.problems) or "no"
+        return (
+            f"DryRun of {self.objective}: {trials} trial{'s' * (trials != 1)}, "
+            f"{problems} problem{'s' * (problems != 1)}"
+        )
+
     def __str__(self) -> str:
         lines = [
             f"dry run of {self.objective}: the objective travels as {self.objective_bytes:,} "
@@ -98,13 +105,15 @@ class DryRun:
                 ]
                 lines.append(table(rows, head=("resource", "metric", "seconds", "extras")))
             lines += [f"log: {text}" for text in trial.log]
-            lines.append(f"{trial.outcome}, and ended {trial.ending_s:.3f} s after its last report")
+            ended = f", and ended {trial.ending_s:.3f} s after its last report"
+            lines.append(f"{trial.outcome}{ended if trial.steps else ' without a report'}")
             if trial.error:
                 lines.append(trial.error.rstrip())
         lines += ["", *(f"problem: {text}" for text in self.problems or ())]
         return "\n".join(lines).rstrip()
 
 
+@checked({"max_trials": "n", "max_resource": "steps"})
 def dry_run(
     objective: Callable[..., object],
     space: Space | Mapping[str, object],
@@ -131,7 +140,7 @@ def dry_run(
 
     Returns:
         A `DryRun` with each trial's reports and times, and with the ``problems`` that a
-        cluster would have; its text is what was printed.
+        cluster would have; ``str()`` of it is what was printed.
 
     Raises:
         InvalidArgument: An argument is one that `launch` would refuse: for instance, the

@@ -164,6 +164,10 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         engine.preflight(address)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
         follower = Follower(plan, supervisor, engine, monitors, exporter)
+        used = 0.0 if resumed is None else follower.status().elapsed_s
+        if given.max_time is not None and used >= given.max_time:
+            text = "max_time=%g is used up: all launches of this run took %.1f s; give more"
+            follower.logger.warning(text, given.max_time, used)
         hooks = Hooks(follower.on_worker_exited, follower.on_engine_failure, follower.on_output)
         shared = engine.share(data)
         job = Job(address, given.objective, plan.space, given.capture_output, shared)

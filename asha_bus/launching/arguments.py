@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from os import PathLike
-from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar
 
 from asha_bus.core.checks import (
     PATH,
@@ -20,6 +20,7 @@ from asha_bus.core.checks import (
     check_fields,
     check_names,
     one_of,
+    plain_signature,
     whole,
 )
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
@@ -45,6 +46,9 @@ EngineName = Literal["spark", "local"]
 
 #: Arguments that there were, and what to use in their place.
 _INSTEAD = {"block": "launch(...) to wait for the result, start(...) for a Run at once"}
+
+
+_POSITIONAL = "only objective and space are positional; write scheduler=..., max_trials=... by name"
 
 
 def _is_finite(value: object) -> bool:
@@ -107,8 +111,8 @@ class LaunchArguments:
         max_trials: The run ends after this many trials. It, or ``max_time``, is needed unless
             the space is finite. Default None.
         max_time: The run ends after this many seconds: no new trial begins; running ones are
-            told to stop at their next report, interrupted after 2 s, and killed after 5 s.
-            Default None.
+            told to stop at their next report, interrupted after 2 s, and killed after 5 s. Of
+            a resumed run it is the total over all launches. Default None.
         stop_at: The run ends when a trial's last metric is as good as this, even if the trial
             is one of several repeats. Default None.
         spark: The `SparkSession` to use. Default None: the active one, or a new one.
@@ -128,8 +132,8 @@ class LaunchArguments:
         resume: True continues the run in ``journal``, or begins it if there is no such file.
             Ended trials and all rungs stand; what was running or cancelled is run again.
             Space, scheduler, mode, objective and seed (if given) must be the same.
-            ``max_trials`` is the total, and the time between two launches does not count in
-            ``max_time``. Default False.
+            ``max_trials`` and ``max_time`` are totals over all launches; the time between two
+            launches does not count. Default False.
         retry_failed: True runs failed and lost trials of a resumed run again. Default False.
         trial_timeout: Seconds that one attempt at a trial may take, clean-up included. Then
             it is interrupted and fails; 5 s later its worker's process is replaced. Default
@@ -236,19 +240,6 @@ class LaunchArguments:
         return self.searcher is not None and not isinstance(self.searcher, RandomSearch)
 
 
-class _Shown(str):
-    """A type as a signature shows it: without its check, without modules, without quotes."""
-
-    def __new__(cls, annotation: object) -> "_Shown":
-        if get_origin(annotation) is Annotated:
-            annotation = get_args(annotation)[0]
-        shown = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
-        return super().__new__(cls, re.sub(r"\b(\w+\.)+", "", shown))
-
-    def __repr__(self) -> str:
-        return str(self)
-
-
 def _parts(documented: object) -> list[str]:
     return (inspect.getdoc(documented) or "").split("\n\n")
 
@@ -265,16 +256,13 @@ def _taking(
     Type checkers and editors read the same from the types: to them the function has the
     parameters of the class's constructor, and its docstring.
     """
-    fields = inspect.signature(arguments)
+    fields = plain_signature(arguments)
     args = next(filter(_is_args, _parts(arguments)), "")  # none where Python leaves them out
-    plain = [
-        each.replace(annotation=_Shown(each.annotation)) for each in fields.parameters.values()
-    ]
 
     def decorate(function: Callable[[LaunchArguments], T]) -> Callable[P, T]:
         """``function`` with the arguments, which it gets checked and as one."""
-        returns = inspect.signature(function).return_annotation
-        signature = fields.replace(parameters=plain, return_annotation=_Shown(returns))
+        returns = plain_signature(function).return_annotation
+        signature = fields.replace(return_annotation=returns)
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -282,7 +270,8 @@ def _taking(
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:
-                raise TypeError(f"{function.__name__}(): {error}") from None
+                why = _POSITIONAL if "positional" in str(error) else error
+                raise TypeError(f"{function.__name__}(): {why}") from None
             return function(arguments(*args, **kwargs))
 
         call.__signature__ = signature  # type: ignore[attr-defined]

@@ -93,6 +93,13 @@ class Follower:
                 return self.supervisor.status()
         return self._final or self.supervisor.last_status
 
+    @property
+    def reason(self) -> str | None:
+        """Why the run ended; None while it is going on."""
+        if not self._finished.is_set():
+            return None
+        return "failed" if self._result is None else self._result.reason
+
     def stop(self, *, now: bool) -> None:
         """End the run; see `Run.stop`."""
         if now:
@@ -194,8 +201,9 @@ class Follower:
         failed = [t for t in result.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
         if failed and len(failed) == len(result.trials):
             first = min(failed, key=lambda trial: trial.end_time or 0)
+            why = f" ({result.message})" if result.message and "\n" not in result.message else ""
             raise AllTrialsFailed(
-                f"all {len(failed)} trials failed; the first was trial {first.id} with params "
+                f"all {len(failed)} trials failed{why}; the first was trial {first.id} with params "
                 f"{first.params!r}:\n{first.error}",
                 result,
             )

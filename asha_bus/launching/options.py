@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
-from asha_bus.core.checks import PORT, SECONDS, SWITCH, check_fields, one_of, text, whole
+from asha_bus.core.checks import PORT, SECONDS, SWITCH, check_fields, checked, one_of, text, whole
 from asha_bus.core.errors import InvalidArgument
 
 #: Keys of Spark's configuration that begin so set options of the bus.
@@ -18,6 +18,7 @@ EVERY_ADDRESS = "0.0.0.0"
 Sync = Literal["interval", "always", "never"]
 
 
+@checked()
 @dataclass(frozen=True)
 class BusOptions:
     """How the bus listens and how long it is patient.

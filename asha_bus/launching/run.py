@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import TYPE_CHECKING, TypedDict
+from weakref import WeakSet
 
 from asha_bus.launching.follower import Follower
 from asha_bus.results.records import BusReport
@@ -11,16 +13,21 @@ from asha_bus.results.result import Result
 #: Names that a `Run` has no longer, and the ones to use.
 _RENAMED = {"address": "bus_address"}
 
+#: What follows each run; the thread of one that is going on keeps it alive.
+_followers: WeakSet[Follower] = WeakSet()
+
 
 class RunStatus(TypedDict):
     """What `Run.status` returns."""
 
     trials: int
+    max_trials: int | None
     states: dict[str, int]
     workers: int
     reports: int
     best_metric: float | None
     elapsed_s: float
+    reason: str | None
 
 
 class Run:
@@ -44,11 +51,24 @@ class Run:
         self.page_url = page_url
         self._follower = follower
         self._supervisor = follower.supervisor
+        _followers.add(follower)
+
+    def __repr__(self) -> str:
+        status, reason = self.status(), self._follower.reason
+        ended = status["trials"] - status["states"]["RUNNING"] - status["states"]["PENDING"]
+        most = "" if status["max_trials"] is None else f" of {status['max_trials']}"
+        how = "running" if reason is None else f"ended by {reason}"
+        return f"<Run {self.name}: {ended}{most} trials, {how}>"
 
     @property
     def bus_pid(self) -> int:
         """The process id of the bus; another one when it was started again."""
         return self._supervisor.pid
+
+    @property
+    def done(self) -> bool:
+        """Whether the run is over, so that `result` returns or raises at once."""
+        return self._follower.reason is not None
 
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end of the run and return its result.
@@ -78,9 +98,16 @@ class Run:
         answers within milliseconds; while it is being started again, that is waited for.
 
         Returns:
-            The number of trials and how many are in each state, the workers that are
-            there, the reports taken, the leading trial's last metric, and the seconds since
-            the start.
+            A dict with
+
+            * ``trials``, ``states``: the number of trials begun, and of those in each state;
+            * ``max_trials``: the most trials there will be; None if there is no limit;
+            * ``workers``: the workers that are there;
+            * ``reports``: the reports taken at rungs and at ``max_resource``;
+            * ``best_metric``: the last metric of the leading trial: of a completed one, or
+              else of one that entered the highest rung. None before the first usable metric;
+            * ``elapsed_s``: the seconds since the start;
+            * ``reason``: why the run ended, as `Result.reason`; None while it is running.
 
         Example:
             >>> run.status()["states"]["RUNNING"]
@@ -89,11 +116,13 @@ class Run:
         status = self._follower.status()
         return {
             "trials": status.trials,
+            "max_trials": self._follower.plan.settings.max_trials,
             "states": {state.value: count for state, count in status.states.items()},
             "workers": status.workers,
             "reports": status.counters.reports,
             "best_metric": None if status.leader is None else status.leader.metric,
             "elapsed_s": status.elapsed_s,
+            "reason": self._follower.reason,
         }
 
     def bus_report(self) -> BusReport:
@@ -127,6 +156,14 @@ class Run:
         def __getattr__(self, name):
             hint = f"; use Run.{_RENAMED[name]}" if name in _RENAMED else ""
             raise AttributeError(f"a Run has no attribute {name!r}{hint}")
+
+
+@atexit.register
+def _warn_at_exit() -> None:
+    text = "%s was still running when the program ended; call run.result() to wait for it"
+    for follower in _followers:
+        if follower.reason is None:
+            follower.logger.warning(text, follower.plan.name)
 
 
 def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Literal, get_args
 
-from asha_bus.core.checks import Rule, check
+from asha_bus.core.checks import Rule, check, did_you_mean
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.screen import in_notebook, is_terminal
+
+logger = logging.getLogger("asha_bus")
 
 MonitorName = Literal["progress", "text", "rungs", "curves"]
 
@@ -19,7 +22,8 @@ MonitorChoice = MonitorName | Monitor | Sequence[MonitorName | Monitor] | None
 NAMES = get_args(MonitorName)
 
 _MONITOR = Rule(
-    f"one of {', '.join(map(repr, NAMES))}, a Monitor, a list of these, or None",
+    f"one of {', '.join(map(repr, NAMES))}, a Monitor (subclass ab.Monitor), "
+    f"a list of these, or None",
     lambda one: isinstance(one, Monitor) or (isinstance(one, str) and one in NAMES),
 )
 
@@ -43,6 +47,10 @@ def as_monitors(monitor: MonitorChoice) -> tuple[str | Monitor, ...]:
 
 def _check(one: object) -> None:
     check("monitor", one, _MONITOR)
+    for name in dir(type(one)):
+        if name.startswith("on_") and not hasattr(Monitor, name) and isinstance(one, Monitor):
+            near = did_you_mean(name, dir(Monitor))
+            logger.warning("%s.%s is never called%s", type(one).__name__, name, near)
     if one in _CHARTS and in_notebook() and find_spec("matplotlib") is None:
         raise InvalidArgument(
             f"monitor={one!r} draws with matplotlib, which is not installed: "

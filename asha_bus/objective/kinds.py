@@ -238,7 +238,8 @@ def check_parameters(
             if parameter.default is parameter.empty and not is_given:
                 raise InvalidArgument(
                     f"objective {name_of(objective)} requires {parameter.name}, which {which} "
-                    f"lacks (it has {', '.join(names)}); add it to the space or give it a default"
+                    f"lacks (it has {', '.join(names)}); add it to the space, give it a default, "
+                    f"or pass it as data={{{parameter.name!r}: ...}}"
                 )
     for name in names:
         if name not in accepted:
@@ -266,7 +267,7 @@ def to_metric(value: Any) -> float:
             if not isinstance(single, (bool, str, bytes, complex)) and hasattr(single, "__float__"):
                 return float(single)
     except (TypeError, ValueError, OverflowError, RuntimeError, ArithmeticError) as error:
-        raise ObjectiveError(f"{_shown(value)} is not a number: {error}") from error
+        raise ObjectiveError(f"{_shown(value)} is not a number: {error}") from None
     raise ObjectiveError(
         f"{_shown(value)} is not a number; return one number (int, float, a numpy scalar, "
         f"a one-element array or tensor)"
@@ -315,6 +316,9 @@ def to_metric_and_extras(value: Any) -> tuple[float, dict[str, Any]]:
     """Split a returned or yielded value: a number, or a number and a dict of extras."""
     if type(value) is tuple and len(value) == 2 and isinstance(value[1], dict):
         return to_metric(value[0]), to_extras(value[1])
+    if isinstance(value, (dict, tuple)):
+        pair = "(metric, {extras}), such as (0.5, {'accuracy': 0.9})"
+        raise ObjectiveError(f"{_shown(value)} is not a number; return one, or a pair {pair}")
     return to_metric(value), {}
 
 

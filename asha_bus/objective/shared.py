@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import types
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,10 @@ import cloudpickle
 
 from asha_bus.objective.closure import is_broadcast
 from asha_bus.objective.private import open_private
+
+#: What cloudpickle since 3.1.3 writes for the file of a function, so that equal functions of
+#: different places have equal pickles.
+_HIDDEN = "<dynamic-code>"
 
 
 class PickledFile(NamedTuple):
@@ -44,4 +49,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc, no-any-unimported, un
     def reducer_override(self, obj: Any) -> Any:
         if is_broadcast(obj):
             return BroadcastValue, (obj.value,)
+        if isinstance(obj, types.CodeType):  # for a traceback that shows the user's file and lines
+            make, args = self.dispatch_table[types.CodeType](obj)
+            return make, tuple(obj.co_filename if one == _HIDDEN else one for one in args)
         return super().reducer_override(obj)

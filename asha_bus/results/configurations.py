@@ -44,11 +44,12 @@ class Configurations(tuple[ConfigurationRecord, ...]):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        head = ["trials", "states", "metric", "spread", "of", "params"]
+        head = ["trials", "states", "resource", "metric", "spread", "of", "params"]
         rows = [
             [
                 _numbers(one.trials),
                 _states(one.trials),
+                f"{max((t.resource for t in one.furthest), default=0):g}",
                 "" if one.metric is None else f"{one.metric:.6g}",
                 "" if one.spread is None else f"{one.spread:.2g}",
                 str(len(one.furthest)),
@@ -56,7 +57,7 @@ class Configurations(tuple[ConfigurationRecord, ...]):
             ]
             for one in self
         ]
-        return table(rows, head=head, left=[0, 1, 5])
+        return table(rows, head=head, left=[0, 1, 6])
 
 
 def configurations_of(trials: Iterable[TrialRecord], mode: str) -> Configurations:

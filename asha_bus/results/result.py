@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 _SHOWN = 10
 
 
+#: Names of other tuners, and ours.
+_INSTEAD = {"best_params": "best.params", "best_trial": "best", "best_value": "best.metric"}
+
 #: The reason of a result from a journal that has no end of the run.
 UNFINISHED = "unfinished"
 
@@ -181,10 +184,15 @@ class Result:
     def by_configuration(self) -> Configurations:
         """List the configurations of the run, best first.
 
+        Those whose repeats got further come first, whatever their metric: by the number of
+        completed repeats, then by the highest rung entered, and by how many entered it. Equals
+        are ordered by the mean.
+
         Returns:
             A `ConfigurationRecord` for each configuration, with ``params``, all its
             ``trials``, the trials that got ``furthest``, the mean ``metric`` of these and its
-            ``spread``. Printed, it is a table.
+            ``spread``. Printed, it is a table; ``resource`` and ``of`` are the most resource
+            and the number of those that got furthest.
 
         Example:
             >>> best = result.by_configuration()[0]
@@ -404,6 +412,12 @@ class Result:
             for number, resource, entries, passed in self.rung_table()
         ]
         return visible("\n".join(lines))
+
+    if not TYPE_CHECKING:  # which knows the attributes there are
+
+        def __getattr__(self, name):
+            hint = f"; use result.{_INSTEAD[name]}" if name in _INSTEAD else ""
+            raise AttributeError(f"a Result has no attribute {name!r}{hint}")
 
     def _mean_of_best(self) -> str:
         best = self.by_configuration()[0]

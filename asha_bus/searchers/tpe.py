@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from asha_bus.core.checks import ABOVE_0, SHARE, check, whole
+from asha_bus.core.checks import ABOVE_0, SHARE, check, checked, whole
 from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix
 from asha_bus.results.records import TrialRecord
@@ -34,6 +34,7 @@ _TRIES = 10
 _SEED_MASK = 0xFFFFFFFF
 
 
+@checked()
 @dataclass(frozen=True)
 class TPE(Searcher):
     """The tree-structured Parzen estimator of hyperopt (Bergstra et al., NeurIPS 2011, section 4).

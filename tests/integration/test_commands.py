@@ -57,3 +57,22 @@ def test_the_load_test_ends_with_one_line_of_json() -> None:
     assert plain["decisions"] > 0
     assert plain["p50_ratio"] == pytest.approx(plain["p50_us"] / plain["echo_p50_us"], rel=0.01)
     assert "decision / bare echo" in text
+
+
+@pytest.mark.parametrize("arguments", [("dashboard", "DIR"), ("--help",)])
+def test_a_reader_that_has_seen_enough_ends_a_command_quietly(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    given = [str(tmp_path / "out") if one == "DIR" else one for one in arguments]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "asha_bus.cli", *given],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    os.close(writing)
+    assert (0, "") == (done.returncode, done.stderr)

@@ -156,6 +156,20 @@ def test_the_objectives_document_runs(name: str) -> None:
     assert (name == "train_by_hand") == ("epoch 0 is done" in result.trials[0].log)
 
 
+def test_the_run_of_the_monitoring_document_can_be_followed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    names: dict[str, Any] = {"__name__": "__main__"}
+    exec(PRELUDE + blocks_of("docs/monitoring.md")[0], names)
+    assert names["run"].done
+    printed = capsys.readouterr().out
+    assert re.search(r"<Run run-\w+: \d+ of 20 trials, running>", printed)
+    assert "max_trials {'lr': " in printed
+    text = (ROOT / "docs" / "monitoring.md").read_text(encoding="utf-8")
+    section = text.partition("## Follow a run")[2].partition("\n## ")[0]
+    assert list(names["run"].status()) == re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
+
+
 @pytest.mark.spark
 def test_the_monitoring_document_runs(spark: Any) -> None:
     names = names_after("docs/monitoring.md", PRELUDE, spark=spark)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -113,3 +115,39 @@ def test_fail_fast_shows_the_first_traceback() -> None:
     assert [S.COMPLETED, S.FAILED] == [trial.state for trial in result.trials]
     assert "fail_fast=True" in repr(result).splitlines()[0]
     assert "Traceback" not in repr(result)
+
+
+PROGRAM = """
+import asha_bus as ab
+
+def helper(x):
+    raise KeyError(x)  # the culprit
+
+def train(x):
+    for step in range(3):
+        yield helper(x)
+
+if __name__ == "__main__":
+    space = {"x": ab.uniform(0, 1)}
+    print(ab.dry_run(train, space, quiet=True))
+    try:
+        ab.launch(train, space, max_trials=1, engine="local", monitor=None)
+    except ab.AllTrialsFailed as error:
+        print(error)
+    try:
+        ab.fmin(lambda p: helper(p["x"]), space, max_evals=1, verbose=False)
+    except ab.ObjectiveError as error:
+        print(error)
+"""
+
+
+def test_a_traceback_shows_the_file_and_the_lines_of_the_objective(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(PROGRAM, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert 0 == done.returncode, done.stderr
+    frame = f'File "{path}", line 5, in helper\n    raise KeyError(x)  # the culprit'
+    assert 3 == done.stdout.count(frame), done.stdout
+    assert "dynamic-code" not in done.stdout

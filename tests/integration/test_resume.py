@@ -118,7 +118,9 @@ def test_what_a_stop_cancelled_is_run_again(tmp_path: Path) -> None:
     assert all(result.trials[number].attempts == 2 for number in cancelled)
 
 
-def test_time_between_two_launches_does_not_count(tmp_path: Path) -> None:
+def test_time_between_two_launches_does_not_count(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     journal = tmp_path / "journal"
     arguments = {"objective": objectives.slow_slope, "scheduler": ab.NoStopping()}
     first = run(journal, max_time=1.0, **arguments)
@@ -128,8 +130,10 @@ def test_time_between_two_launches_does_not_count(tmp_path: Path) -> None:
     assert 2.5 <= second.elapsed_s
     started = [t.start_time for t in second.trials if t.start_time is not None]
     assert all(time.time() - 60 < start < time.time() for start in started)
+    assert "used up" not in caplog.text
     third = run(journal, max_time=1.0, resume=True, **arguments)  # it is over already
     assert third.reason == "max_time"
+    assert "max_time=1 is used up: all launches of this run took " in caplog.text
     assert len(third.trials) == len(second.trials)
 
 

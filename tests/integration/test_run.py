@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +20,10 @@ from support.processes import wait_until
 import asha_bus as ab
 
 SPACE = {"x": ab.uniform(0, 1)}
-STATUS = {"trials", "states", "workers", "reports", "best_metric", "elapsed_s"}
+STATUS = {
+    *("trials", "max_trials", "states", "workers"),
+    *("reports", "best_metric", "elapsed_s", "reason"),
+}
 
 
 def start(objective: Any, **arguments: Any) -> ab.Run:
@@ -128,13 +133,16 @@ def test_the_status_is_there_from_the_start_until_long_after_the_end() -> None:
     assert result.best is not None
     expected = {
         "trials": 12,
+        "max_trials": 12,
         "states": {str(state): count for state, count in result.counts.items()},
         "workers": 0,
         "reports": result.bus.reports,
         "best_metric": result.best.metric,
         "elapsed_s": result.elapsed_s,
+        "reason": "max_trials",
     }
-    assert expected == run.status() == found[-1]
+    assert expected == run.status()
+    assert {**expected, "reason": found[-1]["reason"]} == found[-1]
     assert result.bus == run.bus_report()
 
 
@@ -170,7 +178,7 @@ def test_a_run_shows_what_its_user_may_call_and_nothing_else() -> None:
     public = {name for name in dir(run) if not name.startswith("_")}
     assert {
         *("name", "seed", "bus_address", "bus_pid", "metrics_url", "page_url"),
-        *("result", "status", "bus_report", "stop"),
+        *("result", "status", "done", "bus_report", "stop"),
     } == public
     assert (None, None) == (run.metrics_url, run.page_url)
     with pytest.raises(AttributeError, match=r"use Run\.bus_address"):
@@ -179,3 +187,47 @@ def test_a_run_shows_what_its_user_may_call_and_nothing_else() -> None:
         run.resutl  # type: ignore[attr-defined]  # noqa: B018
     run.stop()
     run.result(timeout=60)
+
+
+def test_a_run_says_whether_it_is_over() -> None:
+    run = start(objectives.deaf, max_trials=10, name="shown")
+    wait_until(lambda: run.status()["states"]["RUNNING"] == 2)
+    assert not run.done
+    status = run.status()
+    assert (10, None, None) == (status["max_trials"], status["best_metric"], status["reason"])
+    assert "<Run shown: 0 of 10 trials, running>" == repr(run)
+    run.stop(now=True)
+    assert "stopped" == run.result(timeout=60).reason == run.status()["reason"]
+    assert run.done
+    assert "<Run shown: 2 of 10 trials, ended by stopped>" == repr(run)
+
+
+def test_a_run_of_failed_trials_ends_for_the_reason_of_its_result() -> None:
+    run = start(objectives.fails, max_trials=2)
+    with pytest.raises(ab.AllTrialsFailed) as caught:
+        run.result(timeout=60)
+    assert "max_trials" == caught.value.result.reason == run.status()["reason"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_program_that_ends_before_its_run_is_warned(waits: bool, tmp_path: Path) -> None:
+    program = """
+import asha_bus as ab
+settings = {"max_trials": 1 if WAITS else 10**6, "engine": "local", "workers": 1}
+run = ab.start(lambda x: x, {"x": ab.uniform(0, 1)}, name="early", monitor=None, **settings)
+if WAITS:
+    run.result()
+"""
+    path = tmp_path / "program.py"
+    path.write_text(program.replace("WAITS", str(waits)), encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+    warning = "early was still running when the program ended; call run.result() to wait for it"
+    assert (0, not waits) == (done.returncode, warning in done.stderr), done.stderr
+
+
+def test_a_run_whose_first_five_trials_failed_names_max_failures() -> None:
+    run = start(objectives.fails, max_trials=100)
+    with pytest.raises(ab.AllTrialsFailed, match=r"first \d trials all failed, .* max_failures\)"):
+        run.result(timeout=60)

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+import asha_bus as ab
 from asha_bus.core.checks import (
     ABOVE_0,
+    ELSEWHERE,
     PATH,
     SECONDS,
     SHARE,
@@ -97,12 +103,70 @@ def test_what_is_shown_is_short(value: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("size", "f() takes no 'size'"),
+        ("size", "f() takes no 'size'; see help(asha_bus.f)"),
         ("colour", "f() takes no 'colour'; did you mean 'color'?"),
-        ("tint", "f() takes no tint; use color"),
+        ("tint", "f() takes no 'tint'; use color"),
     ],
 )
 def test_an_unknown_argument_is_answered(name: str, message: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         check_names("f()", ["color", name], ["color", "shape"], {"tint": "color"})
     assert message == str(caught.value)
+
+
+UNIFORM = {"x": ab.uniform(0, 1)}
+
+UNKNOWN: list[tuple[Callable[..., object], str, str]] = [
+    (ab.launch, "timeout", "launch() takes no 'timeout'; use max_time"),
+    (ab.launch, "num_samples", "launch() takes no 'num_samples'; use max_trials"),
+    (ab.launch, "grace_period", "launch() takes no 'grace_period'; use ASHA(min_resource=...)"),
+    (ab.launch, "max_resource", "launch() takes no 'max_resource'; use ASHA(max_resource=...)"),
+    (ab.start, "n_startup_trials", "start() takes no 'n_startup_trials'; use TPE(n_startup=...)"),
+    (ab.start, "zebra", "start() takes no 'zebra'; see help(asha_bus.start)"),
+    (ab.dry_run, "n_trials", "dry_run() takes no 'n_trials'; use n"),
+    (ab.dry_run, "quite", "dry_run() takes no 'quite'; did you mean 'quiet'?"),
+    (ab.dry_run, "n_jobs", "dry_run() takes no 'n_jobs'; use launch(workers=...)"),
+    (ab.fmin, "n_trials", "fmin() takes no 'n_trials'; use max_evals"),
+    (ab.fmin, "n_jobs", "fmin() takes no 'n_jobs'; use workers"),
+    (ab.ASHA, "max_t", "ASHA() takes no 'max_t'; use max_resource"),
+    (ab.ASHA, "zebra", "ASHA() takes no 'zebra'; see help(asha_bus.ASHA)"),
+    (ab.NoStopping, "max_t", "NoStopping() takes no 'max_t'; use max_resource"),
+    (ab.BusOptions, "lease", "BusOptions() takes no 'lease'; did you mean 'lease_s'?"),
+    (ab.TPE, "n_EI_candidates", "TPE() takes no 'n_EI_candidates'; use n_candidates"),
+]
+
+
+@pytest.mark.parametrize(("function", "name", "message"), UNKNOWN)
+def test_a_name_of_another_tuner_is_translated(
+    function: Callable[..., object], name: str, message: str
+) -> None:
+    needed = () if isinstance(function, type) else (lambda x: x, UNIFORM)
+    with pytest.raises(InvalidArgument) as caught:
+        function(*needed, **{name: 1})
+    assert message == str(caught.value)
+
+
+def test_the_names_of_other_tuners_are_those_of_the_glossary() -> None:
+    glossary = Path(__file__).resolve().parents[2] / "docs" / "glossary.md"
+    rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", glossary.read_text(encoding="utf-8"), re.M)
+    for ours, others in rows:
+        for theirs in re.findall(r"`([a-z_]+)`", others):
+            if theirs not in (ours, "stop", "reduction_factor") and "_" in theirs:
+                assert ours == ELSEWHERE[theirs].rpartition(".")[2]
+    assert 9 == len(rows)
+    taken = {
+        *signature(ab.launch).parameters,
+        *signature(ab.ASHA).parameters,
+        *signature(ab.TPE).parameters,
+    }
+    ours = {one.rpartition(".")[2] for one in ELSEWHERE.values()}
+    assert ours <= taken
+    assert {"max_resource"} == set(ELSEWHERE) & taken
+
+
+@pytest.mark.parametrize("function", [ab.BusOptions, ab.ASHA, ab.dry_run, ab.launch])
+def test_a_signature_shows_plain_types(function: Callable[..., object]) -> None:
+    shown = str(signature(function))
+    assert not re.search("Annotated|Rule|lambda|typing|: '", shown), shown
+    plain = ("lease_s: float = 60.0", "min_resource: float = 1", "seed: int")
+    assert any(text in shown for text in plain)

@@ -85,10 +85,10 @@ def test_without_a_usable_metric_it_comes_last() -> None:
 def test_it_prints_as_a_table() -> None:
     result = make_result(*repeats(0, 0.25, None), *repeats(2, 0.5, 0.25))
     assert [
-        "trials  states                 metric  spread  of  params",
-        "------  ---------------------  ------  ------  --  ------",
-        "2-3     2 COMPLETED             0.375    0.18   2  x=0.2",
-        "0-1     1 COMPLETED, 1 FAILED    0.25           1  x=0",
+        "trials  states                 resource  metric  spread  of  params",
+        "------  ---------------------  --------  ------  ------  --  ------",
+        "2-3     2 COMPLETED                   1   0.375    0.18   2  x=0.2",
+        "0-1     1 COMPLETED, 1 FAILED         1    0.25           1  x=0",
     ] == [line.rstrip() for line in repr(result.by_configuration()).splitlines()]
 
 

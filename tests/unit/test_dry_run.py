@@ -182,3 +182,19 @@ def test_it_prints_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
     assert "resource" in str(found)
     assert "n=1" in str(found)
     assert f"{found.objective_bytes:,} bytes" in str(found)
+
+
+def test_its_repr_is_a_line_and_its_text_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    def train(x: float) -> float:
+        return x
+
+    found = ab.dry_run(train, SPACE, n=2)
+    assert repr(found).endswith("train: 2 trials, no problems")
+    assert f"{found}\n" == capsys.readouterr().out
+    assert "completed, and ended 0.000 s after its last report" in str(found)
+
+
+def test_a_trial_without_a_report_is_said_to_have_none() -> None:
+    found = quiet(objectives.fails)
+    assert "\nfailed without a report\n" in str(found)
+    assert "DryRun of fails: 1 trial, 2 problems" == repr(found)

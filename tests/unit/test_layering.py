@@ -46,6 +46,7 @@ CORE_MAY_USE = {
     "itertools",
     "math",
     "random",
+    "re",
     "statistics",
     "sys",
     "types",

@@ -179,3 +179,15 @@ def test_a_whole_number_too_large_for_the_wire_becomes_a_float() -> None:
 def test_extras_that_cannot_travel_are_an_error(extras: dict[Any, Any], message: str) -> None:
     with pytest.raises(ObjectiveError, match=message):
         to_extras(extras)
+
+
+@pytest.mark.parametrize("value", [{"loss": 0.5}, (0.5, 3), (0.5, {"a": 1}, 2)])
+def test_what_is_nearly_a_pair_is_told_what_a_pair_is(value: Any) -> None:
+    with pytest.raises(ObjectiveError, match=r"is not a number; return one, or a pair \(metric, {"):
+        to_metric_and_extras(value)
+
+
+def test_an_array_of_two_is_one_error() -> None:
+    with pytest.raises(ObjectiveError, match="is not a number") as caught:
+        to_metric(np.array([1.0, 2.0]))
+    assert caught.value.__suppress_context__

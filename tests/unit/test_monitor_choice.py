@@ -69,7 +69,10 @@ def test_a_name_a_monitor_or_a_list_is_taken(given: Any, expected: tuple[Any, ..
     assert expected == as_monitors(given)
 
 
-WHAT = "monitor must be one of 'progress', 'text', 'rungs', 'curves', a Monitor, a list of these, "
+WHAT = (
+    "monitor must be one of 'progress', 'text', 'rungs', 'curves', "
+    "a Monitor (subclass ab.Monitor), a list of these, "
+)
 
 
 @pytest.mark.parametrize(
@@ -142,3 +145,16 @@ def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("TERM", "xterm")
     (opened,) = open_monitors(["text"], INFO)
     assert "TerminalTable" == type(opened).__name__
+
+
+def test_a_misspelt_method_of_a_monitor_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    class Mine(Monitor):
+        def on_ende(self, trial: Any) -> None: ...
+
+        def on_start(self, run: Any) -> None: ...
+
+        def _on_my_own(self) -> None: ...
+
+    mine = Mine()
+    assert (mine,) == as_monitors(mine)
+    assert ["Mine.on_ende is never called; did you mean 'on_end'?"] == caplog.messages

@@ -185,9 +185,13 @@ def test_parameters_that_fit(objective: Callable[..., Any], names: list[str]) ->
 @pytest.mark.parametrize(
     ("objective", "names", "message"),
     [
-        (returns, ["y"], r"objective returns requires x, which the space lacks \(it has y\)"),
+        (
+            returns,
+            ["y"],
+            r"returns requires x, which the space lacks \(it has y\); .*data={'x': \.\.\.}",
+        ),
         (keyword_only, ["y"], "objective keyword_only requires x, which the space lacks"),
-        (Model().epochs, ["z"], r"objective Model.epochs requires x.* add it to the space or"),
+        (Model().epochs, ["z"], r"objective Model.epochs requires x.* add it to the space, give"),
         (returns, ["x", "z"], r"the space has z, which objective returns does not take; .*params"),
         (lambda x: x, ["x", "z"], "the space has z, which objective .*<lambda> does not take"),
         (functools.partial(returns, 0.5), ["x"], "the space has x, which objective .*partial"),

@@ -99,7 +99,13 @@ def test_every_public_name_is_there() -> None:
 
 @pytest.mark.parametrize(
     ("name", "end"),
-    [("lunch", "; did you mean 'launch'?"), ("Runs", "; did you mean 'Run'?"), ("zebra", "")],
+    [
+        ("lunch", "; did you mean 'launch'?"),
+        ("Runs", "; did you mean 'Run'?"),
+        ("quniform", "; use uniform(low, high, q=...)"),
+        ("qlognormal", "; use lognormal(mu, sigma, q=...)"),
+        ("zebra", ""),
+    ],
 )
 def test_an_unknown_name_is_answered_with_the_closest_one(name: str, end: str) -> None:
     with pytest.raises(AttributeError) as caught:

@@ -385,3 +385,17 @@ def test_the_bus_report_is_made_of_its_last_status() -> None:
     assert (9, 4, 0.98, 2) == (report.reports, report.decisions, report.busy_share, report.workers)
     assert math.isnan(report.latency_p50_s)
     assert math.isnan(BusReport.from_status(replace(status, busy=WorkerTime(0.0, 0.0))).busy_share)
+
+
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("best_params", "; use result.best.params"),
+        ("best_trial", "; use result.best"),
+        ("bets", ""),
+    ],
+)
+def test_a_name_of_another_tuner_is_answered_with_ours(name: str, end: str) -> None:
+    with pytest.raises(AttributeError) as caught:
+        getattr(make_result(), name)
+    assert f"a Result has no attribute {name!r}{end}" == str(caught.value)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from random import Random
 
-from asha_bus.core.checks import check, whole
+from asha_bus.core.checks import check, checked, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.schedulers.base import (
@@ -26,6 +26,7 @@ from asha_bus.core.schedulers.rung import Rung
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
 
+@checked()
 @dataclass(frozen=True)
 class ASHA(Scheduler):
     """Stop a trial at a rung unless it is among the best ``1 / reduction_factor`` there.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from asha_bus.core.checks import check
+from asha_bus.core.checks import check, checked
 from asha_bus.core.schedulers.base import RESOURCE, Decision, Scheduler, SchedulerState, reached
 from asha_bus.core.trial import Trial
 
 
+@checked()
 @dataclass(frozen=True)
 class NoStopping(Scheduler):
     """Never stop a trial early.
