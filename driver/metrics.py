@@ -55,7 +55,7 @@ METRICS: tuple[Family, ...] = (
         "gauge",
         "1; its labels describe the run",
         info,
-        ("mode", "scheduler", "objective", "engine", "version"),
+        ("mode", "scheduler", "objective", "engine", "version", "searcher"),
     ),
     Family(
         "asha_bus_run_start_timestamp_seconds",
@@ -179,7 +179,7 @@ METRICS: tuple[Family, ...] = (
     Family(
         "asha_bus_workers_joined_total",
         "counter",
-        "Workers that ever joined",
+        "Workers that ever joined, in all launches of the run",
         status(lambda now: now.joined),
     ),
     Family(

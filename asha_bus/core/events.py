@@ -24,6 +24,7 @@ class RunSettings:
     than ``trial_timeout_s`` fails; more failures than ``max_failures`` end the run, and
     with ``fail_fast`` the first one does. Each configuration gets ``repeats`` consecutive
     trials. A trial whose attempt failed is restarted up to ``retries`` times.
+    ``searcher`` tells the searcher and its settings to people; nothing depends on it.
     """
 
     run: str
@@ -49,6 +50,7 @@ class RunSettings:
     suggest_timeout_s: float = 10.0
     repeats: int = 1
     retries: int = 0
+    searcher: str = ""
 
     def welcome(self, seq: int) -> Welcome:
         """What a worker must know of the run."""

@@ -206,7 +206,7 @@ class Experiment:
         self._talk.record(event, now)
         settings = self.settings = event.settings
         self.curves.kept = settings.curves
-        self.roster = Roster(settings.lease_s, settings.heartbeat_s)
+        self.roster = Roster(settings.lease_s, settings.heartbeat_s, self.roster)
         self._talk.roster = self.roster
         self.suggestions.resume(settings)
         self.assignments.resume(settings, self.roster)

@@ -132,13 +132,14 @@ class TrialRow(NamedTuple):
     start_time: float | None
     end_time: float | None
     repeat: int
+    attempt_time: float | None
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
         """The row in the array ``plain``."""
-        *first, rungs, start_time, end_time, repeat = plain
+        *first, rungs, start_time, end_time, repeat, attempt_time = plain
         records = [RungRecord(*record) for record in rungs]
-        return cls._make((*first, records, start_time, end_time, repeat))
+        return cls._make((*first, records, start_time, end_time, repeat, attempt_time))
 
 
 #: Makes a row from all of its fields, in half the time.
@@ -164,6 +165,8 @@ class Trial:
     rungs: list[RungRecord] = field(default_factory=list)
     start_time: float | None = None
     end_time: float | None = None
+    #: When its current or last attempt began.
+    attempt_time: float | None = None
     #: Attempts that do not count towards ``max_attempts``: failed and retried ones, and those
     #: of earlier runs.
     forgiven: int = 0
@@ -224,12 +227,13 @@ class Trial:
             self.start_time,
             self.end_time,
             self.repeat,
+            self.attempt_time,
         )
         return _new(TrialRow, row)
 
     def reopen(self) -> None:
         """Make the trial pending again in a resumed run, even from a final state."""
         self.state = TrialState.PENDING
-        self.worker = self.error = self.end_time = None
+        self.worker = self.error = self.end_time = self.attempt_time = None
         self.forgiven = self.attempt
         self.failures = 0

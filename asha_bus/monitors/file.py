@@ -63,6 +63,7 @@ class FileMonitor(Monitor):
             seed=run.seed,
             parameters=run.parameters,
             scheduler=run.scheduler,
+            searcher=run.searcher,
             max_trials=run.max_trials,
         )
 

@@ -34,7 +34,7 @@ class JournalFollower:
         settings = header.settings
         space = space_from(header.space)
         experiment = self._replayer.experiment
-        info = RunInfo.of(header.name, settings, space)
+        info = RunInfo.of(header.name, settings, space, path)
         self.live = Live(info, space, lambda: changes(experiment, _AT_A_TIME, _AT_A_TIME), settings)
         self._experiment = experiment
 

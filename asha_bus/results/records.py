@@ -15,6 +15,9 @@ from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
 
+#: The reason of a result from a journal that has no end of the run.
+UNFINISHED = "unfinished"
+
 
 @dataclass(frozen=True)
 class TrialRecord:
@@ -43,6 +46,8 @@ class TrialRecord:
             They are kept with ``BusOptions(curves=True)`` or while a monitor follows the run.
         point: Its point in the space, which `Space.resolve` turns into ``params``.
         repeat: Which repeat of its configuration it is, from 0.
+        attempt_time: When its current or last attempt began, which is later than
+            ``start_time`` if an earlier one was lost, failed, or ended with the driver.
 
     Example:
         >>> result = ab.launch(
@@ -74,6 +79,7 @@ class TrialRecord:
     reports: tuple[tuple[float, float], ...] = field(default=(), repr=False)
     point: tuple[float, ...] = field(default=(), repr=False)
     repeat: int = 0
+    attempt_time: float | None = None
 
     @property
     def configuration(self) -> int:
@@ -138,6 +144,12 @@ def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
     return list(found.values())
 
 
+def failures_of(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The trials that failed or were lost, by the time of their end."""
+    bad = (TrialState.FAILED, TrialState.LOST)
+    return sorted((t for t in trials if t.state in bad), key=lambda t: (t.end_time or 0.0, t.id))
+
+
 @dataclass(frozen=True)
 class BusReport:
     """Measurements of the bus and the workers in one run.
@@ -152,7 +164,7 @@ class BusReport:
             worker's first trial until the last trial was assigned; NaN without a trial.
         router_cpu_s: Processor time of the router's thread, in seconds.
         process_cpu_s: Processor time of the whole bus process, in seconds.
-        workers: Workers that ever joined.
+        workers: Workers that ever joined, in all launches of the run.
         requeued: Lost attempts whose trials were queued again.
         failed_attempts: Attempts that failed and were retried, with ``launch(retries=...)``.
         fenced: Late messages of lost attempts, which were refused.

@@ -257,7 +257,8 @@ def test_a_run_whose_first_trials_all_fail_is_ended() -> None:
     fail(bench, *range(FIRST_FAILURES - 1))
     assert None is bench.ended
     fail(bench, FIRST_FAILURES - 1)
-    assert Ended("failed", f"the first {FIRST_FAILURES} trials all failed") == bench.ended
+    head = f"the first {FIRST_FAILURES} trials all failed, trial 0 before the others"
+    assert Ended("failed", f"{head}:\nerror 0") == bench.ended
     assert FIRST_FAILURES == len(bench.states())
 
 

@@ -218,4 +218,7 @@ def test_the_first_five_fail_with_all_their_retries_before_they_end_the_run() ->
         assert None is bench.ended
         fail(bench, number)
         bench.end("a", number, "failed", metric=None, error="no", attempt=2)
-    assert Ended("failed", "the first 5 trials all failed") == bench.ended
+    assert (
+        Ended("failed", "the first 5 trials all failed, trial 0 before the others:\nno")
+        == bench.ended
+    )
