@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from asha_bus.core.messages import FromWorker, Point, ToWorker, Welcome
+from asha_bus.core.messages import FromWorker, Point, Reports, ToWorker, Welcome
 from asha_bus.core.schedulers import Scheduler, Schedulers, scheduler_from_plain
 from asha_bus.core.trial import RungRecord, Trial
 
@@ -43,7 +43,7 @@ class RunSettings:
     trial_timeout_s: float | None = None
     max_failures: int | None = None
     fail_fast: bool = False
-    #: Keep the reports between rungs.
+    #: Keep reports between rungs.
     curves: bool = False
     #: Whether the searcher learns from results, and how long a worker waits for it.
     learns: bool = False
@@ -104,6 +104,13 @@ class Received(NamedTuple):
 
     sender: str
     message: FromWorker
+
+
+class Kept(NamedTuple):
+    """Reports between rungs of the worker ``sender`` that the trial's curve keeps."""
+
+    sender: str
+    message: Reports
 
 
 class Suggested(NamedTuple):
@@ -173,6 +180,7 @@ class JournalFailed(NamedTuple):
 #: What a journal holds: the same events in the same order give the same state.
 JournaledEvent = (
     Received
+    | Kept
     | Suggested
     | FallbackDrawn
     | WorkerExited

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
+from asha_bus.core.curve import Curve
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Extras, Point
@@ -178,14 +179,25 @@ class Trial:
     siblings: list[Trial] | None = field(default=None, repr=False, compare=False)
     #: What the trial logged; None: nothing.
     log: TrialLog | None = field(default=None, repr=False, compare=False)
-    #: Its reports between rungs as pairs (resource, metric), if they are kept.
-    curve: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
+    #: Its reports between rungs, if any are kept.
+    kept: Curve | None = field(default=None, repr=False, compare=False)
 
     def move(self, state: TrialState) -> None:
         """Change to ``state``; raises `LocalProtocolError` if the table does not allow it."""
         if state not in TRANSITIONS[self.state]:
             raise LocalProtocolError(f"trial {self.id} cannot go from {self.state} to {state}")
         self.state = state
+
+    @property
+    def curve(self) -> list[tuple[float, float]]:
+        """Its reports between rungs that are kept, as pairs (resource, metric)."""
+        return [] if self.kept is None else self.kept.points()
+
+    @property
+    def extra_curves(self) -> dict[str, list[tuple[float, float]]]:
+        """The same of its numeric extras, as pairs (resource, value) by name."""
+        kept = self.kept
+        return {} if kept is None else {name: kept.points(name) for name in kept.names}
 
     @property
     def configuration(self) -> int:

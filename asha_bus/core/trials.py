@@ -179,7 +179,7 @@ class TrialTable:
         """A worker takes the next attempt at ``trial``, from the start."""
         self._move(trial, TrialState.RUNNING)
         trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
-        trial.curve.clear()
+        trial.kept = None
         trial.attempt += 1
         trial.worker = worker
         trial.attempt_time = now

@@ -23,6 +23,7 @@ from asha_bus.core.events import (
     FallbackDrawn,
     GraceExpired,
     JournaledEvent,
+    Kept,
     Received,
     Resumed,
     RunSettings,
@@ -50,7 +51,7 @@ _REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with one decision, the usual cas
 _DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
-_STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN = range(7, 11)
+_STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT = range(7, 12)
 
 
 def framed(payload: bytes) -> bytes:
@@ -137,6 +138,9 @@ class Encoder:
         return framed(self._encode_other(record.now, event))
 
     def _encode_other(self, now: float, event: JournaledEvent) -> bytes:
+        if isinstance(event, Kept):
+            head = _HEAD.pack(_KEPT, now) + _WORKER.pack(self._numbers[event.sender])
+            return head + wire.encode(event.message)
         if isinstance(event, Suggested):
             return _HEAD.pack(_SUGGESTED, now) + _packed(tuple(event))
         if isinstance(event, FallbackDrawn):
@@ -184,6 +188,12 @@ class Encoder:
             name = rest[_WORKER.size : end].decode()
             event = Received(name, wire.decode_from_worker(rest[end:]))
             self.joined(name)
+        elif kind == _KEPT:
+            (worker,) = _WORKER.unpack_from(rest)
+            part = wire.decode_from_worker(rest[_WORKER.size :])
+            if not isinstance(part, m.Reports):
+                raise ValueError(f"a record of kept reports holds a {type(part).__name__}")
+            event = Kept(self.workers[worker], part)
         elif kind == _SUGGESTED:
             event = Suggested(*_unpacked(rest))
         elif kind == _FALLBACK_DRAWN:

@@ -195,7 +195,7 @@ class Follower:
         logs: dict[int, str] = {}
         while texts := call(pipe.TextsRequest(max(logs, default=-1) + 1)):
             logs.update(texts)
-        curves: dict[int, Sequence[tuple[float, float]]] = {}
+        curves: dict[int, pipe.Curves] = {}
         while more := call(pipe.CurvesRequest(max(curves, default=-1) + 1)):
             curves.update(more)
         reason, message = self.supervisor.ending
@@ -205,7 +205,9 @@ class Follower:
             seed=plan.settings.seed,
             space=plan.space,
             trials=[
-                TrialRecord.from_row(row, plan.space, logs.get(row.id, ""), curves.get(row.id, ()))
+                TrialRecord.from_row(
+                    row, plan.space, logs.get(row.id, ""), *curves.get(row.id, ((), {}))
+                )
                 for row in rows
             ],
             reason=reason,

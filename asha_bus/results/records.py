@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -42,8 +42,10 @@ class TrialRecord:
         rungs: The rungs that it entered, in order, with their decisions.
         log: Its log lines, warnings about it and, with ``capture_output``, what it printed;
             at most 32,768 characters from the beginning and the end.
-        reports: Its reports between rungs that were kept, as pairs of resource and metric.
-            They are kept with ``BusOptions(curves=True)`` or while a monitor follows the run.
+        reports: Its reports between rungs that were kept, as pairs of resource and metric: at
+            most 200, evenly thinned out. ``launch(curves=False)`` keeps none.
+        extra_curves: By name, the values of up to 8 numeric extras at these reports, as pairs
+            of resource and value.
         point: Its point in the space, which `Space.resolve` turns into ``params``.
         repeat: Which repeat of its configuration it is, from 0.
         attempt_time: When its current or last attempt began, which is later than
@@ -80,6 +82,9 @@ class TrialRecord:
     point: tuple[float, ...] = field(default=(), repr=False)
     repeat: int = 0
     attempt_time: float | None = None
+    extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def configuration(self) -> int:
@@ -128,12 +133,15 @@ class TrialRecord:
         space: Space,
         log: str = "",
         reports: Iterable[tuple[float, float]] = (),
+        extra_curves: Mapping[str, Iterable[tuple[float, float]]] | None = None,
     ) -> TrialRecord:
-        """The record of a row that the bus sent, with its ``log`` and kept ``reports``."""
+        """The record of a row that the bus sent, with its ``log`` and its curves."""
         known = row._asdict()
         known["state"] = TrialState(row.state)
         known["rungs"] = tuple(row.rungs)
-        return cls(**known, params=space.shown(row.point), log=log, reports=tuple(reports))
+        extras = {name: tuple(curve) for name, curve in (extra_curves or {}).items()}
+        params = space.shown(row.point)
+        return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)
 
 
 def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:

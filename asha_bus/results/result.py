@@ -130,7 +130,9 @@ class Result:
             seed=experiment.settings.seed,
             space=known,
             trials=[
-                TrialRecord.from_row(trial.to_row(), known, reports=trial.curve)
+                TrialRecord.from_row(
+                    trial.to_row(), known, reports=trial.curve, extra_curves=trial.extra_curves
+                )
                 for trial in experiment.table.trials
             ],
             reason=ended.reason,
