@@ -41,12 +41,14 @@ class Curve:
         """How many metrics and extras are kept."""
         return len(self._resources) * (1 + len(self._extras))
 
-    def choose(self, count: int, most: int) -> list[int]:
+    def choose(self, count: int, most: int) -> Sequence[int]:
         """Which of the next ``count`` reports are to be kept, if at most ``most`` points are."""
         chosen: list[int] = []
         if most == 0:
             return chosen
         kept, seen, stride = len(self), self._seen, self._stride
+        if stride == 1 and kept + count <= most:  # the usual case
+            return range(count)
         for number in range(count):
             if (seen + number) % stride == 0:
                 chosen.append(number)
@@ -69,11 +71,20 @@ class Curve:
         for name in extras:
             if name not in self._extras and len(self._extras) < MAX_NAMES:
                 self._extras[name] = array("d", [_NO_VALUE]) * len(self)
+        if not reports:
+            return
+        if not self._extras and len(self) + len(reports) <= most:  # the usual case
+            for resource, metric in reports:
+                self._resources.append(resource)
+                self._metrics.append(metric)
+            self._seen = (len(self) - 1) * self._stride + 1
+            return
         for number, (resource, metric) in enumerate(reports):
             self._resources.append(resource)
             self._metrics.append(metric)
             for name, column in self._extras.items():
-                value = extras[name][number] if name in extras else None
+                values = extras.get(name, ())
+                value = values[number] if number < len(values) else None
                 column.append(_NO_VALUE if value is None else value)
             self._seen = (len(self) - 1) * self._stride + 1
             self.thin(most)

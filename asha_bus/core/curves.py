@@ -58,12 +58,14 @@ class Curves:
             curve.skip(len(reports))
             curve.unwritten += message.total
             return None
-        part = message._replace(
-            total=message.total + curve.unwritten,
-            reports=tuple(reports[number] for number in chosen),
-            extras={name: _at(chosen, values) for name, values in extras.items()},
-        )
-        curve.unwritten = 0
+        part = message
+        if curve.unwritten or len(chosen) < len(reports):
+            part = message._replace(
+                total=message.total + curve.unwritten,
+                reports=tuple(reports[number] for number in chosen),
+                extras={name: _at(chosen, values) for name, values in extras.items()},
+            )
+            curve.unwritten = 0
         self.keep(trial, part)
         curve.skip(len(reports) - 1 - chosen[-1])
         return part
