@@ -62,7 +62,7 @@ METRICS: tuple[Family, ...] = (
         "run_info",
         "1; its labels describe the run",
         info,
-        ("mode", "scheduler", "objective", "engine", "version"),
+        ("mode", "scheduler", "objective", "engine", "version", "searcher"),
     ),
     _gauge(
         "run_start_timestamp_seconds",
@@ -160,7 +160,11 @@ METRICS: tuple[Family, ...] = (
         each(WORKER_STATES, lambda facts: of(facts).workers_by_state),
         ("state",),
     ),
-    _counter("workers_joined_total", "Workers that ever joined", status(lambda now: now.joined)),
+    _counter(
+        "workers_joined_total",
+        "Workers that ever joined, in all launches of the run",
+        status(lambda now: now.joined),
+    ),
     _counter(
         "workers_left_total",
         "Times a worker left, or was declared dead",

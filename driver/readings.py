@@ -60,6 +60,7 @@ class Facts:
     is_dead: bool = False
     reason: str | None = None
     end_time: float = 0.0
+    searcher: str = ""
 
 
 class Sample(NamedTuple):
@@ -164,7 +165,8 @@ def suggestions(facts: Facts) -> Iterable[Sample]:
 
 def info(facts: Facts) -> Iterable[Sample]:
     """1, and labels that tell what the run is."""
-    return [Sample((facts.mode, facts.scheduler, facts.objective, facts.engine, facts.version), 1)]
+    names = ("mode", "scheduler", "objective", "engine", "version", "searcher")
+    return [Sample(tuple(getattr(facts, name) for name in names), 1)]
 
 
 def age_s(facts: Facts) -> float:

@@ -307,9 +307,7 @@ class Router:
         said = ((trial.id, str(trial.log)) for trial in trials if trial.log)
         return list(islice(said, _TEXTS))
 
-    def _on_curves(
-        self, request: pipe.CurvesRequest
-    ) -> list[tuple[int, list[tuple[float, float]]]]:
+    def _on_curves(self, request: pipe.CurvesRequest) -> list[tuple[int, pipe.Curves]]:
         trials = islice(self._experiment.table.trials, request.first, None)
-        kept = ((trial.id, trial.curve) for trial in trials if trial.curve)
+        kept = ((t.id, (t.curve, t.extra_curves)) for t in trials if t.curve)
         return list(islice(kept, _CURVES))

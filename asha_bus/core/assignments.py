@@ -66,7 +66,7 @@ class Assignments:
                 return None
             trial = new
             table.add(trial, self.settings.epoch + now)
-        table.run(trial, worker.name)
+        table.run(trial, worker.name, self.settings.epoch + now)
         worker.trial = trial.id
         self.counters.assigned += 1
         if worker.first_assigned is None:

@@ -188,6 +188,18 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return "".join(f"; did you mean {one!r}?" for one in get_close_matches(name, known, 1, 0.7))
 
 
+def described(thing: object) -> str:
+    """The repr of ``thing``; without one of its own, its class and public attributes."""
+    cls = type(thing)
+    if cls.__repr__ is not object.__repr__:
+        return shortened(thing)
+    public = {
+        name: value for name, value in getattr(thing, "__dict__", {}).items() if name[0] != "_"
+    }
+    inside = ", ".join(f"{name}={shortened(value)}" for name, value in public.items())
+    return f"{cls.__name__}({inside})"[:_MAX_REPR_CHARS]
+
+
 def shortened(value: object) -> str:
     """The repr of ``value``, 200 characters at most; where it raises, that it does."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from asha_bus.core.events import RunSettings, StopRun
 from asha_bus.core.messages import Interrupt
 from asha_bus.core.suggestions import SuggestionQueue
-from asha_bus.core.trial import TrialState
+from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
 
 #: Seconds from the message to the interrupt, and to the exit of the process: at the end
@@ -60,14 +60,17 @@ def reason_to_end(
     if limit is not None and table.finished >= limit:
         return StopRun("exhausted" if suggestions.is_exhausted else settings.limit_reason)
     if most is None and table.finished == failed >= FIRST_FAILURES:
-        why = "which ends a run without max_failures"
-        return StopRun("failed", f"the first {failed} trials all failed, {why}")
+        first = _first_failure(table)
+        head = (
+            f"the first {failed} trials all failed, trial {first.id} before the others, which ends "
+            f"a run without max_failures"
+        )
+        return StopRun("failed", f"{head}:\n{first.error}")
     return None
 
 
 def _too_many_failures(settings: RunSettings, table: TrialTable) -> StopRun:
-    failures = [t for t in table.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
-    first = min(failures, key=lambda trial: trial.end_time or 0)
+    first = _first_failure(table)
     if settings.fail_fast:
         head = f"trial {first.id} failed, which ends the run since fail_fast=True"
     else:
@@ -76,3 +79,8 @@ def _too_many_failures(settings: RunSettings, table: TrialTable) -> StopRun:
             f"{settings.max_failures}; the first was trial {first.id}"
         )
     return StopRun("failed", f"{head}:\n{first.error}")
+
+
+def _first_failure(table: TrialTable) -> Trial:
+    failures = [t for t in table.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
+    return min(failures, key=lambda trial: trial.end_time or 0)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from asha_bus.core.checks import ANY_WHOLE, SWITCH, Rule, check, whole
-from asha_bus.core.messages import FromWorker, Point, ToWorker, Welcome
+from asha_bus.core.messages import FromWorker, Point, Reports, ToWorker, Welcome
 from asha_bus.core.schedulers import Scheduler, Schedulers, scheduler_from_plain
 from asha_bus.core.trial import RungRecord, Trial
 
@@ -40,6 +40,7 @@ class RunSettings:
     than ``trial_timeout_s`` fails; more failures than ``max_failures`` end the run, and
     with ``fail_fast`` the first one does. Each configuration gets ``repeats`` consecutive
     trials. A trial whose attempt failed is restarted up to ``retries`` times.
+    ``searcher`` tells the searcher and its settings to people; nothing depends on it.
     """
 
     run: str
@@ -58,13 +59,14 @@ class RunSettings:
     trial_timeout_s: float | None = None
     max_failures: int | None = None
     fail_fast: bool = False
-    #: Keep the reports between rungs.
+    #: Keep reports between rungs.
     curves: bool = False
     #: Whether the searcher learns from results, and how long a worker waits for it.
     learns: bool = False
     suggest_timeout_s: float = 10.0
     repeats: int = 1
     retries: int = 0
+    searcher: str = ""
 
     def welcome(self, seq: int) -> Welcome:
         """What a worker must know of the run."""
@@ -130,6 +132,13 @@ class Received(NamedTuple):
 
     sender: str
     message: FromWorker
+
+
+class Kept(NamedTuple):
+    """Reports between rungs of the worker ``sender`` that the trial's curve keeps."""
+
+    sender: str
+    message: Reports
 
 
 class Suggested(NamedTuple):
@@ -199,6 +208,7 @@ class JournalFailed(NamedTuple):
 #: What a journal holds: the same events in the same order give the same state.
 JournaledEvent = (
     Received
+    | Kept
     | Suggested
     | FallbackDrawn
     | WorkerExited

@@ -22,6 +22,7 @@ from asha_bus.core.events import (
     FallbackDrawn,
     GraceExpired,
     JournalFailed,
+    Kept,
     Received,
     Resumed,
     RunSettings,
@@ -33,6 +34,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
 from asha_bus.core.suggestions import SuggestionQueue
+from asha_bus.core.telemetry import Telemetry
 from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable, is_target
 from asha_bus.core.waiting import Waiting
@@ -72,8 +74,10 @@ class Experiment:
         self.assignments = Assignments(
             settings, self.table, self.roster, self.scheduler, self.suggestions, self.counters
         )
+        telemetry = Telemetry(self._talk, self.assignments, self.curves)
         self._on_event: dict[type, Callable[[Any, float], None]] = {
             Received: self._on_received,
+            Kept: telemetry.on_kept,
             Suggested: self._on_suggested,
             FallbackDrawn: self._on_fallback_drawn,
             WorkerExited: self._on_worker_exited,
@@ -91,7 +95,8 @@ class Experiment:
             m.End: self._on_end,
             m.Ping: self._on_ping,
             m.TrialHung: self._on_trial_hung,
-            m.Telemetry: self._on_telemetry,
+            m.Telemetry: telemetry.on_telemetry,
+            m.Reports: telemetry.on_reports,
             m.Log: self._on_log,
             m.Heartbeat: self._on_heartbeat,
             m.Leave: self._on_leave,
@@ -206,7 +211,7 @@ class Experiment:
         self._talk.record(event, now)
         settings = self.settings = event.settings
         self.curves.kept = settings.curves
-        self.roster = Roster(settings.lease_s, settings.heartbeat_s)
+        self.roster = Roster(settings.lease_s, settings.heartbeat_s, self.roster)
         self._talk.roster = self.roster
         self.suggestions.resume(settings)
         self.assignments.resume(settings, self.roster)
@@ -351,20 +356,6 @@ class Experiment:
             self._fail(trial, hung.error, now)
             self._settle(now)
         self._talk.beside(worker, m.Pong(hung.seq))
-
-    def _on_telemetry(self, sender: str, telemetry: m.Telemetry, now: float) -> None:
-        if (worker := self._talk.teller(sender, now)) is None:
-            return
-        if self.curves.kept:
-            self._talk.record(Received(sender, telemetry), now)
-        trial = self.assignments.run_by(worker, telemetry.trial, telemetry.attempt)
-        if trial is not None and telemetry.reports:
-            self.counters.reports += len(telemetry.reports)
-            self.curves.add(trial, telemetry.reports)
-            resource, metric = telemetry.reports[-1]
-            # else a rung's report overtook these
-            if resource > trial.resource and trial.state is TrialState.RUNNING:
-                self.table.note(trial, resource, metric, telemetry.best_metric)
 
     def _on_log(self, sender: str, log: m.Log, now: float) -> None:
         worker = self._talk.teller(sender, now) or self._talk.owner(sender)

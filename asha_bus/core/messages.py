@@ -8,6 +8,7 @@ request: the bus answers it exactly once, with the same ``seq``. Messages withou
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 PROTOCOL_VERSION = 1
@@ -130,6 +131,21 @@ class Telemetry(NamedTuple):
     reports: tuple[tuple[float, float], ...]
 
 
+class Reports(NamedTuple):
+    """Some of the ``total`` reports between two rungs since the last message, oldest first.
+
+    ``reports`` are pairs (resource, metric). ``extras`` has numeric extras by name: a value
+    for each of ``reports``, or None where there was none.
+    """
+
+    trial: int
+    attempt: int
+    best_metric: float | None
+    total: int
+    reports: tuple[tuple[float, float], ...]
+    extras: Mapping[str, tuple[float | None, ...]]
+
+
 class Log(NamedTuple):
     """Text that an objective logged (``info``) or printed (``output``), or a ``warning``.
 
@@ -242,7 +258,7 @@ class Interrupt(NamedTuple):
 
 
 Request = Hello | Next | Report | End | Ping | TrialHung
-OneWay = Telemetry | Log | Heartbeat | Leave
+OneWay = Telemetry | Reports | Log | Heartbeat | Leave
 FromWorker = Request | OneWay
 Reply = Welcome | Assign | Continue | Stop | Wait | Done | Pong | Refused
 ToWorker = Reply | Interrupt

@@ -72,18 +72,22 @@ class WorkerRecord:
 
 
 class Roster:
-    """The workers that joined, by name; each slot has at most one live worker."""
+    """The workers that joined, by name; each slot has at most one live worker.
 
-    def __init__(self, lease_s: float, heartbeat_s: float) -> None:
+    ``before``: the roster of the launch that this one resumes, whose workers are gone.
+    """
+
+    def __init__(self, lease_s: float, heartbeat_s: float, before: Roster | None = None) -> None:
         self.workers: dict[str, WorkerRecord] = {}
         self.leases = Leases(lease_s)
         self._silence_s = MISSED_HEARTBEATS * heartbeat_s
         self._slots: dict[str, str] = {}
         #: The number of workers that ever joined, including removed ones.
-        self.joined = 0
+        self.joined: int = 0 if before is None else before.joined
+        self._joined_before = self.joined
         #: The number of active workers.
         self.active = 0
-        self._departures = 0
+        self._departures = 0 if before is None else before.left + before.active
         self._forgotten_latency: Mapping[int, int] = {}
         self._forgotten_busy = (0.0, 0.0)
 
@@ -153,6 +157,11 @@ class Roster:
         worker.active = False
         worker.waiting = False
         self.leases.drop(worker.name)
+
+    @property
+    def joined_now(self) -> int:
+        """The number of workers that joined in this launch."""
+        return self.joined - self._joined_before
 
     @property
     def left(self) -> int:

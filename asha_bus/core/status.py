@@ -76,6 +76,8 @@ class Status:
     workers: int
     joined: int
     left: int
+    #: Workers that joined in this launch, which may continue an earlier one.
+    joined_now: int
     workers_by_state: Mapping[str, int]
     #: For how long the most silent worker was not heard of.
     silence_s: float
@@ -87,6 +89,8 @@ class Status:
     queues: Queues
     #: Reports between rungs that nobody looked at in time.
     dropped: int
+    #: The first trial of each kind of failure, by time.
+    failures: Sequence[int]
     bus: BusFigures
 
     @classmethod
@@ -125,6 +129,7 @@ def status(experiment: Experiment, now: float, bus: BusFigures | None = None) ->
         workers=roster.active,
         joined=roster.joined,
         left=roster.left,
+        joined_now=roster.joined_now,
         workers_by_state=roster.standing(now),
         silence_s=roster.silence_s(now),
         worker_s=busy,
@@ -132,6 +137,7 @@ def status(experiment: Experiment, now: float, bus: BusFigures | None = None) ->
         latency=roster.latency(),
         queues=Queues(len(table.queue), ready, undrawn, roster.waiting),
         dropped=experiment.curves.dropped,
+        failures=tuple(table.failures.values()),
         bus=bus or BusFigures(),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
 
+from asha_bus.core.curve import Curve
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.log import TrialLog
 from asha_bus.core.messages import Extras, Point
@@ -132,13 +133,14 @@ class TrialRow(NamedTuple):
     start_time: float | None
     end_time: float | None
     repeat: int
+    attempt_time: float | None
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
         """The row in the array ``plain``."""
-        *first, rungs, start_time, end_time, repeat = plain
+        *first, rungs, start_time, end_time, repeat, attempt_time = plain
         records = [RungRecord(*record) for record in rungs]
-        return cls._make((*first, records, start_time, end_time, repeat))
+        return cls._make((*first, records, start_time, end_time, repeat, attempt_time))
 
 
 #: Makes a row from all of its fields, in half the time.
@@ -164,6 +166,8 @@ class Trial:
     rungs: list[RungRecord] = field(default_factory=list)
     start_time: float | None = None
     end_time: float | None = None
+    #: When its current or last attempt began.
+    attempt_time: float | None = None
     #: Attempts that do not count towards ``max_attempts``: failed and retried ones, and those
     #: of earlier runs.
     forgiven: int = 0
@@ -175,14 +179,25 @@ class Trial:
     siblings: list[Trial] | None = field(default=None, repr=False, compare=False)
     #: What the trial logged; None: nothing.
     log: TrialLog | None = field(default=None, repr=False, compare=False)
-    #: Its reports between rungs as pairs (resource, metric), if they are kept.
-    curve: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
+    #: Its reports between rungs, if any are kept.
+    kept: Curve | None = field(default=None, repr=False, compare=False)
 
     def move(self, state: TrialState) -> None:
         """Change to ``state``; raises `LocalProtocolError` if the table does not allow it."""
         if state not in TRANSITIONS[self.state]:
             raise LocalProtocolError(f"trial {self.id} cannot go from {self.state} to {state}")
         self.state = state
+
+    @property
+    def curve(self) -> list[tuple[float, float]]:
+        """Its reports between rungs that are kept, as pairs (resource, metric)."""
+        return [] if self.kept is None else self.kept.points()
+
+    @property
+    def extra_curves(self) -> dict[str, list[tuple[float, float]]]:
+        """The same of its numeric extras, as pairs (resource, value) by name."""
+        kept = self.kept
+        return {} if kept is None else {name: kept.points(name) for name in kept.names}
 
     @property
     def configuration(self) -> int:
@@ -224,12 +239,13 @@ class Trial:
             self.start_time,
             self.end_time,
             self.repeat,
+            self.attempt_time,
         )
         return _new(TrialRow, row)
 
     def reopen(self) -> None:
         """Make the trial pending again in a resumed run, even from a final state."""
         self.state = TrialState.PENDING
-        self.worker = self.error = self.end_time = None
+        self.worker = self.error = self.end_time = self.attempt_time = None
         self.forgiven = self.attempt
         self.failures = 0

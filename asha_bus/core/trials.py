@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from asha_bus.core.failures import MAX_KINDS, kind
 from asha_bus.core.log import LogLine, Place, TrialLog
 from asha_bus.core.messages import Log
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
@@ -145,6 +146,8 @@ class TrialTable:
         self.changed: set[int] | None = None
         #: Trials that changed since the searcher was told of them; None: it does not learn.
         self.unseen: set[int] | None = set() if learns else None
+        #: The first trial of each kind of failure, at most `MAX_KINDS` of them.
+        self.failures: dict[str, int] = {}
 
     @property
     def leader(self) -> Trial | None:
@@ -173,13 +176,14 @@ class TrialTable:
             self.changed = set(range(len(self.trials)))
         return self.changed
 
-    def run(self, trial: Trial, worker: str) -> None:
+    def run(self, trial: Trial, worker: str, now: float) -> None:
         """A worker takes the next attempt at ``trial``, from the start."""
         self._move(trial, TrialState.RUNNING)
         trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
-        trial.curve.clear()
+        trial.kept = None
         trial.attempt += 1
         trial.worker = worker
+        trial.attempt_time = now
         if self._is_in_lead(trial):
             self._find_lead()
 
@@ -224,6 +228,8 @@ class TrialTable:
         trial.end_time = now
         if self.unseen is not None:
             self.unseen.add(trial.id)
+        if state in _BAD and len(self.failures) < MAX_KINDS:
+            self.failures.setdefault(kind(state.value, trial.error), trial.id)
         if state is TrialState.STOPPED and self._full_resource is not None:
             self.saved += self._full_resource - trial.resource
         self.consider(trial)
@@ -244,7 +250,8 @@ class TrialTable:
         return leader is not None and leader.configuration == trial.configuration
 
     def reopen(self, states: frozenset[TrialState]) -> None:
-        """Queue all trials in one of ``states`` again, by number."""
+        """Queue all trials in one of ``states`` again, by number; failures count afresh."""
+        self.failures.clear()
         for trial in self.trials:
             if trial.state in states:
                 self.states[trial.state] -= 1

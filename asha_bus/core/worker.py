@@ -8,8 +8,10 @@ simulated network. `executor/client.py` sends its messages over a socket, and
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from asha_bus.core import messages as m
+from asha_bus.core.curve import MAX_NAMES
 from asha_bus.core.errors import LocalProtocolError, ObjectiveError
 from asha_bus.core.schedulers.base import reached
 from asha_bus.core.trials import is_better, is_target
@@ -33,6 +35,19 @@ def cut(text: str, most: int = MAX_ERROR_CHARS) -> str:
         return text
     left_out = f"\n... {len(text) - most} characters left out ...\n"
     return text[: most // 2] + left_out + text[-(most // 2) :]
+
+
+def _numeric(extras: Sequence[m.Extras]) -> dict[str, tuple[float | None, ...]]:
+    """The values of the first numeric extras, by name; None where one is missing."""
+    names = dict.fromkeys(
+        name for one in extras for name, value in one.items() if type(value) in (int, float)
+    )
+    return {
+        name: tuple(
+            value if type(value := one.get(name)) in (int, float) else None for one in extras
+        )
+        for name in list(names)[:MAX_NAMES]
+    }
 
 
 class Attempt:
@@ -69,7 +84,12 @@ class Worker:
         self._outstanding: m.Request | None = None
         self._idle_s = 0.0
         self._idle_since: float | None = now
-        self._telemetry: list[tuple[float, float]] = []
+        #: Reports between rungs that are to be sent: every n-th one and the last one, how many
+        #: they stand for, n, and whether the last one stays only until the next one comes.
+        self._reports: list[tuple[float, float, m.Extras]] = []
+        self._count = 0
+        self._stride = 1
+        self._is_spare = False
         self._telemetry_due = now
         self.mode = "min"
         self.stop_at: float | None = None
@@ -166,11 +186,18 @@ class Worker:
                     self._idle(now),
                 )
             )
-        if len(self._telemetry) < TELEMETRY_MOST:
-            self._telemetry.append((resource, metric))
-        else:  # the batch is full: keep only the latest report
-            self._telemetry[-1] = (resource, metric)
+        self._put(resource, metric, extras)
         return None
+
+    def _put(self, resource: float, metric: float, extras: m.Extras) -> None:
+        if self._is_spare:
+            self._reports.pop()
+        self._is_spare = self._count % self._stride != 0
+        self._count += 1
+        self._reports.append((resource, metric, extras))
+        if len(self._reports) > TELEMETRY_MOST:  # an odd number, so the last one stays
+            del self._reports[1::2]
+            self._stride *= 2
 
     def end(self, outcome: str, error: str | None, now: float) -> m.Request:
         """Make the request that ends the current trial and asks for the next one."""
@@ -194,30 +221,34 @@ class Worker:
         """Drop the current trial, which the bus stopped and whose objective has now ended."""
         if self._attempt().stopped is None:
             raise LocalProtocolError("the trial was not stopped: its end must be told")
-        self._telemetry.clear()
+        self._taken()
         self.attempt = None
 
-    def telemetry(self, now: float) -> m.Telemetry | None:
+    def telemetry(self, now: float) -> m.Reports | None:
         """The next batch of reports, or None if there are none or the batch is not due yet."""
-        return self._batch(now) if self._telemetry and now >= self._telemetry_due else None
+        return self._batch(now) if self._reports and now >= self._telemetry_due else None
 
-    def last_telemetry(self, now: float) -> m.Telemetry | None:
-        """The last batch of reports of the current trial, whose objective has ended.
+    def last_telemetry(self, now: float) -> m.Reports | None:
+        """The last batch of reports of the current trial, whose objective has ended."""
+        return self._batch(now) if self._reports else None
 
-        None for a trial that was shorter than the interval between two batches, so that
-        many short trials do not slow down the bus.
-        """
-        began = self._attempt().began
-        if not self._telemetry or began is None or now - began < TELEMETRY_EVERY_S:
-            return None
-        return self._batch(now)
-
-    def _batch(self, now: float) -> m.Telemetry:
+    def _batch(self, now: float) -> m.Reports:
         attempt = self._attempt()
-        reports, self._telemetry = tuple(self._telemetry), []
+        count, reports = self._count, self._taken()
         self._telemetry_due = now + TELEMETRY_EVERY_S
-        assignment = attempt.assignment
-        return m.Telemetry(assignment.trial, assignment.attempt, attempt.best_metric, reports)
+        return m.Reports(
+            attempt.assignment.trial,
+            attempt.assignment.attempt,
+            attempt.best_metric,
+            count,
+            tuple((resource, metric) for resource, metric, _ in reports),
+            _numeric([extras for *_, extras in reports]),
+        )
+
+    def _taken(self) -> list[tuple[float, float, m.Extras]]:
+        reports, self._reports = self._reports, []
+        self._count, self._stride, self._is_spare = 0, 1, False
+        return reports
 
     # --- answers -------------------------------------------------------------
 
@@ -250,7 +281,7 @@ class Worker:
 
     def _take(self, assignment: m.Assignment | None) -> None:
         if self.attempt is not None and self.attempt.stopped is None:
-            self._telemetry.clear()
+            self._taken()
             self.attempt = None  # the bus has acknowledged its end
         self.upcoming = assignment
 

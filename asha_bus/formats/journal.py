@@ -26,6 +26,7 @@ from asha_bus.core.events import (
     FallbackDrawn,
     GraceExpired,
     JournaledEvent,
+    Kept,
     Received,
     Resumed,
     RunSettings,
@@ -58,7 +59,7 @@ _TEXT = Rule("a text", types=(str,))
 _DICT = Rule("a dict", types=(dict,))
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
-_STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN = range(7, 11)
+_STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT = range(7, 12)
 
 
 def framed(payload: bytes) -> bytes:
@@ -150,6 +151,9 @@ class Encoder:
         return framed(self._encode_other(record.now, event))
 
     def _encode_other(self, now: float, event: JournaledEvent) -> bytes:
+        if isinstance(event, Kept):
+            head = _HEAD.pack(_KEPT, now) + _WORKER.pack(self._numbers[event.sender])
+            return head + wire.encode(event.message)
         if isinstance(event, Suggested):
             return _HEAD.pack(_SUGGESTED, now) + _packed(tuple(event))
         if isinstance(event, FallbackDrawn):
@@ -197,6 +201,12 @@ class Encoder:
             name = rest[_WORKER.size : end].decode()
             event = Received(name, wire.decode_from_worker(rest[end:]))
             self.joined(name)
+        elif kind == _KEPT:
+            (worker,) = _WORKER.unpack_from(rest)
+            part = wire.decode_from_worker(rest[_WORKER.size :])
+            if not isinstance(part, m.Reports):
+                raise ValueError(f"a record of kept reports holds a {type(part).__name__}")
+            event = Kept(self.workers[worker], part)
         elif kind == _SUGGESTED:
             event = Suggested(*_unpacked(rest))
         elif kind == _FALLBACK_DRAWN:

@@ -154,13 +154,19 @@ class TextsRequest(NamedTuple):
         return dict(plain)
 
 
+#: Pairs of a resource and a value there.
+Pairs = Sequence[tuple[float, float]]
+#: The curve of a metric, and the curves of extras by name.
+Curves = tuple[Pairs, Mapping[str, Pairs]]
+
+
 class CurvesRequest(NamedTuple):
     """Ask for the reports between rungs of some trials from ``first`` on that have any."""
 
     first: int
 
-    def answer(self, plain: Any) -> dict[int, Sequence[tuple[float, float]]]:
-        """Pairs of resource and metric by trial."""
+    def answer(self, plain: Any) -> dict[int, Curves]:
+        """By trial: its curve, and the curves of its extras by name."""
         return dict(plain)
 
 

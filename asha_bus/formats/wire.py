@@ -16,6 +16,7 @@ from typing import Any, cast
 import msgpack
 
 from asha_bus.core import messages as m
+from asha_bus.core.curve import MAX_NAMES
 from asha_bus.core.errors import LocalProtocolError, RemoteProtocolError
 from asha_bus.core.latency import BUCKETS
 
@@ -136,6 +137,20 @@ def _reports(value: Any) -> bool:
     )
 
 
+def _extra_curves(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and len(value) <= MAX_NAMES
+        and all(
+            _name(name)
+            and type(values) is tuple
+            and len(values) <= MAX_REPORTS
+            and all(map(_number_or_nil, values))
+            for name, values in value.items()
+        )
+    )
+
+
 def _assignment(value: Any) -> bool:
     return (
         type(value) is tuple
@@ -217,6 +232,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (17, m.Log, (_count, _seq, _level, _text)),
     (18, m.Heartbeat, (_latency,)),
     (19, m.Leave, (_latency,)),
+    (20, m.Reports, (_count, _seq, _number_or_nil, _positive_count, _reports, _extra_curves)),
     (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil, _resource_or_nil, _positive_count)),
     (66, m.Assign, (_seq, _assignment)),
     (67, m.Continue, (_seq, _resource_or_nil)),

@@ -255,7 +255,6 @@ class _Watcher(Monitor):
             search_failure = search_failure_of(run)
             if search_failure is not None:
                 raise SearcherError(search_failure)
-            logger.warning("the run ended early: %s", result.message)
 
     def on_end(self, trial: TrialRecord) -> None:
         if self._is_over or not self._trials.add(trial, self._space):

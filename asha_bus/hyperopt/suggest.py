@@ -25,6 +25,9 @@ class Suggesting(Searcher):
         self._domain: Any = None
         self._documents: dict[int, dict[str, Any]] = {}
 
+    def __repr__(self) -> str:
+        return f"{self._function.__module__}.{self._function.__qualname__}"
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_domain": None, "_documents": {}}
 
@@ -52,6 +55,9 @@ class Remembering(Searcher):
 
     def __init__(self, searcher: Any, earlier: Sequence[TrialRecord]) -> None:
         self._searcher, self._earlier = searcher, tuple(earlier)
+
+    def __repr__(self) -> str:
+        return f"{self._searcher!r} after {len(self._earlier)} trials"
 
     def suggest(
         self, branch: Branch, history: Sequence[TrialRecord]

@@ -121,7 +121,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     check_space_travels(plan.space, engine.dumps)
     workers = engine.worker_count(given.workers)
     options = given.bus or BusOptions.from_conf(engine.conf)
-    plan = plan.with_options(options)
+    plan = plan.with_options(options, workers)
     data = gather(given.data or {}, options.max_data_bytes)
     journal = _open(plan)
     if journal.is_resumed:
@@ -206,6 +206,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
             version=__version__,
             max_trials=settings.max_trials,
             start_time=time.time(),
+            searcher=settings.searcher,
         ),
         host=host,
         port=port,

@@ -161,6 +161,10 @@ class LaunchArguments:
         retries: How often a trial is restarted when an attempt raised, or ran longer than
             ``trial_timeout``, before it has failed. What the attempts raised is kept in its
             ``log``. Default 0.
+        curves: True (default) keeps learning curves in the result and the journal: the metric
+            and up to 8 numeric extras at no more than 200 reports between rungs of a trial,
+            and 1,000,000 numbers of a run. Longer curves are thinned out. False keeps only
+            reports at rungs and the last one.
         metrics_port: The port of the run's metrics for Prometheus, at
             ``BusOptions.metrics_host``, open until 15 s after the result was returned. 0 takes
             a free port and prints it. Runs of one process may share a port. Default None: no
@@ -211,6 +215,7 @@ class LaunchArguments:
     unique: Annotated[bool, SWITCH] = False
     repeats: Annotated[int, whole(1)] = 1
     retries: Annotated[int, whole(0)] = 0
+    curves: Annotated[bool, SWITCH] = True
     metrics_port: Annotated[int | None, _METRICS_PORT] = None
     page: Annotated[bool | int, _PAGE] = False
 

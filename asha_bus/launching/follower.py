@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING
 from asha_bus.core.errors import AshaBusError, BusError, SearcherError, WorkerError
 from asha_bus.core.log import Place
 from asha_bus.core.status import Status
-from asha_bus.core.trial import TrialRow, TrialState
+from asha_bus.core.trial import TrialRow
 from asha_bus.formats import pipe
+from asha_bus.launching.alarms import Alarms
 from asha_bus.launching.plan import Plan
 from asha_bus.monitors.base import REFRESH_S, Monitor, TrialEvent
 from asha_bus.monitors.dispatch import Dispatcher
 from asha_bus.monitors.live import Live
 from asha_bus.results.records import BusReport, TrialRecord
-from asha_bus.results.result import AllTrialsFailed, Result
+from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
     from asha_bus.driver.engine import Engine
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 #: Workers that have nothing left to do end by themselves within this time.
 _GRACE_S = 3.0
-
-#: After this time without any worker, the log says what the run waits for.
-_NO_WORKER_S = 15.0
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
 
@@ -54,6 +52,12 @@ class Follower:
         self._dispatcher = Dispatcher(monitors, self.logger)
         self._live = Live(
             plan.info, plan.space, lambda: supervisor.call(pipe.ChangesRequest()), plan.settings
+        )
+        self._alarms = Alarms(
+            plan,
+            self.logger,
+            engine.describe,
+            lambda number: supervisor.call(pipe.RowsRequest(number)),
         )
         self._worker_failure: str | None = None
         self._error: AshaBusError | None = None
@@ -132,17 +136,8 @@ class Follower:
         try:
             with contextlib.suppress(BusError):  # supervisor.error has the reason
                 self._changes()  # reports between rungs are kept for monitors from now on
-            warned = False
             while not supervisor.ended.wait(REFRESH_S):
-                status = self._refresh()
-                if status is not None and not warned and not status.joined:
-                    warned = status.elapsed_s > _NO_WORKER_S
-                    if warned:
-                        self.logger.warning(
-                            "no worker has joined for %.0f s; are there free slots for %s?",
-                            status.elapsed_s,
-                            self._engine.describe(),
-                        )
+                self._refresh()
                 if self._hurry.is_set():
                     self._engine.close(0.0)
             self._error = supervisor.error
@@ -173,6 +168,8 @@ class Follower:
                 self._logged = line.place
             if self._exporter is not None:
                 self._exporter.update(status, self.supervisor)
+            if not to_the_end:
+                self._alarms.check(status)
             events = self._changes(to_the_end=to_the_end)
         except BusError as error:
             self.logger.debug("no status: %s", error)
@@ -193,20 +190,12 @@ class Follower:
         self._final = replace(status, workers=0)
         result = self._fetch(status)
         search_failure = self.supervisor.search_failure
-        if self._worker_failure is not None and not status.joined:
+        if self._worker_failure is not None and not status.joined_now:
             raise WorkerError(self._worker_failure)
         if search_failure is not None and not result.trials:
             raise SearcherError(search_failure)
         self._result = result  # for the monitors, even where result() raises
-        failed = [t for t in result.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
-        if failed and len(failed) == len(result.trials):
-            first = min(failed, key=lambda trial: trial.end_time or 0)
-            why = f" ({result.message})" if result.message and "\n" not in result.message else ""
-            raise AllTrialsFailed(
-                f"all {len(failed)} trials failed{why}; the first was trial {first.id} with params "
-                f"{first.params!r}:\n{first.error}",
-                result,
-            )
+        self._alarms.at_end(status, result)
 
     def _fetch(self, status: Status) -> Result:
         """The result with the trials that the bus has by now."""
@@ -217,7 +206,7 @@ class Follower:
         logs: dict[int, str] = {}
         while texts := call(pipe.TextsRequest(max(logs, default=-1) + 1)):
             logs.update(texts)
-        curves: dict[int, Sequence[tuple[float, float]]] = {}
+        curves: dict[int, pipe.Curves] = {}
         while more := call(pipe.CurvesRequest(max(curves, default=-1) + 1)):
             curves.update(more)
         reason, message = self.supervisor.ending
@@ -227,7 +216,9 @@ class Follower:
             seed=plan.settings.seed,
             space=plan.space,
             trials=[
-                TrialRecord.from_row(row, plan.space, logs.get(row.id, ""), curves.get(row.id, ()))
+                TrialRecord.from_row(
+                    row, plan.space, logs.get(row.id, ""), *curves.get(row.id, ((), {}))
+                )
                 for row in rows
             ],
             reason=reason,

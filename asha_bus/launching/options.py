@@ -2,11 +2,21 @@
 
 # Annotations are evaluated here: the fields' checks are read from their types.
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal
 
-from asha_bus.core.checks import PORT, SECONDS, SWITCH, check_fields, checked, one_of, text, whole
+from asha_bus.core.checks import (
+    PORT,
+    SECONDS,
+    check_fields,
+    check_names,
+    checked,
+    one_of,
+    text,
+    whole,
+)
 from asha_bus.core.errors import InvalidArgument
 
 #: Keys of Spark's configuration that begin so set options of the bus.
@@ -14,6 +24,9 @@ CONF_PREFIX = "spark.ashaBus."
 
 #: The host that stands for every address of this machine.
 EVERY_ADDRESS = "0.0.0.0"
+
+#: Options that there were, and what to use in their place.
+_INSTEAD = {"curves": "launch(curves=...), which is True by default"}
 
 Sync = Literal["interval", "always", "never"]
 
@@ -34,8 +47,6 @@ class BusOptions:
         sync: When the journal is on the disk. ``"interval"`` (default): within about 50 ms;
             ``"always"``: before each answer; ``"never"``: when the system likes. If only a
             process is killed, none of them loses anything; if the machine fails, they differ.
-        curves: True keeps the reports between rungs in the journal and in the result, at
-            most 1,000 of one trial, thinned out beyond. Default False.
         metrics_host: The address at which ``metrics_port`` listens. Default 127.0.0.1.
         sd_file: A file to write for Prometheus's file-based service discovery while the
             endpoint is open. Default None: no file.
@@ -50,7 +61,7 @@ class BusOptions:
     Example:
         ::
 
-            options = ab.BusOptions(lease_s=20, curves=True)
+            options = ab.BusOptions(lease_s=20, sync="always")
             ab.launch(train, space, max_trials=100, bus=options)
     """
 
@@ -60,7 +71,6 @@ class BusOptions:
     bus_timeout_s: Annotated[float, SECONDS] = 60.0
     max_attempts: Annotated[int, whole(1, 1_000)] = 3
     sync: Annotated[Sync, one_of(Sync)] = "interval"
-    curves: Annotated[bool, SWITCH] = False
     metrics_host: Annotated[str, text("a host name")] = "127.0.0.1"
     sd_file: Annotated[str | None, text("the path of a file or None")] = None
     start_timeout_s: Annotated[float, SECONDS] = 30.0
@@ -87,6 +97,8 @@ class BusOptions:
             if not key.startswith(CONF_PREFIX):
                 continue
             name = key.removeprefix(CONF_PREFIX)
+            if name in _INSTEAD:
+                raise InvalidArgument(f"{key}: there is no such option; use {_INSTEAD[name]}")
             if name not in kinds:
                 raise InvalidArgument(f"{key}: there is no such option; known: {', '.join(kinds)}")
             kind = kinds[name]
@@ -97,6 +109,20 @@ class BusOptions:
                 raise InvalidArgument(f"{key} must be {what}, got {value!r}") from error
         return cls(**options)
 
+
+def _naming_arguments(init: Callable[..., None]) -> Callable[..., None]:
+    """``init``, with an error that names an argument that it does not take."""
+
+    @functools.wraps(init)
+    def checked(self: BusOptions, *args: Any, **kwargs: Any) -> None:
+        known = (field.name for field in fields(BusOptions))
+        check_names("BusOptions()", kwargs, known, _INSTEAD)
+        init(self, *args, **kwargs)
+
+    return checked
+
+
+BusOptions.__init__ = _naming_arguments(BusOptions.__init__)  # type: ignore[method-assign]
 
 #: How a value is read from Spark's configuration, by the type of the default.
 _FROM_TEXT: dict[type, Callable[[str], Any]] = {

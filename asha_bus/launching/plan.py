@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from asha_bus._version import __version__
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import described, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import RunSettings
 from asha_bus.core.messages import Point
@@ -55,6 +55,8 @@ class Plan:
     history: tuple[TrialRecord, ...]
     #: The points of the first trials.
     initial: tuple[Point, ...]
+    #: How many workers are started; None: not known yet.
+    workers: int | None = None
 
     @property
     def searcher(self) -> RandomSearch | Suggests:
@@ -90,7 +92,8 @@ class Plan:
     @property
     def info(self) -> RunInfo:
         """What monitors are told at the start."""
-        return RunInfo.of(self.name, self.settings, self.space)
+        info = RunInfo.of(self.name, self.settings, self.space, self.given.journal)
+        return replace(info, workers=self.workers)
 
     def resumed(self, header: Header) -> Plan:
         """This plan for the run of ``header``: its name, its seed, its identity."""
@@ -113,9 +116,10 @@ class Plan:
             settings.repeats,
         )
 
-    def with_options(self, options: BusOptions) -> Plan:
-        """This plan under these options of the bus."""
-        return replace(self, settings=replace(self.settings, **_settings_of(options)))
+    def with_options(self, options: BusOptions, workers: int | None = None) -> Plan:
+        """This plan under these options of the bus, with so many workers."""
+        settings = replace(self.settings, **_settings_of(options))
+        return replace(self, settings=settings, workers=workers)
 
 
 def make_plan(given: LaunchArguments) -> Plan:
@@ -124,6 +128,12 @@ def make_plan(given: LaunchArguments) -> Plan:
     space = as_space(given.space, [if_hyperopt])
     check_takes(given.objective, space, tuple(given.data or ()))
     _check_size(space)
+    if not space.parameters and space.branches == 1:
+        logger.warning(
+            "the space has no parameter, so every trial is the same: %s; a parameter is "
+            "uniform(0, 1), for instance, and (0, 1) a constant",
+            shortened(given.space),
+        )
     if shape is Shape.FUNCTION and not isinstance(given.scheduler, NoStopping | None):
         logger.warning(
             "objective %s returns once, as far as can be seen, so there is nothing that %s could "
@@ -146,6 +156,7 @@ def make_plan(given: LaunchArguments) -> Plan:
             "stop_at": None if given.stop_at is None else to_metric(given.stop_at),
             "epoch": time.time(),
             "trial_timeout_s": given.trial_timeout,
+            "searcher": described(RandomSearch() if given.searcher is None else given.searcher),
         }
     )
     return Plan(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,6 +29,9 @@ class RunInfo:
         scheduler: The scheduler's repr.
         max_trials: The largest number of trials; None: the run has no such limit.
         start_time: When the run started, in seconds since the epoch.
+        searcher: The searcher's repr.
+        workers: The number of workers that are started; None: it is not known.
+        journal: The path of the journal; None: the run has none of its own.
 
     Example:
         >>> class Announce(ab.Monitor):
@@ -42,9 +46,18 @@ class RunInfo:
     scheduler: str
     max_trials: int | None
     start_time: float
+    searcher: str = ""
+    workers: int | None = None
+    journal: str | None = None
 
     @classmethod
-    def of(cls, name: str, settings: RunSettings, space: Space) -> RunInfo:
+    def of(
+        cls,
+        name: str,
+        settings: RunSettings,
+        space: Space,
+        journal: str | os.PathLike[str] | None = None,
+    ) -> RunInfo:
         """The run ``name`` over ``space``."""
         return cls(
             name=name,
@@ -54,6 +67,8 @@ class RunInfo:
             scheduler=repr(settings.scheduler),
             max_trials=settings.max_trials,
             start_time=settings.epoch,
+            searcher=settings.searcher,
+            journal=None if journal is None else os.fspath(journal),
         )
 
 

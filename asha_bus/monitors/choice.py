@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Literal, get_args
@@ -10,7 +11,7 @@ from typing import Literal, get_args
 from asha_bus.core.checks import Rule, check, did_you_mean
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.monitors.base import Monitor, RunInfo
-from asha_bus.monitors.screen import in_notebook, is_terminal
+from asha_bus.monitors.screen import in_notebook, is_terminal, is_tty, print_error
 
 logger = logging.getLogger("asha_bus")
 
@@ -86,6 +87,8 @@ def _in_terminal(names: Sequence[str], run: RunInfo) -> Monitor:
     from asha_bus.monitors.terminal import TerminalTable
 
     if names == ["progress"]:
+        if not (is_terminal() and is_tty(sys.stderr)):  # the line is drawn on stderr
+            return PlainLines(write=print_error)
         from asha_bus.monitors.progress import Progress
 
         return Progress(run.name, run.max_trials)

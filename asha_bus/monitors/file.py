@@ -56,7 +56,7 @@ class FileMonitor(Monitor):
         self._file: TextIO = self._path.open("a", encoding="utf-8")
         if not _ends_a_line(self._path):  # the last writer was killed within a line
             self._file.write("\n")
-        names = ("mode", "seed", "parameters", "scheduler", "max_trials")
+        names = ("mode", "seed", "parameters", "scheduler", "searcher", "max_trials")
         known = {name: getattr(run, name) for name in names}
         self._write("start", run=run.name, **known)
 

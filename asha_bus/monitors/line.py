@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
-from asha_bus.monitors.screen import print_text
+from asha_bus.monitors.screen import cut, print_text
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 from asha_bus.results.tables import visible
+
+#: Longer lines are cut.
+_MOST_COLUMNS = 1_000
 
 
 class Line(Monitor):
@@ -45,22 +48,64 @@ class Line(Monitor):
 
 
 class PlainLines(Line):
-    """A line on stdout at the start, every 30 s, and at the end."""
+    """A line at the start, every 30 s, and at the end, where there is no terminal.
+
+    ``write``: prints to stdout, or to stderr.
+    """
 
     every_s = 30.0
 
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        write: Callable[[str], None] = print_text,
+    ) -> None:
+        super().__init__(clock)
+        self._write = write
+
+    def on_start(self, run: RunInfo) -> None:
+        """Show what was started."""
+        super().on_start(run)
+        self._next = self._clock() + self.every_s
+        self.show(first_line(run))
+
+    def on_finish(self, result: Result | None) -> None:
+        """Show the result, or that there is none."""
+        super().on_finish(result)
+        if result is None:
+            self.show(f"{self._run.name}: ended with an error")
+
     def show(self, line: str) -> None:
         """Print it."""
-        print_text(f"{line}\n")
+        self._write(f"{cut(line, _MOST_COLUMNS)}\n")
+
+
+def first_line(run: RunInfo) -> str:
+    """What a run is: its limits, its workers, its journal."""
+    most = f"at most {run.max_trials} trials, " if run.max_trials is not None else ""
+    workers = "" if run.workers is None else f"{_counted(run.workers, 'worker')}, "
+    journal = "no journal" if run.journal is None else f"journal {run.journal}"
+    return f"{run.name}: started with {most}{workers}{journal}, {run.scheduler}, {run.searcher}"
+
+
+def failed_text(states: Mapping[TrialState, int]) -> str:
+    """How many trials failed and how many were lost, such as ``, 3 failed, 1 lost``."""
+    bad = (TrialState.FAILED, TrialState.LOST)
+    return "".join(f", {states[s]} {s.value.lower()}" for s in bad if states.get(s))
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def running_line(run: RunInfo, snapshot: Snapshot) -> str:
-    """The state of a run: trials done and running, elapsed time, rate, best so far."""
+    """The state of a run: trials done, failed and running, time, rate, workers, best so far."""
     total = f" of {run.max_trials}" if run.max_trials is not None else ""
     rate = f", {snapshot.finished / snapshot.elapsed_s:.3g}/s" if snapshot.elapsed_s > 0 else ""
     return visible(
         f"{run.name}: {snapshot.finished}{total} trials done, "
-        f"{snapshot.states[TrialState.RUNNING]} running, {clock(snapshot.elapsed_s)}{rate}, "
+        f"{snapshot.states[TrialState.RUNNING]} running{failed_text(snapshot.states)}, "
+        f"{clock(snapshot.elapsed_s)}{rate}, {_counted(snapshot.workers, 'worker')}, "
         f"best: {best_text(snapshot.best)}"
     )
 
@@ -68,8 +113,8 @@ def running_line(run: RunInfo, snapshot: Snapshot) -> str:
 def last_line(result: Result) -> str:
     """The result of a run."""
     return visible(
-        f"{result.name}: {len(result.trials)} trials, {clock(result.elapsed_s)}, "
-        f"ended by {result.reason}, best: {best_text(result.best)}"
+        f"{result.name}: {len(result.trials)} trials{failed_text(result.counts)}, "
+        f"{clock(result.elapsed_s)}, ended by {result.reason}, best: {best_text(result.best)}"
     )
 
 

@@ -19,8 +19,8 @@ from asha_bus.monitors.base import (
     TrialEnded,
     TrialEvent,
 )
-from asha_bus.results.records import BusReport, TrialRecord
-from asha_bus.results.result import UNFINISHED, Result
+from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord
+from asha_bus.results.result import Result
 
 #: A curve that is longer loses every second of its points.
 MAX_POINTS = 500

@@ -9,15 +9,13 @@ from tqdm import tqdm
 
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, Snapshot
+from asha_bus.monitors.line import failed_text
 from asha_bus.results.result import Result
 from asha_bus.results.tables import visible
 
 
 class Progress(Monitor):
-    """One line: trials done and running, best so far, trials per second, time left.
-
-    It shows nothing if stdout is not a terminal.
-    """
+    """One line: trials done, running and failed, best so far, trials per second, time left."""
 
     follows_trials = False
 
@@ -26,7 +24,6 @@ class Progress(Monitor):
             total=total,
             desc=name,
             unit="trial",
-            disable=not sys.stdout.isatty(),
             dynamic_ncols=True,
             mininterval=0,
         )
@@ -39,18 +36,15 @@ class Progress(Monitor):
 
     def write(self, text: str) -> bool:
         """Print a line of a worker's output above the progress line."""
-        if self._bar.disable:
-            return False
         self._bar.write(text, file=sys.stdout)
         return True
 
     def on_finish(self, result: Result | None) -> None:
         """Leave the line in its last state, and print the best trial below it."""
-        shown = not self._bar.disable
         if result is not None:
             self._bar.update(len(result.trials) - self._bar.n)
         self._bar.close()
-        if shown and result is not None and result.best is not None:
+        if result is not None and result.best is not None:
             best = result.best
             params = visible(repr(best.params))
             print(f"best: trial {best.id}, metric {best.metric:g}, params {params}")
@@ -61,4 +55,4 @@ def postfix(snapshot: Snapshot) -> str:
     best = snapshot.best
     metric = math.nan if best is None or best.metric is None else best.metric
     running = snapshot.states[TrialState.RUNNING]
-    return f"{running} running, best {metric:g}"
+    return f"{running} running{failed_text(snapshot.states)}, best {metric:g}"

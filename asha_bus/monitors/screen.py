@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import unicodedata
+from typing import TextIO
 
 
 def in_notebook() -> bool:
@@ -16,9 +18,25 @@ def in_notebook() -> bool:
     return any(cls.__name__ == "ZMQInteractiveShell" for cls in shell.__mro__)
 
 
+def is_tty(stream: TextIO | None) -> bool:
+    """Whether ``stream`` is an open terminal."""
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, ValueError):  # no file at all, or a closed one
+        return False
+
+
 def is_terminal() -> bool:
     """Whether stdout is a terminal whose cursor can be moved."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return is_tty(sys.stdout) and os.environ.get("TERM") != "dumb"
+
+
+def print_error(text: str) -> None:
+    """Write ``text`` to stderr, if there is one that takes it."""
+    with contextlib.suppress(AttributeError, OSError, ValueError):  # none, gone, or closed
+        encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+        sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
+        sys.stderr.flush()
 
 
 def print_text(text: str) -> None:

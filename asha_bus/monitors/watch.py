@@ -35,7 +35,7 @@ class JournalFollower:
         settings = header.settings
         space = header.read_space(self._path)
         experiment = self._replayer.experiment
-        info = RunInfo.of(header.name, settings, space)
+        info = RunInfo.of(header.name, settings, space, path)
         self.live = Live(info, space, lambda: changes(experiment, _AT_A_TIME, _AT_A_TIME), settings)
         self._experiment = experiment
 

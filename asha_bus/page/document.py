@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus._version import __version__
 from asha_bus.core.checks import shortened
+from asha_bus.core.failures import gist
 from asha_bus.core.space import Func, Normal, Options, Space
 from asha_bus.results.parameters import Column, as_number, column_values, columns, constants
 from asha_bus.results.records import TrialRecord
@@ -87,7 +88,7 @@ def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS
         number(trial.resource),
         trial.attempts,
         trial.worker,
-        _time(trial.start_time),
+        _time(trial.attempt_time),
         _time(trial.end_time),
         trial.bracket,
         [
@@ -121,10 +122,20 @@ def summary_document(
         "states": {str(state): count for state, count in result.counts.items()},
         "best": None if best is None else best.id,
         "best_reason": result.best_reason,
+        "first_error": _first_error(result),
         "workers": result.bus.workers if workers is None else workers,
         "rungs": _rungs(result),
         "bus": {name: number(value) for name, value in asdict(result.bus).items()},
     }
+
+
+def _first_error(result: Result) -> dict[str, Any] | None:
+    """The first trial that failed or was lost, what its error comes down to, and the count."""
+    failures = result.failures
+    if not failures:
+        return None
+    first = failures[0]
+    return {"count": len(failures), "trial": first.id, "error": gist(first.error)}
 
 
 def _rungs(result: Result) -> list[list[Any]]:
@@ -179,6 +190,8 @@ def _configuration(result: Result) -> dict[str, Any]:
     settings = result.settings
     if settings is not None:
         found["scheduler"] = repr(settings.scheduler)
+        if settings.searcher:
+            found["searcher"] = settings.searcher
         for name in (
             *("max_trials", "max_time_s", "stop_at", "trial_timeout_s", "max_failures"),
             *("fail_fast", "max_attempts", "lease_s"),

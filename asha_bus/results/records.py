@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,6 +14,9 @@ from asha_bus.core.roster import WorkerTime
 from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
+
+#: The reason of a result from a journal that has no end of the run.
+UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,14 @@ class TrialRecord:
         rungs: The rungs that it entered, in order, with their decisions.
         log: Its log lines, warnings about it and, with ``capture_output``, what it printed;
             at most 32,768 characters from the beginning and the end.
-        reports: Its reports between rungs that were kept, as pairs of resource and metric.
-            They are kept with ``BusOptions(curves=True)`` or while a monitor follows the run.
+        reports: Its reports between rungs that were kept, as pairs of resource and metric: at
+            most 200, evenly thinned out. ``launch(curves=False)`` keeps none.
+        extra_curves: By name, the values of up to 8 numeric extras at these reports, as pairs
+            of resource and value.
         point: Its point in the space, which `Space.resolve` turns into ``params``.
         repeat: Which repeat of its configuration it is, from 0.
+        attempt_time: When its current or last attempt began, which is later than
+            ``start_time`` if an earlier one was lost, failed, or ended with the driver.
 
     Example:
         >>> result = ab.launch(
@@ -74,6 +81,10 @@ class TrialRecord:
     reports: tuple[tuple[float, float], ...] = field(default=(), repr=False)
     point: tuple[float, ...] = field(default=(), repr=False)
     repeat: int = 0
+    attempt_time: float | None = None
+    extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def configuration(self) -> int:
@@ -122,12 +133,15 @@ class TrialRecord:
         space: Space,
         log: str = "",
         reports: Iterable[tuple[float, float]] = (),
+        extra_curves: Mapping[str, Iterable[tuple[float, float]]] | None = None,
     ) -> TrialRecord:
-        """The record of a row that the bus sent, with its ``log`` and kept ``reports``."""
+        """The record of a row that the bus sent, with its ``log`` and its curves."""
         known = row._asdict()
         known["state"] = TrialState(row.state)
         known["rungs"] = tuple(row.rungs)
-        return cls(**known, params=space.shown(row.point), log=log, reports=tuple(reports))
+        extras = {name: tuple(curve) for name, curve in (extra_curves or {}).items()}
+        params = space.shown(row.point)
+        return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)
 
 
 def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
@@ -136,6 +150,12 @@ def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
     for trial in trials:
         found.setdefault(trial.configuration, []).append(trial)
     return list(found.values())
+
+
+def failures_of(trials: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """The trials that failed or were lost, by the time of their end."""
+    bad = (TrialState.FAILED, TrialState.LOST)
+    return sorted((t for t in trials if t.state in bad), key=lambda t: (t.end_time or 0.0, t.id))
 
 
 @dataclass(frozen=True)
@@ -152,7 +172,7 @@ class BusReport:
             worker's first trial until the last trial was assigned; NaN without a trial.
         router_cpu_s: Processor time of the router's thread, in seconds.
         process_cpu_s: Processor time of the whole bus process, in seconds.
-        workers: Workers that ever joined.
+        workers: Workers that ever joined, in all launches of the run.
         requeued: Lost attempts whose trials were queued again.
         failed_attempts: Attempts that failed and were retried, with ``launch(retries=...)``.
         fenced: Late messages of lost attempts, which were refused.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import math
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -15,28 +13,28 @@ from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import leading, ranked_trials
+from asha_bus.core.trials import leading
 from asha_bus.formats.journal import reading, replay
 from asha_bus.results.branches import Branches, BranchRecord
 from asha_bus.results.configurations import Configurations, configurations_of
 from asha_bus.results.explain import explain, has_brackets, ranks
 from asha_bus.results.journals import read_journal
-from asha_bus.results.records import BusReport, TrialRecord, repeats_of
+from asha_bus.results.records import (
+    UNFINISHED,
+    BusReport,
+    TrialRecord,
+    failures_of,
+    repeats_of,
+)
+from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
 
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
-#: The number of trials that a notebook shows.
-_SHOWN = 10
-
-
 #: Names of other tuners, and ours.
 _INSTEAD = {"best_params": "best.params", "best_trial": "best", "best_value": "best.metric"}
-
-#: The reason of a result from a journal that has no end of the run.
-UNFINISHED = "unfinished"
 
 
 class Result:
@@ -124,13 +122,15 @@ class Result:
         known = replayed.header.read_space(where) if space is None else space
         with reading(where, "its trials are not of this space"):
             trials = [
-                TrialRecord.from_row(trial.to_row(), known, reports=trial.curve)
+                TrialRecord.from_row(
+                    trial.to_row(), known, reports=trial.curve, extra_curves=trial.extra_curves
+                )
                 for trial in experiment.table.trials
             ]
             for trial in trials:
                 known.branch_of(trial.point)
         ended = experiment.ended or Ended(
-            UNFINISHED, "it is going on, or was interrupted: go on with it by resume=True"
+            UNFINISHED, "it is running, or was interrupted; pass resume=True to continue it"
         )
         return cls(
             name=replayed.header.name,
@@ -150,6 +150,16 @@ class Result:
         """The number of trials in each state."""
         counted = Counter(trial.state for trial in self.trials)
         return {state: counted[state] for state in TrialState}
+
+    @property
+    def searcher(self) -> str:
+        """The searcher and its settings, as text; empty if they are not known."""
+        return "" if self.settings is None else self.settings.searcher
+
+    @property
+    def failures(self) -> tuple[TrialRecord, ...]:
+        """The trials that failed or were lost, by the time of their end."""
+        return tuple(failures_of(self.trials))
 
     @property
     def repeated(self) -> int:
@@ -390,28 +400,7 @@ class Result:
         return write_report(self, path)
 
     def __repr__(self) -> str:
-        best = self.best
-        why = self.message.partition("\n")[0].rstrip(":")  # a traceback may follow
-        ended_by = "" if self.reason == UNFINISHED else "ended by "
-        lines = [
-            f"Result of {self.name}: {len(self.trials)} trials in {self.elapsed_s:.1f} s, "
-            f"{ended_by}{self.reason}{f' ({why})' if why else ''}",
-            "  " + ", ".join(f"{count} {state}" for state, count in self.counts.items() if count),
-        ]
-        if best is None:
-            lines.append(f"  best: none, since {self.best_reason}")
-        else:
-            lines.append(
-                f"  best: trial {best.id}, metric {best.metric:g} at resource "
-                f"{best.resource:g}, params {best.params!r}"
-            )
-            if any(trial.repeat for trial in self.trials):
-                lines.append(f"  {self._mean_of_best()}")
-        lines += [
-            f"  rung {number} at {resource:g}: {entries} entered, {passed} went on"
-            for number, resource, entries, passed in self.rung_table()
-        ]
-        return visible("\n".join(lines))
+        return visible(text_of(self))
 
     if not TYPE_CHECKING:  # which knows the attributes there are
 
@@ -419,35 +408,15 @@ class Result:
             hint = f"; use result.{_INSTEAD[name]}" if name in _INSTEAD else ""
             raise AttributeError(f"a Result has no attribute {name!r}{hint}")
 
-    def _mean_of_best(self) -> str:
-        best = self.by_configuration()[0]
-        spread = "" if best.spread is None else f" ± {best.spread:.2g}"
-        count = len(best.furthest)
-        return f"mean of {count} repeat{'s' * (count > 1)}: {best.metric:g}{spread}"
-
     def _repr_html_(self) -> str:
-        shown = ranked_trials(self.trials, self.mode)[:_SHOWN]
-        head = "".join(
-            f"<th>{name}</th>" for name in ("trial", "state", "metric", "resource", "params")
-        )
-        body = "".join(
-            "<tr>"
-            + "".join(
-                f"<td>{html.escape(str(cell))}</td>"
-                for cell in (t.id, t.state, t.metric, t.resource, t.params)
-            )
-            + "</tr>"
-            for t in shown
-        )
-        return (
-            f"<pre>{html.escape(repr(self))}</pre><p>the first {len(shown)} of "
-            f"{len(self.trials)} trials by metric</p>"
-            f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        )
+        return html_of(self)
 
 
 class AllTrialsFailed(AshaBusError):
-    """Raised at the end of a run in which every trial failed.
+    """Raised at the end of a run in which trials failed or were lost and none succeeded.
+
+    A trial succeeded if it is COMPLETED, or STOPPED by a rule. A run that the user or
+    ``max_time`` ended returns its result instead, and logs a warning.
 
     Attributes:
         result: The `Result`, whose trials have their tracebacks in ``error``.

@@ -143,7 +143,10 @@ class Maker:
             return m.Ping(seq)
         if kind == 5:
             reports = tuple((1 + step, choose(NUMBERS)) for step in range(pick.randrange(5)))
-            return m.Telemetry(*about, best, reports)
+            if pick.randrange(2):
+                return m.Telemetry(*about, best, reports)
+            values = tuple(choose((None, *NUMBERS)) for _ in range(pick.randrange(6)))
+            return m.Reports(*about, best, 1 + seq, reports, {"lr": values})
         if kind == 6:
             return m.Log(*about, choose(("info", "warning")), choose(TEXTS))
         return m.Heartbeat(latency) if kind == 7 else m.Leave(latency)

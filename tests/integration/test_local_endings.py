@@ -152,7 +152,10 @@ def test_ctrl_c_ends_the_workers_and_returns_the_result(tmp_path: Path) -> None:
         time.sleep(1)  # into the trials
         program.send_signal(signal.SIGINT)
         out, _ = program.communicate(timeout=30)
-    assert out.splitlines() == ["reason stopped"]
+    first, last, printed = out.splitlines()
+    assert ": started with 2 workers, no journal, " in first
+    assert ", ended by stopped, best: " in last
+    assert "reason stopped" == printed
     assert program.returncode == 0
 
 

@@ -121,7 +121,6 @@ def test_a_run_on_spark_is_looked_at_as_any_other(spark, tmp_path: Path) -> None
         monitor=ab.FileMonitor(seen),
         metrics_port=0,
         page=True,
-        bus=ab.BusOptions(curves=True),
     )
     told = [json.loads(line) for line in seen.read_text().splitlines()]
     assert ("start", "finish") == (told[0]["event"], told[-1]["event"])
@@ -264,10 +263,10 @@ def test_options_of_the_bus_come_from_sparks_configuration() -> None:
         ab.BusOptions.from_conf({"spark.ashaBus.prot": "7001"})
     with pytest.raises(ab.InvalidArgument, match=r"spark\.ashaBus\.lease_s must be a number"):
         ab.BusOptions.from_conf({"spark.ashaBus.lease_s": "long"})
-    given = {"spark.ashaBus.curves": "true", "spark.ashaBus.metrics_host": "0.0.0.0"}
-    assert ab.BusOptions(curves=True, metrics_host="0.0.0.0") == ab.BusOptions.from_conf(given)
-    with pytest.raises(ab.InvalidArgument, match=r"spark.ashaBus.curves must be true or false"):
-        ab.BusOptions.from_conf({"spark.ashaBus.curves": "yes"})
+    given = {"spark.ashaBus.metrics_host": "0.0.0.0"}
+    assert ab.BusOptions(metrics_host="0.0.0.0") == ab.BusOptions.from_conf(given)
+    with pytest.raises(ab.InvalidArgument, match=r"spark.ashaBus.curves: .* use launch\(curves="):
+        ab.BusOptions.from_conf({"spark.ashaBus.curves": "true"})
 
 
 def test_a_session_stopped_in_the_middle_ends_the_run(spark) -> None:

@@ -28,7 +28,6 @@ def start(objective: Any = objectives.slow_slope, **arguments: Any) -> ab.Run:
         "page": True,
         "max_trials": 30,
         "scheduler": ab.ASHA(max_resource=9),
-        "bus": ab.BusOptions(curves=True),
     }
     return ab.start(objective, **{**settings, **arguments})
 

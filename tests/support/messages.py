@@ -9,6 +9,7 @@ import pytest
 from hypothesis import strategies as st
 
 from asha_bus.core import messages as m
+from asha_bus.core.curve import MAX_NAMES
 from asha_bus.core.errors import RemoteProtocolError
 from asha_bus.core.latency import BUCKETS
 from asha_bus.formats import wire
@@ -61,6 +62,17 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         seqs,
         numbers | st.none(),
         st.lists(st.tuples(resources, numbers), max_size=20).map(tuple),
+    ),
+    m.Reports: st.builds(
+        m.Reports,
+        counts,
+        seqs,
+        numbers | st.none(),
+        seqs,
+        st.lists(st.tuples(resources, numbers), max_size=20).map(tuple),
+        st.dictionaries(
+            names, st.lists(numbers | st.none(), max_size=20).map(tuple), max_size=MAX_NAMES
+        ),
     ),
     m.Log: st.builds(m.Log, counts, seqs, st.sampled_from(["info", "output", "warning"]), texts),
     m.Heartbeat: st.builds(m.Heartbeat, latencies),
@@ -123,6 +135,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.TrialHung(1, 12, 1, "no end"),
     m.Heartbeat({1: 2}),
     m.Leave({}),
+    m.Reports(12, 1, 0.25, 3, ((1, 0.5), (3, 0.25)), {"lr": (0.5, None)}),
     WELCOME,
     ASSIGN,
     STOP,

@@ -19,6 +19,9 @@ INFO = RunInfo(
     scheduler="ASHA(max_resource=81)",
     max_trials=20,
     start_time=1_000.0,
+    searcher="RandomSearch()",
+    workers=4,
+    journal="run.journal",
 )
 
 LOGGER = logging.getLogger("asha_bus.my-run")

@@ -36,6 +36,7 @@ DEFAULTS: dict[str, Any] = {
     "unique": False,
     "repeats": 1,
     "retries": 0,
+    "curves": True,
     "metrics_port": None,
     "page": False,
 }

@@ -35,6 +35,7 @@ def make_trial(
         "seed": number,
         **fields,
     }
+    given.setdefault("attempt_time", given["start_time"])
     return TrialRecord(id=number, state=state, metric=metric, rungs=rungs, **given)
 
 

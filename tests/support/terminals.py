@@ -15,12 +15,16 @@ from pathlib import Path
 _TESTS = Path(__file__).resolve().parents[1]
 
 
+def environment() -> dict[str, str]:
+    """This process's variables, for a program that imports ``support``."""
+    return {**os.environ, "PYTHONPATH": str(_TESTS), "TERM": "xterm"}
+
+
 def start_program(program: str, folder: Path, out: int) -> subprocess.Popen[bytes]:
     """Start a program of this text, which may import ``support``, with its output in ``out``."""
     path = folder / "program.py"
     path.write_text(textwrap.dedent(program))
-    environment = {**os.environ, "PYTHONPATH": str(_TESTS), "TERM": "xterm"}
-    return subprocess.Popen([sys.executable, str(path)], stdout=out, stderr=out, env=environment)
+    return subprocess.Popen([sys.executable, str(path)], stdout=out, stderr=out, env=environment())
 
 
 def run_in_terminal(program: str, folder: Path, *, rows: int = 24, columns: int = 120) -> str:

@@ -54,6 +54,7 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
             "seed": 7,
             "parameters": ["x"],
             "scheduler": "ASHA(max_resource=81)",
+            "searcher": "RandomSearch()",
             "max_trials": 20,
         },
         {

@@ -118,7 +118,7 @@ def test_a_chart_in_a_notebook_needs_matplotlib(name: Any, monkeypatch: pytest.M
     ("names", "in_terminal", "elsewhere"),
     [
         ([], [], []),
-        (["progress"], ["Progress"], ["Progress"]),
+        (["progress"], ["Progress"], ["PlainLines"]),
         (["text"], ["TerminalTable"], ["PlainLines"]),
         (["rungs", "progress", "curves"], ["TerminalTable"], ["PlainLines"]),
     ],
@@ -131,6 +131,7 @@ def test_outside_a_notebook_one_of_several_names_is_shown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(choice, "is_terminal", lambda: is_terminal)
+    monkeypatch.setattr(choice, "is_tty", lambda stream: is_terminal)
     opened = open_monitors([*names, RECORDER], INFO)
     expected = in_terminal if is_terminal else elsewhere
     assert ["Recorder", *expected] == [type(monitor).__name__ for monitor in opened]

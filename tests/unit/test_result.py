@@ -332,7 +332,25 @@ def test_to_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_a_row_of_the_bus_becomes_a_record() -> None:
     rung = (0, 1, 0.5, 1, 1, 0.5, "continue")
-    row = (3, (0.25,), 9, 1, "STOPPED", 2, "w", 0.5, 0.4, 1, {"a": 1}, None, [rung], 5.0, 6.0, 1)
+    row = (
+        3,
+        (0.25,),
+        9,
+        1,
+        "STOPPED",
+        2,
+        "w",
+        0.5,
+        0.4,
+        1,
+        {"a": 1},
+        None,
+        [rung],
+        5.0,
+        6.0,
+        1,
+        5.5,
+    )
     expected = make_trial(
         3,
         S.STOPPED,
@@ -348,6 +366,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         extras={"a": 1},
         start_time=5.0,
         end_time=6.0,
+        attempt_time=5.5,
         repeat=1,
     )
     assert 2 == expected.configuration

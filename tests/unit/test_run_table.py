@@ -132,14 +132,14 @@ def test_plain_lines_come_now_and_then_and_at_the_end(capsys: pytest.CaptureFixt
     now = 100.0
     lines = PlainLines(lambda: now)
     lines.on_start(INFO)
-    for now in (100.5, 101.0, 130.4, 130.5, 131.0):
+    for now in (100.5, 101.0, 129.9, 130.4, 130.5, 131.0):
         lines.on_refresh(snapshot_of(running_result(), elapsed_s=now - 100))
     lines.on_finish(running_result())
     assert [
-        "my-run: 3 of 20 trials done, 1 running, 0:00, 6/s, best: trial 0, metric 0.25 at "
-        "resource 9, x=0",
-        "my-run: 3 of 20 trials done, 1 running, 0:30, 0.0984/s, best: trial 0, metric 0.25 at "
-        "resource 9, x=0",
+        "my-run: started with at most 20 trials, 4 workers, journal run.journal, "
+        "ASHA(max_resource=81), RandomSearch()",
+        "my-run: 3 of 20 trials done, 1 running, 0:30, 0.0987/s, 2 workers, best: trial 0, metric "
+        "0.25 at resource 9, x=0",
         "my-run: 4 trials, 1:05, ended by max_trials, best: trial 0, metric 0.25 at resource 9, "
         "x=0",
     ] == capsys.readouterr().out.splitlines()

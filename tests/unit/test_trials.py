@@ -104,7 +104,7 @@ def table() -> TrialTable:
 
 def begin(table: TrialTable, worker: str = "w") -> Trial:
     trial = add(table)
-    table.run(trial, worker)
+    table.run(trial, worker, 0.0)
     return trial
 
 
@@ -117,7 +117,7 @@ def add(table: TrialTable) -> Trial:
 def test_trials_are_counted(table: TrialTable) -> None:
     assert [0.5, 0.5, 0.5] == [add(table).start_time for _ in range(3)]
     assert (3, 3) == (len(table), table.states[S.PENDING])
-    table.run(table[1], "w")
+    table.run(table[1], "w", 0.0)
     assert (2, 1) == (table.states[S.PENDING], table.states[S.RUNNING])
 
 
@@ -138,7 +138,7 @@ def test_a_new_attempt_starts_from_nothing_but_keeps_its_rungs(table: TrialTable
     table.requeue(trial)
     assert [0] == list(table.queue)
     table.queue.clear()
-    table.run(trial, "another")
+    table.run(trial, "another", 0.0)
     assert (2, "another", 1) == (trial.attempt, trial.worker, len(trial.rungs))
     assert (0, None, None, {}) == (trial.resource, trial.metric, trial.best_metric, trial.extras)
 
@@ -158,7 +158,7 @@ def fail(table: TrialTable, trial: Trial) -> None:
 
 def begin_anew(table: TrialTable, trial: Trial) -> None:
     table.requeue(trial)
-    table.run(trial, "another")
+    table.run(trial, "another", 0.0)
 
 
 @pytest.mark.parametrize("happens", [fail, begin_anew])

@@ -223,11 +223,11 @@ def test_a_refusal_is_an_answer() -> None:
 def test_reports_between_rungs_leave_together_after_a_while() -> None:
     worker = busy(next_resource=None)
     report(worker, 0.5)
-    assert m.Telemetry(0, 1, 0.5, ((1, 0.5),)) == worker.telemetry(0.0)
+    assert m.Reports(0, 1, 0.5, 1, ((1, 0.5),), {}) == worker.telemetry(0.0)
     report(worker, 0.4)
     assert None is worker.telemetry(TELEMETRY_EVERY_S / 2)
     report(worker, 0.6)
-    expected = m.Telemetry(0, 1, 0.4, ((2, 0.4), (3, 0.6)))
+    expected = m.Reports(0, 1, 0.4, 2, ((2, 0.4), (3, 0.6)), {})
     assert expected == worker.telemetry(TELEMETRY_EVERY_S)
     assert None is worker.telemetry(100.0)
 
@@ -238,10 +238,28 @@ def test_too_many_reports_between_rungs_are_thinned_out() -> None:
         report(worker, 0.5)
     telemetry = worker.telemetry(0.0)
     assert telemetry is not None
-    assert (TELEMETRY_MOST, TELEMETRY_MOST + 10) == (
-        len(telemetry.reports),
-        telemetry.reports[-1][0],
-    )
+    assert TELEMETRY_MOST + 10 == telemetry.total
+    *even, last = [resource for resource, _ in telemetry.reports]
+    assert list(range(1, TELEMETRY_MOST + 10, 2)) == even
+    assert TELEMETRY_MOST + 10 == last
+    report(worker, 0.5)
+    assert 1 == next(filter(None, [worker.last_telemetry(0.0)])).total
+
+
+def test_numeric_extras_travel_with_the_reports() -> None:
+    worker = busy(next_resource=None)
+    for extras in ({"lr": 0.5, "note": "a"}, {}, {"lr": 2, "ok": True, "loss": 0.25}):
+        worker.report(0.5, None, extras, 0.0)
+    telemetry = worker.last_telemetry(0.0)
+    assert telemetry is not None
+    assert {"lr": (0.5, None, 2), "loss": (None, None, 0.25)} == telemetry.extras
+
+
+def test_a_short_trial_sends_its_reports() -> None:
+    worker = busy(next_resource=None)
+    worker.enter_objective(0.0)
+    report(worker, 0.5)
+    assert m.Reports(0, 1, 0.5, 1, ((1, 0.5),), {}) == worker.last_telemetry(1e-6)
 
 
 def test_reports_of_an_ended_trial_are_not_sent_for_the_next() -> None:

@@ -21,6 +21,14 @@ function drawHead(run, isLive, choose) {
     link.addEventListener("click", () => choose(best));
     figures.push(["best metric", show(best.metric)], ["best trial", link], ["at resource", show(best.resource)]);
   } else figures.push(["best", summary.best_reason]);
+  const bad = summary.first_error;
+  if (bad) {
+    const link = el("button", { type: "button", title: "The whole traceback is in the trial's details" },
+      `trial ${bad.trial}`);
+    link.addEventListener("click", () => choose(run.byId.get(bad.trial) || null));
+    figures.push(["failed or lost", showCount(bad.count)],
+      ["first error", el("span", {}, link, ` ${bad.error}`)]);
+  }
   figures.push(
     ["trials", showCount(summary.trials)], ["elapsed", showSeconds(toNumber(summary.elapsed_s))],
     ["workers", showCount(summary.workers)], ["decisions", showCount(summary.bus.decisions)]);

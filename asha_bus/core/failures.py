@@ -1,0 +1,51 @@
+"""Failures in words: what an error comes down to, and which errors are of one kind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+#: At most this many kinds of failures are told apart in one run: a message may hold a number
+#: that is another one in each trial.
+MAX_KINDS = 10
+
+_HEAD = "Traceback (most recent call last):"
+#: What stands before the lines of an exception group.
+_MARGIN = " |+-"
+_MOST_CHARS = 300
+
+
+def gist(error: str | None) -> str:
+    """The exception's type and the last line of its traceback; one line, cut if it is long.
+
+    An error that is no traceback is told by its first line.
+    """
+    lines = list(_lines(error or ""))
+    if not lines:
+        return "no error is known"
+    head, last = _exception(lines), lines[-1]
+    text = head if head == last else f"{head} ... {last}"
+    shown = "".join(one if one.isprintable() else "?" for one in text)
+    return shown if len(shown) <= _MOST_CHARS else f"{shown[:_MOST_CHARS]}..."
+
+
+def kind(state: str, error: str | None) -> str:
+    """The same text for failures of one kind; trials that were lost are of one kind."""
+    return state if state == "LOST" else gist(error)
+
+
+def _exception(lines: list[str]) -> str:
+    """The line that begins with the exception's type, after the last frame."""
+    frames = [number for number, line in enumerate(lines) if line == _HEAD]
+    if not frames:
+        grouped = any(line.endswith(_HEAD) for line in lines)
+        return lines[-1] if grouped else lines[0]
+    after = (line for line in lines[frames[-1] + 1 :] if not line.startswith(" "))
+    return next(after, lines[-1])
+
+
+def _lines(error: str) -> Iterator[str]:
+    """The lines that say something, without the margin of an exception group."""
+    for line in error.splitlines():
+        said = line.lstrip(_MARGIN)
+        if said:
+            yield said.rstrip() if line.lstrip().startswith(("|", "+")) else line.rstrip()

@@ -1,0 +1,131 @@
+"""What a run must say of itself while it goes on, and at its end, whatever shows it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+
+from asha_bus.core.failures import MAX_KINDS, gist
+from asha_bus.core.schedulers import NoStopping
+from asha_bus.core.status import Status
+from asha_bus.core.trial import TrialRow, TrialState
+from asha_bus.launching.plan import Plan
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import AllTrialsFailed, Result
+from asha_bus.results.summary import counted_failures
+
+#: After this time without any worker, the log says what the run waits for.
+NO_WORKER_S = 15.0
+#: If so many trials completed and none reached a rung, the log says so before the end.
+_UNJUDGED = 5
+
+#: Where nobody succeeded, the ends that somebody asked for are no failure of the run.
+_ASKED_FOR = ("stopped", "max_time")
+
+
+class Alarms:
+    """The warnings of one launch, each given once.
+
+    ``engine``: describes the workers. ``rows``: the rows of some trials from a number on.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        logger: logging.Logger,
+        engine: Callable[[], str],
+        rows: Callable[[int], Sequence[TrialRow]],
+    ) -> None:
+        self._plan = plan
+        self._logger = logger
+        self._engine = engine
+        self._rows = rows
+        self._began = time.monotonic()
+        self._waits = True
+        self._kinds = 0
+        self._is_judged = isinstance(plan.settings.scheduler, NoStopping)
+
+    def check(self, status: Status) -> None:
+        """Warn of what ``status`` shows for the first time."""
+        if self._waits:
+            self._check_workers(status)
+        self._check_failures(status, self._fetched)
+        completed = status.states[TrialState.COMPLETED]
+        if not self._is_judged and completed >= _UNJUDGED:
+            self._check_rungs(status)
+
+    def at_end(self, status: Status, result: Result) -> None:
+        """Warn of what is wrong with ``result``; AllTrialsFailed if none of its trials succeeded.
+
+        A run that was ended by the user or by ``max_time`` is only warned of.
+        """
+        self._check_failures(status, lambda number: result.trials[number])
+        if not self._is_judged and status.states[TrialState.COMPLETED]:
+            self._check_rungs(status)
+        succeeded = {TrialState.COMPLETED, TrialState.STOPPED}
+        fruitless = not any(trial.state in succeeded for trial in result.trials)
+        if result.failures and fruitless:
+            text = _with_first_error("no trial succeeded", result)
+            self._logger.warning("the run ended by %s, and %s", result.reason, text)
+            if result.reason not in _ASKED_FOR:
+                raise AllTrialsFailed(text, result)
+        elif result.reason == "failed":
+            self._logger.warning("%s", _with_first_error("the run ended by failed", result))
+
+    def _check_workers(self, status: Status) -> None:
+        waited_s = time.monotonic() - self._began
+        if status.joined_now:
+            self._waits = False
+        elif waited_s > NO_WORKER_S:
+            self._waits = False
+            self._logger.warning(
+                "no worker has joined for %.0f s; are there free slots for %s?",
+                waited_s,
+                self._engine(),
+            )
+
+    def _check_failures(self, status: Status, find: Callable[[int], TrialRecord]) -> None:
+        for number in status.failures[self._kinds :]:
+            self._kinds += 1
+            trial = find(number)
+            self._logger.warning(
+                "trial %d: %s: %s; its params are %r. Other failures of this kind are not logged; "
+                "Result.failures will have them%s",
+                number,
+                trial.state,
+                gist(trial.error),
+                trial.params,
+                "" if self._kinds < MAX_KINDS else ", and those of further kinds",
+            )
+
+    def _fetched(self, number: int) -> TrialRecord:
+        return TrialRecord.from_row(self._rows(number)[0], self._plan.space)
+
+    def _check_rungs(self, status: Status) -> None:
+        self._is_judged = True
+        if status.counters.decisions or any(rung.entries for rung in status.rungs):
+            return
+        reached = 0.0 if status.leader is None else status.leader.resource
+        self._logger.warning(
+            "%s has judged nothing: %d trials completed, and none reached its first rung (the best "
+            "one ended at resource %g); give it a smaller min_resource",
+            self._plan.settings.scheduler,
+            status.states[TrialState.COMPLETED],
+            reached,
+        )
+
+
+def _with_first_error(head: str, result: Result) -> str:
+    """``head`` with the run's message, the counts of failures and the first traceback."""
+    failures, message = result.failures, result.message
+    if not failures:
+        return f"{head}: {message}"
+    first = failures[0]
+    if first.error and first.error in message:  # which has it at its end
+        message = message.partition("\n")[0].rstrip(":")
+    why = f" ({message})" if message else ""
+    return (
+        f"{head}{why}: {counted_failures(result)} of {len(result.trials)} trials; the first was "
+        f"trial {first.id} with params {first.params!r}:\n{first.error}"
+    )
