@@ -1,6 +1,6 @@
-"""The bus process: ``python -m asha_bus.driver``, its settings and keys on stdin.
+"""The bus process: ``python -m asha_bus.driver READ WRITE``, two descriptors of its pipe.
 
-It ends when its parent closes the pipe or dies.
+It is told its settings and keys there. It ends when its parent closes the pipe or dies.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def main() -> int:
     # trials and rungs are no cyclic garbage, and looking through all of them takes long
     gc.disable()
     _raise_descriptor_limit()
+    read_fd, write_fd = map(int, sys.argv[1:])
     # unbuffered: the frames after the first are read from the descriptor itself
-    with open(0, "rb", buffering=0, closefd=False) as stream:
+    with open(read_fd, "rb", buffering=0, closefd=False) as stream:
         setup = pipe.read(stream)
         if setup is None:
             return 0
@@ -69,8 +70,7 @@ def main() -> int:
             replay_s = time.monotonic() - reading_since
         except JournalError as error:
             failure = str(error)
-    end = pipe.PipeEnd(0, os.dup(1))
-    os.dup2(2, 1)  # whatever prints here must not get into the frames
+    end = pipe.PipeEnd(read_fd, write_fd)
     if replayed is None:
         end.send(pipe.Failed(failure))
         return 1

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import zmq
 
@@ -66,11 +65,9 @@ class Echo:
 
     def __enter__(self) -> Echo:
         self._process = process.start("asha_bus.bench.echo")
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        pickle.dump(self._secret, stdin)
-        stdin.flush()
-        self.address = EchoAddress(str(pickle.load(stdout)), self._keys)
+        pickle.dump(self._secret, self._process.to_it)
+        self._process.to_it.flush()
+        self.address = EchoAddress(str(pickle.load(self._process.from_it)), self._keys)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self.address.connect(self._context)
         return self
@@ -83,14 +80,7 @@ class Echo:
     ) -> None:
         self._socket.close()
         self._context.term()
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        try:
-            self._process.wait(TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        process.end(self._process, TIMEOUT_S)
 
     def cost(self) -> Cost:
         """Ask the echo for its cost so far."""
@@ -99,14 +89,16 @@ class Echo:
         return Cost(int(messages), float(thread_s), float(process_s))
 
 
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+def _end_with_parent(source: IO[bytes]) -> None:
+    source.read()
     os._exit(0)
 
 
 def main() -> None:
     """Echo until the parent closes the pipe or dies."""
-    secret = pickle.load(sys.stdin.buffer)
+    read_fd, write_fd = map(int, sys.argv[1:])
+    source = os.fdopen(read_fd, "rb")
+    secret = pickle.load(source)
     socket = zmq.Context().socket(zmq.ROUTER)
     if secret is not None:
         socket.curve_server = True
@@ -114,9 +106,9 @@ def main() -> None:
     socket.bind("tcp://127.0.0.1:*")
     endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
     assert isinstance(endpoint, bytes)
-    pickle.dump(endpoint.decode(), sys.stdout.buffer)
-    sys.stdout.flush()
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with os.fdopen(write_fd, "wb") as sink:
+        pickle.dump(endpoint.decode(), sink)
+    threading.Thread(target=_end_with_parent, args=(source,), daemon=True).start()
     messages = 0
     while True:
         frames = socket.recv_multipart()

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, Snapshot
+from asha_bus.monitors.screen import is_tty, print_text
 from asha_bus.results.result import Result
 
 
@@ -25,7 +26,7 @@ class Progress(Monitor):
             total=total,
             desc=name,
             unit="trial",
-            disable=not sys.stdout.isatty(),
+            disable=sys.stderr is None or not is_tty(sys.stdout),
             dynamic_ncols=True,
             mininterval=0,
         )
@@ -51,7 +52,7 @@ class Progress(Monitor):
         self._bar.close()
         if shown and result is not None and result.best is not None:
             best = result.best
-            print(f"best: trial {best.id}, metric {best.metric:g}, params {best.params!r}")
+            print_text(f"best: trial {best.id}, metric {best.metric:g}, params {best.params!r}\n")
 
 
 def postfix(snapshot: Snapshot) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import unicodedata
+from typing import Any
+
+logger = logging.getLogger("asha_bus")
 
 
 def in_notebook() -> bool:
@@ -18,18 +22,33 @@ def in_notebook() -> bool:
 
 def is_terminal() -> bool:
     """Whether stdout is a terminal whose cursor can be moved."""
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return is_tty(sys.stdout) and os.environ.get("TERM") != "dumb"
+
+
+def is_tty(stream: Any) -> bool:
+    """Whether ``stream`` is a terminal; not where it is None, closed, or cannot say."""
+    try:
+        return bool(stream.isatty())
+    except Exception:  # whatever a program put in the place of sys.stdout may raise
+        return False
 
 
 def print_text(text: str) -> None:
     """Write ``text`` to stdout in one piece, with ? for characters that it cannot encode.
 
-    Unlike print(), no other thread can write between the text and its line break.
+    Unlike print(), no other thread can write between the text and its line break. Where
+    stdout takes nothing (closed, a full disk, a pipe whose reader left), the text is lost.
     """
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    if not in_notebook():  # a kernel's stdout flushes itself, many lines at a time
-        sys.stdout.flush()
+    stream: Any = sys.stdout
+    if stream is None:  # a daemon has none
+        return
+    try:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+        if not in_notebook():  # a kernel's stdout flushes itself, many lines at a time
+            stream.flush()
+    except Exception as error:  # whatever a program put in the place of sys.stdout may raise
+        logger.debug("a text was not shown: %r", error)
 
 
 def cut(text: str, width: int) -> str:
