@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
 import json
 import os
 import sys
@@ -18,18 +19,31 @@ from asha_bus.results.tables import visible
 #: Seconds of a load test, and of one that only shows that it works.
 _LOAD_SECONDS = 20.0
 _SMOKE_SECONDS = 3.0
+#: The status that a shell shows for a program which SIGPIPE ended.
+_BROKEN_PIPE = 141
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 when all went well, 2 for bad input, 1 for any other error of ours."""
+    """Run a command; 0 when all went well, 2 for bad input, 1 for any other error of ours.
+
+    It ends quietly where its reader has left.
+    """
     parser = _parser()
     given = parser.parse_args(arguments)
     command: Callable[[argparse.Namespace], None] = given.command
     try:
         command(given)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough, and what is left has nowhere to go
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:  # as in `asha-bus report run.journal | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left is flushed at the exit
+        return _BROKEN_PIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        print(f"asha-bus: the output cannot be written: {error.strerror}", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
     except InvalidArgument as error:
         print(f"asha-bus: {visible(str(error))}", file=sys.stderr)
         return 2

@@ -1,6 +1,6 @@
-"""The bus process: ``python -m asha_bus.driver``, its settings and keys on stdin.
+"""The bus process: ``python -m asha_bus.driver READ WRITE``, two descriptors of its pipe.
 
-It ends when its parent closes the pipe or dies.
+It is told its settings and keys there. It ends when its parent closes the pipe or dies.
 """
 
 from __future__ import annotations
@@ -43,8 +43,9 @@ def main() -> int:
     # trials and rungs are no cyclic garbage, and looking through all of them takes long
     gc.disable()
     _raise_descriptor_limit()
+    read_fd, write_fd = map(int, sys.argv[1:])
     # unbuffered: the frames after the first are read from the descriptor itself
-    with open(0, "rb", buffering=0, closefd=False) as stream:
+    with open(read_fd, "rb", buffering=0, closefd=False) as stream:
         setup = pipe.read(stream)
         if setup is None:
             return 0
@@ -60,7 +61,7 @@ def main() -> int:
                 _read(fd, 0, min(size, _STANDBY_FIRST) if stands_by else size), path, schedulers
             )
             if stands_by:
-                setup = _stand_by(replayer, fd, stream)
+                setup = _stand_by(replayer, fd, stream, write_fd)
                 if setup is None:
                     return 0
                 reading_since = time.monotonic()  # what it had read before held up nobody
@@ -69,8 +70,7 @@ def main() -> int:
             replay_s = time.monotonic() - reading_since
         except JournalError as error:
             failure = str(error)
-    end = pipe.PipeEnd(0, os.dup(1))
-    os.dup2(2, 1)  # whatever prints here must not get into the frames
+    end = pipe.PipeEnd(read_fd, write_fd)
     if replayed is None:
         end.send(pipe.Failed(failure))
         return 1
@@ -102,7 +102,7 @@ def _read(fd: int, begin: int, end: int) -> bytes:
     return os.pread(fd, end - begin, begin)
 
 
-def _stand_by(replayer: Replayer, fd: int, stream: RawIOBase) -> Any:
+def _stand_by(replayer: Replayer, fd: int, stream: RawIOBase, write_fd: int) -> Any:
     """Follow the journal that another bus writes until this one is to take its place.
 
     Returns how it is to be set up, or None if it is not needed any more. It is never
@@ -119,7 +119,7 @@ def _stand_by(replayer: Replayer, fd: int, stream: RawIOBase) -> Any:
             patience_s = _STANDBY_LOOK_S
             if is_behind:
                 is_behind = False
-                os.write(1, pipe.encode(pipe.CaughtUp()))
+                os.write(write_fd, pipe.encode(pipe.CaughtUp()))
     return pipe.read(stream)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import struct
 import threading
 from dataclasses import dataclass, field
@@ -9,6 +11,8 @@ from typing import Any
 
 import zmq
 from zmq.utils import z85
+
+logger = logging.getLogger("asha_bus.bus")
 
 _ENDPOINT = "inproc://zeromq.zap.01"
 _VERSION = b"1.0"
@@ -83,6 +87,9 @@ class Gatekeeper:
         except zmq.ContextTerminated:
             self._requests.close()
             self._events.close()
+        except BaseException:  # without this thread nobody is admitted: another bus takes over
+            logger.exception("the thread that admits workers failed")
+            os._exit(1)
 
     def _answer(self, frames: list[bytes]) -> list[bytes]:
         """The reply of ZAP: version, request id, status, text, user id, metadata."""

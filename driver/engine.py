@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-#: How many workers in a row may exit before they join the run.
-MAX_FAILED_STARTS = 5
-#: The pause before a slot is filled again: the first and the longest; it doubles for each
-#: failed start.
-_PAUSE_FIRST_S = 0.1
-_PAUSE_LAST_S = 10.0
+from asha_bus.driver.restarts import MAX_FRUITLESS, Restarts
+from asha_bus.formats.pipe import Departure
+
+logger = logging.getLogger("asha_bus")
 
 
 class Hooks(NamedTuple):
     """Callbacks of an engine into the run, called from the engine's threads.
 
-    ``worker_exited(slot)``: the worker at ``slot`` has exited; returns whether it had
-    joined the run. ``fail(text)``: end the run, because no worker can be kept running.
-    ``write(text)``: show a line that a worker printed.
+    ``worker_exited(slot)``: the worker at ``slot`` has exited; returns what the bus knows of
+    it. ``has_workers()``: whether any worker is at work. ``fail(text)``: end the run, because
+    no worker can be kept running. ``write(text)``: show a line that a worker printed.
     """
 
-    worker_exited: Callable[[str], bool]
+    worker_exited: Callable[[str], Departure]
+    has_workers: Callable[[], bool]
     fail: Callable[[str], None]
     write: Callable[[str], None]
 
@@ -78,15 +79,29 @@ class Engine(ABC):
         """A short description of the workers, for the log."""
 
 
-class Restarts:
-    """Decides how soon a slot is filled again, and when to give up."""
+class Slots:
+    """Decides how soon each slot is filled again, and when the run is given up."""
 
-    def __init__(self) -> None:
-        self._failed = 0
+    def __init__(self, number: int, hooks: Hooks) -> None:
+        self._hooks = hooks
+        self._lock = threading.Lock()
+        self._restarts = [Restarts() for _ in range(number)]
 
-    def pause_s(self, joined: bool) -> float | None:
-        """Seconds until the next start; None: too many workers in a row failed to join."""
-        self._failed = 0 if joined else self._failed + 1
-        if self._failed > MAX_FAILED_STARTS:
+    def pause_s(self, slot: int, *, joined: bool, why: str) -> float | None:
+        """Seconds until ``slot`` is filled again; None: the run ends, since none can be filled.
+
+        ``why``: what was wrong with the worker that has ended, or could not be started.
+        """
+        with self._lock:
+            restarts = self._restarts[slot]
+            if joined:
+                restarts.of_use()
+            pause_s = restarts.next_pause_s()
+            is_new = restarts.fruitless == MAX_FRUITLESS + 1
+            all_in_vain = all(each.is_in_vain for each in self._restarts)
+        if all_in_vain and not self._hooks.has_workers():
+            self._hooks.fail(why)
             return None
-        return min(_PAUSE_FIRST_S * 2.0**self._failed, _PAUSE_LAST_S)
+        if is_new:
+            logger.warning("slot %d cannot be filled, and is tried again and again: %s", slot, why)
+        return pause_s

@@ -6,21 +6,21 @@ import collections
 import logging
 import os
 import pickle
-import shutil
 import subprocess
-import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from typing import IO, Any
 
 import cloudpickle
 
+from asha_bus.core.errors import WorkerError
 from asha_bus.driver import process
-from asha_bus.driver.engine import Engine, Hooks, Restarts
+from asha_bus.driver.descriptors import keep_from_forks
+from asha_bus.driver.engine import Engine, Hooks, Slots
+from asha_bus.driver.process import start_thread
 from asha_bus.launching.job import WorkerSetup
-from asha_bus.objective.private import private_folder
 from asha_bus.objective.shared import PickledFile, dumps
 
 logger = logging.getLogger("asha_bus")
@@ -31,6 +31,8 @@ _OUTPUT_LINES = 30
 _LINE_BYTES = 1 << 16
 #: The time in seconds from SIGTERM to SIGKILL for a worker that ignores the end of the run.
 _TERMINATE_S = 1.0
+#: A killed worker is gone within this time, unless it waits for a disk.
+_KILL_S = 1.0
 #: How long to wait for the last output of a worker that has exited.
 _LAST_OUTPUT_S = 0.5
 
@@ -41,10 +43,10 @@ class LocalEngine(Engine):
     def __init__(self) -> None:
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
-        self._slots: list[threading.Thread] = []
-        #: The folder with the data of the run, if there is any.
-        self._folder: Path | None = None
+        self._workers: dict[int, process.Child] = {}
+        self._threads: list[threading.Thread] = []
+        #: The data of the run.
+        self._files: list[IO[bytes]] = []
 
     @property
     def host(self) -> str:
@@ -60,101 +62,138 @@ class LocalEngine(Engine):
         """Do nothing: local workers share this machine and its packages."""
 
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not data:
-            return {}
-        self._folder = private_folder("data")
         shared = {}
-        for number, (name, value) in enumerate(data.items()):
-            path = self._folder / f"{number}.pickle"
-            with path.open("xb") as file:
-                cloudpickle.dump(value, file)
-            shared[name] = PickledFile(str(path))
+        for name, value in data.items():
+            # it has no name, so it is gone with its last user, whoever is killed
+            file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+            self._files.append(file)
+            keep_from_forks(file)
+            cloudpickle.dump(value, file)
+            file.flush()
+            shared[name] = PickledFile(f"/proc/self/fd/{file.fileno()}")
         return shared
 
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
         self._job = self.dumps(job)
         self._hooks = hooks
+        self._slots = Slots(workers, hooks)
         share = str(max(self.worker_count(None) // workers, 1))
         self._env = {
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share),
         }
-        self._slots = [
-            threading.Thread(
-                target=self._keep, args=(index,), name=f"asha-bus-slot-{index}", daemon=True
-            )
-            for index in range(workers)
-        ]
-        for slot in self._slots:
-            slot.start()
+        for index in range(workers):
+            name = f"asha-bus-slot-{index}"
+            try:
+                thread = start_thread(self._keep, name, self._on_thread_failure, index)
+            except RuntimeError as error:
+                raise WorkerError(
+                    f"no thread is left to keep local worker {index}: {error}; lower workers, or "
+                    f"end other programs"
+                ) from error
+            self._threads.append(thread)
 
     def describe(self) -> str:
-        return f"{len(self._slots)} local processes"
+        return f"{len(self._threads)} local processes"
 
     def close(self, grace_s: float) -> None:
         self._closing.set()
-        deadline = time.monotonic() + grace_s
-        for end in (subprocess.Popen.terminate, subprocess.Popen.kill):
-            for slot in self._slots:
-                slot.join(max(deadline - time.monotonic(), 0))
+        self._join(grace_s)
+        for end, within_s in (
+            (subprocess.Popen.terminate, _TERMINATE_S),
+            (subprocess.Popen.kill, _KILL_S),
+        ):
             with self._lock:
-                for worker in self._processes.values():
-                    end(worker)
-            deadline = time.monotonic() + _TERMINATE_S
-        for slot in self._slots:
-            slot.join()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
+                for worker in self._workers.values():
+                    end(worker.process)
+            self._join(within_s)
+        if any(thread.is_alive() for thread in self._threads):
+            logger.warning("workers %s do not end", [w.pid for w in self._workers.values()])
+        for file in self._files:
+            file.close()
+
+    def _join(self, within_s: float) -> None:
+        deadline = time.monotonic() + within_s
+        for thread in self._threads:
+            thread.join(max(deadline - time.monotonic(), 0))
+
+    def _on_thread_failure(self, error: BaseException) -> None:
+        self._hooks.fail(f"a thread that keeps a local worker failed: {error!r}")
 
     def _keep(self, index: int) -> None:
         """Keep the slot ``index`` filled until the run is over."""
-        restarts = Restarts()
         number = 0
         while not self._closing.is_set():
             number += 1
             slot = f"{index}.{number}"
-            status, output = self._work(index, slot)
+            try:
+                status, output = self._work(index, slot)
+                why = f"the last one exited with status {status}:\n{output}"
+            except Exception as error:  # no descriptors, processes or threads left, for example
+                why = f"it could not be started: {type(error).__name__}: {error}"
             if self._closing.is_set():
                 return
-            joined = self._hooks.worker_exited(slot)
-            if status == 0 and joined:
-                return  # no trials were left
-            pause_s = restarts.pause_s(joined)
-            if pause_s is None:
-                self._hooks.fail(
-                    f"a local worker could not be started; the last one exited with status "
-                    f"{status}:\n{output}"
-                )
+            departure = self._hooks.worker_exited(slot)
+            if departure.dismissed:
                 return
-            logger.info("worker %s exited with status %s; restarting it", slot, status)
+            pause_s = self._slots.pause_s(
+                index,
+                joined=departure.joined,
+                why=f"a local worker could not be started; {why}",
+            )
+            if pause_s is None:
+                return
+            logger.info("worker %s is started again: %s", slot, why.partition("\n")[0])
             self._closing.wait(pause_s)
 
     def _work(self, index: int, slot: str) -> tuple[int, str]:
         """Run one worker; return its exit status and the end of its output."""
+        setup = WorkerSetup(slot, os.getpid(), process.import_paths())
         with self._lock:
             if self._closing.is_set():
                 return 0, ""
-            worker = process.start("asha_bus.executor", self._env, stderr=subprocess.STDOUT)
-            self._processes[index] = worker
-        assert worker.stdin is not None and worker.stdout is not None
-        setup = WorkerSetup(slot, os.getpid(), [os.path.abspath(entry) for entry in sys.path])
+            worker = process.start(
+                "asha_bus.executor",
+                self._env,
+                output=subprocess.PIPE,
+                pass_fds=[file.fileno() for file in self._files],
+            )
+            self._workers[index] = worker
         try:
-            with worker.stdin as stdin:
-                stdin.write(pickle.dumps(setup) + self._job)
-        except BrokenPipeError:
-            logger.debug("worker %s exited before it read its job", slot)
-        last = collections.deque[str](maxlen=_OUTPUT_LINES)
-        reader = threading.Thread(target=self._forward, args=(worker.stdout, last), daemon=True)
-        reader.start()
-        status = worker.wait()
-        # a process that the objective left behind may keep the pipe open
-        reader.join(_LAST_OUTPUT_S)
-        with self._lock:
-            del self._processes[index]
-        return status, "\n".join(last)
+            worker.from_it.close()  # it says nothing there
+            stdout = worker.process.stdout
+            assert stdout is not None
+            last = collections.deque[str](maxlen=_OUTPUT_LINES)
+            reader = start_thread(
+                self._forward,
+                f"asha-bus-output-{slot}",
+                lambda _: worker.process.kill(),
+                stdout,
+                last,
+            )
+            try:
+                with worker.to_it as to_it:
+                    to_it.write(pickle.dumps(setup) + self._job)
+            except BrokenPipeError:
+                logger.debug("worker %s exited before it read its job", slot)
+            status = worker.process.wait()
+            # a process that the objective left behind may keep the pipe open
+            reader.join(_LAST_OUTPUT_S)
+            return status, "\n".join(last)
+        except BaseException:
+            worker.process.kill()
+            worker.process.wait()
+            raise
+        finally:
+            with self._lock:
+                del self._workers[index]
 
     def _forward(self, stdout: IO[bytes], last: collections.deque[str]) -> None:
+        """Show what a worker prints; where that cannot be shown, it is lost, and read on."""
         with stdout:
             for line in iter(lambda: stdout.readline(_LINE_BYTES), b""):
                 text = line.decode(errors="replace").rstrip("\n")
                 last.append(text)
-                self._hooks.write(text)
+                try:
+                    self._hooks.write(text)
+                except Exception as error:
+                    logger.debug("a line of a worker could not be shown: %r", error)

@@ -1,19 +1,27 @@
-"""Starts and ends the Python processes of asha-bus."""
+"""Starts and ends the Python processes of asha-bus, and the threads that wait for them."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import site
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from asha_bus import core
+from asha_bus.driver.descriptors import keep_from_forks, open_standard
 
 logger = logging.getLogger("asha_bus")
+
+#: A killed process is gone within this time, unless it waits for a disk.
+_KILL_TIMEOUT_S = 1.0
 
 #: Does what the option -P does, for Python 3.10.
 _SAFELY = (
@@ -44,40 +52,128 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     return env
 
 
+@dataclass(frozen=True)
+class Child:
+    """A process of asha-bus, and the pipe between it and this one."""
+
+    process: subprocess.Popen[bytes]
+    to_it: IO[bytes]
+    from_it: IO[bytes]
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self.process.pid
+
+
 def start(
     module: str,
     env: Mapping[str, str] | None = None,
     *,
-    stderr: Any = None,
-    pass_fds: tuple[int, ...] = (),
-) -> subprocess.Popen[bytes]:
-    """Run ``module`` in a new session, so that Ctrl-C reaches only this process."""
-    return subprocess.Popen(
-        command(module),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        env=environment(env),
-        start_new_session=True,
-        pass_fds=pass_fds,
-    )
+    output: Any = None,
+    pass_fds: Sequence[int] = (),
+) -> Child:
+    """Run ``module`` in a new session, so that Ctrl-C reaches only this process.
 
-
-def end(child: subprocess.Popen[bytes], timeout_s: float, *, reads_on: bool = False) -> None:
-    """End ``child`` by closing its stdin; kill it if it has not exited after ``timeout_s``.
-
-    ``reads_on``: another thread reads its stdout to the end and closes that pipe.
+    The pipe has descriptors above 2, whose numbers are the module's two arguments: where it
+    reads, and where it writes. So nothing that is printed there, by a sitecustomize for
+    example, gets into it. What is printed goes to ``output``; None: to stderr. Raises
+    `OSError` where no process can be started.
     """
-    assert child.stdin is not None and child.stdout is not None
-    try:
-        child.stdin.close()
-    except BrokenPipeError:
-        logger.debug("process %d had already exited", child.pid)
-    try:
-        child.wait(timeout_s)
-    except subprocess.TimeoutExpired:
+    open_standard()
+    with ExitStack() as opened:
+        its_reading, our_writing = os.pipe()
+        theirs = [its_reading]
+        opened.callback(os.close, its_reading)
+        to_it = opened.enter_context(os.fdopen(our_writing, "wb"))
+        our_reading, its_writing = os.pipe()
+        theirs.append(its_writing)
+        opened.callback(os.close, its_writing)
+        from_it = opened.enter_context(os.fdopen(our_reading, "rb"))
+        keep_from_forks(to_it, from_it)
+        child = subprocess.Popen(
+            [*command(module), *map(str, theirs)],
+            stdin=subprocess.DEVNULL,
+            stdout=2 if output is None else output,
+            stderr=subprocess.STDOUT,
+            env=environment(env),
+            start_new_session=True,
+            pass_fds=(*theirs, *pass_fds),
+        )
+        opened.pop_all()
+    for end_of_pipe in theirs:
+        os.close(end_of_pipe)
+    if child.stdout is not None:
+        keep_from_forks(child.stdout)
+    return Child(child, to_it, from_it)
+
+
+def end(child: Child, timeout_s: float, *, reads_on: bool = False) -> None:
+    """End ``child`` by closing the pipe to it; kill it if it has not exited after ``timeout_s``.
+
+    ``reads_on``: another thread reads from it to the end and closes that pipe. A process that
+    waits for a disk that does not answer outlives its kill, and is left behind.
+    """
+    with contextlib.suppress(OSError):  # it has exited, and left something unread
+        child.to_it.close()
+    if not _has_exited(child, timeout_s):
         logger.warning("process %d did not exit in time; killing it", child.pid)
-        child.kill()
-        child.wait()
+        child.process.kill()
+        if not _has_exited(child, _KILL_TIMEOUT_S):
+            logger.warning("process %d does not end even when it is killed", child.pid)
+            return
     if not reads_on:
-        child.stdout.close()
+        child.from_it.close()
+
+
+def _has_exited(child: Child, timeout_s: float) -> bool:
+    try:
+        child.process.wait(timeout_s)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def import_paths() -> list[str]:
+    """Where this process imports from, as absolute paths, for a process elsewhere.
+
+    Entries that Python itself would skip are left out: those that are no texts, and the
+    current folder where it was deleted.
+    """
+    found = []
+    for entry in sys.path:
+        if isinstance(entry, str):
+            with contextlib.suppress(FileNotFoundError):
+                found.append(os.path.abspath(entry))
+    return found
+
+
+def start_thread(
+    target: Callable[..., None],
+    name: str,
+    on_error: Callable[[BaseException], None],
+    *arguments: Any,
+) -> threading.Thread:
+    """Run ``target`` in a daemon thread that does not die unnoticed.
+
+    Whatever it raises is logged and given to ``on_error``, which ends what waits for the thread.
+    """
+    thread = threading.Thread(
+        target=guarded, args=(target, name, on_error, *arguments), name=name, daemon=True
+    )
+    thread.start()
+    return thread
+
+
+def guarded(
+    target: Callable[..., None],
+    name: str,
+    on_error: Callable[[BaseException], None],
+    *arguments: Any,
+) -> None:
+    """Call ``target``, and ``on_error`` if it fails; see `start_thread`."""
+    try:
+        target(*arguments)
+    except BaseException as error:
+        logger.exception("the thread %s failed", name)
+        on_error(error)

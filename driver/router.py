@@ -32,6 +32,7 @@ from asha_bus.core.events import (
 from asha_bus.core.latency import Latencies
 from asha_bus.core.messages import (
     DROPPED_KINDS,
+    Done,
     Interrupt,
     Refused,
     Report,
@@ -281,10 +282,11 @@ class Router:
     def _on_event(self, event: Event) -> None:
         self._experiment.handle(event, self._now())
 
-    def _on_slot_empty(self, request: pipe.SlotEmpty) -> bool:
-        joined = self._experiment.roster.at(request.slot) is not None
+    def _on_slot_empty(self, request: pipe.SlotEmpty) -> pipe.Departure:
+        worker = self._experiment.roster.at(request.slot)
+        dismissed = worker is not None and isinstance(worker.reply, Done)
         self._experiment.handle(WorkerExited(request.slot), self._now())
-        return joined
+        return pipe.Departure(worker is not None, dismissed)
 
     def _on_status(self, request: pipe.StatusRequest) -> Status:
         unauthenticated = self._rejected["unauthenticated"] + self._gatekeeper.refused

@@ -7,6 +7,7 @@ from importlib import import_module
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import SHIPPED, Scheduler, Schedulers
+from asha_bus.driver.process import import_paths
 from asha_bus.formats.pipe import SchedulerClass
 
 
@@ -24,7 +25,7 @@ def named(scheduler: Scheduler) -> SchedulerClass | None:
             f"the class of scheduler={scheduler!r} is {module}.{name}, which the bus process "
             f"cannot import; define it at the top of a module of its own, and import it from there"
         )
-    return SchedulerClass(module, name, sys.path)
+    return SchedulerClass(module, name, import_paths())
 
 
 def imported(found: SchedulerClass | None) -> Schedulers:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import queue
-import subprocess
-import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -17,14 +14,14 @@ from asha_bus.core.errors import SearcherError
 from asha_bus.core.messages import Point
 from asha_bus.core.trial import TrialRow
 from asha_bus.driver import process
+from asha_bus.driver.process import start_thread
+from asha_bus.driver.restarts import Restarts
 from asha_bus.formats import pipe
 from asha_bus.searchers.suggestions import Search, Suggestions
 
 logger = logging.getLogger("asha_bus")
 
 _CLOSE_TIMEOUT_S = 2.0
-#: A process that ends so often by itself is given up.
-_MOST_STARTS = 4
 
 #: Given the first trial's number, points, and whether there are no more.
 OnPoints = Callable[[int, Sequence[Point], bool], None]
@@ -96,19 +93,25 @@ class AskProcess(Suggester):
         super().__init__(search)
         self._pickled = pickled
         self._lock = threading.Lock()
-        self._is_over = False
+        self._closing = threading.Event()
         self._frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._process: subprocess.Popen[bytes] | None = None
+        self._child: process.Child | None = None
+        self._restarts = Restarts()
+        self._was_late = False
         #: What another process has to be told besides the points that were given: the
         #: last of each trial, and what was asked for and not answered.
         self._rows: dict[int, TrialRow] = {}
         self._asked: dict[int, int] = {}
-        self._thread = threading.Thread(target=self._follow, name="asha-bus-suggester", daemon=True)
+        self._thread: threading.Thread | None = None
 
     def open(self, on_points: OnPoints, on_failure: Callable[[str], None]) -> None:
         super().open(on_points, on_failure)
         self._start()
-        self._thread.start()
+        self._thread = start_thread(
+            self._follow,
+            "asha-bus-suggester",
+            lambda error: self.fail(f"the thread that follows the searcher failed: {error!r}"),
+        )
 
     def ask(self, first: int, count: int) -> None:
         with self._lock:
@@ -124,16 +127,24 @@ class AskProcess(Suggester):
     def spare(self, number: int) -> Point | None:
         with self._lock:
             point = super().spare(number)
+            if not self._was_late:
+                self._was_late = True
+                logger.warning(
+                    "the searcher is late: trial %d gets a random configuration, and so may "
+                    "others (see fallbacks in Result.bus)",
+                    number,
+                )
             if point is not None:
                 self._frames.put(pipe.Given(number, point))
         return point
 
     def close(self) -> None:
         with self._lock:
-            self._is_over = True
-            current = self._process
+            self._closing.set()
+            current = self._child
         if current is not None:
-            current.kill()  # it may be in the middle of a long suggestion
+            current.process.kill()  # it may be in the middle of a long suggestion
+        if self._thread is not None:
             self._thread.join(_CLOSE_TIMEOUT_S)
 
     # --- the process ---------------------------------------------------------
@@ -141,48 +152,62 @@ class AskProcess(Suggester):
     def _start(self) -> None:
         """Start a process, and a thread that tells it what there is to tell."""
         with self._lock:
+            child = process.start("asha_bus.driver.searcher_process")
             frames: queue.SimpleQueue[Any] = queue.SimpleQueue()
             self._frames = frames
-            paths = [os.path.abspath(entry) for entry in sys.path]
-            frames.put(pipe.SearcherSetup(self._pickled, paths))
+            frames.put(pipe.SearcherSetup(self._pickled, process.import_paths()))
             for number, point in self._suggestions.given.items():
                 frames.put(pipe.Given(number, point))
             for row in self._rows.values():
                 frames.put(pipe.Observe(row))
             for first, count in self._asked.items():
                 frames.put(pipe.Suggest(first, count))
-            self._process = process.start("asha_bus.driver.searcher_process")
-        threading.Thread(
-            target=_write, args=(self._process, frames), name="asha-bus-asking", daemon=True
-        ).start()
+            self._child = child
+        # a searcher that is told nothing is of no use: another one is started
+        start_thread(_write, "asha-bus-asking", lambda _: child.process.kill(), child, frames)
 
     def _follow(self) -> None:
         """Take what it says; start another one where it is killed."""
-        for left in reversed(range(_MOST_STARTS)):
-            current = self._process
-            assert current is not None
-            assert current.stdout is not None
-            failure = None
-            with current.stdout as stdout:
-                while (frame := pipe.read(stdout)) is not None:
-                    if isinstance(frame, pipe.Failed):
-                        failure = frame.text
-                    else:
-                        self._on_drawn(frame)
-            self._frames.put(None)
-            status = current.wait()
-            if self._is_over:
+        while True:
+            failure, status = self._follow_one()
+            if self._closing.is_set():
                 return
             if failure is not None:
                 self.fail(failure)
                 return
-            if left:
-                logger.warning("the searcher's process ended with status %s: started again", status)
-                self._start()
-        self.fail(
-            f"the searcher's process ended {_MOST_STARTS} times, the last time with status "
-            f"{status}: it was killed, or code of the searcher crashed or ended it; see its stderr"
-        )
+            why = f"ended with status {status}"
+            while True:
+                pause_s = self._restarts.next_pause_s()
+                if self._restarts.is_in_vain:
+                    self.fail(
+                        f"the searcher's process {why}, {self._restarts.fruitless} times in a row "
+                        f"without a suggestion in between: it was killed, or code of the searcher "
+                        f"crashed or ended it; see its stderr"
+                    )
+                    return
+                logger.warning("the searcher's process %s: started again", why)
+                if self._closing.wait(pause_s):
+                    return
+                try:
+                    self._start()
+                    break
+                except (OSError, RuntimeError) as error:  # no processes or threads left
+                    why = f"could not be started ({error})"
+
+    def _follow_one(self) -> tuple[str | None, int]:
+        """Take what one process says until it ends: its own error, and its status."""
+        current = self._child
+        assert current is not None
+        failure = None
+        with current.from_it as source:
+            while (frame := pipe.read(source)) is not None:
+                if isinstance(frame, pipe.Failed):
+                    failure = frame.text
+                else:
+                    self._restarts.of_use()
+                    self._on_drawn(frame)
+        self._frames.put(None)
+        return failure, current.process.wait()
 
     def _on_drawn(self, drawn: pipe.Points) -> None:
         try:
@@ -209,14 +234,13 @@ class AskProcess(Suggester):
         return accepted
 
 
-def _write(child: subprocess.Popen[bytes], frames: queue.SimpleQueue[Any]) -> None:
+def _write(child: process.Child, frames: queue.SimpleQueue[Any]) -> None:
     """Write frames until there is None; nobody else waits for a child that does not read."""
-    assert child.stdin is not None
     try:
-        with child.stdin as stdin:
+        with child.to_it as to_it:
             while (frame := frames.get()) is not None:
-                stdin.write(pipe.encode(frame))
-                stdin.flush()
+                to_it.write(pipe.encode(frame))
+                to_it.flush()
     except BrokenPipeError:
         logger.debug("the searcher's process does not read any more")
 

@@ -1,6 +1,7 @@
-"""The process of a searcher that learns: ``python -m asha_bus.driver.searcher_process``.
+"""The process of a searcher that learns: ``python -m asha_bus.driver.searcher_process READ WRITE``.
 
-It is set up, told and asked by the frames of `asha_bus.formats.pipe`, and ends with the pipe.
+The arguments are two descriptors of its pipe. It is set up, told and asked by the frames of
+`asha_bus.formats.pipe`, and ends with the pipe.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 from io import RawIOBase
 
 from asha_bus.core.errors import SearcherError
+from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.formats import pipe
 from asha_bus.searchers.suggestions import Search, Suggestions
 
@@ -25,9 +27,12 @@ def main() -> int:
     """Suggest until the supervisor closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
-    source = os.fdopen(os.dup(0), "rb", 0)  # select sees all that is there
-    output = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a searcher prints must not get into the frames
+    read_fd, write_fd = map(int, sys.argv[1:])
+    for descriptor in (read_fd, write_fd):  # what a searcher starts is not to keep them open
+        os.set_inheritable(descriptor, False)
+    source = open(read_fd, "rb", buffering=0)  # noqa: SIM115 - select sees all that is there
+    output = open(write_fd, "wb")  # noqa: SIM115 - both are open until the end
+    keep_from_forks(source, output)
     setup = pipe.read(source)
     if setup is None:
         return 0

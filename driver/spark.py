@@ -18,7 +18,8 @@ from pyspark.sql import SparkSession
 
 from asha_bus._version import __version__
 from asha_bus.core.errors import BusError, InvalidArgument, WorkerError
-from asha_bus.driver.engine import Engine, Hooks, Restarts
+from asha_bus.driver.engine import Engine, Hooks, Slots
+from asha_bus.driver.process import guarded, import_paths
 from asha_bus.driver.ship import make_zip
 
 logger = logging.getLogger("asha_bus")
@@ -36,6 +37,8 @@ _SLOTS_PAUSE_S = 0.5
 
 #: How long to wait for cancelled tasks; Spark kills their Python workers after about 3 s.
 _CANCEL_TIMEOUT_S = 15.0
+#: The same where the user is in a hurry.
+_HURRY_S = 3.5
 
 #: The most lines of an error that are shown.
 _ERROR_LINES = 40
@@ -75,6 +78,8 @@ class SparkEngine(Engine):
         self._tag = f"asha-bus-{name}-{os.urandom(4).hex()}"
         self._closing = threading.Event()
         self._jobs: list[threading.Thread] = []
+        #: When the jobs were first cancelled.
+        self._cancelled: float | None = None
         self._workers = 0
         self._data: dict[str, Any] = {}
 
@@ -138,13 +143,15 @@ class SparkEngine(Engine):
         self._hooks = hooks
         self._workers = workers
         jobs = min(workers, _MAX_JOBS)
+        self._slots = Slots(jobs, hooks)
         for index in range(jobs):
             tasks = workers // jobs + (index < workers % jobs)
+            name = f"asha-bus-job-{index}"
             # inherits the caller's scheduler pool, and releases its JVM thread when it ends
             thread = InheritableThread(
-                target=self._keep,
-                args=(work, index, tasks),
-                name=f"asha-bus-job-{index}",
+                target=guarded,
+                args=(self._keep, name, self._on_thread_failure, work, index, tasks),
+                name=name,
                 daemon=True,
             )
             self._jobs.append(thread)
@@ -156,19 +163,21 @@ class SparkEngine(Engine):
     def close(self, grace_s: float) -> None:
         self._closing.set()
         if not self._join(grace_s):
-            self._cancel()
+            self._cancel(_CANCEL_TIMEOUT_S if grace_s else _HURRY_S)
         for broadcast in self._data.values():
             try:
                 broadcast.destroy()
             except Exception as error:  # the context may be stopped, with any error of py4j
                 logger.debug("data could not be released: %r", error)
 
-    def _cancel(self) -> None:
+    def _cancel(self, within_s: float) -> None:
         try:
             self._context.cancelJobsWithTag(self._tag)
         except Exception as error:  # the context may be stopped, with any error of py4j
             logger.debug("the jobs could not be cancelled: %r", error)
-        if not self._join(_CANCEL_TIMEOUT_S):
+        if self._cancelled is None:
+            self._cancelled = time.monotonic()
+        if not self._join(max(self._cancelled + within_s - time.monotonic(), 0.0)):
             logger.warning("some tasks of %s did not end; see Spark's UI", self._name)
 
     def _packed(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -185,26 +194,29 @@ class SparkEngine(Engine):
 
     def _keep(self, work: Work, index: int, tasks: int) -> None:
         """Keep a job with ``tasks`` workers running until the run is over."""
-        restarts = Restarts()
         number = 0
         while not self._closing.is_set():
             number += 1
             slot = f"{index}.{number}"
             failure = self._run_job(work, slot, tasks)
-            joined = [
-                self._hooks.worker_exited(f"{slot}.{partition}") for partition in range(tasks)
-            ]
-            if self._closing.is_set() or (failure is None and all(joined)):
+            left = [self._hooks.worker_exited(f"{slot}.{partition}") for partition in range(tasks)]
+            if self._closing.is_set() or all(departure.dismissed for departure in left):
                 return
             if self._is_stopped():
                 self._hooks.fail("the Spark session was stopped during the run")
                 return
-            pause_s = restarts.pause_s(any(joined))
+            pause_s = self._slots.pause_s(
+                index,
+                joined=any(departure.joined for departure in left),
+                why=f"a Spark task could not be started: {failure}",
+            )
             if pause_s is None:
-                self._hooks.fail(f"a Spark task could not be started: {failure}")
                 return
             logger.info("the job of worker %s ended (%s); restarting it", slot, failure)
             self._closing.wait(pause_s)
+
+    def _on_thread_failure(self, error: BaseException) -> None:
+        self._hooks.fail(f"a thread that keeps a Spark job failed: {error!r}")
 
     def _run_job(self, work: Work, slot: str, tasks: int) -> str | None:
         """Run one job to its end; return its error, or None."""
@@ -306,8 +318,8 @@ def _own_modules() -> list[str]:
     """The entries of sys.path with the user's modules, without Python's and installed ones."""
     installed = (sys.prefix, sys.base_prefix)
     return [
-        os.path.abspath(entry)
-        for entry in sys.path
+        entry
+        for entry in import_paths()
         if not entry.startswith(installed) and not entry.endswith("-packages")
     ]
 

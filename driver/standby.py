@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import select
-import subprocess
+import logging
+import os
+import time
 from collections.abc import Callable
 
-from asha_bus.driver import process
+from asha_bus.driver.bus_process import BusProcess
+from asha_bus.driver.restarts import Restarts
+from asha_bus.formats import pipe
+
+logger = logging.getLogger("asha_bus")
 
 #: From this length of the journal on, some 0.7 s to read, another bus follows it and
 #: stands by, so that the death of the first costs no more time in a long run.
@@ -17,39 +22,53 @@ TWO_STANDBYS_BYTES = 1 << 25
 
 
 class Standbys:
-    """``start`` starts a bus that stands by; the caller holds a lock around each call."""
+    """Starts them when the journal is long; to be used by one thread at a time.
 
-    def __init__(self, start: Callable[[], subprocess.Popen[bytes]]) -> None:
+    The run continues without where none can be started, or each one dies.
+    """
+
+    def __init__(self, start: Callable[[], BusProcess]) -> None:
         self._start = start
-        self._waiting: list[subprocess.Popen[bytes]] = []
+        self._waiting: list[BusProcess] = []
+        self._restarts = Restarts()
+        self._due = 0.0
 
-    def fill(self, journal_bytes: int) -> None:
+    def fill(self, setup: pipe.BusSetup) -> None:
         """Start another one, if the journal is so long that there should be more."""
-        wanted = 2 if journal_bytes < TWO_STANDBYS_BYTES else 1
-        if journal_bytes < STANDBY_BYTES or len(self._waiting) >= wanted:
+        for dead in [waiting for waiting in self._waiting if waiting.has_exited]:
+            self._waiting.remove(dead)
+            dead.close(0.0)
+        length = os.fstat(setup.journal_fd).st_size
+        wanted = 2 if length < TWO_STANDBYS_BYTES else 1
+        if length < STANDBY_BYTES or len(self._waiting) >= wanted:
             return
         # one after the other: a busy machine has no time for two that catch up
-        if not self._waiting or _has_spoken(self._waiting[-1]):
-            self._waiting.append(self._start())
+        if self._waiting and not self._waiting[-1].has_spoken:
+            return
+        if time.monotonic() < self._due or self._restarts.is_in_vain:
+            return
+        self._due = time.monotonic() + self._restarts.next_pause_s()
+        try:
+            started = self._start()
+        except OSError as error:
+            logger.warning("no second bus can stand by: %s", error)
+            return
+        started.write(pipe.StandbySetup(setup.journal_fd, setup.journal_path, setup.scheduler))
+        self._waiting.append(started)
 
-    def take(self, timeout_s: float) -> subprocess.Popen[bytes] | None:
-        """The one that is to take over; None: there is none that lives."""
+    def take(self) -> BusProcess | None:
+        """The one that is to take over; None if there is none that lives."""
         while self._waiting:
             oldest = self._waiting.pop(0)
-            if oldest.poll() is None:
+            if not oldest.has_exited:
+                self._restarts.of_use()
                 return oldest
-            process.end(oldest, timeout_s)
+            oldest.close(0.0)
         return None
 
-    def take_all(self) -> list[subprocess.Popen[bytes]]:
-        """All of them, which the caller is to end."""
+    def close(self) -> None:
+        """End them, at once: they write nothing."""
         waiting, self._waiting = self._waiting, []
-        return waiting
-
-
-def _has_spoken(standby: subprocess.Popen[bytes]) -> bool:
-    """Whether a bus that stands by has caught up, as it says once, or has ended."""
-    poll = select.poll()
-    assert standby.stdout is not None
-    poll.register(standby.stdout, select.POLLIN)
-    return bool(poll.poll(0))
+        for one in waiting:
+            one.kill()
+            one.close(1.0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import logging
 import os
-import socket as sockets
-import subprocess
-import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import astuple
 from typing import Any, TypeVar
 
@@ -24,29 +23,34 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.messages import Point
 from asha_bus.core.status import Status
-from asha_bus.driver import process, standby
 from asha_bus.driver.auth import Keys
+from asha_bus.driver.bus_process import BusProcess, Output
+from asha_bus.driver.calls import Call, Calls
+from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.driver.journal import OpenJournal
 from asha_bus.driver.listener import listen_at
+from asha_bus.driver.process import start_thread
+from asha_bus.driver.restarts import Restarts
 from asha_bus.driver.searcher_client import Suggester
-from asha_bus.driver.standby import Standbys
+from asha_bus.driver.silence import STEP_S, Watchdog
+from asha_bus.driver.standby import STANDBY_BYTES, Standbys
 from asha_bus.formats import pipe
 
 logger = logging.getLogger("asha_bus")
 
 Answer = TypeVar("Answer")
 
-#: So many deaths in a row, without one accepted message between them, are too many.
-MAX_RESTARTS = 5
 
 #: A journal is read five times as fast on an idle machine.
 _READ_BYTES_PER_S = 1e6
-#: The bus answers the supervisor between two messages; this long only if it is stuck.
+#: A bus that hangs is replaced before this.
 _CALL_TIMEOUT_S = 30.0
 #: After the pipe was closed the bus ends by itself within this time.
 _CLOSE_TIMEOUT_S = 5.0
-#: So many bytes of what a dead bus had said are shown, the last ones.
-_OUTPUT_BYTES = 20_000
+#: A bus that no other can replace may be silent for so much longer.
+_UNJOURNALED_S = 60.0
+#: How long it is tried to start another bus where the system has no processes left.
+_START_AGAIN_S = 30.0
 
 
 class Supervisor:
@@ -67,32 +71,35 @@ class Supervisor:
         self.ending = Ended("failed", "")
         #: The bus ended again and again.
         self.error: BusError | None = None
+        #: A stop had to be over by a certain time, and the bus did not answer until then.
+        self.is_abandoned = False
         #: Why the searcher could not go on, where it could not.
         self.search_failure: str | None = None
         self._setup: pipe.BusSetup | None = None
-        self._listener: sockets.socket | None = None
-        self._journal_fd = -1
-        self._process: subprocess.Popen[bytes] | None = None
-        self._standbys = Standbys(self._start_standby)
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the bus
+        self._bus: BusProcess | None = None
+        self._standbys = Standbys(self._start_process)
+        self._output = Output()
+        #: The journal, the listener and the output.
+        self._opened = ExitStack()
+        self._opened.callback(self._output.close)
         self._lock = threading.Lock()
-        self._calls: dict[int, _Call] = {}
-        self._last_call = 0
+        self._calls = Calls()
         self._ready = threading.Event()
         self._was_up = False
         self._is_journaled = True
         self._failure: str | None = None
-        self._deaths_in_a_row = 0
+        self._restarts = Restarts()
+        self._watchdog = Watchdog(60.0)
+        #: When a stop must be over, on the monotonic clock.
+        self._deadline: float | None = None
         self._is_over = False
-        self._closing = False
-        self._thread = threading.Thread(
-            target=self._listen, name="asha-bus-supervisor", daemon=True
-        )
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
         self._handlers: dict[type, Callable[[Any], None]] = {
             pipe.Ready: self._on_ready,
             pipe.Failed: self._on_failed,
             pipe.Reply: self._on_reply,
-            pipe.Progress: self._on_progress,
+            pipe.Progress: lambda _: self._restarts.of_use(),
             pipe.CaughtUp: lambda _: None,  # while it stood by; see Standbys
             pipe.Notice: lambda notice: logger.warning("%s", notice.text),
             pipe.Unjournaled: self._on_unjournaled,
@@ -106,6 +113,11 @@ class Supervisor:
         """The process id of the bus; another one after each restart."""
         return self._started.pid
 
+    @property
+    def journal_fd(self) -> int:
+        """The descriptor of the journal, which stays open until `close`."""
+        return self._given_setup.journal_fd
+
     def start(
         self,
         journal: OpenJournal,
@@ -116,37 +128,44 @@ class Supervisor:
         host: str,
         port: int,
         timeout_s: float,
+        bus_timeout_s: float = 60.0,
     ) -> int:
         """Start the bus, wait until it listens, and return its port; BusError if it cannot.
 
         ``resumed``: how to continue a journaled run. ``scheduler``: a third party's class. The
-        journal is closed with the bus.
+        journal is closed with the bus. ``bus_timeout_s``: the workers' patience with a silent bus.
         """
-        self._journal_fd = journal.fd
-        self.suggester.open(self._on_points, self._on_search_failure)
+        keep_from_forks(self._opened.enter_context(io.FileIO(journal.fd, "r+")))
+        self._watchdog = Watchdog(bus_timeout_s)
         try:
-            self._listener = listen_at(host, port)
-        except BusError:
-            self._release()
+            self.suggester.open(self._on_points, self._on_search_failure)
+            listener = self._opened.enter_context(listen_at(host, port))
+            keep_from_forks(listener)
+            address, bound = listener.getsockname()
+            self._setup = pipe.BusSetup(
+                keys=astuple(self.keys),
+                journal_fd=journal.fd,
+                journal_path=journal.path,
+                scheduler=scheduler,
+                is_temporary=journal.is_temporary,
+                sync=sync,
+                listener=listener.fileno(),
+                endpoint=f"tcp://{address}:{bound}",
+                resumed=resumed and pipe.Resume(resumed.settings.to_plain(), resumed.retry_failed),
+            )
+            length = os.fstat(journal.fd).st_size
+            timeout_s += length / _READ_BYTES_PER_S
+            if length > STANDBY_BYTES:
+                logger.warning("reading %.0f MB of journal, which takes a while", length / 1e6)
+            self._spawn()
+            on_error = self._on_thread_failure
+            self._thread = start_thread(self._follow, "asha-bus-supervisor", on_error)
+            start_thread(self._watch, "asha-bus-watch", on_error)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError | RuntimeError):  # no processes or threads left
+                raise BusError(f"the bus could not be started: {error}") from error
             raise
-        address, bound = self._listener.getsockname()
-        self._setup = pipe.BusSetup(
-            keys=astuple(self.keys),
-            journal_fd=journal.fd,
-            journal_path=journal.path,
-            scheduler=scheduler,
-            is_temporary=journal.is_temporary,
-            sync=sync,
-            listener=self._listener.fileno(),
-            endpoint=f"tcp://{address}:{bound}",
-            resumed=resumed and pipe.Resume(resumed.settings.to_plain(), resumed.retry_failed),
-        )
-        length = os.fstat(self._journal_fd).st_size
-        timeout_s += length / _READ_BYTES_PER_S
-        if length > standby.STANDBY_BYTES:
-            logger.warning("reading %.0f MB of journal, which takes a while", length / 1e6)
-        self._spawn()
-        self._thread.start()
         if not self._ready.wait(timeout_s):
             self.close()
             raise BusError(
@@ -166,7 +185,8 @@ class Supervisor:
             before = self._given_setup.before
             if before is None or before.elapsed_s < found.elapsed_s:
                 self._setup = self._given_setup._replace(before=found)
-        self._see_to_standby()
+            if self._is_journaled and not (self._is_over or self._closing.is_set()):
+                self._standbys.fill(self._given_setup)
         return found
 
     @property
@@ -184,12 +204,17 @@ class Supervisor:
         call = self._send(request)
         if not call.done.wait(_CALL_TIMEOUT_S):
             raise BusError(f"the bus did not answer {request!r} within {_CALL_TIMEOUT_S:g} s")
-        if call.lost:
+        if call.is_lost:
             raise self.error or BusError("the bus process has ended")
         return request.answer(call.value)
 
-    def stop(self, reason: str, message: str = "") -> None:
-        """Have the run end, which takes a while; nothing where the bus is gone."""
+    def stop(self, reason: str, message: str = "", *, within_s: float | None = None) -> None:
+        """Have the run end, which takes a while; nothing where the bus is gone.
+
+        ``within_s``: after that time a bus that has not ended the run is abandoned.
+        """
+        if within_s is not None and self._deadline is None:
+            self._deadline = time.monotonic() + within_s
         try:
             self._send(StopRun(reason, message))
         except BusError:
@@ -199,25 +224,25 @@ class Supervisor:
         """End the bus process and wait for its end."""
         self.suggester.close()
         with self._lock:
-            self._closing = True
-            current = self._process
-            standbys = self._standbys.take_all()
-        for waiting in standbys:
-            process.end(waiting, _CLOSE_TIMEOUT_S)
-        if current is None:
-            self._release()
-            return
-        process.end(current, _CLOSE_TIMEOUT_S, reads_on=True)
-        if self._thread.is_alive() and self._thread is not threading.current_thread():
-            self._thread.join(_CLOSE_TIMEOUT_S)
+            self._closing.set()
+            current = self._bus
+            self._standbys.close()
+        if current is not None:
+            if self.is_abandoned:
+                current.kill()
+            within_s = _CLOSE_TIMEOUT_S if self._deadline is None else 1.0
+            current.close(within_s, reads_on=True)
+        if self._thread is not None:
+            self._thread.join(1.0)
+        self._opened.close()
 
     # --- the process ---------------------------------------------------------
 
     @property
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
+    def _started(self) -> BusProcess:
+        if self._bus is None:
             raise BusError("the bus was not started")
-        return self._process
+        return self._bus
 
     @property
     def _given_setup(self) -> pipe.BusSetup:
@@ -225,69 +250,114 @@ class Supervisor:
         return self._setup
 
     def _spawn(self) -> None:
-        """Start a bus, or have the one take over that stands by."""
-        self._process = self._standbys.take(_CLOSE_TIMEOUT_S) or self._start_process()
-        self._write(self._given_setup)
+        """Start a bus, or have the one take over that stands by; OSError as `BusProcess`."""
+        self._bus = self._standbys.take() or self._start_process()
+        self._watchdog.heard()
+        self._bus.write(self._given_setup)
 
-    def _start_process(self) -> subprocess.Popen[bytes]:
-        fds = (self._given_setup.listener, self._journal_fd)
-        return process.start("asha_bus.driver", stderr=self._errors, pass_fds=fds)
-
-    def _see_to_standby(self) -> None:
-        """Have other buses stand by, once the journal takes long to read."""
-        with self._lock:
-            if self._closing or self._is_over or not self._is_journaled:
-                return
-            self._standbys.fill(os.fstat(self._journal_fd).st_size)
-
-    def _start_standby(self) -> subprocess.Popen[bytes]:
-        started, setup = self._start_process(), self._given_setup
-        frame = pipe.StandbySetup(setup.journal_fd, setup.journal_path, setup.scheduler)
-        self._write_to(started, frame)
-        return started
-
-    def _listen(self) -> None:
-        """The supervisor's thread; whatever happens in it, nobody waits for it in vain."""
-        try:
-            self._follow()
-        except Exception as error:  # a bug of ours, or an error of a searcher
-            logger.exception("the supervisor's thread failed")
-            with self._lock:
-                self._failure = f"the supervisor's thread failed: {error!r}"
-                current = self._started
-            process.end(current, _CLOSE_TIMEOUT_S, reads_on=True)
-            self._end(current.returncode)
+    def _start_process(self) -> BusProcess:
+        return BusProcess(self._output.file, (self._given_setup.listener, self.journal_fd))
 
     def _follow(self) -> None:
         """Follow one bus process after the other, until there is none any more."""
         while True:
             current = self._started
-            assert current.stdout is not None
-            with current.stdout as stdout:
-                while (frame := pipe.read(stdout)) is not None:
-                    self._handlers[type(frame)](frame)
+            for frame in current.frames():
+                self._watchdog.heard()
+                self._handlers[type(frame)](frame)
             status = current.wait()
+            if not self._replace(status):
+                self._end(status)
+                return
+
+    def _replace(self, status: int) -> bool:
+        """Start another bus after one that ended with ``status``; False: there is to be none."""
+        waited_s = 0.0
+        is_first = True
+        while True:
             with self._lock:
-                goes_on = self._was_up and not self._closing and self._failure is None
-                goes_on = goes_on and self._is_journaled
-                self._deaths_in_a_row += 1
-                if goes_on and self._deaths_in_a_row <= MAX_RESTARTS:
+                goes_on = self._was_up and not self._closing.is_set() and not self._is_over
+                if not goes_on or self._failure is not None or not self._is_journaled:
+                    return False
+                if is_first:
+                    self._restarts.next_pause_s()
+                    if self._restarts.is_in_vain:
+                        return False
+                    self._ready.clear()
                     self.restarts += 1
-                    output = self._output()
+                    output = self._output.take()
                     logger.warning(
                         "the bus process ended with status %s and is started again%s",
                         status,
                         f"; it had said:\n{output}" if output else "",
                     )
-                    assert current.stdin is not None
-                    # it may still hold a frame that the dead bus did not read
-                    with contextlib.suppress(BrokenPipeError):
-                        current.stdin.close()
-                    self._ready.clear()
+                try:
                     self._spawn()
-                    continue
-            self._end(status)
-            return
+                    return True
+                except OSError as error:
+                    if is_first:
+                        logger.warning("no other bus can be started yet: %s", error)
+                    if waited_s > _START_AGAIN_S:
+                        self._failure = f"no other bus could be started: {error}"
+                        return False
+                    pause_s = 0.1 + waited_s / 4
+            is_first = False
+            self._closing.wait(pause_s)
+            waited_s += pause_s
+
+    # --- a bus that hangs ----------------------------------------------------
+
+    def _watch(self) -> None:
+        """Replace a bus that does not answer, and end a stop that takes too long."""
+        while not self._closing.wait(STEP_S) and not self._is_over:
+            with self._lock:
+                current = self._started
+                waits = len(self._calls) > 0 or not self._ready.is_set()
+            current.flush()
+            if self._deadline is not None and time.monotonic() > self._deadline:
+                self._abandon()
+            elif self._was_up and self._watchdog.look(current, self._more_s(), waits=waits):
+                self._give_up(
+                    f"the bus process {current.pid} hangs, and does not end even when it is "
+                    f"killed: does the disk of its journal answer?"
+                )
+
+    def _more_s(self) -> float:
+        """How much longer than usual the bus may be silent."""
+        if not self._is_journaled:  # no other bus could take its place
+            return _UNJOURNALED_S
+        if self._ready.is_set():
+            return 0.0
+        return os.fstat(self.journal_fd).st_size / _READ_BYTES_PER_S
+
+    def _abandon(self) -> None:
+        """A stop must be over now: whoever waits for the bus does so in vain."""
+        logger.warning("the bus did not end the run in time, and is given up")
+        self.is_abandoned = True
+        if not self.ended.is_set():
+            self.ending = Ended("stopped", "")
+        self._lose_calls()
+        self.ended.set()
+
+    def _give_up(self, text: str) -> None:
+        """The run ends by an error."""
+        if not self._closing.is_set() and not self.ended.is_set():
+            self.error = BusError(text)  # before anybody is let go, so that each learns the reason
+        self._lose_calls()
+        self._ready.set()
+        self.ended.set()
+
+    def _lose_calls(self) -> None:
+        with self._lock:
+            self._is_over = True
+            self._calls.lose()
+
+    def _on_thread_failure(self, error: BaseException) -> None:
+        """A thread of ours failed: a bug, or an error of a searcher. Nobody waits in vain."""
+        self._failure = f"the supervisor's thread failed: {error!r}"
+        if self._bus is not None:
+            self._bus.kill()
+        self._give_up(self._failure)
 
     # --- the bus's frames ----------------------------------------------------
 
@@ -298,8 +368,8 @@ class Supervisor:
             self.replay_s = ready.replay_s
             self._was_up = True
             self._ready.set()
-            for number, call in self._calls.items():
-                self._write(pipe.Call(number, call.request))
+            for frame in self._calls.frames():
+                self._started.write(frame)
 
     def _on_failed(self, failed: pipe.Failed) -> None:
         self._failure = failed.text
@@ -307,13 +377,7 @@ class Supervisor:
 
     def _on_reply(self, reply: pipe.Reply) -> None:
         with self._lock:
-            call = self._calls.pop(reply.number, None)
-        if call is not None:  # else a repeat: the bus died between deed and word
-            call.value = reply.value
-            call.done.set()
-
-    def _on_progress(self, progress: pipe.Progress) -> None:
-        self._deaths_in_a_row = 0
+            self._calls.answer(reply)
 
     def _on_unjournaled(self, unjournaled: pipe.Unjournaled) -> None:
         self._is_journaled = False
@@ -354,81 +418,30 @@ class Supervisor:
         """Tell the bus what it has asked for; one that died meanwhile asks again."""
         with self._lock:
             if not self._is_over and self._ready.is_set():
-                self._write(event)
+                self._started.write(event)
 
     def _end(self, status: int) -> None:
         """There will be no other bus."""
-        output = self._output()
+        if self._is_over:  # it was given up before
+            return
+        output = self._output.take()
         if not self._was_up and self._failure is None:
             self._failure = f"its process ended with status {status}:\n{output}"
-        self._ready.set()
-        with self._lock:
-            self._is_over = True
-            if not self._closing:  # before anybody is let go, so that each learns the reason
-                self.error = BusError(
-                    self._failure
-                    or f"the bus process ended with status {status}, {self._deaths_in_a_row} times "
-                    f"in a row without a message taken in between:\n{output}"
-                )
-            lost, self._calls = list(self._calls.values()), {}
-        for call in lost:
-            call.lost = True
-            call.done.set()
-        self._release()
-        if self.error is not None:
-            self.ended.set()
-        elif output:
+        if self._closing.is_set() and output:
             logger.warning("the bus said:\n%s", output)
+        self._give_up(
+            self._failure
+            or (
+                f"the bus process ended with status {status}, {self._restarts.fruitless} times in "
+                f"a row without a message taken in between:\n{output}"
+            )
+        )
 
-    def _release(self) -> None:
-        self._errors.close()
-        if self._listener is not None:
-            self._listener.close()
-            self._listener = None
-        if self._journal_fd >= 0:
-            os.close(self._journal_fd)
-            self._journal_fd = -1
-
-    def _output(self) -> str:
-        """What the bus has said since this was last asked for."""
-        size = self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(size - _OUTPUT_BYTES, 0))
-        text = self._errors.read().decode(errors="replace").strip()
-        self._errors.seek(0)
-        self._errors.truncate()
-        return text
-
-    # --- frames --------------------------------------------------------------
-
-    def _send(self, request: Any) -> _Call:
-        call = _Call(request)
+    def _send(self, request: Any) -> Call:
         with self._lock:
             if self._is_over:
                 raise self.error or BusError("the bus process has ended")
-            self._last_call += 1
-            self._calls[self._last_call] = call
+            call, frame = self._calls.add(request)
             if self._ready.is_set():  # else it is sent when the bus is up
-                self._write(pipe.Call(self._last_call, request))
+                self._started.write(frame)
         return call
-
-    def _write(self, frame: Any) -> None:
-        """Write to the current bus; one that is gone is the listener's to replace."""
-        self._write_to(self._started, frame)
-
-    def _write_to(self, bus: subprocess.Popen[bytes], frame: Any) -> None:
-        assert bus.stdin is not None
-        try:
-            bus.stdin.write(pipe.encode(frame))
-            bus.stdin.flush()
-        except (BrokenPipeError, ValueError) as error:
-            logger.debug("the bus does not read: %s", error)
-
-
-class _Call:
-    """One question to the bus, and its answer."""
-
-    def __init__(self, request: Any) -> None:
-        self.request = request
-        self.done = threading.Event()
-        self.value: Any = None
-        self.lost = False

@@ -1,6 +1,7 @@
-"""Run a worker as a local process: ``python -m asha_bus.executor`` reads its job from stdin.
+"""Run a worker as a local process: ``python -m asha_bus.executor READ WRITE``.
 
-The parent is the user's own process. It writes two pickles: the set-up that makes the
+The arguments are descriptors of the pipe to its parent, the user's own process, which writes
+two pickles: the set-up that makes the
 user's modules importable, then the job itself.
 """
 
@@ -19,14 +20,13 @@ from asha_bus.launching.job import WorkerSetup
 
 def main() -> int:
     """Read the job and work on it; return the exit status, 0 after a regular end."""
-    setup: WorkerSetup = pickle.load(sys.stdin.buffer)
-    sys.path.extend(entry for entry in setup.sys_path if entry not in sys.path)
-    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
-    job = pickle.load(sys.stdin.buffer)
-    # keep the objective from reading the rest of this pipe
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
+    read_fd, write_fd = map(int, sys.argv[1:])
+    os.close(write_fd)  # a worker talks to the bus only
+    with open(read_fd, "rb") as source:
+        setup: WorkerSetup = pickle.load(source)
+        sys.path.extend(entry for entry in setup.sys_path if entry not in sys.path)
+        logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
+        job = pickle.load(source)
     # show what an objective prints at once, so that it is not lost if the process dies
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

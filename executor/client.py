@@ -97,6 +97,8 @@ class Client:
         self._socket = connect(self.context, address, name)
         self._heard = time.monotonic()
         self._patience_s = 0.0
+        #: Whether the process that started this worker is gone, so that nobody answers.
+        self.is_orphaned = False
 
     def join(self) -> None:
         """Send `Hello` and wait for the answer."""
@@ -141,6 +143,8 @@ class Client:
             self._socket.setsockopt(zmq.RCVTIMEO, int(seconds * 1000))
 
     def _check_silence(self) -> None:
+        if self.is_orphaned:
+            raise BusError("the driver is gone: this worker exits")
         if self.silent_s() > self._address.bus_timeout_s:
             raise BusError(
                 f"the bus at {self._address.endpoint} was silent for {self.silent_s():.0f} s; "
@@ -272,6 +276,7 @@ class Heartbeat:
                 self._end(ORPHANED, now)
             elif self._is_orphan():
                 logger.error("the driver is gone: this worker exits")
+                self._client.is_orphaned = True
                 self._end(ORPHANED, now)
         self._interrupter.tick(now)
 

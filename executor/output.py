@@ -6,6 +6,7 @@ lines are collected, sent in batches, and dropped if there are too many.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -156,7 +157,7 @@ class RecordedStream:
             return self._stream.write(text)
         with self._lock:
             if not self._recorder.is_tagged:
-                self._stream.write(text)
+                self._show(text)
             *whole, last = (self._line + text).split("\n")
             self._line = ""
             self._keep([_overwritten(line).rstrip("\r") for line in whole])
@@ -180,8 +181,14 @@ class RecordedStream:
     def _keep(self, lines: list[str]) -> None:
         tagged = [self._recorder.keep(line) for line in lines]
         if self._recorder.is_tagged and tagged:
-            self._stream.write("".join(tagged))
-            self._stream.flush()
+            self._show("".join(tagged), flush=True)
+
+    def _show(self, text: str, *, flush: bool = False) -> None:
+        """Print ``text``; what cannot be printed is lost, and the trial is not."""
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, or None
+            self._stream.write(text)
+            if flush:
+                self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)

@@ -6,12 +6,11 @@ It only receives and sends back, blocking, with or without CURVE.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import zmq
 
@@ -64,11 +63,11 @@ class Echo:
 
     def __enter__(self) -> Echo:
         self._process = process.start("asha_bus.bench.echo")
-        stdin, stdout = self._process.stdin, self._process.stdout
-        assert stdin is not None and stdout is not None
-        stdin.write(b" ".join(self._secret or ()) + b"\n")  # keys in Z85, which has no space
-        stdin.flush()
-        self.address = EchoAddress(stdout.readline().decode().strip(), self._keys)
+        # keys in Z85, which has no space
+        self._process.to_it.write(b" ".join(self._secret or ()) + b"\n")
+        self._process.to_it.flush()
+        line = self._process.from_it.readline()
+        self.address = EchoAddress(line.decode().strip(), self._keys)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self.address.connect(self._context)
         return self
@@ -76,14 +75,7 @@ class Echo:
     def __exit__(self, *exception: object) -> None:
         self._socket.close()
         self._context.term()
-        assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
-        self._process.stdout.close()
-        try:
-            self._process.wait(TIMEOUT_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        process.end(self._process, TIMEOUT_S)
 
     def cost(self) -> Cost:
         """Ask the echo for its cost so far."""
@@ -92,14 +84,16 @@ class Echo:
         return Cost(int(messages), float(thread_s), float(process_s))
 
 
-def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+def _end_with_parent(source: IO[bytes]) -> None:
+    source.read()
     os._exit(0)
 
 
 def main() -> None:
     """Echo until the parent closes the pipe or dies."""
-    secret = sys.stdin.buffer.readline().split()
+    read_fd, write_fd = map(int, sys.argv[1:])
+    source = os.fdopen(read_fd, "rb")
+    secret = source.readline().split()
     socket = zmq.Context().socket(zmq.ROUTER)
     if secret:
         socket.curve_server = True
@@ -107,8 +101,9 @@ def main() -> None:
     socket.bind("tcp://127.0.0.1:*")
     endpoint = socket.getsockopt(zmq.LAST_ENDPOINT)
     assert isinstance(endpoint, bytes)
-    print(endpoint.decode(), flush=True)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    with os.fdopen(write_fd, "w") as sink:
+        print(endpoint.decode(), file=sink)
+    threading.Thread(target=_end_with_parent, args=(source,), daemon=True).start()
     messages = 0
     while True:
         frames = socket.recv_multipart()

@@ -170,14 +170,24 @@ class CurvesRequest(NamedTuple):
         return dict(plain)
 
 
+class Departure(NamedTuple):
+    """What the bus knows of a worker that has exited.
+
+    ``dismissed``: it was told that there are no more trials, so no other is needed.
+    """
+
+    joined: bool
+    dismissed: bool
+
+
 class SlotEmpty(NamedTuple):
-    """Tell that the worker at ``slot`` has exited, and ask whether any had joined from there."""
+    """Tell that the worker at ``slot`` has exited, and ask what is known of it."""
 
     slot: str
 
-    def answer(self, plain: Any) -> bool:
-        """Whether one had joined."""
-        return bool(plain)
+    def answer(self, plain: Any) -> Departure:
+        """What is known."""
+        return Departure(*plain)
 
 
 class Call(NamedTuple):

@@ -29,6 +29,7 @@ from asha_bus.executor.runner import Runner
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import DATA
 from asha_bus.launching.options import BusOptions
+from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import (
     check_space_travels,
     check_travels,
@@ -184,7 +185,7 @@ def dry_run(
         ),
     )
     if not quiet:
-        print(found, flush=True)
+        print_text(f"{found}\n")
     return found
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from asha_bus._version import __version__
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import Resumed
+from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.scheduler_class import named
@@ -26,6 +27,7 @@ from asha_bus.launching.options import EVERY_ADDRESS, BusOptions
 from asha_bus.launching.plan import Plan, make_plan
 from asha_bus.launching.run import Run, wait_for
 from asha_bus.monitors.choice import open_monitors
+from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
 from asha_bus.objective.kinds import INSIDE, name_of
@@ -100,6 +102,7 @@ def _start(arguments: LaunchArguments) -> Run:
             "launch() was called inside a running objective; tune one level at a time: "
             "launch from the driver, and call plain functions in the objective"
         )
+    open_standard()
     plan = make_plan(arguments)
     return _begin(plan, _make_engine(plan))
 
@@ -151,6 +154,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             host=options.host or engine.host,
             port=options.port,
             timeout_s=options.start_timeout_s,
+            bus_timeout_s=options.bus_timeout_s,
         )
         host = engine.host if options.host in (None, EVERY_ADDRESS) else options.host
         address = BusAddress(
@@ -168,16 +172,21 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         if given.max_time is not None and used >= given.max_time:
             text = "max_time=%g is used up: all launches of this run took %.1f s; give more"
             follower.logger.warning(text, given.max_time, used)
-        hooks = Hooks(follower.on_worker_exited, follower.on_engine_failure, follower.on_output)
+        hooks = Hooks(
+            follower.on_worker_exited,
+            follower.has_workers,
+            follower.on_engine_failure,
+            follower.on_output,
+        )
         shared = engine.share(data)
         job = Job(address, given.objective, plan.space, given.capture_output, shared)
         engine.start(job, workers, hooks)
+        follower.start()
     except BaseException:  # an interrupt, too, must not leave a bus behind
         supervisor.close()
         views.close()
         engine.close(0.0)
         raise
-    follower.start()
     return Run(
         follower,
         address.endpoint,
@@ -214,7 +223,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
         sd_file=options.sd_file,
     )
     if port == 0:
-        print(f"metrics of {plan.name}: {exporter.url}", flush=True)
+        print_text(f"metrics of {plan.name}: {exporter.url}\n")
     return exporter
 
 
@@ -226,7 +235,7 @@ def _open_page(plan: Plan) -> Page | None:
     from asha_bus.monitors.page import Page
 
     page = Page(plan.name, 0 if page_port is True else page_port)
-    print(f"page of {plan.name}: {page.url}", flush=True)
+    print_text(f"page of {plan.name}: {page.url}\n")
     return page
 
 

@@ -15,6 +15,7 @@ from asha_bus.core.status import Status
 from asha_bus.core.trial import TrialRow
 from asha_bus.formats import pipe
 from asha_bus.launching.alarms import Alarms
+from asha_bus.launching.partial import partial_result
 from asha_bus.launching.plan import Plan
 from asha_bus.monitors.base import REFRESH_S, Monitor, TrialEvent
 from asha_bus.monitors.dispatch import Dispatcher
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
 #: Workers that have nothing left to do end by themselves within this time.
 _GRACE_S = 3.0
+
+
+#: After ``stop(now=True)`` a bus has so long to end the run, which takes it some two seconds;
+#: then so long is spent on reading its journal, and on the monitors. It makes five seconds.
+_ABANDON_S = 3.0
+_PARTIAL_S = 1.0
+_HURRY_S = 0.5
 
 _LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
 
@@ -106,18 +114,37 @@ class Follower:
 
     def stop(self, *, now: bool) -> None:
         """End the run; see `Run.stop`."""
-        if now:
-            self._hurry.set()
-        self.supervisor.stop("stopped")
+        if not now:
+            self.supervisor.stop("stopped")
+            return
+        self._hurry.set()
+        self.supervisor.stop("stopped", within_s=_ABANDON_S)
+        # the run's thread may be waiting for a bus that hangs
+        hurry = threading.Thread(target=self._kill_workers, name="asha-bus-hurry", daemon=True)
+        try:
+            hurry.start()
+        except RuntimeError:  # the system has no threads left
+            self._kill_workers()
+
+    def _kill_workers(self) -> None:
+        try:
+            self._engine.close(0.0)
+        except Exception:
+            self.logger.exception("the workers could not be killed")
 
     # --- what the engine says ------------------------------------------------
 
-    def on_worker_exited(self, slot: str) -> bool:
-        """The worker at ``slot`` has exited; whether any had joined from there."""
+    def on_worker_exited(self, slot: str) -> pipe.Departure:
+        """The worker at ``slot`` has exited; what the bus knows of it."""
         try:
             return self.supervisor.call(pipe.SlotEmpty(slot))
         except BusError:
-            return self.supervisor.ended.is_set()
+            is_over = self.supervisor.ended.is_set()
+            return pipe.Departure(joined=is_over, dismissed=is_over)
+
+    def has_workers(self) -> bool:
+        """Whether any worker is at work."""
+        return self.status().workers > 0
 
     def on_engine_failure(self, text: str) -> None:
         """No worker can be kept."""
@@ -138,26 +165,38 @@ class Follower:
                 self._changes()  # reports between rungs are kept for monitors from now on
             while not supervisor.ended.wait(REFRESH_S):
                 self._refresh()
-                if self._hurry.is_set():
-                    self._engine.close(0.0)
             self._error = supervisor.error
             at_once = self._hurry.is_set() or self._error is not None
             self._engine.close(0.0 if at_once else _GRACE_S)
             if self._error is None:
-                self._collect()
+                try:
+                    self._collect()
+                except BusError:
+                    if not supervisor.is_abandoned:
+                        raise
+                    self._result = self._partial()
         except AshaBusError as error:
             self._error = error
-        except Exception as error:  # a bug of ours must not leave result() waiting
+        except BaseException as error:  # a bug of ours must not leave result() waiting
             self.logger.exception("the run's thread failed")
             self._error = AshaBusError(f"the run's thread failed: {error!r}")
         finally:
-            self._final = self._final or replace(supervisor.last_status, workers=0)
-            if self._exporter is not None:
-                reason = supervisor.ending.reason if self._error is None else "failed"
-                self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
-            supervisor.close()
-            self._dispatcher.finish(self._result)
-            self._finished.set()
+            try:
+                self._close()
+            except Exception as error:
+                self.logger.exception("the run's thread failed")
+                self._error = self._error or AshaBusError(f"the run's thread failed: {error!r}")
+            finally:
+                self._finished.set()
+
+    def _close(self) -> None:
+        supervisor = self.supervisor
+        self._final = self._final or replace(supervisor.last_status, workers=0)
+        if self._exporter is not None:
+            reason = supervisor.ending.reason if self._error is None else "failed"
+            self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
+        supervisor.close()
+        self._dispatcher.finish(self._result, _HURRY_S if self._hurry.is_set() else None)
 
     def _refresh(self, *, to_the_end: bool = False) -> Status | None:
         """Pass on what is new to the log, the metrics and the monitors; None: the bus is gone."""
@@ -196,6 +235,18 @@ class Follower:
             raise SearcherError(search_failure)
         self._result = result  # for the monitors, even where result() raises
         self._alarms.at_end(status, result)
+
+    def _partial(self) -> Result:
+        """What is known of a run whose bus was abandoned."""
+        status, plan = self.supervisor.last_status, self.plan
+        seen = self._live.snapshot(status).result()
+        if not seen.trials and status.leader is not None:
+            seen.trials = (TrialRecord.from_row(status.leader, plan.space),)
+        path = f"/proc/self/fd/{self.supervisor.journal_fd}"  # it may have no name
+        schedulers = [type(plan.settings.scheduler)]
+        return partial_result(
+            lambda: Result.from_journal(path, plan.space, schedulers), seen, _PARTIAL_S
+        )
 
     def _fetch(self, status: Status) -> Result:
         """The result with the trials that the bus has by now."""

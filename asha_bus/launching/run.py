@@ -141,8 +141,10 @@ class Run:
         """End the run, and return at once; `result` returns what there is.
 
         Args:
-            now: True kills the workers. With False (default) trials stop at their next
-                report, or are interrupted where that takes long.
+            now: True kills the workers; `result` returns within about 5 s, whatever hangs. If
+                the bus does not answer, the result has what its journal has, or else what was
+                seen last, and its message says that it is partial. With False (default)
+                trials stop at their next report, or are interrupted where that takes long.
 
         Example:
             >>> run.stop()

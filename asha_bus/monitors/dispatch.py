@@ -50,17 +50,18 @@ class Dispatcher:
         if not any(thread.write(text) for thread in self._threads):
             print_text(f"{text}\n")
 
-    def finish(self, result: Result | None) -> None:
-        """End the monitors, and wait at most `_FINISH_S` for them."""
+    def finish(self, result: Result | None, within_s: float | None = None) -> None:
+        """End the monitors, and wait at most ``within_s`` for them, `_FINISH_S` by default."""
+        within_s = _FINISH_S if within_s is None else within_s
         for thread in self._threads:
             thread.finish(result)
-        deadline = time.monotonic() + _FINISH_S
+        deadline = time.monotonic() + within_s
         for thread in self._threads:
             if not thread.wait(deadline - time.monotonic()):
                 self._logger.warning(
                     "monitor %s is still busy %.0f s after the end of the run; no longer waiting",
                     thread.name,
-                    _FINISH_S,
+                    within_s,
                 )
 
 

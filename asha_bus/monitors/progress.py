@@ -10,6 +10,7 @@ from tqdm import tqdm
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, Snapshot
 from asha_bus.monitors.line import failed_text
+from asha_bus.monitors.screen import is_tty, print_text
 from asha_bus.results.result import Result
 from asha_bus.results.tables import visible
 
@@ -24,6 +25,7 @@ class Progress(Monitor):
             total=total,
             desc=name,
             unit="trial",
+            disable=sys.stderr is None or not is_tty(sys.stdout),
             dynamic_ncols=True,
             mininterval=0,
         )
@@ -47,7 +49,7 @@ class Progress(Monitor):
         if result is not None and result.best is not None:
             best = result.best
             params = visible(repr(best.params))
-            print(f"best: trial {best.id}, metric {best.metric:g}, params {params}")
+            print_text(f"best: trial {best.id}, metric {best.metric:g}, params {params}\n")
 
 
 def postfix(snapshot: Snapshot) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
+import logging
 import os
 import sys
 import unicodedata
-from typing import TextIO
+from typing import Any
+
+logger = logging.getLogger("asha_bus")
 
 
 def in_notebook() -> bool:
@@ -18,11 +20,11 @@ def in_notebook() -> bool:
     return any(cls.__name__ == "ZMQInteractiveShell" for cls in shell.__mro__)
 
 
-def is_tty(stream: TextIO | None) -> bool:
-    """Whether ``stream`` is an open terminal."""
+def is_tty(stream: Any) -> bool:
+    """Whether ``stream`` is a terminal; not where it is None, closed, or cannot say."""
     try:
-        return stream is not None and stream.isatty()
-    except (AttributeError, ValueError):  # no file at all, or a closed one
+        return bool(stream.isatty())
+    except Exception:  # whatever a program put in the place of sys.stdout may raise
         return False
 
 
@@ -33,21 +35,28 @@ def is_terminal() -> bool:
 
 def print_error(text: str) -> None:
     """Write ``text`` to stderr, if there is one that takes it."""
-    with contextlib.suppress(AttributeError, OSError, ValueError):  # none, gone, or closed
-        encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-        sys.stderr.write(text.encode(encoding, "replace").decode(encoding))
-        sys.stderr.flush()
+    _print(sys.stderr, text)
 
 
 def print_text(text: str) -> None:
     """Write ``text`` to stdout in one piece, with ? for characters that it cannot encode.
 
-    Unlike print(), no other thread can write between the text and its line break.
+    Unlike print(), no other thread can write between the text and its line break. Where
+    stdout takes nothing (closed, a full disk, a pipe whose reader left), the text is lost.
     """
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
-    if not in_notebook():  # a kernel's stdout flushes itself, many lines at a time
-        sys.stdout.flush()
+    _print(sys.stdout, text)
+
+
+def _print(stream: Any, text: str) -> None:
+    if stream is None:  # a daemon has none
+        return
+    try:
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        stream.write(text.encode(encoding, "replace").decode(encoding))
+        if not in_notebook():  # a kernel's streams flush themselves, many lines at a time
+            stream.flush()
+    except Exception as error:  # whatever a program put in the place of the stream may raise
+        logger.debug("a text was not shown: %r", error)
 
 
 def cut(text: str, width: int) -> str:

@@ -74,7 +74,7 @@ def _room() -> tuple[int, int]:
     """The columns and lines of the terminal that a table may use."""
     try:  # the real size, whatever COLUMNS and LINES in the environment say
         columns, rows = os.get_terminal_size(sys.stdout.fileno())
-    except (OSError, ValueError):  # stdout is not a file
+    except (OSError, ValueError, AttributeError):  # stdout is not a file
         columns = rows = 0
     if not (columns and rows):  # some terminals report 0
         columns, rows = shutil.get_terminal_size()

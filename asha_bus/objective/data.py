@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pickle
 from collections.abc import Mapping
 from typing import Any
@@ -36,7 +37,8 @@ def _gather(name: str, value: Any, limit_bytes: int) -> Any:
             f"Arrow; pass {name}.toPandas()"
         ) from error
     _check_size(name, table.nbytes, limit_bytes)
-    print(f"data {name}: {table.num_rows:,} rows, {table.nbytes / 1e6:,.1f} MB", flush=True)
+    with contextlib.suppress(OSError, ValueError):  # nobody reads, or stdout is closed
+        print(f"data {name}: {table.num_rows:,} rows, {table.nbytes / 1e6:,.1f} MB", flush=True)
     return table
 
 

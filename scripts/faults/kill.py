@@ -21,13 +21,18 @@ from contextlib import contextmanager
 from typing import Any
 
 from asha_bus.results.tables import table
-from faults.scenarios import on_bus, on_driver, on_workers
+from faults.scenarios import on_bus, on_driver, on_helpers, on_workers
 from faults.scenarios.launching import Scenario, play
 from faults.scenarios.outcome import HEAD, Outcome
 
 #: By name: the scenario, and the engines that it can be played on, the usual one first.
 SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "bus-kill": (on_bus.bus_kill, ("local", "spark")),
+    "bus-hang": (on_helpers.bus_hang, ("local", "spark")),
+    "stop-now": (on_helpers.stop_now, ("local", "spark")),
+    "quiet-exit": (on_helpers.quiet_exit, ("local", "spark")),
+    "searcher-kill": (on_helpers.searcher_kill, ("local",)),
+    "no-descriptors": (on_helpers.no_descriptors, ("local",)),
     "bus-stop": (on_bus.bus_stop, ("local", "spark")),
     "worker-kill": (on_workers.worker_kill, ("local", "spark")),
     "executor-jvm-kill": (on_workers.executor_jvm_kill, ("spark",)),

@@ -82,8 +82,7 @@ def test_a_frame_that_a_dying_bus_did_not_read_does_not_hinder_the_next() -> Non
     supervisor = run._supervisor
     with supervisor._lock:  # so that nobody else writes meanwhile
         bus = supervisor._started
-        assert bus.stdin is not None
-        bus.stdin.write(b"a frame")
+        bus._child.to_it.write(b"a frame")
         bus.kill()
         wait_until(lambda: not is_alive(bus.pid))
     assert run.result(timeout=60).reason == "max_trials"

@@ -139,14 +139,19 @@ def test_one_whose_first_suggestion_is_none_leaves_nothing_behind(given: Any, wo
     assert not children_of(os.getpid(), OURS)
 
 
+@pytest.mark.slow
 def test_one_that_ends_its_process_again_and_again_is_given_up() -> None:
     before = unreaped_of(os.getpid())
-    with pytest.raises(
-        ab.SearcherError, match="ended 4 times, the last time with status 3: it was"
-    ):
+    with pytest.raises(ab.SearcherError, match="ended with status 3, 6 times in a row .*: it was"):
         run(searchers.Dies(), max_trials=5)
     assert not children_of(os.getpid(), OURS)
     assert set(unreaped_of(os.getpid())) <= set(before)
+
+
+def test_one_that_dies_again_and_again_after_some_progress_ends_nothing() -> None:
+    result = run(searchers.DiesEveryThird(), max_trials=40)
+    assert ("max_trials", 40) == (result.reason, len(result.trials))
+    assert not children_of(os.getpid(), OURS)
 
 
 def test_a_condition_that_holds_of_no_draw_ends_the_run_with_what_there_is() -> None:

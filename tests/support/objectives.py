@@ -103,6 +103,23 @@ def exits(trial: ab.Trial) -> None:
     trial.report(trial.params["x"])
 
 
+def exits_well(trial: ab.Trial) -> None:
+    """Ends its process with status 0 in trials 1 and 2, always."""
+    if trial.id in (1, 2):
+        os._exit(0)
+    trial.report(trial.params["x"])
+
+
+def ends_with_a_mark(x: float, folder: str) -> Iterator[float]:
+    """Short steps; leaves a mark when it is closed."""
+    try:
+        for step in range(1, 1_000_000):
+            time.sleep(0.001)
+            yield x + 1 / step
+    finally:
+        (Path(folder) / f"finally-{os.getpid()}").touch()
+
+
 def fails_on_odd(trial: ab.Trial) -> None:
     """Fails in every second trial, in different ways."""
     if trial.id % 4 == 1:

@@ -48,6 +48,18 @@ class OneOnly:
         return {"x": 1, "act": "tanh"}
 
 
+class DiesEveryThird(Nearby):
+    """Ends its process after each third suggestion."""
+
+    said = 0
+
+    def suggest(self, branch: ab.Branch, history: Sequence[ab.TrialRecord]) -> Any:
+        self.said += 1
+        if self.said > 3:
+            os._exit(3)
+        return super().suggest(branch, history)
+
+
 class Few:
     """Has seven."""
 

@@ -1,0 +1,109 @@
+"""A bus process as the supervisor sees it: what is told to it never blocks the teller."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from typing import IO, Any
+
+from asha_bus.driver import process
+from asha_bus.formats import pipe
+
+_WRITE_BYTES = 1 << 16
+#: So many bytes of what a dead bus had said are shown, the last ones.
+_OUTPUT_BYTES = 20_000
+
+
+class Output:
+    """What buses print, in a file without a name."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+
+    def take(self) -> str:
+        """The end of what they have said since this was last asked for."""
+        size = self.file.seek(0, os.SEEK_END)
+        self.file.seek(max(size - _OUTPUT_BYTES, 0))
+        text = self.file.read().decode(errors="replace").strip()
+        self.file.seek(0)
+        self.file.truncate()
+        return text
+
+    def close(self) -> None:
+        """Forget it."""
+        self.file.close()
+
+
+class BusProcess:
+    """A bus, or one that stands by; what it prints goes to ``output``.
+
+    Raises `OSError` where no process can be started.
+    """
+
+    def __init__(self, output: IO[bytes], pass_fds: Sequence[int]) -> None:
+        self._child = process.start("asha_bus.driver", output=output, pass_fds=pass_fds)
+        os.set_blocking(self._child.to_it.fileno(), False)
+        self._lock = threading.Lock()
+        self._outgoing = bytearray()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._child.pid
+
+    @property
+    def has_exited(self) -> bool:
+        """Whether it has ended."""
+        return self._child.process.poll() is not None
+
+    @property
+    def has_spoken(self) -> bool:
+        """Whether it has said something that nobody has read, or has ended."""
+        poll = select.poll()
+        poll.register(self._child.from_it, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def write(self, frame: Any) -> None:
+        """Tell it ``frame``: now as far as the pipe takes it, the rest with `flush`."""
+        with self._lock:
+            self._outgoing += pipe.encode(frame)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write what is left; what one that is gone did not read is dropped."""
+        with self._lock:
+            try:
+                while self._outgoing:
+                    data = bytes(self._outgoing[:_WRITE_BYTES])
+                    written = os.write(self._child.to_it.fileno(), data)
+                    del self._outgoing[:written]
+            except BlockingIOError:
+                return
+            except (OSError, ValueError):  # it has ended, or the pipe is closed
+                self._outgoing.clear()
+
+    def frames(self) -> Iterator[Any]:
+        """What it says, until its end."""
+        with self._child.from_it as stream:
+            while (frame := pipe.read(stream)) is not None:
+                yield frame
+
+    def wait(self) -> int:
+        """Wait for its end; its status."""
+        status = self._child.process.wait()
+        self.close(0.0, reads_on=True)
+        return status
+
+    def kill(self) -> None:
+        """Kill it, at once."""
+        self._child.process.kill()
+
+    def close(self, timeout_s: float, *, reads_on: bool = False) -> None:
+        """End it; see `asha_bus.driver.process.end`."""
+        with self._lock, contextlib.suppress(OSError):  # it has ended, and left something unread
+            self._child.to_it.close()
+        process.end(self._child, timeout_s, reads_on=reads_on)

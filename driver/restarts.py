@@ -1,0 +1,32 @@
+"""How soon a helper process is started again, and when that is in vain."""
+
+from __future__ import annotations
+
+#: So many starts in a row may bear no fruit before more are in vain.
+MAX_FRUITLESS = 5
+#: The pause before the next start: the first and the longest; it doubles for each
+#: fruitless one.
+_PAUSE_FIRST_S = 0.1
+_PAUSE_LAST_S = 10.0
+
+
+class Restarts:
+    """Counts the starts in a row after which a process did nothing of use."""
+
+    def __init__(self) -> None:
+        #: How many in a row.
+        self.fruitless = 0
+
+    def of_use(self) -> None:
+        """The process that was started last has done something of use."""
+        self.fruitless = 0
+
+    def next_pause_s(self) -> float:
+        """The process has ended, or could not be started; seconds until the next start."""
+        self.fruitless += 1
+        return min(_PAUSE_FIRST_S * 2.0 ** min(self.fruitless - 1, 10), _PAUSE_LAST_S)
+
+    @property
+    def is_in_vain(self) -> bool:
+        """Whether too many in a row were fruitless."""
+        return self.fruitless > MAX_FRUITLESS

@@ -1,0 +1,106 @@
+"""The driver is killed: what it has started ends soon and in good order, and leaves nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from support import objectives
+from support.processes import children_of, is_alive, wait_until
+from support.programs import start_program
+
+import asha_bus as ab
+
+PROGRAM = """
+    import os, signal, time
+    import numpy as np
+    import asha_bus as ab
+    from support import objectives
+
+    def train(x, folder, data):
+        yield from objectives.ends_with_a_mark(x, folder)
+
+    if __name__ == "__main__":
+        run = ab.start(
+            train, {"x": ab.uniform(0, 1), "folder": os.getcwd()}, engine="local", workers=2,
+            max_trials=4, monitor=None, scheduler=ab.ASHA(10**6, min_resource=10**5),
+            journal="journal", data={"data": np.ones(1000)}, searcher=ab.TPE(), name="killed",
+        )
+        while run.status()["states"]["RUNNING"] < 2:
+            time.sleep(0.05)
+        child = os.fork()  # as a pool does
+        if child == 0:
+            time.sleep(600)
+            os._exit(0)
+        with open("forked", "w") as file:
+            file.write(str(child))
+        run.result()
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_driver_leaves_no_lock_no_data_and_no_worker(tmp_path: Path) -> None:
+    before = set(Path("/tmp").glob("asha-bus*"))
+    with start_program(tmp_path, PROGRAM) as program:
+        wait_until(
+            lambda: bool((tmp_path / "forked").exists() and (tmp_path / "forked").read_text())
+        )
+        forked = int((tmp_path / "forked").read_text())
+        try:
+            ours = children_of(program.pid, "asha_bus.")
+            assert 4 == len(ours)  # the bus, the searcher, two workers
+            workers = children_of(program.pid, "asha_bus.executor")
+            time.sleep(1.0)  # into the trials
+            program.kill()
+            program.wait()
+            wait_until(lambda: not any(map(is_alive, ours)))
+            assert is_alive(forked)
+            marks = {path.name for path in tmp_path.glob("finally-*")}
+            assert {f"finally-{worker}" for worker in workers} == marks
+            assert set(Path("/tmp").glob("asha-bus*")) <= before
+            # the pool lives on, and holds nothing: the run can be resumed
+            assert not [path for path in _held(forked) if path.endswith("/journal")]
+            result = ab.Result.from_journal(tmp_path / "journal")
+            assert 2 == len(result.trials)
+            with (tmp_path / "journal").open("rb") as journal:
+                fcntl.flock(journal, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.kill(forked, signal.SIGKILL)
+
+
+def test_a_fork_during_the_run_does_not_keep_the_bus_from_ending(tmp_path: Path) -> None:
+    run = ab.start(
+        objectives.slow_slope,
+        {"x": ab.uniform(0, 1)},
+        engine="local",
+        workers=1,
+        monitor=None,
+        max_trials=5,
+        scheduler=ab.ASHA(9),
+    )
+    wait_until(lambda: run.bus_report().decisions > 1)
+    child = os.fork()
+    if child == 0:
+        time.sleep(600)
+        os._exit(0)
+    try:
+        pipes = {os.readlink(f"/proc/{run.bus_pid}/fd/{n}") for n in _pipes_of(run.bus_pid)}
+        assert 2 == len(pipes)
+        wait_until(lambda: not any(path in pipes or "journal" in path for path in _held(child)))
+        assert "max_trials" == run.result(timeout=60).reason
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _held(pid: int) -> list[str]:
+    return [os.readlink(link) for link in Path(f"/proc/{pid}/fd").iterdir()]
+
+
+def _pipes_of(pid: int) -> list[str]:
+    command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    return [argument.decode() for argument in command[-3:-1]]
