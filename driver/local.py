@@ -18,6 +18,7 @@ from typing import IO, Any
 
 import cloudpickle
 
+from asha_bus.core.roster import HungWorker
 from asha_bus.driver import process
 from asha_bus.driver.engine import Engine, Hooks, Restarts
 from asha_bus.launching.job import WorkerSetup
@@ -41,7 +42,8 @@ class LocalEngine(Engine):
     def __init__(self) -> None:
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        #: The worker processes by slot.
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._slots: list[threading.Thread] = []
         #: The folder with the data of the run, if there is any.
         self._folder: Path | None = None
@@ -90,6 +92,12 @@ class LocalEngine(Engine):
     def describe(self) -> str:
         return f"{len(self._slots)} local processes"
 
+    def replace(self, worker: HungWorker) -> None:
+        with self._lock:
+            hung = self._processes.get(worker.slot)
+            if hung is not None:
+                hung.kill()
+
     def close(self, grace_s: float) -> None:
         self._closing.set()
         deadline = time.monotonic() + grace_s
@@ -112,7 +120,7 @@ class LocalEngine(Engine):
         while not self._closing.is_set():
             number += 1
             slot = f"{index}.{number}"
-            status, output = self._work(index, slot)
+            status, output = self._work(slot)
             if self._closing.is_set():
                 return
             joined = self._hooks.worker_exited(slot)
@@ -128,13 +136,13 @@ class LocalEngine(Engine):
             logger.info("worker %s exited with status %s; restarting it", slot, status)
             self._closing.wait(pause_s)
 
-    def _work(self, index: int, slot: str) -> tuple[int, str]:
+    def _work(self, slot: str) -> tuple[int, str]:
         """Run one worker; return its exit status and the end of its output."""
         with self._lock:
             if self._closing.is_set():
                 return 0, ""
             worker = process.start("asha_bus.executor", self._env, stderr=subprocess.STDOUT)
-            self._processes[index] = worker
+            self._processes[slot] = worker
         assert worker.stdin is not None and worker.stdout is not None
         setup = WorkerSetup(slot, os.getpid(), [os.path.abspath(entry) for entry in sys.path])
         try:
@@ -149,7 +157,7 @@ class LocalEngine(Engine):
         # a process that the objective left behind may keep the pipe open
         reader.join(_LAST_OUTPUT_S)
         with self._lock:
-            del self._processes[index]
+            del self._processes[slot]
         return status, "\n".join(last)
 
     def _forward(self, stdout: IO[bytes], last: collections.deque[str]) -> None:

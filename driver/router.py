@@ -63,11 +63,15 @@ _CURVES = 10
 _CHANGED = 80
 _POINTS = 200
 
+#: Messages that are handled before a worker's end is: more than all workers send in a pause.
+_LAST_WORDS = 100_000
+
 # plain numbers and single frames: zmq's flags and its multipart calls take several
 # times as long as the sockets themselves
 _AT_ONCE = int(zmq.NOBLOCK)
 _AT_ONCE_AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _MORE = int(zmq.RCVMORE)
+_EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 
 
 class Router:
@@ -275,6 +279,11 @@ class Router:
         self._experiment.handle(event, self._now())
 
     def _on_slot_empty(self, request: pipe.SlotEmpty) -> bool:
+        # what it said before its end comes first, as if this process had been there to hear it
+        for _ in range(_LAST_WORDS):
+            if not self._socket.get(_EVENTS) & _POLLIN:
+                break
+            self._serve()
         joined = self._experiment.roster.at(request.slot) is not None
         self._experiment.handle(WorkerExited(request.slot), self._now())
         return joined

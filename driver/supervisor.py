@@ -28,6 +28,7 @@ from asha_bus.driver import process
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.journal import OpenJournal
 from asha_bus.driver.listener import listen_at
+from asha_bus.driver.patience import wait_for
 from asha_bus.driver.searcher_client import Suggester
 from asha_bus.formats import pipe
 
@@ -149,7 +150,7 @@ class Supervisor:
             logger.warning("reading %.0f MB of journal, which takes a while", length / 1e6)
         self._spawn()
         self._thread.start()
-        if not self._ready.wait(timeout_s):
+        if not wait_for(self._ready, timeout_s):
             self.close()
             raise BusError(
                 f"the bus was not up after {timeout_s:g} s; raise "
@@ -184,7 +185,7 @@ class Supervisor:
         While the bus is being started again, the question waits for the new one.
         """
         call = self._send(request)
-        if not call.done.wait(_CALL_TIMEOUT_S):
+        if not wait_for(call.done, _CALL_TIMEOUT_S):
             raise BusError(f"the bus did not answer {request!r} within {_CALL_TIMEOUT_S:g} s")
         if call.lost:
             raise BusError("the bus process has ended")

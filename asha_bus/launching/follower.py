@@ -59,6 +59,8 @@ class Follower:
         self._result: Result | None = None
         #: The last status, once the workers have ended.
         self._final: Status | None = None
+        #: The names of workers that the engine was told to replace.
+        self._replaced: set[str] = set()
         self._hurry = threading.Event()
         self._finished = threading.Event()
         self._thread = threading.Thread(
@@ -125,6 +127,7 @@ class Follower:
             warned = False
             while not supervisor.ended.wait(REFRESH_S):
                 status = self._refresh()
+                self._replace_hung(status)
                 if status is not None and not warned and not status.joined:
                     warned = status.elapsed_s > _NO_WORKER_S
                     if warned:
@@ -153,6 +156,23 @@ class Follower:
             supervisor.close()
             self._dispatcher.finish(self._result)
             self._finished.set()
+
+    def _replace_hung(self, status: Status | None) -> None:
+        """Have the engine end workers that did not return in time, once for each."""
+        for worker in [] if status is None else status.hung:
+            if worker.name not in self._replaced:
+                self._replaced.add(worker.name)
+                self.logger.warning(
+                    "worker %s (slot %s, process %d on %s) was silent for its lease and %g s more "
+                    "(BusOptions.hang_timeout_s): it is ended and replaced. Native code that keeps "
+                    "the interpreter's lock does that",
+                    worker.name,
+                    worker.slot,
+                    worker.pid,
+                    worker.host,
+                    self.plan.settings.hang_timeout_s,
+                )
+                self._engine.replace(worker)
 
     def _refresh(self, *, to_the_end: bool = False) -> Status | None:
         """Pass on what is new to the log, the metrics and the monitors; None: the bus is gone."""

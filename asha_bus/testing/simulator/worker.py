@@ -45,7 +45,6 @@ class VirtualWorker:
     def start(self) -> None:
         """Ask to join."""
         self._ask(self.worker.hello())
-        self._beat()
 
     def leave(self) -> None:
         """Say so, and be gone."""
@@ -86,6 +85,8 @@ class VirtualWorker:
             assert request is not None
             assert not isinstance(reply, m.Refused), reply.text
             self._request = None
+            if isinstance(reply, m.Welcome):
+                self._beat()
             if self.on_answer is not None:
                 self.on_answer(request, reply)
             self._go_on()
@@ -155,4 +156,5 @@ class VirtualWorker:
     def _beat(self) -> None:
         if self.alive:
             self._send(self.name + m.HEARTBEAT_SUFFIX, m.Heartbeat({}))
+            assert self.worker.heartbeat_s is not None
             self._clock.later(self.worker.heartbeat_s, self._beat)
