@@ -43,9 +43,8 @@ class Leases:
         while self._heap and self._heap[0][0] + self._stalled_s <= now:
             _, holder = heappop(self._heap)
             deadline = self._deadlines.get(holder)
-            if (
-                deadline is not None and deadline + self._stalled_s > now
-            ):  # renewed since this entry was pushed
+            if deadline is not None and deadline + self._stalled_s > now:
+                # renewed since this entry was pushed
                 heappush(self._heap, (deadline, holder))
                 continue
             self._in_heap.remove(holder)
