@@ -71,7 +71,6 @@ _LAST_WORDS = 100_000
 _AT_ONCE = int(zmq.NOBLOCK)
 _AT_ONCE_AND_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 _MORE = int(zmq.RCVMORE)
-_EVENTS, _POLLIN = int(zmq.EVENTS), int(zmq.POLLIN)
 
 
 class Router:
@@ -281,7 +280,7 @@ class Router:
     def _on_slot_empty(self, request: pipe.SlotEmpty) -> bool:
         # what it said before its end comes first, as if this process had been there to hear it
         for _ in range(_LAST_WORDS):
-            if not self._socket.get(_EVENTS) & _POLLIN:
+            if not self._socket.poll(0):
                 break
             self._serve()
         joined = self._experiment.roster.at(request.slot) is not None

@@ -13,6 +13,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.processes import children_of, wait_until
@@ -124,10 +125,10 @@ def freezes(trial: ab.Trial) -> float:
     return trial.id
 
 
-def frozen(engine: str, **settings: object) -> ab.Result:
+def frozen(**settings: Any) -> ab.Result:
     options = ab.BusOptions(lease_s=1.0, hang_timeout_s=1.0, max_attempts=2)
     run = ab.start(
-        freezes, SPACE, engine=engine, workers=1, max_trials=3, monitor=None, bus=options,
+        freezes, SPACE, workers=1, max_trials=3, monitor=None, bus=options,
         **settings,
     )  # fmt: skip
     return run.result(timeout=150)
@@ -141,7 +142,7 @@ def assert_only_the_frozen_one_is_lost(result: ab.Result) -> None:
 
 def test_a_worker_that_freezes_is_replaced(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        result = frozen("local")
+        result = frozen(engine="local")
     assert_only_the_frozen_one_is_lost(result)
     told = [message for message in caplog.messages if "is ended and replaced" in message]
     assert 2 == len(told)
@@ -150,7 +151,7 @@ def test_a_worker_that_freezes_is_replaced(caplog: pytest.LogCaptureFixture) -> 
 
 
 def test_a_task_that_freezes_is_replaced(spark) -> None:
-    assert_only_the_frozen_one_is_lost(frozen("spark", spark=spark))
+    assert_only_the_frozen_one_is_lost(frozen(spark=spark))
 
 
 def sleeps(x: float) -> float:
@@ -159,7 +160,7 @@ def sleeps(x: float) -> float:
 
 
 @pytest.mark.parametrize("options", [{"lease_s": 3.0}, {"bus_timeout_s": 3.0}])
-def test_a_short_lease_is_kept_from_the_first_heartbeat_on(options: dict[str, float]) -> None:
+def test_a_short_lease_is_kept_from_the_first_heartbeat_on(options: dict[str, Any]) -> None:
     result = ab.launch(
         sleeps, SPACE, engine="local", workers=2, max_trials=2, monitor=None,
         bus=ab.BusOptions(**options),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -24,7 +25,7 @@ def bench() -> Bench:
     return bench_of()
 
 
-def bench_of(**settings: object) -> Bench:
+def bench_of(**settings: Any) -> Bench:
     return Bench(lease_s=LEASE_S, heartbeat_s=5.0, hang_timeout_s=HANG_S, **settings)
 
 

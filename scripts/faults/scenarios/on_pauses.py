@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 from lib.processes import descendants
 
@@ -49,7 +50,7 @@ def pauses(setting: Setting) -> None:
     outcome = setting.outcome
     lease_s = 2.0 if setting.smoke else 5.0
     victims = _VICTIMS[:2] if setting.smoke else _VICTIMS
-    options = {"lease_s": lease_s, "bus_timeout_s": lease_s}
+    options: dict[str, Any] = {"lease_s": lease_s, "bus_timeout_s": lease_s}
     with driver(setting, max_trials=200, learns=True, pause_s=0.2, **options) as process:
         first_answer(setting, time.monotonic(), lambda _: True)
         for victim in victims:
