@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from asha_bus.core.roster import HungWorker
 from asha_bus.driver.restarts import MAX_FRUITLESS, Restarts
 from asha_bus.formats.pipe import Departure
 
@@ -69,6 +70,13 @@ class Engine(ABC):
     @abstractmethod
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
         """Fill the slots and return at once. Each worker gets ``job``."""
+
+    @abstractmethod
+    def replace(self, worker: HungWorker) -> None:
+        """End ``worker``, which does not react any more; its slot is then filled again.
+
+        Do nothing if it has ended already. Returns at once.
+        """
 
     @abstractmethod
     def close(self, grace_s: float) -> None:

@@ -16,6 +16,7 @@ from typing import IO, Any
 import cloudpickle
 
 from asha_bus.core.errors import WorkerError
+from asha_bus.core.roster import HungWorker
 from asha_bus.driver import process
 from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.driver.engine import Engine, Hooks, Slots
@@ -43,7 +44,8 @@ class LocalEngine(Engine):
     def __init__(self) -> None:
         self._closing = threading.Event()
         self._lock = threading.Lock()
-        self._workers: dict[int, process.Child] = {}
+        #: The worker processes by slot.
+        self._workers: dict[str, process.Child] = {}
         self._threads: list[threading.Thread] = []
         #: The data of the run.
         self._files: list[IO[bytes]] = []
@@ -95,6 +97,12 @@ class LocalEngine(Engine):
     def describe(self) -> str:
         return f"{len(self._threads)} local processes"
 
+    def replace(self, worker: HungWorker) -> None:
+        with self._lock:
+            hung = self._workers.get(worker.slot)
+            if hung is not None:
+                hung.process.kill()
+
     def close(self, grace_s: float) -> None:
         self._closing.set()
         self._join(grace_s)
@@ -126,7 +134,7 @@ class LocalEngine(Engine):
             number += 1
             slot = f"{index}.{number}"
             try:
-                status, output = self._work(index, slot)
+                status, output = self._work(slot)
                 why = f"the last one exited with status {status}:\n{output}"
             except Exception as error:  # no descriptors, processes or threads left, for example
                 why = f"it could not be started: {type(error).__name__}: {error}"
@@ -145,7 +153,7 @@ class LocalEngine(Engine):
             logger.info("worker %s is started again: %s", slot, why.partition("\n")[0])
             self._closing.wait(pause_s)
 
-    def _work(self, index: int, slot: str) -> tuple[int, str]:
+    def _work(self, slot: str) -> tuple[int, str]:
         """Run one worker; return its exit status and the end of its output."""
         setup = WorkerSetup(slot, os.getpid(), process.import_paths())
         with self._lock:
@@ -157,7 +165,7 @@ class LocalEngine(Engine):
                 output=subprocess.PIPE,
                 pass_fds=[file.fileno() for file in self._files],
             )
-            self._workers[index] = worker
+            self._workers[slot] = worker
         try:
             worker.from_it.close()  # it says nothing there
             stdout = worker.process.stdout
@@ -185,7 +193,7 @@ class LocalEngine(Engine):
             raise
         finally:
             with self._lock:
-                del self._workers[index]
+                del self._workers[slot]
 
     def _forward(self, stdout: IO[bytes], last: collections.deque[str]) -> None:
         """Show what a worker prints; where that cannot be shown, it is lost, and read on."""

@@ -64,6 +64,9 @@ _CURVES = 10
 _CHANGED = 80
 _POINTS = 200
 
+#: Messages that are handled before a worker's end is: more than all workers send in a pause.
+_LAST_WORDS = 100_000
+
 # plain numbers and single frames: zmq's flags and its multipart calls take several
 # times as long as the sockets themselves
 _AT_ONCE = int(zmq.NOBLOCK)
@@ -283,6 +286,11 @@ class Router:
         self._experiment.handle(event, self._now())
 
     def _on_slot_empty(self, request: pipe.SlotEmpty) -> pipe.Departure:
+        # what it said before its end comes first, as if this process had been there to hear it
+        for _ in range(_LAST_WORDS):
+            if not self._socket.poll(0):
+                break
+            self._serve()
         worker = self._experiment.roster.at(request.slot)
         dismissed = worker is not None and isinstance(worker.reply, Done)
         self._experiment.handle(WorkerExited(request.slot), self._now())

@@ -18,6 +18,7 @@ from pyspark.sql import SparkSession
 
 from asha_bus._version import __version__
 from asha_bus.core.errors import BusError, InvalidArgument, WorkerError
+from asha_bus.core.roster import HungWorker
 from asha_bus.driver.engine import Engine, Hooks, Slots
 from asha_bus.driver.process import guarded, import_paths
 from asha_bus.driver.ship import make_zip
@@ -159,6 +160,14 @@ class SparkEngine(Engine):
 
     def describe(self) -> str:
         return f"{self._workers} tasks on {self._master}"
+
+    def replace(self, worker: HungWorker) -> None:
+        # Spark runs the task again, in the same slot; a killed task does not count as failed
+        *_, task = worker.name.rpartition(".")
+        try:
+            self._context._jsc.sc().killTaskAttempt(int(task), True, "its worker hangs")
+        except Exception as error:  # the context may be stopped, with any error of py4j
+            logger.debug("task %s could not be ended: %r", task, error)
 
     def close(self, grace_s: float) -> None:
         self._closing.set()

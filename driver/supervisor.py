@@ -29,6 +29,7 @@ from asha_bus.driver.calls import Call, Calls
 from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.driver.journal import OpenJournal
 from asha_bus.driver.listener import listen_at
+from asha_bus.driver.patience import wait_for
 from asha_bus.driver.process import start_thread
 from asha_bus.driver.restarts import Restarts
 from asha_bus.driver.searcher_client import Suggester
@@ -166,7 +167,7 @@ class Supervisor:
             if isinstance(error, OSError | RuntimeError):  # no processes or threads left
                 raise BusError(f"the bus could not be started: {error}") from error
             raise
-        if not self._ready.wait(timeout_s):
+        if not wait_for(self._ready, timeout_s):
             self.close()
             raise BusError(
                 f"the bus was not up after {timeout_s:g} s; raise "
@@ -202,7 +203,7 @@ class Supervisor:
         While the bus is being started again, the question waits for the new one.
         """
         call = self._send(request)
-        if not call.done.wait(_CALL_TIMEOUT_S):
+        if not wait_for(call.done, _CALL_TIMEOUT_S):
             raise BusError(f"the bus did not answer {request!r} within {_CALL_TIMEOUT_S:g} s")
         if call.is_lost:
             raise self.error or BusError("the bus process has ended")

@@ -17,6 +17,7 @@ from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker, cut
 from asha_bus.executor.interrupt import Interrupter, end_process
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Outbox
+from asha_bus.executor.running import RunningTime
 from asha_bus.formats import wire
 from asha_bus.launching.job import BusAddress
 
@@ -95,10 +96,10 @@ class Client:
         self._pid = os.getpid()
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = connect(self.context, address, name)
-        self._heard = time.monotonic()
+        self._running = RunningTime(time.monotonic())
+        #: When the bus was last heard, in seconds that this process ran.
+        self._heard_at = 0.0
         self._patience_s = 0.0
-        #: Whether the process that started this worker is gone, so that nobody answers.
-        self.is_orphaned = False
 
     def join(self) -> None:
         """Send `Hello` and wait for the answer."""
@@ -125,7 +126,7 @@ class Client:
                 continue
             if message is None:
                 continue
-            self._heard = time.monotonic()
+            self.on_heard()
             reply = self.worker.receive(message)
             if reply is None:
                 waited = waited or isinstance(message, m.Wait)
@@ -133,7 +134,7 @@ class Client:
                 raise BusError(f"the bus refused this worker: {reply.text}")
             else:
                 if not waited:
-                    self.latencies.add(self._heard - started)
+                    self.latencies.add(time.monotonic() - started)
                 return reply
 
     def _wait_at_most(self, seconds: float) -> None:
@@ -143,26 +144,32 @@ class Client:
             self._socket.setsockopt(zmq.RCVTIMEO, int(seconds * 1000))
 
     def _check_silence(self) -> None:
-        if self.is_orphaned:
-            raise BusError("the driver is gone: this worker exits")
-        if self.silent_s() > self._address.bus_timeout_s:
-            raise BusError(
-                f"the bus at {self._address.endpoint} was silent for {self.silent_s():.0f} s; "
-                f"the driver is probably gone"
-            )
+        why = self.worker.leaving or self.silence()
+        if why is not None:
+            raise BusError(why)
+
+    def silence(self) -> str | None:
+        """Say that the bus was silent for too long; None: it was not."""
+        silent_s = self.silent_s()
+        if silent_s <= self._address.bus_timeout_s:
+            return None
+        return (
+            f"the bus at {self._address.endpoint} was silent for {silent_s:.0f} s; "
+            f"the driver is probably gone"
+        )
 
     def tell(self, message: m.OneWay) -> None:
         """Send a one-way message, which may be lost."""
         self.check_process()
         send_or_drop(self._socket, message)
 
-    def on_heard(self, at: float) -> None:
-        """Note that the heartbeat socket received a message at ``at``."""
-        self._heard = max(self._heard, at)
+    def on_heard(self) -> None:
+        """Note that one of the sockets received a message."""
+        self._heard_at = self._running.seconds
 
     def silent_s(self) -> float:
-        """Seconds since the last message from the bus."""
-        return time.monotonic() - self._heard
+        """Seconds since the last message from the bus in which this process ran."""
+        return self._running.tick(time.monotonic()) - self._heard_at
 
     def close(self) -> None:
         """Send `Leave` and close the socket."""
@@ -186,7 +193,8 @@ class Heartbeat:
     It also drives ``interrupter`` and sends the lines in the outbox of ``client``.
     ``is_orphan`` returns whether the process that started this worker is gone. If it is,
     or if the bus has been silent for ``bus_timeout_s``, the objective is interrupted as
-    at the end of a run.
+    at the end of a run, and the worker leaves. Time in which this process did not run does
+    not count: nothing could be heard then.
     """
 
     def __init__(
@@ -207,7 +215,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="asha-bus-heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Start the thread; the bus ignores heartbeats until the worker has joined."""
+        """Start the thread; the first heartbeat follows once the worker has joined."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -217,30 +225,32 @@ class Heartbeat:
 
     def _run(self) -> None:
         name = self._name + m.HEARTBEAT_SUFFIX
-        due = time.monotonic()
+        sent: float | None = None
+        watch_ms = _WATCH_MS
         with connect(self._client.context, self._address, name) as socket:
             socket.setsockopt(zmq.LINGER, 0)
             while not self._stopping.is_set():
                 now = time.monotonic()
-                if now >= due:
+                every_s = self._client.worker.heartbeat_s
+                if every_s is not None and (sent is None or now - sent >= every_s):
                     send_or_drop(socket, m.Heartbeat(self._client.latencies.to_counts()))
-                    due = now + self._client.worker.heartbeat_s
-                if socket.poll(_WATCH_MS):
+                    sent = now
+                    watch_ms = min(_WATCH_MS, int(every_s * 500) + 1)
+                if socket.poll(watch_ms):
                     self._handle_message(socket.recv())
                 for log in self._client.outbox.take(time.monotonic()):
                     send_or_drop(socket, log)
                 self._check_peers()
                 limit = self._interrupter.limit
-                if limit is not None and limit.is_ignored(time.monotonic()):
+                if limit is not None and limit.is_ignored(self._interrupter.now()):
                     self._on_grace_expired(socket, limit)
 
     def _handle_message(self, body: bytes) -> m.ToWorker | None:
         message = decode_or_drop(body)
         if message is not None:
-            now = time.monotonic()
-            self._client.on_heard(now)
+            self._client.on_heard()
             if isinstance(message, m.Interrupt):
-                self._end(message, now)
+                self._end(message)
         return message
 
     def _on_grace_expired(self, socket: zmq.Socket[bytes], limit: TimeLimit) -> None:
@@ -268,18 +278,15 @@ class Heartbeat:
 
     def _check_peers(self) -> None:
         """Interrupt the objective if the bus or the driver is gone."""
-        now = time.monotonic()
-        silent_s = self._client.silent_s()
+        silence = self._client.silence()
         if not self._interrupter.ordered:
-            if silent_s > self._address.bus_timeout_s:
-                logger.error("the bus was silent for %.0f s: this worker exits", silent_s)
-                self._end(ORPHANED, now)
-            elif self._is_orphan():
-                logger.error("the driver is gone: this worker exits")
-                self._client.is_orphaned = True
-                self._end(ORPHANED, now)
-        self._interrupter.tick(now)
+            why = silence or ("the driver is gone" if self._is_orphan() else None)
+            if why is not None:
+                logger.error("%s: this worker exits", why)
+                self._client.worker.leaving = why
+                self._end(ORPHANED)
+        self._interrupter.tick(self._interrupter.now())
 
-    def _end(self, order: m.Interrupt, now: float) -> None:
+    def _end(self, order: m.Interrupt) -> None:
         self._client.worker.must_ask = True
-        self._interrupter.order(order, now)
+        self._interrupter.order(order, self._interrupter.now())

@@ -13,11 +13,13 @@ import logging
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import Any
 
 from asha_bus.core.messages import Interrupt
 from asha_bus.executor.limit import TimeLimit
+from asha_bus.executor.running import RunningTime
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -58,6 +60,7 @@ class Interrupter:
         self._by_signal = threading.current_thread() is threading.main_thread()
         self._previous: Any = None
         self._interrupt_at = self._exit_at = float("inf")
+        self._running = RunningTime(time.monotonic(), time.process_time())
 
     def __enter__(self) -> Interrupter:
         if self._by_signal:
@@ -73,6 +76,10 @@ class Interrupter:
     def ordered(self) -> bool:
         """Whether the run is ending."""
         return self._exit_at != float("inf")
+
+    def now(self) -> float:
+        """The clock of all times here: seconds that this process ran, or native code in it."""
+        return self._running.tick(time.monotonic(), time.process_time())
 
     def order(self, order: Interrupt, now: float) -> None:
         """Set the deadlines at the end of the run; a later order can only shorten them."""

@@ -22,7 +22,10 @@ _STDERR_FD = 2
 
 
 class TimeLimit:
-    """The limit of one attempt that began at ``now``; times are seconds on a monotonic clock."""
+    """The limit of one attempt that began at ``now``; see `Interrupter.now` for the clock.
+
+    A pause of the process (its machine slept, its container was frozen) does not count.
+    """
 
     def __init__(self, trial: int, attempt: int, seconds: float, now: float) -> None:
         self.trial = trial
@@ -37,7 +40,8 @@ class TimeLimit:
         """Start a timer that ends the process some time after the limit in any case.
 
         A process has only one such timer (`faulthandler.dump_traceback_later`). An
-        objective that sets it replaces this one.
+        objective that sets it replaces this one. It cannot tell a pause of the process from
+        native code that blocks: a longer pause costs the attempt, which is run again.
         """
         patience_s = self._seconds + GRACE_S + _WATCHDOG_S
         faulthandler.dump_traceback_later(patience_s, file=_STDERR_FD, exit=True)

@@ -175,8 +175,12 @@ class Runner:
         self._space = space
 
     def run(self) -> str:
-        """Run trials until none are left and return the reason; `BusError` without a bus."""
+        """Run trials until none are left and return the reason; `BusError` without a bus.
+
+        A worker that ends by itself takes no other trial: `Leave` gives back what it was given.
+        """
         while self._worker.done is None:
+            self._check_leaving()
             if self._worker.upcoming is None:
                 self._client.ask(self._worker.next(_clock()))
             else:
@@ -200,7 +204,13 @@ class Runner:
             return
         if outcome == "completed" and attempt.metric is None:
             outcome, error = "failed", self._without_metric()
+        if outcome == "interrupted":
+            self._check_leaving()
         self._client.ask(self._worker.end(outcome, error, _clock()))
+
+    def _check_leaving(self) -> None:
+        if self._worker.leaving is not None:
+            raise BusError(self._worker.leaving)
 
     def _call(self, trial: RunningTrial) -> tuple[str, str | None]:
         """Run the user's code; return its outcome and the traceback if it failed."""
@@ -218,7 +228,7 @@ class Runner:
         seconds = self._worker.trial_timeout_s
         if seconds is None:
             return None
-        limit = TimeLimit(trial.id, trial.attempt, seconds, _clock())
+        limit = TimeLimit(trial.id, trial.attempt, seconds, self._interrupter.now())
         limit.start_watchdog()
         self._interrupter.limit = limit
         return limit

@@ -7,7 +7,7 @@ from asha_bus.core.messages import Assignment, Log
 from asha_bus.core.roster import Roster, WorkerRecord, WorkerTime
 from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.suggestions import SuggestionQueue
-from asha_bus.core.trial import Trial, TrialState
+from asha_bus.core.trial import FINAL, Trial, TrialState
 from asha_bus.core.trials import TrialTable
 
 
@@ -60,6 +60,7 @@ class Assignments:
             return None
         if table.queue:
             trial = table[table.queue.popleft()]
+            self.counters.requeued += trial.is_suspended
         else:
             new = self._suggestions.pop()
             if new is None:
@@ -118,15 +119,54 @@ class Assignments:
         """Cancel the trials that wait for a worker."""
         self.table.cancel_queue(self.settings.epoch + now)
 
+    def suspend(self, worker: WorkerRecord) -> None:
+        """Let another worker take the trial of ``worker``, which fell silent but may return.
+
+        After the last attempt there is none for another worker: this one keeps the trial.
+        """
+        assert worker.trial is not None
+        trial = self.table[worker.trial]
+        if not self._is_last(trial):
+            worker.suspended = (trial.id, trial.attempt)
+            worker.trial = None
+            self.table.suspend(trial)
+
+    def take_back(self, worker: WorkerRecord) -> None:
+        """``worker`` has returned: it goes on with its attempt, unless another one has begun.
+
+        It was not dead, so the attempt that was interrupted does not count.
+        """
+        suspended, worker.suspended = worker.suspended, None
+        if suspended is None:
+            return
+        number, attempt = suspended
+        trial = self.table[number]
+        if trial.state in FINAL:
+            return
+        if trial.attempt > attempt:
+            self.forgive(trial)
+        elif trial.is_suspended:
+            self.table.take_back(trial)
+            worker.trial = number
+
+    def forgive(self, trial: Trial) -> None:
+        """Do not count an attempt whose worker did not die; at most ``max_attempts`` a trial."""
+        if trial.pauses < self.settings.max_attempts:
+            trial.pauses += 1
+            trial.forgiven += 1
+
+    def _is_last(self, trial: Trial) -> bool:
+        return trial.attempt - trial.forgiven >= self.settings.max_attempts
+
     def lose(self, trial: Trial, now: float, *, is_over: bool) -> None:
         """Requeue ``trial`` after a lost attempt while attempts are left; else it is lost."""
         if is_over:
             self.finish(trial, TrialState.CANCELLED, now)
-        elif trial.attempt - trial.forgiven >= self.settings.max_attempts:
+        elif self._is_last(trial):
             trial.error = (
                 f"lost with its worker {trial.attempt} times, the last one being {trial.worker}; "
-                f"if the objective ends the process (memory, a crash in native code), see the "
-                f"worker's output"
+                f"if the objective ends the process (memory, a crash in native code) or blocks it "
+                f"(native code that keeps the interpreter's lock), see the worker's output"
             )
             self.finish(trial, TrialState.LOST, now)
         else:

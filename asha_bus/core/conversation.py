@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import AppendToJournal, Counters, Effect, JournaledEvent, Received, Send
+from asha_bus.core.events import (
+    AppendToJournal,
+    Counters,
+    Effect,
+    Event,
+    JournaledEvent,
+    Received,
+    Send,
+    WorkerReturned,
+)
 from asha_bus.core.roster import Roster, WorkerRecord
 from asha_bus.core.trial import RungRecord
 
@@ -14,8 +23,9 @@ class Conversation:
     """Finds who speaks, answers repeated requests from record, and emits what is said.
 
     ``answer``: finds a new answer for a worker that was told to wait and then declared
-    dead. Once ``is_journaled`` is False nothing is recorded, and nothing leaves but
-    interrupts and `dismiss`: nobody hears of what would be forgotten.
+    dead. ``handle``: handles an event at once: a silent worker has returned. Once
+    ``is_journaled`` is False nothing is recorded, and nothing leaves but interrupts and
+    `dismiss`: nobody hears of what would be forgotten.
     """
 
     def __init__(
@@ -24,11 +34,13 @@ class Conversation:
         counters: Counters,
         emit: Callable[[Effect], None],
         answer: Callable[[WorkerRecord, float], None],
+        handle: Callable[[Event, float], None],
     ) -> None:
         self.roster = roster
         self._counters = counters
         self.emit = emit
         self._answer = answer
+        self._handle = handle
         self.is_journaled = True
 
     # --- who speaks -----------------------------------------------------------
@@ -48,6 +60,8 @@ class Conversation:
         if seq <= worker.seq:
             self._repeat(worker, request, now)
             return None
+        if worker.may_return:
+            self._handle(WorkerReturned(worker.name), now)
         worker.seq = seq
         self.roster.hear(worker, now)
         return worker
@@ -57,6 +71,8 @@ class Conversation:
         if request.seq < worker.seq or worker.reply is None:
             return  # an old copy, overtaken by newer requests
         self._counters.retried += 1
+        if worker.may_return:
+            self._handle(WorkerReturned(worker.name), now)
         if isinstance(worker.reply, m.Wait) and not worker.waiting:
             self.record(Received(worker.name, request), now)
             self.roster.hear(worker, now)
@@ -76,6 +92,13 @@ class Conversation:
     def owner(self, sender: str) -> WorkerRecord | None:
         """The worker whose heartbeat socket ``sender`` is."""
         return self.roster.get(sender.removesuffix(m.HEARTBEAT_SUFFIX))
+
+    def living_owner(self, sender: str, now: float) -> WorkerRecord | None:
+        """The same; if it was silent, it has returned."""
+        worker = self.owner(sender)
+        if worker is not None and worker.may_return:
+            self._handle(WorkerReturned(worker.name), now)
+        return worker
 
     # --- what is said ---------------------------------------------------------
 

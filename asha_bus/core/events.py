@@ -54,6 +54,9 @@ class RunSettings:
     lease_s: float = 60.0
     heartbeat_s: float = 5.0
     max_attempts: int = 3
+    #: Seconds after the end of its lease for which a worker may still return. None, in journals
+    #: of earlier versions: it counts as dead at once, and a trial that is given back as lost.
+    hang_timeout_s: float | None = 120.0
     #: The time of day, in seconds since the epoch, at 0 on the clock of the run.
     epoch: float = 0.0
     trial_timeout_s: float | None = None
@@ -87,11 +90,12 @@ class RunSettings:
         Raises `InvalidArgument`, or another exception, if ``plain`` does not describe any.
         """
         named = {_FIELD_NAMES.get(name, name): value for name, value in plain.items()}
+        named.setdefault("hang_timeout_s", None)  # the rules of journals that do not have it
         scheduler = scheduler_from_plain(plain["scheduler"], schedulers)
         found = cls(**{**named, "scheduler": scheduler})
         for field in fields(cls):
             value = getattr(found, field.name)
-            if value is None and field.default is None:
+            if value is None and "None" in str(field.type):
                 continue
             rule = _FIELD_RULES.get(field.name) or _TYPE_RULES.get(str(field.type).split()[0])
             if rule is not None:
@@ -165,8 +169,20 @@ class WorkerExited(NamedTuple):
     slot: str
 
 
+class WorkerSilent(NamedTuple):
+    """The lease of ``worker`` has ended, or another worker takes its slot: it may return."""
+
+    worker: str
+
+
+class WorkerReturned(NamedTuple):
+    """``worker`` was silent and is heard again: it had been paused, or cut off."""
+
+    worker: str
+
+
 class WorkerGone(NamedTuple):
-    """``worker`` is declared dead: its lease has ended, or another worker takes its slot."""
+    """``worker`` is given up: it did not return in time after its lease had ended."""
 
     worker: str
 
@@ -212,6 +228,8 @@ JournaledEvent = (
     | Suggested
     | FallbackDrawn
     | WorkerExited
+    | WorkerSilent
+    | WorkerReturned
     | WorkerGone
     | StopRun
     | GraceExpired

@@ -31,7 +31,10 @@ from asha_bus.core.events import (
     Suggested,
     WorkerExited,
     WorkerGone,
+    WorkerReturned,
+    WorkerSilent,
 )
+from asha_bus.core.presence import Presence
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.telemetry import Telemetry
@@ -61,27 +64,36 @@ class Experiment:
         self.table = TrialTable(
             settings.mode, settings.scheduler.full_resource, learns=settings.learns
         )
-        self.roster = Roster(settings.lease_s, settings.heartbeat_s)
+        self.roster = _roster(settings)
         self.counters = Counters()
         self.curves = Curves(settings.curves)
         self.started = now
         self.ended: Ended | None = None
         self._ending = Ending(now, settings.max_time_s)
         self.scheduler = settings.scheduler.new_state(mode=settings.mode, seed=settings.seed)
-        self._talk = Conversation(self.roster, self.counters, emit, self._answer_next)
+        self._talk = Conversation(self.roster, self.counters, emit, self._answer_next, self.handle)
         self._waiting = Waiting()
         self.suggestions = SuggestionQueue(settings, self.scheduler, self.table, self._waiting)
         self.assignments = Assignments(
             settings, self.table, self.roster, self.scheduler, self.suggestions, self.counters
         )
         telemetry = Telemetry(self._talk, self.assignments, self.curves)
+        self._presence = Presence(
+            self.roster,
+            self.assignments,
+            self._talk,
+            is_over=lambda: self._ending.stop is not None,
+            settle=self._settle,
+        )
         self._on_event: dict[type, Callable[[Any, float], None]] = {
             Received: self._on_received,
             Kept: telemetry.on_kept,
             Suggested: self._on_suggested,
             FallbackDrawn: self._on_fallback_drawn,
-            WorkerExited: self._on_worker_exited,
-            WorkerGone: self._on_worker_gone,
+            WorkerExited: self._presence.on_exited,
+            WorkerSilent: self._presence.on_silent,
+            WorkerReturned: self._presence.on_returned,
+            WorkerGone: self._presence.on_gone,
             StopRun: self._on_stop_run,
             GraceExpired: self._on_grace_expired,
             Resumed: self._on_resumed,
@@ -141,6 +153,8 @@ class Experiment:
         """Handle what is due at ``now``: leases, max_time, the end of the grace, fallbacks."""
         for name in self.roster.leases.expired(now):
             self.counters.leases_expired += 1
+            self.handle(WorkerSilent(name), now)
+        for name in self.roster.returns.expired(now):
             self.handle(WorkerGone(name), now)
         due, grace_ends_at = self._ending.due, self._ending.grace_ends_at
         if due is not None and now >= due:
@@ -151,7 +165,8 @@ class Experiment:
 
     def next_deadline(self) -> float | None:
         """When `tick` must be called at the latest; None: never."""
-        deadlines = [self.roster.leases.next_deadline(), self._ending.due, self.suggestions.due]
+        deadlines = [self._ending.due, self.suggestions.due]
+        deadlines += [self.roster.leases.next_deadline(), self.roster.returns.next_deadline()]
         if self.ended is None:
             deadlines.append(self._ending.grace_ends_at)
         return min((at for at in deadlines if at is not None), default=None)
@@ -184,16 +199,6 @@ class Experiment:
             self._talk.record(event, now)
             self._settle(now)
 
-    def _on_worker_exited(self, event: WorkerExited, now: float) -> None:
-        worker = self.roster.at(event.slot)
-        if worker is not None and (worker.active or worker.trial is not None):
-            self._talk.record(event, now)
-            self._gone(worker, now)
-
-    def _on_worker_gone(self, event: WorkerGone, now: float) -> None:
-        self._talk.record(event, now)
-        self._gone(self.roster.workers[event.worker], now)
-
     def _on_stop_run(self, event: StopRun, now: float) -> None:
         self._talk.record(event, now)
         self._end(event, AT_MAX_TIME if event.reason == "max_time" else AT_STOP, now)
@@ -211,8 +216,7 @@ class Experiment:
         self._talk.record(event, now)
         settings = self.settings = event.settings
         self.curves.kept = settings.curves
-        self.roster = Roster(settings.lease_s, settings.heartbeat_s, self.roster)
-        self._talk.roster = self.roster
+        self.roster = self._talk.roster = self._presence.roster = _roster(settings, self.roster)
         self.suggestions.resume(settings)
         self.assignments.resume(settings, self.roster)
         self._waiting.clear()
@@ -226,7 +230,8 @@ class Experiment:
         self._settle(now)
 
     def _on_stalled(self, event: Stalled, now: float) -> None:
-        self.roster.leases.stalled(event.seconds)
+        self.roster.stalled(event.seconds)
+        self._waiting.stalled(event.seconds)
 
     def _on_journal_failed(self, event: JournalFailed, now: float) -> None:
         """End the run; from now on nothing is decided, recorded or promised."""
@@ -252,7 +257,7 @@ class Experiment:
                     # again, and takes the slot once the sibling left or fell silent
                     self._talk.send(sender, m.Wait(hello.seq))
                     return
-                self.handle(WorkerGone(sibling.name), now)
+                self.handle(WorkerSilent(sibling.name), now)
             if not self.roster.make_room():
                 self._talk.refuse(
                     sender, hello.seq, f"this bus has {MAX_WORKERS} workers, and no more"
@@ -327,7 +332,7 @@ class Experiment:
             trial.extras = end.extras
             if end.outcome == "interrupted":
                 # unless the run is ending, somebody else interrupted the worker
-                self._lose(trial, now)
+                self._presence.lose(worker, now)
             elif end.outcome == "failed":
                 self._fail(trial, end.error, now)
             else:
@@ -338,7 +343,7 @@ class Experiment:
         self._answer_next(worker, now)
 
     def _on_heartbeat(self, sender: str, heartbeat: m.Heartbeat, now: float) -> None:
-        if (worker := self._talk.owner(sender)) is None:
+        if (worker := self._talk.living_owner(sender, now)) is None:
             return
         worker.latency = heartbeat.latency
         if worker.active:  # one that left, or whose slot is empty, stays gone
@@ -348,7 +353,7 @@ class Experiment:
         self._talk.beside(worker, self._ending.interrupt if ends else m.Pong(0))
 
     def _on_trial_hung(self, sender: str, hung: m.TrialHung, now: float) -> None:
-        if (worker := self._talk.owner(sender)) is None:
+        if (worker := self._talk.living_owner(sender, now)) is None:
             return
         trial = self.assignments.held(worker, hung.trial, hung.attempt)
         if trial is not None:  # else this is a repeat, or the trial ended meanwhile
@@ -367,13 +372,9 @@ class Experiment:
         if worker is not None:
             self._talk.record(Received(sender, leave), now)
             worker.latency = leave.latency
-            self._gone(worker, now)
+            self._presence.leave(worker, now)
 
     # --- trials --------------------------------------------------------------
-
-    def _lose(self, trial: Trial, now: float) -> None:
-        self.assignments.lose(trial, now, is_over=self._ending.stop is not None)
-        self._settle(now)
 
     def _fail(self, trial: Trial, error: str | None, now: float) -> None:
         self.assignments.fail(trial, error, now, is_over=self._ending.stop is not None)
@@ -388,15 +389,10 @@ class Experiment:
 
     # --- workers -------------------------------------------------------------
 
-    def _gone(self, worker: WorkerRecord, now: float) -> None:
-        self.roster.leave(worker)
-        if worker.trial is not None:
-            self._lose(self.table[worker.trial], now)
-
     def _answer_next(self, worker: WorkerRecord, now: float) -> None:
         if worker.trial is not None:
             # it holds a trial that it does not know of: that attempt is lost
-            self._lose(self.table[worker.trial], now)
+            self._presence.lose(worker, now)
         assignment = self._assign(worker, now)
         if assignment is not None:
             self._talk.reply(worker, m.Assign(worker.seq, assignment))
@@ -439,3 +435,7 @@ class Experiment:
             self._emit_all(self.suggestions.updates())
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)
+
+
+def _roster(settings: RunSettings, before: Roster | None = None) -> Roster:
+    return Roster(settings.lease_s, settings.heartbeat_s, settings.hang_timeout_s, before)

@@ -39,11 +39,12 @@ class Leases:
     def expired(self, now: float) -> list[str]:
         """Remove and return the holders whose lease expired by ``now``."""
         found: list[str] = []
-        now -= self._stalled_s
-        while self._heap and self._heap[0][0] <= now:
+        # as in next_deadline: rounded otherwise, that moment would come and nothing expire
+        while self._heap and self._heap[0][0] + self._stalled_s <= now:
             _, holder = heappop(self._heap)
             deadline = self._deadlines.get(holder)
-            if deadline is not None and deadline > now:  # renewed since this entry was pushed
+            if deadline is not None and deadline + self._stalled_s > now:
+                # renewed since this entry was pushed
                 heappush(self._heap, (deadline, holder))
                 continue
             self._in_heap.remove(holder)

@@ -35,6 +35,15 @@ class WorkerTime(NamedTuple):
         return 1 - self.idle_s / self.wall_s if self.wall_s > 0 else math.nan
 
 
+class HungWorker(NamedTuple):
+    """A worker that was given up, and should be replaced by the engine."""
+
+    name: str
+    slot: str
+    host: str
+    pid: int
+
+
 @dataclass(slots=True)
 class WorkerRecord:
     """The record of one worker. Times are seconds on the bus's clock."""
@@ -49,6 +58,12 @@ class WorkerRecord:
     reply: Reply | None = None
     trial: int | None = None
     active: bool = True
+    #: Whether its lease has ended, and it has neither returned nor been given up since.
+    may_return: bool = False
+    #: Whether it was given up: the engine should replace it.
+    is_hung: bool = False
+    #: The trial and the attempt that it had when it fell silent, if another worker may take it.
+    suspended: tuple[int, int] | None = None
     #: The number of its last departure, counted over all workers.
     left: int = 0
     #: Whether it was answered `Wait`, and its final answer is still due.
@@ -77,9 +92,17 @@ class Roster:
     ``before``: the roster of the launch that this one resumes, whose workers are gone.
     """
 
-    def __init__(self, lease_s: float, heartbeat_s: float, before: Roster | None = None) -> None:
+    def __init__(
+        self,
+        lease_s: float,
+        heartbeat_s: float,
+        hang_timeout_s: float | None = None,
+        before: Roster | None = None,
+    ) -> None:
         self.workers: dict[str, WorkerRecord] = {}
         self.leases = Leases(lease_s)
+        #: How long silent workers may still return.
+        self.returns = Leases(math.inf if hang_timeout_s is None else hang_timeout_s)
         self._silence_s = MISSED_HEARTBEATS * heartbeat_s
         self._slots: dict[str, str] = {}
         #: The number of workers that ever joined, including removed ones.
@@ -121,6 +144,7 @@ class Roster:
             self._forgotten_latency = merged([self._forgotten_latency, worker.latency])
             (idle, wall), (its_idle, its_wall) = self._forgotten_busy, _busy(worker, worker.heard)
             self._forgotten_busy = idle + its_idle, wall + its_wall
+            self.returns.drop(worker.name)
             del self.workers[worker.name]
             if self._slots[worker.slot] == worker.name:
                 del self._slots[worker.slot]
@@ -139,24 +163,58 @@ class Roster:
     def hear(self, worker: WorkerRecord, now: float) -> None:
         """Renew the lease of ``worker``, which sent a message; mark it active again if it left."""
         worker.heard = now
-        self.active += not worker.active
-        worker.active = True
+        if not worker.active:
+            self.active += 1
+            worker.active = True
+            worker.is_hung = False
         self.leases.renew(worker.name, now)
 
     def hear_all(self, now: float) -> None:
-        """Renew the leases of all active workers."""
+        """Renew the leases of all active workers, and the time for silent ones to return."""
         for worker in self.workers.values():
             if worker.active:
                 self.hear(worker, now)
+            elif worker.may_return:
+                self.returns.renew(worker.name, now)
+
+    def stalled(self, seconds: float) -> None:
+        """The bus did not run for ``seconds``, in which it could hear nobody."""
+        self.leases.stalled(seconds)
+        self.returns.stalled(seconds)
+        for worker in self.workers.values():
+            worker.heard += seconds if worker.active else 0.0
+
+    def fall_silent(self, worker: WorkerRecord, now: float) -> None:
+        """Mark ``worker`` as gone for now; it may return before it is given up."""
+        self.leave(worker)
+        worker.may_return = True
+        self.returns.renew(worker.name, now)
+
+    def return_(self, worker: WorkerRecord, now: float) -> None:
+        """Mark ``worker``, which was silent, as active again."""
+        worker.may_return = False
+        self.returns.drop(worker.name)
+        self.hear(worker, now)
 
     def leave(self, worker: WorkerRecord) -> None:
         """Mark ``worker`` as gone; it may come back under the same name."""
         self._departures += 1
         worker.left = self._departures
         self.active -= worker.active
-        worker.active = False
-        worker.waiting = False
+        worker.active = worker.waiting = False
+        worker.may_return = worker.is_hung = False
+        worker.suspended = None
         self.leases.drop(worker.name)
+        self.returns.drop(worker.name)
+
+    @property
+    def hung(self) -> list[HungWorker]:
+        """The workers that were given up, and whose end is not known yet."""
+        return [
+            HungWorker(worker.name, worker.slot, worker.host, worker.pid)
+            for worker in self.workers.values()
+            if worker.is_hung
+        ]
 
     @property
     def joined_now(self) -> int:

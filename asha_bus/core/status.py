@@ -11,7 +11,7 @@ from asha_bus.core.curves import Point
 from asha_bus.core.events import Counters
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.messages import DROPPED_KINDS
-from asha_bus.core.roster import WorkerTime
+from asha_bus.core.roster import HungWorker, WorkerTime
 from asha_bus.core.trial import RungStanding, TrialRow, TrialState
 
 
@@ -92,6 +92,8 @@ class Status:
     #: The first trial of each kind of failure, by time.
     failures: Sequence[int]
     bus: BusFigures
+    #: Workers that stayed silent for too long, which the engine should replace.
+    hung: Sequence[HungWorker] = ()
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Status:
@@ -106,6 +108,7 @@ class Status:
             "busy": WorkerTime(*raw["busy"]),
             "queues": Queues(*raw["queues"]),
             "bus": BusFigures.from_plain(raw["bus"]),
+            "hung": [HungWorker(*worker) for worker in raw["hung"]],
         }
         return cls(**{**raw, **read})
 
@@ -139,6 +142,7 @@ def status(experiment: Experiment, now: float, bus: BusFigures | None = None) ->
         dropped=experiment.curves.dropped,
         failures=tuple(table.failures.values()),
         bus=bus or BusFigures(),
+        hung=roster.hung,
     )
 
 

@@ -173,6 +173,10 @@ class Trial:
     forgiven: int = 0
     #: Attempts that failed and were retried.
     failures: int = 0
+    #: Attempts that were interrupted by a pause of the worker or of the bus; also in ``forgiven``.
+    pauses: int = 0
+    #: Its worker fell silent: the attempt goes on if that returns before another one begins.
+    is_suspended: bool = False
     #: The number of the repeat within its configuration, from 0.
     repeat: int = 0
     #: All repeats of its configuration so far, including this one; None: no repeats.
@@ -248,4 +252,5 @@ class Trial:
         self.state = TrialState.PENDING
         self.worker = self.error = self.end_time = self.attempt_time = None
         self.forgiven = self.attempt
-        self.failures = 0
+        self.failures = self.pauses = 0
+        self.is_suspended = False

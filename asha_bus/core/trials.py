@@ -184,6 +184,7 @@ class TrialTable:
         trial.attempt += 1
         trial.worker = worker
         trial.attempt_time = now
+        trial.is_suspended = False
         if self._is_in_lead(trial):
             self._find_lead()
 
@@ -222,6 +223,17 @@ class TrialTable:
         self._move(trial, TrialState.PENDING)
         self.queue.append(trial.id)
 
+    def suspend(self, trial: Trial) -> None:
+        """The worker fell silent: another one takes the trial, unless it returns before."""
+        self.requeue(trial)
+        trial.is_suspended = True
+
+    def take_back(self, trial: Trial) -> None:
+        """The worker of a suspended trial has returned: the attempt goes on."""
+        self.queue.remove(trial.id)
+        self._move(trial, TrialState.RUNNING)
+        trial.is_suspended = False
+
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state."""
         self._move(trial, state)
@@ -250,10 +262,13 @@ class TrialTable:
         return leader is not None and leader.configuration == trial.configuration
 
     def reopen(self, states: frozenset[TrialState]) -> None:
-        """Queue all trials in one of ``states`` again, by number; failures count afresh."""
+        """Queue all trials in one of ``states`` again, and suspended ones, by number.
+
+        Failures count afresh.
+        """
         self.failures.clear()
         for trial in self.trials:
-            if trial.state in states:
+            if trial.state in states or trial.is_suspended:
                 self.states[trial.state] -= 1
                 self.finished -= trial.state in FINAL
                 trial.reopen()
@@ -267,7 +282,9 @@ class TrialTable:
     def cancel_queue(self, now: float) -> None:
         """Cancel the trials that wait for a worker."""
         while self.queue:
-            self.finish(self.trials[self.queue.popleft()], TrialState.CANCELLED, now)
+            trial = self.trials[self.queue.popleft()]
+            trial.is_suspended = False
+            self.finish(trial, TrialState.CANCELLED, now)
 
     @property
     def failed(self) -> int:

@@ -42,6 +42,11 @@ class Waiting:
                 return worker
         return None
 
+    def stalled(self, seconds: float) -> None:
+        """The bus did not run for ``seconds``, which count for nobody."""
+        if self.since is not None:
+            self.since += seconds
+
     def clear(self) -> None:
         """No worker waits any more."""
         self._names.clear()

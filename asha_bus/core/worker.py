@@ -93,7 +93,8 @@ class Worker:
         self._telemetry_due = now
         self.mode = "min"
         self.stop_at: float | None = None
-        self.heartbeat_s = 5.0
+        #: Seconds between two heartbeats; None before `Welcome`, which says it.
+        self.heartbeat_s: float | None = None
         self.trial_timeout_s: float | None = None
         self.repeats = 1
         self.attempt: Attempt | None = None
@@ -103,6 +104,8 @@ class Worker:
         self.done: str | None = None
         #: Whether the next report must be a request at any resource: the run is ending.
         self.must_ask = False
+        #: Why this worker ends by itself and takes no other trial; None: it does not.
+        self.leaving: str | None = None
 
     # --- requests ------------------------------------------------------------
 

@@ -34,6 +34,8 @@ from asha_bus.core.events import (
     Suggested,
     WorkerExited,
     WorkerGone,
+    WorkerReturned,
+    WorkerSilent,
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.schedulers import Schedulers
@@ -59,7 +61,16 @@ _TEXT = Rule("a text", types=(str,))
 _DICT = Rule("a dict", types=(dict,))
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
-_STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT = range(7, 12)
+_STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT, _SILENT, _RETURNED = range(7, 14)
+
+
+#: Events that are nothing but the number of a worker.
+_EVENTS_OF_WORKER: dict[int, type[WorkerGone | WorkerSilent | WorkerReturned]] = {
+    _GONE: WorkerGone,
+    _SILENT: WorkerSilent,
+    _RETURNED: WorkerReturned,
+}
+_KINDS_OF_WORKER = {event: kind for kind, event in _EVENTS_OF_WORKER.items()}
 
 
 def framed(payload: bytes) -> bytes:
@@ -160,8 +171,9 @@ class Encoder:
             return _HEAD.pack(_FALLBACK_DRAWN, now) + _packed(tuple(event))
         if isinstance(event, WorkerExited):
             return _HEAD.pack(_WORKER_EXITED, now) + event.slot.encode()
-        if isinstance(event, WorkerGone):
-            return _HEAD.pack(_GONE, now) + _WORKER.pack(self._numbers[event.worker])
+        if isinstance(event, WorkerGone | WorkerSilent | WorkerReturned):
+            head = _HEAD.pack(_KINDS_OF_WORKER[type(event)], now)
+            return head + _WORKER.pack(self._numbers[event.worker])
         if isinstance(event, StopRun):
             return _HEAD.pack(_STOP, now) + _packed(tuple(event))
         if isinstance(event, Resumed):
@@ -213,8 +225,8 @@ class Encoder:
             event = FallbackDrawn(*_unpacked(rest))
         elif kind == _WORKER_EXITED:
             event = WorkerExited(rest.decode())
-        elif kind == _GONE:
-            event = WorkerGone(self.workers[_WORKER.unpack(rest)[0]])
+        elif kind in _EVENTS_OF_WORKER:
+            event = _EVENTS_OF_WORKER[kind](self.workers[_WORKER.unpack(rest)[0]])
         elif kind == _STOP:
             event = StopRun(*_unpacked(rest))
         elif kind == _GRACE_EXPIRED:

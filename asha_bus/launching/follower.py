@@ -74,6 +74,8 @@ class Follower:
         self._logged: Place = (0, 0)
         #: The last status, once the workers have ended.
         self._final: Status | None = None
+        #: The names of workers that the engine was told to replace.
+        self._replaced: set[str] = set()
         self._hurry = threading.Event()
         self._finished = threading.Event()
         self._thread = threading.Thread(
@@ -164,7 +166,7 @@ class Follower:
             with contextlib.suppress(BusError):  # supervisor.error has the reason
                 self._changes()  # reports between rungs are kept for monitors from now on
             while not supervisor.ended.wait(REFRESH_S):
-                self._refresh()
+                self._replace_hung(self._refresh())
             self._error = supervisor.error
             at_once = self._hurry.is_set() or self._error is not None
             self._engine.close(0.0 if at_once else _GRACE_S)
@@ -197,6 +199,23 @@ class Follower:
             self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
         supervisor.close()
         self._dispatcher.finish(self._result, _HURRY_S if self._hurry.is_set() else None)
+
+    def _replace_hung(self, status: Status | None) -> None:
+        """Have the engine end workers that did not return in time, once for each."""
+        for worker in [] if status is None else status.hung:
+            if worker.name not in self._replaced:
+                self._replaced.add(worker.name)
+                self.logger.warning(
+                    "worker %s (slot %s, process %d on %s) was silent for its lease and %g s more "
+                    "(BusOptions.hang_timeout_s): it is ended and replaced. Native code that keeps "
+                    "the interpreter's lock does that",
+                    worker.name,
+                    worker.slot,
+                    worker.pid,
+                    worker.host,
+                    self.plan.settings.hang_timeout_s,
+                )
+                self._engine.replace(worker)
 
     def _refresh(self, *, to_the_end: bool = False) -> Status | None:
         """Pass on what is new to the log, the metrics and the monitors; None: the bus is gone."""

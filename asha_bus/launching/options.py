@@ -41,8 +41,12 @@ class BusOptions:
             ``spark.driver.host`` on a cluster, and 127.0.0.1 where the workers are on this
             machine. ``"0.0.0.0"`` binds to every address and tells the workers the default.
         port: The port to listen at. Default 0: any free one.
-        lease_s: Seconds of silence after which a worker is taken for lost. Default 60.
-        bus_timeout_s: Seconds of silence of the bus after which workers give up. Default 60.
+        lease_s: Seconds of silence after which another worker may take a worker's trial. If the
+            silent one returns before that, it goes on. Default 60.
+        hang_timeout_s: Seconds after the end of its lease for which a silent worker may return.
+            Then it is ended and replaced, which counts as a lost attempt. Default 120.
+        bus_timeout_s: Seconds of silence of the bus after which workers give up. Time in which
+            the worker's process did not run does not count. Default 60.
         max_attempts: How often a trial is run in all, if its workers are lost. Default 3.
         sync: When the journal is on the disk. ``"interval"`` (default): within about 50 ms;
             ``"always"``: before each answer; ``"never"``: when the system likes. If only a
@@ -68,6 +72,7 @@ class BusOptions:
     host: Annotated[str | None, text("a host name or None")] = None
     port: Annotated[int, PORT] = 0
     lease_s: Annotated[float, SECONDS] = 60.0
+    hang_timeout_s: Annotated[float, SECONDS] = 120.0
     bus_timeout_s: Annotated[float, SECONDS] = 60.0
     max_attempts: Annotated[int, whole(1, 1_000)] = 3
     sync: Annotated[Sync, one_of(Sync)] = "interval"

@@ -21,7 +21,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from asha_bus.results.tables import table
-from faults.scenarios import on_bus, on_driver, on_helpers, on_workers
+from faults.scenarios import on_bus, on_driver, on_helpers, on_pauses, on_workers
 from faults.scenarios.launching import Scenario, play
 from faults.scenarios.outcome import HEAD, Outcome
 
@@ -37,6 +37,7 @@ SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "worker-kill": (on_workers.worker_kill, ("local", "spark")),
     "executor-jvm-kill": (on_workers.executor_jvm_kill, ("spark",)),
     "partition": (on_workers.partition, ("local", "spark")),
+    "pauses": (on_pauses.pauses, ("local",)),
     "slow-worker": (on_workers.slow_worker, ("local", "spark")),
     "driver-kill-resume": (on_driver.driver_kill_resume, ("local",)),
     "clock-jump": (on_driver.clock_jump, ("local",)),

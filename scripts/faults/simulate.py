@@ -41,6 +41,9 @@ def drawn(seed: int) -> tuple[Conditions, Rough, Scheduler]:
         leaves=random.randint(0, 3),
         false_alarms=random.randint(0, 2),
         crashes=random.randint(0, 6),
+        pauses=random.randint(0, 4),
+        bus_pauses=random.randint(0, 2),
+        common_pauses=random.randint(0, 2),
     )
     objective = Rough(
         seed,

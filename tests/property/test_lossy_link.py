@@ -31,6 +31,20 @@ CONDITIONS = st.builds(
     copies=st.integers(0, 2),
     leaves=st.integers(0, 3),
     false_alarms=st.integers(0, 2),
+    pauses=st.integers(0, 3),
+    bus_pauses=st.integers(0, 2),
+    common_pauses=st.integers(0, 2),
+)
+#: Nothing happens but that processes stand still, each of them for less than it may be silent.
+ONLY_PAUSES = st.builds(
+    Conditions,
+    seed=st.integers(0, 2**32),
+    workers=st.integers(1, 5),
+    delay_s=st.sampled_from([0.001, 0.3]),
+    pauses=st.integers(0, 12),
+    bus_pauses=st.integers(0, 3),
+    common_pauses=st.integers(0, 3),
+    crashes=st.integers(0, 3),
 )
 OBJECTIVES = st.builds(
     Rough,
@@ -82,6 +96,31 @@ def test_a_bad_network_alone_loses_no_trial(conditions: Conditions) -> None:
     counters = story.experiment.counters
     assert (0, 0, TRIALS) == (counters.requeued, counters.fenced, counters.assigned)
     assert {S.COMPLETED, S.STOPPED} >= {trial.state for trial in story.experiment.table.trials}
+
+
+@given(ONLY_PAUSES, SCHEDULERS, st.integers(1, 3))
+def test_pauses_lose_no_trial(conditions: Conditions, scheduler: Any, max_attempts: int) -> None:
+    story = run(conditions, Rough(conditions.seed), scheduler, max_attempts=max_attempts)
+    assert {S.COMPLETED, S.STOPPED} >= {trial.state for trial in story.experiment.table.trials}
+    assert {worker.name for worker in story.experiment.roster.workers.values()} == set(
+        story.workers
+    )
+
+
+@given(ONLY_PAUSES, SCHEDULERS)
+def test_pauses_of_the_bus_or_of_all_cost_nothing(conditions: Conditions, scheduler: Any) -> None:
+    conditions = replace(conditions, pauses=0)
+    story = run(conditions, Rough(conditions.seed), scheduler)
+    assert {1} == {trial.attempt for trial in story.experiment.table.trials}
+    counters = story.experiment.counters
+    assert (0, 0, 0) == (counters.requeued, counters.fenced, counters.leases_expired)
+
+
+def test_workers_do_return_and_are_forgiven_in_these_stories() -> None:
+    conditions = Conditions(seed=19, workers=4, pauses=12, crashes=2)
+    story = run(conditions, Rough(conditions.seed), ASHA(max_resource=9), max_trials=60)
+    assert any(trial.pauses for trial in story.experiment.table.trials)
+    assert story.experiment.counters.leases_expired > story.experiment.counters.requeued
 
 
 @given(CONDITIONS, OBJECTIVES, st.floats(0.0, 30.0), st.sampled_from(["max_time", "stop"]))

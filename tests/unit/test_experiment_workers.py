@@ -181,9 +181,9 @@ def test_a_late_end_of_a_lost_attempt_is_fenced(bench: Bench) -> None:
     assert ([S.RUNNING, S.RUNNING], None) == (bench.states(), bench.trial(0).metric)
 
 
-def test_a_returning_worker_may_run_its_own_trial_again(bench: Bench) -> None:
+def test_a_worker_back_from_the_dead_may_run_its_own_trial_again(bench: Bench) -> None:
     bench.join("a")
-    lease_ends(bench)
+    empty_slot(bench)
     answer = bench.report("a", trial=0, resource=1, metric=0.5)
     assert isinstance(answer, m.Stop)
     assert answer.next is not None

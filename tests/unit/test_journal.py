@@ -57,6 +57,9 @@ def eventful() -> Bench:
     bench.send("a", m.Log(0, 1, "info", "a line"))
     bench.handle(WorkerExited("slot of c"))
     bench.wait(61.0)  # the leases of a and b end
+    bench.heartbeat("a")
+    bench.wait(61.0)
+    bench.wait(60.0)  # b is given up
     bench.join("d")
     step(bench, "d", 0.5)
     bench.send("d", m.Leave({}))
@@ -80,6 +83,8 @@ def test_a_journal_gives_the_state_again() -> None:
         "Received",
         "Suggested",
         "WorkerExited",
+        "WorkerSilent",
+        "WorkerReturned",
         "WorkerGone",
         "StopRun",
         "GraceExpired",

@@ -9,7 +9,9 @@ import pytest
 from support.loopback import SPACE, Loopback, run_objective
 
 import asha_bus as ab
+from asha_bus.core.errors import BusError
 from asha_bus.core.events import StopRun
+from asha_bus.core.messages import Leave
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
@@ -163,3 +165,33 @@ def test_without_a_limit_there_is_none() -> None:
     client = cast(Client, Loopback(Bench(max_trials=1)))
     Runner(client, interrupter, objective, SPACE).run()
     assert [None] == limits
+
+
+def test_a_worker_that_ends_by_itself_takes_no_other_trial() -> None:
+    bench = Bench(scheduler=NoStopping(), max_trials=9)
+    client = Loopback(bench)
+
+    def objective(x: float) -> float:
+        client.worker.leaving = "the bus was silent"
+        raise TrialInterrupted
+
+    with pytest.raises(BusError, match="the bus was silent"):
+        Runner(cast(Client, client), Interrupter(), objective, SPACE).run()
+    assert ([S.RUNNING], 1) == (bench.states(), bench.experiment.counters.assigned)
+    client.tell(Leave({}))
+    assert ([S.PENDING], 1) == (bench.states(), bench.trial(0).forgiven)
+
+
+def test_a_trial_that_ended_all_the_same_is_told_before_its_worker_leaves() -> None:
+    bench = Bench(scheduler=NoStopping(), max_trials=9)
+    client = Loopback(bench)
+
+    def objective(x: float) -> float:
+        client.worker.leaving = "the bus was silent"
+        return x
+
+    with pytest.raises(BusError, match="the bus was silent"):
+        Runner(cast(Client, client), Interrupter(), objective, SPACE).run()
+    client.tell(Leave({}))
+    assert [S.COMPLETED, S.PENDING] == bench.states()
+    assert 1 == bench.trial(1).forgiven

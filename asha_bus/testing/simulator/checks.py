@@ -27,6 +27,7 @@ def lasting(experiment: Experiment) -> list[Any]:
     for worker in experiment.roster.workers.values():
         known.append((worker.name, worker.slot, worker.seq, repr(worker.reply)))
         known.append((worker.trial, worker.active, worker.waiting, worker.idle_s))
+        known.append((worker.may_return, worker.is_hung, worker.suspended))
     return known
 
 
@@ -41,6 +42,7 @@ def lasting_of(trial: Trial) -> tuple[Any, ...]:
     return (
         *(trial.id, trial.point, trial.seed, trial.bracket, trial.state),
         *(trial.attempt, trial.worker, trial.start_time, trial.end_time),
+        *(trial.forgiven, trial.pauses, trial.is_suspended),
         *(repr(trial.rungs), trial.error, repr(shown) if told else None),
     )
 

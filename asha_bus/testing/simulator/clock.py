@@ -26,8 +26,12 @@ class Clock:
 
     def later(self, seconds: float, action: Callable[[], object]) -> None:
         """Plan ``action`` for ``seconds`` from now."""
+        self.at(self.now + seconds, action)
+
+    def at(self, moment: float, action: Callable[[], object]) -> None:
+        """Plan ``action`` for this very ``moment``."""
         self._planned += 1
-        heapq.heappush(self._agenda, (self.now + seconds, self._planned, action))
+        heapq.heappush(self._agenda, (moment, self._planned, action))
 
     @property
     def next_at(self) -> float:

@@ -126,7 +126,7 @@ class Simulation(Bus):
         Returns:
             Whether it happened.
         """
-        deadline = self.experiment.next_deadline()
+        deadline = self._next_tick()
         planned_at = self.clock.next_at
         at = planned_at if deadline is None else min(deadline, planned_at)
         assert at < math.inf, "nothing will ever happen again"
@@ -138,6 +138,10 @@ class Simulation(Bus):
         else:
             self.clock.advance()
         return True
+
+    def _next_tick(self) -> float | None:
+        """When the bus looks at the time next; None: when something else happens."""
+        return self.experiment.next_deadline()
 
     # --- messages ------------------------------------------------------------
 

@@ -18,6 +18,7 @@ from asha_bus.core.events import (
     Event,
     Received,
     RunSettings,
+    Stalled,
     WorkerExited,
 )
 from asha_bus.core.messages import Point
@@ -37,6 +38,9 @@ _LOOKS = 0.02
 
 #: Trouble happens within this time; the run goes on after it in peace.
 TROUBLED_S = 40.0
+
+#: The longest pause, in leases.
+PAUSE_LEASES = 3.0
 
 #: A random draw takes at most this long; a searcher may take longer.
 _SPARE_S = 0.05
@@ -58,6 +62,10 @@ class Conditions:
     false_alarms: int = 0
     #: The bus dies, and comes up again from its journal.
     crashes: int = 0
+    #: A worker, the bus, or all of them stand still for up to `PAUSE_LEASES` leases.
+    pauses: int = 0
+    bus_pauses: int = 0
+    common_pauses: int = 0
     #: A suggestion takes up to this long; ``inf``: the searcher is dead, and never answers.
     searcher_s: float = 0.05
 
@@ -112,6 +120,7 @@ class Story(Simulation):
         #: The journal, as it is on the disk.
         self.journal = bytearray(Header("story", settings, ("dict", ()), {}, "0").encode())
         self._dies_next = False
+        self._bus_paused_until = 0.0
         super().__init__(settings, objective or Rough(conditions.seed), searcher or FixedPoints())
         self.link = LossyLink(
             self.clock,
@@ -129,6 +138,9 @@ class Story(Simulation):
             (self._leave, conditions.leaves),
             (self._false_alarm, conditions.false_alarms),
             (self._crash, conditions.crashes),
+            (self._pause, conditions.pauses),
+            (self._pause_bus, conditions.bus_pauses),
+            (self._pause_all, conditions.common_pauses),
         ):
             for _ in range(times):
                 self.clock.later(self.random.uniform(0, TROUBLED_S), trouble)
@@ -150,7 +162,14 @@ class Story(Simulation):
 
     # --- the bus -------------------------------------------------------------
 
+    def _next_tick(self) -> float | None:
+        is_paused = self.clock.now < self._bus_paused_until
+        return None if is_paused else super()._next_tick()
+
     def handle(self, event: Event) -> None:
+        if self.clock.now < self._bus_paused_until:
+            self.clock.at(self._bus_paused_until, lambda: self.handle(event))
+            return
         self.events.append((self.clock.now, event))
         judged = self.experiment.counters.decisions
         super().handle(event)
@@ -258,6 +277,32 @@ class Story(Simulation):
     def _crash(self) -> None:
         """The bus will die in the middle of what happens next."""
         self._dies_next = True
+
+    def _pause_s(self) -> float:
+        return self.random.uniform(0, PAUSE_LEASES * self.settings.lease_s)
+
+    def _pause(self) -> None:
+        """A worker stands still, and does not know it."""
+        victim = self._victim()
+        if victim is not None:
+            victim.paused_until = max(victim.paused_until, self.clock.now + self._pause_s())
+
+    def _pause_bus(self, seconds: float | None = None) -> None:
+        """The bus stands still; it notices by its clock."""
+        if self.clock.now < self._bus_paused_until:
+            return
+        seconds = self._pause_s() if seconds is None else seconds
+        self._bus_paused_until = self.clock.now + seconds
+        self.clock.at(self._bus_paused_until, lambda: self.handle(Stalled(seconds)))
+
+    def _pause_all(self) -> None:
+        """The whole machine sleeps."""
+        if self.clock.now < self._bus_paused_until:
+            return
+        seconds = self._pause_s()
+        self._pause_bus(seconds)
+        for worker in self.alive.values():
+            worker.paused_until = max(worker.paused_until, self.clock.now + seconds)
 
     def _false_alarm(self) -> None:
         """A worker is said to be gone that is not."""

@@ -34,6 +34,8 @@ class VirtualWorker:
         self.alive = True
         #: Until then nothing that it sends or should get arrives.
         self.silent_until = 0.0
+        #: Until then it does nothing at all, and what should happen to it happens then.
+        self.paused_until = 0.0
         #: Called with each request and the answer to it.
         self.on_answer: Callable[[m.Request, m.Reply], object] | None = None
         self.worker = Worker(run=run, slot=slot, host="host", pid=1, now=clock.now)
@@ -45,7 +47,6 @@ class VirtualWorker:
     def start(self) -> None:
         """Ask to join."""
         self._ask(self.worker.hello())
-        self._beat()
 
     def leave(self) -> None:
         """Say so, and be gone."""
@@ -69,16 +70,29 @@ class VirtualWorker:
             self._send(self.name, request)
             if self._repeats:
                 following_s = min(2 * patience_s, RETRY_LAST_S)
-                self._clock.later(patience_s, lambda: self._ask_again(request, following_s))
+                self._later(patience_s, lambda: self._ask_again(request, following_s))
+
+    def _later(self, seconds: float, action: Callable[[], object]) -> None:
+        """Plan ``action``; a pause that covers its moment puts it off."""
+        self._clock.later(seconds, lambda: self._when_running(action))
+
+    def _when_running(self, action: Callable[[], object]) -> None:
+        if self._clock.now < self.paused_until:
+            self._clock.at(self.paused_until, lambda: self._when_running(action))
+        else:
+            action()
 
     def receive(self, message: m.ToWorker) -> None:
         """Take what came from the bus."""
+        self._when_running(lambda: self._receive(message))
+
+    def _receive(self, message: m.ToWorker) -> None:
         if not self.alive:
             return
         if isinstance(message, m.Interrupt):
             self.worker.must_ask = True
-            self._clock.later(message.interrupt_s, self._interrupt)
-            self._clock.later(message.exit_s, self._exit)
+            self._later(message.interrupt_s, self._interrupt)
+            self._later(message.exit_s, self._exit)
             return
         request = self._request
         reply = self.worker.receive(message)
@@ -86,6 +100,8 @@ class VirtualWorker:
             assert request is not None
             assert not isinstance(reply, m.Refused), reply.text
             self._request = None
+            if isinstance(reply, m.Welcome):
+                self._beat()
             if self.on_answer is not None:
                 self.on_answer(request, reply)
             self._go_on()
@@ -121,7 +137,7 @@ class VirtualWorker:
             frames = error.__traceback__ and error.__traceback__.tb_next
             self._end("failed", "".join(traceback.format_exception(type(error), error, frames)))
         else:
-            self._clock.later(step.seconds, lambda: self._take(attempt, step))
+            self._later(step.seconds, lambda: self._take(attempt, step))
 
     def _take(self, attempt: Attempt, step: Step) -> None:
         """The time of a step is over."""
@@ -155,4 +171,5 @@ class VirtualWorker:
     def _beat(self) -> None:
         if self.alive:
             self._send(self.name + m.HEARTBEAT_SUFFIX, m.Heartbeat({}))
-            self._clock.later(self.worker.heartbeat_s, self._beat)
+            assert self.worker.heartbeat_s is not None
+            self._later(self.worker.heartbeat_s, self._beat)

@@ -62,7 +62,11 @@ def main() -> None:
     logging.getLogger("asha_bus").setLevel(logging.ERROR)
     settings = json.loads(sys.argv[1])
     folder, seed = Path(settings.pop("folder")), settings.pop("seed")
-    options = ab.BusOptions(lease_s=settings.pop("lease_s", 60.0))
+    options = ab.BusOptions(
+        lease_s=settings.pop("lease_s", 60.0), bus_timeout_s=settings.pop("bus_timeout_s", 60.0)
+    )
+    if settings.pop("learns", False):
+        settings["searcher"] = ab.TPE()
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings.pop("fsize", before), most))
     began = time.time() - time.monotonic()

@@ -1,0 +1,22 @@
+"""Waits that do not count the time in which this process stood still."""
+
+from __future__ import annotations
+
+import threading
+
+#: The longest wait at a time: a pause of the process costs no more than this.
+_STEP_S = 0.5
+
+
+def wait_for(event: threading.Event, seconds: float) -> bool:
+    """Wait until ``event`` is set, or until this process waited for ``seconds``.
+
+    While the process does not run (a laptop that sleeps, a container that is frozen), nothing
+    can set the event, so that time does not count. Returns whether the event is set.
+    """
+    left_s = seconds
+    while left_s > 0:
+        if event.wait(min(left_s, _STEP_S)):
+            return True
+        left_s -= _STEP_S
+    return event.is_set()
