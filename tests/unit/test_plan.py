@@ -215,8 +215,8 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(name=5), "name must be letters, digits.* got 5"),
     (
         lambda: plan_for(monitor="plots"),
-        "monitor must be one of 'progress', 'text', 'rungs', 'curves', a Monitor, a list of "
-        "these, or None, got 'plots'",
+        r"monitor must be one of 'progress', 'text', 'rungs', 'curves', a Monitor \(subclass "
+        r"ab.Monitor\), a list of these, or None, got 'plots'",
     ),
     (lambda: plan_for(bus={"port": 1}), r"bus must be BusOptions\(...\), got {'port': 1}"),
 ]

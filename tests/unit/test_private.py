@@ -156,14 +156,17 @@ def test_the_zip_is_made_once_and_again_where_it_has_changed(shared: Path) -> No
 # --- data and results ------------------------------------------------------------
 
 
-def test_data_lie_in_a_private_folder_until_the_end(shared: Path) -> None:
+def test_data_have_no_name_that_others_could_open(shared: Path) -> None:
+    before = sorted(shared.iterdir())
     engine = LocalEngine()
     held = engine.share({"train": [1, 2]})["train"]
-    folder = Path(held.path).parent
-    assert 0o700 == mode(folder)
+    path = Path(held.path)
+    assert before == sorted(shared.iterdir())
+    assert Path("/proc/self/fd") == path.parent
+    assert os.readlink(path).endswith("(deleted)")
     assert [1, 2] == held.value
     engine.close(0.0)
-    assert not folder.exists()
+    assert not path.exists()
 
 
 def test_planted_data_are_not_unpickled(shared: Path, tmp_path: Path) -> None:
