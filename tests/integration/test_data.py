@@ -68,7 +68,7 @@ def test_each_task_loads_it_once(tmp_path: Path) -> None:
         ({"train": lambda: 0}, r"data\['train'\] cannot be sent to the workers: it is a function"),
     ],
 )
-def test_what_is_wrong_with_it_is_said(data: Any, words: str) -> None:
+def test_invalid_data_is_reported(data: Any, words: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=words):
         run(lambda x, train=None: x, data=data)
 
@@ -97,7 +97,7 @@ def test_a_required_argument_may_come_from_data() -> None:
         run(by_hand)
 
 
-def test_a_dry_run_gets_it_too() -> None:
+def test_a_dry_run_gets_the_data() -> None:
     found = ab.dry_run(
         lambda x, train: x * len(train), SPACE, data={"train": [1, 2, 3]}, quiet=True
     )

@@ -167,7 +167,7 @@ def launch(objective, folder: Path, name: str, **settings) -> ab.Run:
     )
 
 
-def test_everything_that_is_asked_has_an_answer(tmp_path: Path) -> None:
+def test_every_query_returns_data(tmp_path: Path) -> None:
     require_prometheus()
     with prometheus.running(tmp_path) as server, killed_driver(tmp_path) as driver:
         began = time.time()

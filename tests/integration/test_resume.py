@@ -67,7 +67,7 @@ def killed_after(seconds: float, journal: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_killed_drivers_run_goes_on_where_it_was(number: int, tmp_path: Path) -> None:
+def test_the_run_of_a_killed_driver_continues_where_it_was(number: int, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     killed_after(random.Random(number).uniform(0, 1), journal, tmp_path)
     before = ab.Result.from_journal(journal)

@@ -98,7 +98,7 @@ def test_the_status_is_there_from_the_start_until_long_after_the_end() -> None:
     assert result.bus == run.bus_report()
 
 
-def test_a_run_that_failed_still_tells_its_status() -> None:
+def test_a_failed_run_still_reports_its_status() -> None:
     run = start(objectives.fails, max_trials=4)
     with pytest.raises(ab.AllTrialsFailed):
         run.result(timeout=60)
@@ -109,7 +109,7 @@ def test_a_run_that_failed_still_tells_its_status() -> None:
     )
 
 
-def test_a_run_whose_bus_is_gone_for_good_tells_what_it_knew_last() -> None:
+def test_a_run_whose_bus_is_gone_for_good_reports_its_last_status() -> None:
     run = start(objectives.deaf, max_time=600)  # nobody reports
     wait_until(lambda: run.status()["states"]["RUNNING"] == 2)
     with polled(run.status) as found:

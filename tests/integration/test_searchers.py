@@ -44,7 +44,7 @@ def run(
     [ab.TPE(n_startup=10), ab.OptunaSearcher(), searchers.Nearby()],
     ids=lambda searcher: type(searcher).__name__,
 )
-def test_what_is_tried_is_what_the_searcher_suggests(searcher: Any) -> None:
+def test_trials_have_the_points_the_searcher_suggests(searcher: Any) -> None:
     result = run(searcher, max_trials=60)
     assert ("max_trials", 60) == (result.reason, len(result.trials))
     assert 0 == result.bus.fallbacks
@@ -97,13 +97,13 @@ def test_what_takes_too_long_is_drawn_at_random_and_counted() -> None:
     assert result.bus.suggest_waits >= result.bus.fallbacks
 
 
-def test_one_that_has_no_more_ends_the_run() -> None:
+def test_an_exhausted_searcher_ends_the_run() -> None:
     result = run(searchers.Few(), max_trials=50)
     assert ("exhausted", 7) == (result.reason, len(result.trials))
     assert [number / 7 for number in range(7)] == [trial.params["x"] for trial in result.trials]
 
 
-def test_one_that_raises_ends_the_run_with_what_there_is() -> None:
+def test_a_searcher_that_raises_ends_the_run_with_its_results_so_far() -> None:
     result = run(searchers.Fails(), max_trials=50)
     assert "failed" == result.reason
     words = "suggest() of Fails for trial 20 raised ArithmeticError: no more ideas; it must"
@@ -133,13 +133,13 @@ def test_an_observe_that_raises_ends_the_run_with_what_there_is() -> None:
         (SystemExit, "suggest.. of Says for trial 0 raised SystemExit: "),
     ],
 )
-def test_one_whose_first_suggestion_is_none_leaves_nothing_behind(given: Any, words: str) -> None:
+def test_an_invalid_first_suggestion_leaves_no_process(given: Any, words: str) -> None:
     with pytest.raises(ab.SearcherError, match=words):
         run(searchers.Says(given), max_trials=5)
     assert not children_of(os.getpid(), OURS)
 
 
-def test_one_that_ends_its_process_again_and_again_is_given_up() -> None:
+def test_a_searcher_that_keeps_ending_its_process_is_given_up() -> None:
     before = unreaped_of(os.getpid())
     with pytest.raises(
         ab.SearcherError, match="ended 4 times, the last time with status 3: it was"
@@ -159,14 +159,14 @@ def test_a_condition_that_holds_of_no_draw_ends_the_run_with_what_there_is() -> 
     assert 0 < len(result.trials) <= 1_100
 
 
-def test_one_that_cannot_be_sent_is_refused_at_the_launch() -> None:
+def test_a_searcher_that_cannot_be_pickled_is_refused_at_launch() -> None:
     searcher = searchers.Nearby()
     searcher.lock = threading.Lock()  # type: ignore[attr-defined]
     with pytest.raises(ab.SearcherError, match="make what it holds when suggest.. is first called"):
         run(searcher, max_trials=5)
 
 
-def test_a_resumed_run_goes_on_with_its_history(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_history(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     first = run(searchers.Counts(), max_trials=40, journal=journal)
     result = run(searchers.Counts(), max_trials=60, journal=journal, resume=True)
@@ -192,7 +192,7 @@ def test_a_run_resumed_without_a_seed_draws_what_it_would_have_drawn(tmp_path: P
     assert [t.params for t in whole.trials] == [t.params for t in result.trials]
 
 
-def test_one_that_cannot_be_read_in_its_process_says_so() -> None:
+def test_a_searcher_that_cannot_be_unpickled_is_an_error() -> None:
     with pytest.raises(ab.SearcherError, match="cannot be read in its own process: .*elsewhere"):
         run(searchers.Unreadable(), max_trials=5)
 

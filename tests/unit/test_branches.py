@@ -61,7 +61,7 @@ def test_a_space_without_level_1_is_one_branch() -> None:
     assert ["branch", "n", "trials"] == repr(result.by_branch()).split()[:3]
 
 
-def test_what_level_1_tells_in_part_is_told() -> None:
+def test_values_level_1_fixes_in_part_are_shown() -> None:
     space = Space(
         model=grid({"name": "svm", "C": uniform(0, 1)}, ("tree", grid_of_sizes)),
         net={"act": grid_of_sizes, "units": [randint(1, 3), 7]},

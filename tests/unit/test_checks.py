@@ -79,7 +79,7 @@ def test_what_is_wrong_is_named_and_shown(value: object, rule: Rule, message: st
     assert message in str(caught.value)
 
 
-def test_a_number_of_numpy_is_told_from_a_built_in_one() -> None:
+def test_a_numpy_number_is_distinguished_from_a_built_in_one() -> None:
     with pytest.raises(InvalidArgument, match="of type int64"):
         check("it", np.int64(5), whole(1))
 

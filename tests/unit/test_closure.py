@@ -189,7 +189,7 @@ def test_an_object_that_refuses_to_be_pickled_is_named() -> None:
         check(Secretive())
 
 
-def test_a_variable_that_has_no_value_yet_is_no_error_of_the_check() -> None:
+def test_an_unbound_variable_does_not_break_the_check() -> None:
     def objective(x: float) -> float:
         return later + x
 

@@ -17,7 +17,7 @@ def reports(first: int, count: int) -> tuple[tuple[float, float], ...]:
     return tuple((float(k), -float(k)) for k in range(first, first + count))
 
 
-def test_nothing_is_held_for_nobody() -> None:
+def test_no_reports_are_held_without_a_reader() -> None:
     curves = Curves(kept=False)
     one = trial()
     curves.add(one, reports(1, 3))
@@ -25,7 +25,7 @@ def test_nothing_is_held_for_nobody() -> None:
     assert [] == one.curve
 
 
-def test_what_comes_after_the_first_look_is_told_once_in_order() -> None:
+def test_reports_after_the_first_look_are_returned_once_in_order() -> None:
     curves = Curves(kept=False)
     curves.take(1)
     curves.add(trial(5), reports(1, 3))

@@ -87,7 +87,7 @@ def test_what_fails_is_shown_with_its_traceback_and_named_a_problem() -> None:
         (lambda x: True, "at resource 1"),
     ],
 )
-def test_what_is_no_metric_is_said(objective: Any, words: str) -> None:
+def test_an_invalid_metric_is_reported(objective: Any, words: str) -> None:
     [trial] = quiet(objective).trials
     assert "failed" == trial.outcome
     assert words in trial.error

@@ -254,7 +254,7 @@ def test_what_was_not_chosen_is_left_out() -> None:
             point_of_raw(space, {**svm, "model": wrong})
 
 
-def test_spaces_that_are_no_dict() -> None:
+def test_spaces_that_are_not_a_dict() -> None:
     assert 0.25 == ab.space_eval(hp.uniform("x", 0, 1), {"x": 0.25})
     assert (0.25, "b") == ab.space_eval(
         [hp.uniform("x", 0, 1), hp.choice("c", ["a", "b"])], {"x": 0.25, "c": 1}
@@ -282,7 +282,9 @@ def test_a_dict_of_results_keeps_what_is_plain() -> None:
         ({"status": "ok"}, "without a loss"),
     ],
 )
-def test_a_wrong_dict_says_what_is_wrong(given: dict[str, Any], message: str) -> None:
+def test_a_wrong_dict_is_an_error_that_names_the_mistake(
+    given: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ab.ObjectiveError, match=message):
         FminObjective(lambda params: given)(x=1)
 
@@ -314,7 +316,7 @@ def failed(value: Any) -> Any:
     return make_trial(0, S.FAILED, None, error=text, extras=raised.value.extras)
 
 
-def test_a_status_of_fail_is_told_from_an_exception() -> None:
+def test_a_status_of_fail_is_distinguished_from_an_exception() -> None:
     told = fail_result(failed({"status": ab.STATUS_FAIL, "why": "two\nlines", "net": [1]}))
     assert {"status": "fail", "why": "two\nlines"} == told
     assert {"status": "fail", "loss": 3} == fail_result(failed({"status": "fail", "loss": 3}))

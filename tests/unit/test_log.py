@@ -76,7 +76,7 @@ def test_a_trial_that_says_nothing_has_no_log() -> None:
     assert None is bench.trial(0).log
 
 
-def test_what_comes_after_the_end_of_the_trial_is_kept_too() -> None:
+def test_lines_after_the_end_of_the_trial_are_kept() -> None:
     bench = Bench(max_trials=2)
     bench.join("a")
     bench.end("a", 0)

@@ -104,7 +104,7 @@ class AsyncCall:
         (decorated, Shape.TRIAL),
     ],
 )
-def test_a_shape_is_told_by_what_the_objective_is(objective: object, shape: Shape) -> None:
+def test_the_shape_depends_on_the_kind_of_objective(objective: object, shape: Shape) -> None:
     assert shape is shape_of(objective)
 
 

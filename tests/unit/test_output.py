@@ -191,7 +191,7 @@ def test_a_logging_handler_made_in_one_trial_serves_the_next(
     assert "first\nsecond\nthird\n" == recording.err.getvalue()
 
 
-def test_it_is_a_stream_like_the_one_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_capture_stream_has_the_interface_of_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     with Recording(monkeypatch) as recording:
         sys.stdout.writelines(["a\n", "b\n"])
         sys.stdout.flush()

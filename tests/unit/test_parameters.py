@@ -76,5 +76,5 @@ def test_there_are_no_axes_without_trials() -> None:
     assert [] == axes(NESTED, [])
 
 
-def test_texts_and_switches_are_no_numbers() -> None:
+def test_texts_and_booleans_are_not_numbers() -> None:
     assert [None, None, None, 1, 0.5] == [as_number(v) for v in ("1", True, None, 1, 0.5)]

@@ -151,7 +151,7 @@ def test_what_changed_travels_with_its_rungs_and_reports() -> None:
         ((4, 0, ()), "Suggested has 3 fields, and not 2"),
     ],
 )
-def test_what_is_no_frame_is_refused_where_it_is_read(items: Any, message: str) -> None:
+def test_an_invalid_frame_is_refused_by_its_reader(items: Any, message: str) -> None:
     with pytest.raises(RemoteProtocolError, match=message):
         decode(msgpack.packb(items))
 
@@ -159,7 +159,7 @@ def test_what_is_no_frame_is_refused_where_it_is_read(items: Any, message: str) 
 @pytest.mark.parametrize(
     "frame", [("reply", 1), None, "status", pipe.Call(1, "status"), pipe.Reply(1, object())]
 )
-def test_what_is_no_frame_is_refused_where_it_is_sent(frame: Any) -> None:
+def test_an_invalid_frame_is_refused_by_its_sender(frame: Any) -> None:
     with pytest.raises(LocalProtocolError, match="is no frame"):
         encode(frame)
 

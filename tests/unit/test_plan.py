@@ -230,7 +230,7 @@ def test_a_wrong_argument_is_named_with_its_value(
         check()
 
 
-def test_a_wrong_argument_is_a_value_error_too() -> None:
+def test_a_wrong_argument_is_also_a_value_error() -> None:
     with pytest.raises(ValueError, match="mode"):
         plan_for(mode="minimize")
 
@@ -323,7 +323,7 @@ def test_repeats_and_retries_are_whole_numbers(arguments: dict[str, Any], words:
         plan_for(max_trials=5, **arguments)
 
 
-def test_a_journal_tells_of_repeats_and_not_of_retries() -> None:
+def test_a_journal_holds_repeats_and_not_retries() -> None:
     plan = plan_for(max_trials=6, repeats=3, retries=2, seed=1)
     assert 3 == plan.header.identity["repeats"]
     assert 3 == plan.search.repeats

@@ -112,7 +112,7 @@ def rung_of(*metrics: float, bracket: int = 0, mode: str = "min", **last: Any) -
     return make_result(*trials, mode=mode).explain(len(metrics) - 1).splitlines()[0]
 
 
-def test_a_stop_in_words() -> None:
+def test_the_text_of_a_stop() -> None:
     text = rung_of(0.1, 0.3, 0.2, 0.25, verdict="stop", keep=1, cutoff=0.1)
     assert (
         "rung 0 at resource 1: metric 0.25, rank 3 of 4 here, the best 1 go on, "
@@ -139,21 +139,21 @@ def test_the_rank_follows_the_mode() -> None:
     assert "rank 1 of 3" in rung_of(0.1, 0.3, 0.4, mode="max", cutoff=0.4)
 
 
-def test_the_first_in_words() -> None:
+def test_the_text_of_the_first_entry() -> None:
     assert "rung 0 at resource 1: metric 0.5, the first here: goes on" == rung_of(0.5)
 
 
-def test_a_failed_measure_in_words() -> None:
+def test_the_text_of_a_metric_that_is_not_finite() -> None:
     text = rung_of(0.1, NAN, verdict="stop", cutoff=0.1)
     assert "rung 0 at resource 1: metric nan is not finite and ranks worst: stopped" == text
 
 
-def test_a_tie_in_words() -> None:
+def test_the_text_of_a_tie() -> None:
     text = rung_of(0.5, 0.5, verdict="stop", cutoff=0.5)
     assert "the 1st has 0.5 (equal metrics are ordered by lot): stopped" in text
 
 
-def test_a_quorum_in_words() -> None:
+def test_the_text_of_a_quorum() -> None:
     assert "the 1st has 0.1, but the rung is within its quorum: goes on" in rung_of(
         0.1, 0.5, cutoff=0.1
     )
@@ -237,7 +237,7 @@ def test_a_result_reads_well() -> None:
     )
 
 
-def test_a_result_tells_the_message_of_its_end() -> None:
+def test_a_result_has_the_message_of_its_end() -> None:
     assert "ended by failed (the session is gone)" in repr(
         make_result(reason="failed", message="the session is gone")
     )

@@ -73,7 +73,7 @@ def test_nothing_is_interrupted_while_it_talks_to_the_bus() -> None:
     assert not watch.armed
 
 
-def test_an_interrupted_trial_says_so() -> None:
+def test_an_interrupted_trial_is_an_error_that_says_so() -> None:
     bench = Bench(max_trials=9)
 
     def objective(x: float) -> float:

@@ -176,7 +176,7 @@ def test_a_condition_filters_level_1() -> None:
         space.branch_of((2, 0))
 
 
-def test_a_condition_is_told_what_it_takes() -> None:
+def test_a_condition_receives_the_arguments_it_takes() -> None:
     space = Space(a=grid(1, 2), b=grid(3, 4), c={"d": 5})
     told: list[Any] = []
 
@@ -293,7 +293,7 @@ def test_a_draw_is_one_configuration() -> None:
     assert {0.1, 1, 10} == {params["c"] for params in drawn if "c" in params}
 
 
-def test_what_stands_twice_is_told() -> None:
+def test_repeated_values_are_found() -> None:
     space = Space(a=grid(1, True, 1.0, 1), b=choice([1], [1]), c=[choice("x", math.nan, "x")])
     assert {"a": 1, "b": [1], "c[0]": "x"} == space.repetitions
     assert 4 == len(Space(a=grid(1, True, 1.0, 1)))

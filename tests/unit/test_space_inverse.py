@@ -42,7 +42,7 @@ def test_constants_need_not_be_given() -> None:
     assert (0.5,) == Space(x=uniform(0, 1), c="c", net={"d": 1}).point_of({"x": 0.5})
 
 
-def test_what_a_branch_tells_need_not_be_given() -> None:
+def test_values_a_branch_fixes_need_not_be_given() -> None:
     params = given()
     del params["seed"]
     assert (0.1, 3, 1, 0, 0.5, 1) == NESTED.point_of(params, branch=1)
@@ -166,7 +166,7 @@ def test_values_that_stand_twice_keep_their_branch() -> None:
     assert (0,) == space.point_of({"x": 1})
 
 
-def test_a_space_that_is_no_dict_takes_the_value_itself() -> None:
+def test_a_space_that_is_not_a_dict_takes_the_value_itself() -> None:
     space = Space.of_parts([Plain({POSITIONAL: uniform(0, 1)})], is_positional=True)
     assert (0.5,) == space.point_of(0.5) == space.point_of({POSITIONAL: 0.5})
 

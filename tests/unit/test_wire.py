@@ -208,7 +208,7 @@ def test_an_unknown_type_is_refused(number: Any) -> None:
         (b"", 0),
     ],
 )
-def test_a_broken_request_tells_the_seq_to_answer(body: bytes, seq: int) -> None:
+def test_a_broken_request_names_the_seq_to_answer(body: bytes, seq: int) -> None:
     assert seq == refused(body).seq
 
 

@@ -108,7 +108,7 @@ def test_a_resource_is_a_finite_number_above_zero(resource: float) -> None:
 @pytest.mark.parametrize(
     ("mode", "best"), [("min", 0.2), ("max", 0.7)], ids=["the lowest", "the highest"]
 )
-def test_the_best_metric_is_kept_and_what_is_no_number_never_is(mode: str, best: float) -> None:
+def test_the_best_metric_is_kept_and_never_one_that_is_not_finite(mode: str, best: float) -> None:
     worker = busy(next_resource=7, mode=mode)
     for metric in (math.nan, 0.5, 0.2, -math.inf, 0.7, math.inf):
         report(worker, metric)
@@ -169,7 +169,7 @@ def test_a_stop_without_a_trial_means_to_ask() -> None:
     assert "max_time" == worker.done
 
 
-def test_an_end_tells_where_the_trial_stood_and_its_answer_brings_the_next() -> None:
+def test_an_end_reports_the_last_position_and_its_answer_brings_the_next() -> None:
     worker = busy(next_resource=None)
     worker.report(0.5, None, {"epoch": 1}, 0.0)
     expected = m.End(3, 0, 1, 1, 0.5, 0.5, {"epoch": 1}, "completed", None, 0.0)
