@@ -35,11 +35,11 @@ logger = logging.getLogger("asha_bus")
 
 Answer = TypeVar("Answer")
 
-#: From this length of the journal on, some 0.7 s to read, another bus follows it and
+#: From this length of the journal on, about 0.7 s to read, another bus follows it and
 #: stands by, so that the death of the first costs no more time in a long run.
 STANDBY_BYTES = 1 << 22
 
-#: So many deaths in a row, without one accepted message between them, are too many.
+#: More deaths in a row than this, with no accepted message in between, end the run.
 MAX_RESTARTS = 5
 
 #: A journal is read five times as fast on an idle machine.
@@ -48,7 +48,7 @@ _READ_BYTES_PER_S = 1e6
 _CALL_TIMEOUT_S = 30.0
 #: After the pipe was closed the bus ends by itself within this time.
 _CLOSE_TIMEOUT_S = 5.0
-#: So many bytes of what a dead bus had said are shown, the last ones.
+#: At most this many bytes of a dead bus's output are shown, the last ones.
 _OUTPUT_BYTES = 20_000
 
 
@@ -61,7 +61,7 @@ class Supervisor:
     def __init__(self, suggester: Suggester) -> None:
         self.suggester = suggester
         self.keys = Keys.generate()
-        #: How many times the bus was started again.
+        #: How many times the bus was restarted.
         self.restarts = 0
         #: How long the bus that is there had to read the journal, in seconds.
         self.replay_s = 0.0
@@ -181,7 +181,7 @@ class Supervisor:
     def call(self, request: pipe.Request[Answer]) -> Answer:
         """Ask the bus and wait for its answer; BusError if it is gone for good.
 
-        While the bus is being started again, the question waits for the new one.
+        During a restart of the bus, the request waits for the new one.
         """
         call = self._send(request)
         if not call.done.wait(_CALL_TIMEOUT_S):
@@ -282,7 +282,7 @@ class Supervisor:
                     self.restarts += 1
                     output = self._output()
                     logger.warning(
-                        "the bus process ended with status %s and is started again%s",
+                        "the bus process exited with status %s; restarting it%s",
                         status,
                         f"; it had said:\n{output}" if output else "",
                     )
@@ -335,7 +335,7 @@ class Supervisor:
             self.suggester.ask(request.first, request.number)
             return
         try:
-            point = self.suggester.spare(request.first)
+            point = self.suggester.fallback(request.first)
         except SearcherError as error:
             self.suggester.fail(str(error))
             return

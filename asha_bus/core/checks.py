@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from asha_bus.core.errors import InvalidArgument
 
-#: No time that is given may be longer: some 30 years.
+#: The longest time that may be given: about 30 years.
 MAX_SECONDS = 1e9
 
 _MAX_REPR_CHARS = 200

@@ -11,7 +11,7 @@ from asha_bus.core.trial import RungRecord
 
 
 class Conversation:
-    """Finds who speaks, answers repeated requests from record, and emits what is said.
+    """Finds who speaks, answers repeated requests from record, and emits messages.
 
     ``answer``: finds a new answer for a worker that was told to wait and then declared
     dead. Once ``is_journaled`` is False nothing is recorded, and nothing leaves but
@@ -77,7 +77,7 @@ class Conversation:
         """The worker whose heartbeat socket ``sender`` is."""
         return self.roster.get(sender.removesuffix(m.HEARTBEAT_SUFFIX))
 
-    # --- what is said ---------------------------------------------------------
+    # --- sending --------------------------------------------------------------
 
     def record(
         self, event: JournaledEvent, now: float, decisions: tuple[RungRecord, ...] = ()

@@ -11,7 +11,7 @@ _HALF = MAX_LOG_CHARS // 2
 
 
 class LogLine(NamedTuple):
-    """What a trial logged, or what is said about it."""
+    """What a trial logged, or a warning about it."""
 
     trial: int
     #: ``info`` or ``warning``.

@@ -2,7 +2,7 @@
 
 A frame is its length in four bytes, the highest first, and one msgpack array ``[kind,
 field, ...]``. `TABLE` has every kind; what its class says of the fields is their
-specification. A named tuple in a field is an array of its fields, and so is a `Status`.
+specification. A named tuple in a field is an array of its fields. A `Status` is also an array.
 
 ========================  =======================================================
 from the user's process   `BusSetup`, or first `StandbySetup` and later `BusSetup`;
@@ -15,7 +15,7 @@ from the searcher         `Points`, or `Failed`, with which it ends
 
 A `Call` holds a request: `StopRun`, or one of those below, which say how their answer is
 read from the `Reply`. An unknown kind or a wrong number of fields is a `RemoteProtocolError`
-where it is read, an object that is no frame a `LocalProtocolError` where it is sent. Both
+where it is read, an object that is not a frame is a `LocalProtocolError` where it is sent. Both
 ends are processes of one user and one version, so the fields are not checked any further.
 """
 
@@ -47,7 +47,7 @@ from asha_bus.core.trial import TrialRow
 _LENGTH_BYTES = 4
 _READ_BYTES = 1 << 16
 
-# --- what the bus is told ----------------------------------------------------
+# --- to the bus --------------------------------------------------------------
 
 
 class SchedulerClass(NamedTuple):
@@ -202,7 +202,7 @@ class Reply(NamedTuple):
 
 
 class Observe(NamedTuple):
-    """A searcher that learns is told of a trial, which entered a rung or ended."""
+    """Updates a searcher that learns: a trial entered a rung or ended."""
 
     row: TrialRow
 
@@ -316,7 +316,7 @@ def encode(frame: Any) -> bytes:
         items = (_KINDS[type(frame)], *frame)
         body: bytes = msgpack.packb(items, default=lambda value: _PLAIN[type(value)](value))
     except (KeyError, TypeError) as error:
-        raise LocalProtocolError(f"{frame!r} is no frame of a pipe") from error
+        raise LocalProtocolError(f"{frame!r} is not a frame of a pipe") from error
     return len(body).to_bytes(_LENGTH_BYTES, "big") + body
 
 
@@ -329,11 +329,11 @@ def _frame(items: Any) -> Any:
     """The frame or request in the array ``items``."""
     kind, *values = items if isinstance(items, tuple) and items else (None,)
     if kind not in _CLASSES:
-        raise RemoteProtocolError(f"{kind!r} is no kind of frame")
+        raise RemoteProtocolError(f"{kind!r} is not a kind of frame")
     cls, readers = _CLASSES[kind]
     if len(values) != len(cls._fields):
         raise RemoteProtocolError(
-            f"{cls.__name__} has {len(cls._fields)} fields, and not {len(values)}"
+            f"{cls.__name__} has {len(cls._fields)} fields, got {len(values)}"
         )
     frame = cls._make(values)
     read = {name: reader(getattr(frame, name)) for name, reader in readers.items()}

@@ -168,7 +168,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         shared = engine.share(data)
         job = Job(address, given.objective, plan.space, given.capture_output, shared)
         engine.start(job, workers, hooks)
-    except BaseException:  # an interrupt, too, must not leave a bus behind
+    except BaseException:  # not even an interrupt may leave a bus behind
         supervisor.close()
         views.close()
         engine.close(0.0)

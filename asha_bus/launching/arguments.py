@@ -107,7 +107,7 @@ class LaunchArguments:
         max_trials: The run ends after this many trials. It, or ``max_time``, is needed unless
             the space is finite. Default None.
         max_time: The run ends after this many seconds: no new trial begins; running ones are
-            told to stop at their next report, interrupted after 2 s, and killed after 5 s.
+            notified to stop at their next report, interrupted after 2 s, and killed after 5 s.
             Default None.
         stop_at: The run ends when a trial's last metric is as good as this, even if the trial
             is one of several repeats. Default None.
@@ -219,14 +219,12 @@ class LaunchArguments:
             )
         if self.bus is not None and self.bus.sd_file is not None and self.metrics_port is None:
             raise InvalidArgument(
-                "BusOptions: sd_file names the endpoint of metrics_port: give metrics_port, too"
+                "BusOptions: sd_file names the endpoint of metrics_port: also pass metrics_port"
             )
         if self.resume and self.journal is None:
-            raise InvalidArgument("resume=True needs the journal to go on with: give journal=PATH")
+            raise InvalidArgument("resume=True needs the run's journal; pass journal=PATH")
         if self.retry_failed and not self.resume:
-            raise InvalidArgument(
-                "retry_failed=True is for a run that is resumed: give resume=True"
-            )
+            raise InvalidArgument("retry_failed=True needs resume=True")
         if self.engine == "local" and self.spark is not None:
             raise InvalidArgument("spark was given together with engine='local'; leave one out")
 

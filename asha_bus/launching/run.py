@@ -47,7 +47,7 @@ class Run:
 
     @property
     def bus_pid(self) -> int:
-        """The process id of the bus; another one when it was started again."""
+        """The process id of the bus; another one after a restart."""
         return self._supervisor.pid
 
     def result(self, timeout: float | None = None) -> Result:
@@ -60,7 +60,7 @@ class Run:
             The result, the same one at each call.
 
         Raises:
-            TimeoutError: The run is still going on.
+            TimeoutError: The run is still running.
             AllTrialsFailed: No trial succeeded; the error carries the result.
             BusError: The bus ended again and again, or could not be reached.
             WorkerError: No worker could be started or kept.
@@ -75,7 +75,7 @@ class Run:
         """How the run stands: now, or at its end when it is over.
 
         It can be called at any time and from any thread, and changes nothing. The bus
-        answers within milliseconds; while it is being started again, that is waited for.
+        answers within milliseconds; during a restart it waits for the new bus.
 
         Returns:
             The number of trials and how many are in each state, the workers that are
@@ -141,7 +141,7 @@ def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
         follower = run._follower
         if tells_how_to_resume and follower.plan.journal is not None:
             follower.logger.warning(
-                "stopped; go on with launch(..., journal=%r, resume=True)",
+                "stopped; pass launch(..., journal=%r, resume=True) to continue",
                 str(follower.plan.journal),
             )
     try:

@@ -123,7 +123,7 @@ class Result:
         experiment = replayed.experiment
         known = space_from(replayed.header.space) if space is None else space
         ended = experiment.ended or Ended(
-            UNFINISHED, "it is going on, or was interrupted: go on with it by resume=True"
+            UNFINISHED, "it is running, or was interrupted; pass resume=True to continue it"
         )
         return cls(
             name=replayed.header.name,

@@ -1,4 +1,4 @@
-"""Who has the run's key but breaks the protocol is counted, told so, and does no harm."""
+"""A client that has the run's key but breaks the protocol is counted, and harms nobody."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def row(handle: ab.Run, trial: int) -> TrialRow:
     return handle._supervisor.call(RowsRequest(trial))[0]
 
 
-# --- what is no message ------------------------------------------------------
+# --- invalid messages --------------------------------------------------------
 
 
 def test_garbage_is_counted_by_kind(handle: ab.Run) -> None:

@@ -62,7 +62,7 @@ def curves(watched: Watched) -> dict[int, set[tuple[float, float]]]:
 
 
 def clicked(watched: Watched, number: int) -> list[str]:
-    """What is told of a trial whose row is clicked."""
+    """What is shown of a trial whose row is clicked."""
     watched.page.fill("#filter", f"id={number}")
     watched.page.click("#body tr[data-id]")
     watched.wait(f"byId('detail').innerText.includes('trial {number} ended')")

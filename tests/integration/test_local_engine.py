@@ -224,7 +224,7 @@ def test_a_run_in_the_background_reports_its_status() -> None:
     handle = run(objectives.slow_slope, scheduler=ASHA, max_trials=30, launch=ab.start)
     assert handle.bus_address.startswith("tcp://127.0.0.1:")
     os.kill(handle.bus_pid, 0)
-    with pytest.raises(TimeoutError, match="still going on"):
+    with pytest.raises(TimeoutError, match="still running"):
         handle.result(timeout=0.01)
     assert handle.status()["trials"] <= 30
     result = handle.result(timeout=60)

@@ -1,4 +1,4 @@
-"""Runs over every kind of space, with real processes: what an objective gets, and what is told."""
+"""Runs over every kind of space, with real processes: the objective's arguments and reports."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ def ends(scene: Scene) -> None:
     processor = figures("process_cpu_seconds_total", "process")
     assert result.bus.process_cpu_s == pytest.approx(processor["bus",], abs=0.1)
     spent = sum(trial.resource for trial in result.trials)
-    assert figures("resource_spent_total")[()] >= spent  # attempts that were lost spent, too
+    assert figures("resource_spent_total")[()] >= spent  # lost attempts also spent some
     firing = {alert["labels"]["alertname"]: alert for alert in scene.server.get("alerts")["alerts"]}
     assert STEADY in firing["AshaBusRestarted"]["annotations"]["summary"]
     assert {"AshaBusAllTrialsFail", "AshaBusTrialsRequeued"} <= set(firing)

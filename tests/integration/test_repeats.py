@@ -1,4 +1,4 @@
-"""Configurations that are repeated and attempts that are begun again, on real workers."""
+"""Repeated configurations and restarted attempts, on real workers."""
 
 from __future__ import annotations
 

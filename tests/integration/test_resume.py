@@ -1,4 +1,4 @@
-"""Runs that end too early, and go on with their journal."""
+"""Runs that end too early, and are continued from their journal."""
 
 from __future__ import annotations
 
@@ -241,7 +241,7 @@ def test_a_torn_tail_is_cut_off_with_a_warning(
         file.write(b"\x50\x00\x00\x00torn")
     result = run(journal, max_trials=8, resume=True)
     assert list(map(summary, result.trials[:4])) == list(map(summary, first.trials))
-    assert "8 bytes of a last record were cut off" in caplog.text
+    assert "cut off 8 bytes of an incomplete last record" in caplog.text
 
 
 def test_damage_inside_is_refused_with_its_place(tmp_path: Path) -> None:

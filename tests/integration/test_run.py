@@ -84,7 +84,7 @@ def test_the_status_is_there_from_the_start_until_long_after_the_end() -> None:
         result = run.result(timeout=60)
     assert 0 <= first["trials"] <= 12
     assert [] == [one for one in found if not isinstance(one, dict) or STATUS != one.keys()]
-    assert {12} == {one["trials"] for one in found[-200:]}  # of some 2 s of finishing
+    assert {12} == {one["trials"] for one in found[-200:]}  # during about 2 s of finishing
     assert result.best is not None
     expected = {
         "trials": 12,

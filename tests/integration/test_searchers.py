@@ -50,7 +50,7 @@ def test_trials_have_the_points_the_searcher_suggests(searcher: Any) -> None:
     assert 0 == result.bus.fallbacks
     assert {"relu", "tanh"} == {trial.params["act"] for trial in result.trials}
     told = Suggestions(Search(searcher, SPACE, 7, "min"))
-    assert not {trial.point for trial in result.trials} & {told.spare(n) for n in range(60)}
+    assert not {trial.point for trial in result.trials} & {told.fallback(n) for n in range(60)}
 
 
 def test_it_knows_what_came_of_its_suggestions() -> None:
@@ -71,7 +71,7 @@ def test_trials_of_50_ms_a_step_are_tpes_own() -> None:
     assert 0 == result.bus.fallbacks
     # the same searcher, told the same in the same order, would have suggested each of them
     told = Suggestions(Search(ab.TPE(n_startup=5), SPACE, 7, "min"))
-    drawn = [told.spare(trial.id) for trial in result.trials]
+    drawn = [told.fallback(trial.id) for trial in result.trials]
     assert not {trial.point for trial in result.trials} & set(drawn)
 
 

@@ -1,4 +1,4 @@
-"""What an argument must be, and what is said where it is not."""
+"""What an argument must be, and the error where it is not."""
 
 from __future__ import annotations
 

@@ -50,12 +50,14 @@ IDIOMS = {
     r"\b(?:is|are) told\b": "is notified; the bus tells the worker",
     r"\bwho has (?:the|no)\b": "whoever has the key; a peer without the key",
     r"\b(?:go|goes|going|gone|went) on with\b": "continue",
-    r"\b(?:too|as well)[.,;:)]": "also, before the verb",
+    r"\b(?:too|as well)(?:[.,;:)]|\Z)": "also, before the verb",
     r"\band so (?:are|can|do|does|has|have|is|was|were)\b": "name the subject again",
     r"\bgiv(?:e|es|en|ing) back\b": "return",
     r"\bsome \d": "about 5",
     r"\b(?:beats?|seats?|spares?|judgements?)\b": "heartbeat, slot, fallback, decision",
-    r"\b(?:floors?|the house)\b": "layers, the architecture",
+    r"\b(?:is|are) said\b": "is reported",
+    # except Math.floor() of JavaScript
+    r"\b(?<!Math\.)(?:floors?|the house)\b": "layers, the architecture",
     r"^#+ (?:Where|Before|Nothing|Looking|More|What|How)\b": "a heading by topic",
     r"^#.*\?$": "a heading by topic, not a question",
 }
@@ -79,15 +81,15 @@ def idioms(text: str) -> list[str]:
 def prose(path: Path) -> Iterator[str]:
     """What a person reads of the code in ``path``.
 
-    Names of tests, docstrings, comments and, except in tests, all other strings.
+    In tests their names, docstrings and comments; elsewhere all strings and comments.
     """
     is_test = path.is_relative_to(ROOT / "tests")
     tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = {part for node in ast.walk(tree) for part in _parts(node)}
     for node in ast.walk(tree):
-        if isinstance(node, _DOCUMENTED):
+        if is_test and isinstance(node, _DOCUMENTED):
             yield ast.get_docstring(node) or ""
-            if is_test and not isinstance(node, ast.Module) and node.name.startswith("test_"):
+            if not isinstance(node, ast.Module) and node.name.startswith("test_"):
                 yield node.name.replace("_", " ") + "."
         elif isinstance(node, ast.JoinedStr) and not is_test:
             yield "".join(

@@ -308,7 +308,7 @@ def test_without_a_journal_workers_are_sent_home_and_nothing_is_promised() -> No
     assert m.Stop(3, "ended", None) == bench.report("a", 0, 1, 0.5)
     assert m.Done(3, "failed") == bench.end("b", 1)
     assert m.Done(4, "failed") == bench.ask("b")
-    # nobody learns of what would be forgotten, whatever is said
+    # nobody learns of what would be forgotten, whatever arrives
     assert None is bench.hello("d")
     assert m.Done(2, "failed") == bench.ask("d")
     assert (None, None) == (bench.send("e", m.Ping(1)), bench.send("a", m.Leave({})))

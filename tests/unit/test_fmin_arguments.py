@@ -172,7 +172,7 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"max_evals": math.inf}, "max_evals must be"),
         ({"max_evals": None}, "needs an end"),
         ({"timeout": 0}, "timeout must be"),
-        ({"trials_save_file": "t.pkl"}, "give journal=PATH"),
+        ({"trials_save_file": "t.pkl"}, "pass journal=PATH"),
         ({"pass_expr_memo_ctrl": True}, "not supported"),
         ({"early_stop_fn": 3}, "early_stop_fn must be"),
         ({"loss_threshold": "low"}, "loss_threshold must be a finite number, got 'low'"),
@@ -380,13 +380,14 @@ def test_documents_are_those_of_hyperopt() -> None:
     assert json.loads(json.dumps(theirs.vals)) == theirs.vals
 
 
-def test_trials_can_be_pickled_without_their_run() -> None:
+def test_trials_can_be_pickled_without_their_run(monkeypatch: pytest.MonkeyPatch) -> None:
     trials = ab.SparkTrials(parallelism=3)
     trials.fill(make_result(make_trial(0, metric=1.0)))
     again = pickle.loads(pickle.dumps(trials))
     assert (trials.losses(), 3) == (again.losses(), again.parallelism)
     assert again.result is None
-    # it is not run, since there are as many already
+    # nothing is run and no session is started, since there are as many trials already
+    monkeypatch.setattr("asha_bus.driver.spark.steady_slots", never)
     assert {"x": 0.0} == ab.fmin(never, {"x": ab.uniform(0, 1)}, max_evals=1, trials=again)
 
 

@@ -1,4 +1,4 @@
-"""What an objective of fmin gives back beside its loss, on its way to the trials."""
+"""What an objective of fmin returns beside its loss, on its way to the trials."""
 
 from __future__ import annotations
 

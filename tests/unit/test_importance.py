@@ -1,4 +1,4 @@
-"""Which parameters the metric depends on: the one that matters is found, or it is said why not."""
+"""Which parameters the metric depends on: the one that matters is found, or the reason named."""
 
 from __future__ import annotations
 

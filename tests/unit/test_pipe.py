@@ -138,17 +138,17 @@ def test_what_changed_travels_with_its_rungs_and_reports() -> None:
 @pytest.mark.parametrize(
     ("items", "message"),
     [
-        ((99, 1), "99 is no kind"),
-        (("reply", 1, 2), "'reply' is no kind"),
-        (((),), "is no kind"),
-        ((), "None is no kind"),
-        ({"keys": 1}, "None is no kind"),
-        (7, "None is no kind"),
-        ((34, 1), "Reply has 2 fields, and not 1"),
-        ((34, 1, 2, 3), "Reply has 2 fields, and not 3"),
-        ((3, 1, (18, 0)), "StatusRequest has 0 fields, and not 1"),
-        ((3, 1, "status"), "None is no kind"),
-        ((4, 0, ()), "Suggested has 3 fields, and not 2"),
+        ((99, 1), "99 is not a kind"),
+        (("reply", 1, 2), "'reply' is not a kind"),
+        (((),), "is not a kind"),
+        ((), "None is not a kind"),
+        ({"keys": 1}, "None is not a kind"),
+        (7, "None is not a kind"),
+        ((34, 1), "Reply has 2 fields, got 1"),
+        ((34, 1, 2, 3), "Reply has 2 fields, got 3"),
+        ((3, 1, (18, 0)), "StatusRequest has 0 fields, got 1"),
+        ((3, 1, "status"), "None is not a kind"),
+        ((4, 0, ()), "Suggested has 3 fields, got 2"),
     ],
 )
 def test_an_invalid_frame_is_refused_by_its_reader(items: Any, message: str) -> None:
@@ -160,7 +160,7 @@ def test_an_invalid_frame_is_refused_by_its_reader(items: Any, message: str) -> 
     "frame", [("reply", 1), None, "status", pipe.Call(1, "status"), pipe.Reply(1, object())]
 )
 def test_an_invalid_frame_is_refused_by_its_sender(frame: Any) -> None:
-    with pytest.raises(LocalProtocolError, match="is no frame"):
+    with pytest.raises(LocalProtocolError, match="is not a frame"):
         encode(frame)
 
 

@@ -167,7 +167,10 @@ BAD: list[tuple[Callable[[], object], str]] = [
         lambda: plan_for(scheduler=ASHA(9, 1, 1)),
         "reduction_factor must be a whole .* at least 2, got 1",
     ),
-    (lambda: plan_for(), "the space has no end, so the run needs one: give max_trials or max_time"),
+    (
+        lambda: plan_for(),
+        "the space is infinite, so the run needs an end: give max_trials or max_time",
+    ),
     (lambda: plan_for(5), "objective must be a function, got 5 of type int"),  # type: ignore[arg-type]
     (lambda: plan_for(two), r"requires y, which the space lacks \(it has x\)"),
     (lambda: plan_for(nothing), "the space has x, which objective nothing does not take"),

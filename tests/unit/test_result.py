@@ -43,7 +43,7 @@ RUNG_0, RUNG_1 = entered(0, 1), entered(1, 3)
         ([make_trial(0, metric=0.3), make_trial(1, metric=0.2)], "max", 0),
         # ties go to the earlier
         ([make_trial(0, metric=0.2), make_trial(1, metric=0.2)], "min", 0),
-        # what is no number is never best
+        # a metric that is not finite is never best
         ([make_trial(0, metric=NAN), make_trial(1, metric=0.9)], "min", 1),
         ([make_trial(0, metric=-math.inf), make_trial(1, metric=0.9)], "min", 1),
         ([make_trial(0, metric=math.inf), make_trial(1, metric=0.9)], "max", 1),
@@ -103,7 +103,7 @@ def test_trials_are_counted_by_state() -> None:
 
 
 def rung_of(*metrics: float, bracket: int = 0, mode: str = "min", **last: Any) -> str:
-    """What is said of the last of several that entered rung 0 one after the other."""
+    """The explanation of the last of several trials that entered rung 0 in turn."""
     trials = []
     for number, metric in enumerate(metrics):
         fields = {"n": number + 1, **(last if number == len(metrics) - 1 else {})}
@@ -199,7 +199,7 @@ def test_places_are_ordinals(keep: int, ordinal: str) -> None:
         ),
         (
             make_trial(0, S.PENDING, 0.3, resource=9, end_time=None),
-            "trial 0 is PENDING: it waits for a worker, to be run again",
+            "trial 0 is PENDING: it waits for a worker, to be restarted",
         ),
     ],
 )

@@ -160,7 +160,7 @@ def test_an_observe_that_raises_is_reported() -> None:
 
 
 def test_a_condition_that_no_draw_meets_is_reported_for_its_trial() -> None:
-    # at the definition so many level-1 configurations are tried, and not the last ones
+    # the definition tries the first level-1 configurations, and not the last ones
     space = ab.Space(x=ab.uniform(0, 1), n=ab.grid(range(2_000))).where(lambda x, n: n < 1_500)
     words = "no draw is possible for trial 1500: where.*was true for none of 1000 draws.*; relax it"
     given = suggestions(ab.RandomSearch(), space)
@@ -168,7 +168,7 @@ def test_a_condition_that_no_draw_meets_is_reported_for_its_trial() -> None:
     with pytest.raises(ab.SearcherError, match=words):
         given.points(1_500, 1)
     with pytest.raises(ab.SearcherError, match=words):
-        given.spare(1_500)
+        given.fallback(1_500)
 
 
 # --- initial and unique ------------------------------------------------------
@@ -212,34 +212,34 @@ def test_a_fallback_is_an_initial_point_or_a_level_1_configuration_or_a_draw() -
     initial = (SPACE.point_of({"x": 0.25, "act": "relu"}),)
     given = suggestions(Says(None), initial=initial)
     drawn = ab.RandomSearch().draw(SPACE, 1, 7)
-    assert (initial[0], drawn) == (given.spare(0), given.spare(1))
+    assert (initial[0], drawn) == (given.fallback(0), given.fallback(1))
     grid = ab.Space(a=ab.grid(0, 1, 2))
     assert [2, 0, 1] == [
         point[0]
         for number in range(3)
-        if (point := suggestions(Says(None), grid, initial=((2,),)).spare(number)) is not None
+        if (point := suggestions(Says(None), grid, initial=((2,),)).fallback(number)) is not None
     ]
 
 
 def test_a_fallback_stands_whatever_the_searcher_suggests_later() -> None:
     here, there = (suggestions(Steps(), unique=True) for _ in range(2))
-    spare = here.spare(0)
-    assert spare is not None
+    fallback = here.fallback(0)
+    assert fallback is not None
     (late,), _ = there.points(0, 1)
-    assert late != spare
-    assert spare == here.accept(0, late)
-    there.give(0, spare)
-    assert ([spare], False) == there.points(0, 1)
+    assert late != fallback
+    assert fallback == here.accept(0, late)
+    there.give(0, fallback)
+    assert ([fallback], False) == there.points(0, 1)
     assert late == here.accept(1, late)  # it is free again
 
 
 def test_unique_also_holds_for_fallbacks_and_unreported_points() -> None:
     space = ab.Space(n=ab.randint(1, 4))
     given = suggestions(Says({"n": 1}), space, unique=True)
-    spares = [given.spare(number) for number in range(2)]
+    fallbacks = [given.fallback(number) for number in range(2)]
     others = [given.accept(number, (1,)) for number in range(2, 4)]
-    assert {(1,), (2,), (3,), (4,)} == {*spares, *others}
-    assert given.accept(4, (1,)) is given.spare(4) is None
+    assert {(1,), (2,), (3,), (4,)} == {*fallbacks, *others}
+    assert given.accept(4, (1,)) is given.fallback(4) is None
 
 
 def test_a_suggestion_that_a_fallback_replaced_may_be_made_again() -> None:

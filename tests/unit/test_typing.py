@@ -1,7 +1,7 @@
 """The public API as users write it: right uses pass a type checker, wrong ones are refused.
 
 ``scripts/check`` runs ``mypy --strict`` over this file, and an ignore that nothing needs is an
-error there: each one below is a mistake that mypy finds. Most are found before a run, too.
+error there: mypy finds each mistake below. `launch` also finds most of them.
 """
 
 from __future__ import annotations

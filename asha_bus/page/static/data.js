@@ -4,7 +4,7 @@
 
 const FORMAT = 1;
 const STATES = ["COMPLETED", "RUNNING", "STOPPED", "PENDING", "CANCELLED", "FAILED", "LOST"];
-const DECADES = 1000; // parameters over so many times their smallest get a logarithmic axis
+const DECADES = 1000; // parameters that span this factor get a logarithmic axis
 const LOG_RATIO = 30; // and metrics
 
 // Numbers that JSON has not come as texts that Number() reads; null stays null.
@@ -120,7 +120,7 @@ function reached(trial) {
   return trial.rungs.length ? trial.rungs[trial.rungs.length - 1][1] : 0;
 }
 
-/** The curve of a trial as resources and metrics in turn: what is no number is left out. */
+/** The curve of a trial as resources and metrics in turn; values that are not numbers are left out. */
 function points(trial) {
   const byResource = new Map();
   const between = trial.curve || [];

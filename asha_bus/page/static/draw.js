@@ -96,7 +96,7 @@ class Chart {
     new ResizeObserver(() => this.resize()).observe(holder);
   }
 
-  /** Draw anew. `x` and `y`: { range, log, label, splits, values, reversed, tight }. */
+  /** Redraw. `x` and `y`: { range, log, label, splits, values, reversed, tight }. */
   update(x, y, height) {
     if (x.range === null || y.range === null) {
       this.empty();

@@ -52,7 +52,7 @@ class DetailView {
     this.tell(run, trial);
   }
 
-  /** Tell it anew where the chosen trial has changed. */
+  /** Redraw the chosen trial if it has changed. */
   refresh(run) {
     if (this.trial === null || this.mark(this.trial) === this.known) return;
     this.explained.setAttribute("aria-live", "off"); // not read out each second
@@ -98,7 +98,7 @@ class DetailView {
       } catch {
         text = "not known: the process that served this page is gone";
       }
-      if (asked !== this.asked) return; // another trial was chosen, or this one told anew
+      if (asked !== this.asked) return; // another trial was chosen, or this one was redrawn
     }
     this.explained.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
   }
@@ -142,8 +142,8 @@ class BusView {
       ["processor time of the router", cpu(bus.router_cpu_s)],
       ["processor time of the bus process", cpu(bus.process_cpu_s)],
       ["workers that ever joined", showCount(bus.workers)],
-      ["trials begun again", showCount(bus.requeued)],
-      ["late reports turned away", showCount(bus.fenced)],
+      ["trials restarted", showCount(bus.requeued)],
+      ["late reports rejected", showCount(bus.fenced)],
       ["repeated requests", showCount(bus.retried)],
       ["messages rejected", showCount(bus.rejected)],
       ["peers without the run's key", showCount(bus.unauthenticated)],

@@ -1,7 +1,7 @@
 // @ts-check
 // Parallel coordinates: one line per trial through its parameters, its resource and its metric.
 
-const MOST_LINES = 2000; // of all trials so many are drawn, evenly by how well they stand
+const MOST_LINES = 2000; // at most this number of trials are drawn, evenly by rank
 const LINES_A_PATH = 25; // a path of many lines is slow to fill where they cross
 const NOWHERE = -0.04; // below its axis is a trial that has no value there
 /** @type {[number, string][]} groups by rank: up to which share of the trials, and its name */

@@ -66,7 +66,7 @@ def _numbers() -> list[AnyPanel]:
         ),
         number(
             "Restarts",
-            "Times the bus process was started again.",
+            "Times the bus process was restarted.",
             query(now("asha_bus_restarts_total"), "{{run}}"),
             unit="short",
             steps=NONE_WANTED,
@@ -84,13 +84,13 @@ def _latency() -> list[AnyPanel]:
     return [
         heat(
             "Decisions at the bus",
-            "How long the bus took for each report: from its arrival to the answer and the books "
-            "closed.",
+            "How long the bus took for each report: from its arrival until it was "
+            "answered and all tables updated.",
             _SERVER,
         ),
         heat(
             "Round trips",
-            "How long the workers waited for each answer, as they tell with their heartbeats.",
+            "How long the workers waited for each answer, as they report with their heartbeats.",
             _ROUND_TRIP,
         ),
         lines(
@@ -129,7 +129,7 @@ def _load() -> list[AnyPanel]:
         ),
         lines(
             "Queues",
-            "requeued: trials to be run again; waiting_workers: workers that wait for a trial.",
+            "requeued: trials to be restarted; waiting_workers: workers that wait for a trial.",
             query(
                 now("asha_bus_queue_depth", "queue", queue="requeued|waiting_workers"),
                 "{{queue}} · {{run}}",
@@ -233,7 +233,7 @@ def _processes() -> list[AnyPanel]:
     return [
         lines(
             "Restarts",
-            "Times the bus process was started again since the launch.",
+            "Times the bus process was restarted since the launch.",
             query(now("asha_bus_restarts_total"), "{{run}}"),
             unit="short",
             stepped=True,

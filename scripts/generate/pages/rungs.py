@@ -7,7 +7,7 @@ from generate.pages.promql import last, now, rate, ratio
 from generate.pages.promql import number as finite
 
 _RUNG = ("bracket", "rung", "resource")
-#: A rung and its resource tell the bracket, too.
+#: A rung and its resource also identify the bracket.
 _RUNG_NAME = "rung {{rung}} at {{resource}} · {{run}}"
 _ENDED = "COMPLETED|STOPPED|CANCELLED|FAILED|LOST"
 _FAILED = "FAILED|LOST"
