@@ -1,4 +1,4 @@
-"""A run that is going on, as its user sees it."""
+"""A run as its user sees it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class RunStatus(TypedDict):
 
 
 class Run:
-    """A launched run: wait for its result, look at it, or end it.
+    """A launched run: wait for its result, read its status, or end it. `start` returns one.
 
     Attributes:
         name: The run's name, as in the log and on the live page.
@@ -32,6 +32,12 @@ class Run:
         bus_address: Where the bus listens, as ``tcp://host:port``.
         metrics_url: Where Prometheus finds the run's metrics; None without ``metrics_port``.
         page_url: Where the live page is; None without ``page``.
+
+    Example:
+        >>> run = ab.start(objective, space, max_trials=100)
+        >>> run.status()["trials"]
+        12
+        >>> result = run.result()
     """
 
     def __init__(
@@ -72,15 +78,15 @@ class Run:
         return self._follower.result(timeout)
 
     def status(self) -> RunStatus:
-        """How the run stands: now, or at its end when it is over.
+        """Return the state of the run: now, or at its end if it is over.
 
         It can be called at any time and from any thread, and changes nothing. The bus
         answers within milliseconds; during a restart it waits for the new bus.
 
         Returns:
-            The number of trials and how many are in each state, the workers that are
-            there, the reports taken, the leading trial's last metric, and the seconds since
-            the start.
+            The number of trials, how many are in each state, the workers that are present,
+            the accepted reports, the leading trial's last metric, and the seconds since the
+            start.
 
         Example:
             >>> run.status()["states"]["RUNNING"]
@@ -97,10 +103,10 @@ class Run:
         }
 
     def bus_report(self) -> BusReport:
-        """How the bus and the workers have done so far; at any time, as `status`.
+        """Return figures of the bus and the workers; like `status`, at any time.
 
         Returns:
-            The report that is ``Result.bus`` at the end.
+            The report so far, which is ``Result.bus`` at the end.
 
         Example:
             >>> run.bus_report().decisions
@@ -132,7 +138,7 @@ class Run:
 def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
     """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once.
 
-    ``tells_how_to_resume``: False where the run's journal is none of the user's.
+    ``tells_how_to_resume``: False if the run's journal is not the user's.
     """
     try:
         return run.result()
@@ -152,5 +158,5 @@ def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
 
 
 def search_failure_of(run: Run) -> str | None:
-    """Why the searcher could not go on, where it could not."""
+    """Why the searcher could not continue; None if it could."""
     return run._supervisor.search_failure

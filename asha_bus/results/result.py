@@ -302,6 +302,9 @@ class Result:
 
         Returns:
             The axes; see `asha_bus.results.plots`, which needs matplotlib.
+
+        Example:
+            >>> result.plot_rungs().figure.savefig("rungs.png")
         """
         from asha_bus.results import plots
 
@@ -315,6 +318,9 @@ class Result:
 
         Returns:
             The axes; see `asha_bus.results.plots`, which needs matplotlib.
+
+        Example:
+            >>> result.plot_curves().figure.savefig("curves.png")
         """
         from asha_bus.results import plots
 
@@ -328,6 +334,9 @@ class Result:
 
         Returns:
             The axes; see `asha_bus.results.plots`, which needs matplotlib.
+
+        Example:
+            >>> result.plot_history().figure.savefig("history.png")
         """
         from asha_bus.results import plots
 
@@ -344,6 +353,9 @@ class Result:
 
         Raises:
             InvalidArgument: There are fewer axes than parameters.
+
+        Example:
+            >>> result.plot_params()[0].figure.savefig("params.png")
         """
         from asha_bus.results import plots
 
