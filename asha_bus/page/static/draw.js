@@ -32,7 +32,7 @@ function refill(holder, ...children) {
   if (again) again.focus({ preventScroll: true });
 }
 
-/** Say `text`, which is read out, only where it is another. */
+/** Show `text`, which screen readers read out, if it is new. */
 function retell(holder, text) {
   if (holder.textContent !== text) holder.textContent = text;
 }
@@ -325,7 +325,7 @@ class Strokes {
   }
 }
 
-/** The thing that is next to a place within some pixels. */
+/** The item next to a place, within a few pixels. */
 class Nearest {
   constructor(x, y, most = 14) {
     this.x = x;

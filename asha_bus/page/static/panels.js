@@ -1,5 +1,5 @@
 // @ts-check
-// What stands in words and figures: the head, the chosen trial, importance, bus, configuration.
+// Text and figures: the head, the chosen trial, importance, bus, configuration.
 
 const REASONS = {
   unfinished: "unfinished", stopped: "stopped by the user", failed: "failed",
@@ -86,7 +86,7 @@ class DetailView {
     this.explain(run, trial);
   }
 
-  /** The decisions in words: of a report they are there, of a live run they are fetched. */
+  /** The explained decisions: a report has them, those of a live run are fetched. */
   async explain(run, trial) {
     const asked = ++this.asked;
     let text;
@@ -94,9 +94,9 @@ class DetailView {
     else {
       try {
         const answer = await fetch(`explain/${trial.id}`);
-        text = answer.ok ? await answer.text() : `not known: the server answered ${answer.status}`;
+        text = answer.ok ? await answer.text() : `unknown: the server answered ${answer.status}`;
       } catch {
-        text = "not known: the process that served this page is gone";
+        text = "unknown: the process that served this page is gone";
       }
       if (asked !== this.asked) return; // another trial was chosen, or this one was redrawn
     }
