@@ -73,7 +73,7 @@ def test_invalid_data_is_reported(data: Any, words: str) -> None:
         run(lambda x, train=None: x, data=data)
 
 
-def test_what_is_too_large_is_refused_before_anything_starts() -> None:
+def test_data_that_are_too_large_are_refused_before_anything_starts() -> None:
     words = (
         r"data\['train'\] has 8,000,000 bytes, .* the limit is 1,000,000\. Write it to storage .* "
         r"and read it in the objective, or raise BusOptions\(max_data_bytes"

@@ -200,7 +200,7 @@ def test_local_workers_get_their_share_of_the_cores(monkeypatch: pytest.MonkeyPa
     assert {trial.extras["threads"] for trial in result.trials} == {"3"}
 
 
-def test_what_workers_print_comes_out_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_of_workers_appears_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     run(objectives.prints, max_trials=4, scheduler=ab.NoStopping(max_resource=50))
     lines = capsys.readouterr().out.splitlines()
     assert len([line for line in lines if line.startswith("line ")]) == 200

@@ -103,7 +103,7 @@ def test_a_finished_run_is_extended_to_a_new_total(tmp_path: Path) -> None:
     assert list(map(summary, same.trials)) == list(map(summary, longer.trials))
 
 
-def test_what_a_stop_cancelled_is_run_again(tmp_path: Path) -> None:
+def test_trials_cancelled_by_a_stop_are_run_again(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     arguments = {"scheduler": ab.NoStopping(max_resource=20), "max_trials": 6}
     handle = run(journal, objectives.slow_slope, launch=ab.start, **arguments)

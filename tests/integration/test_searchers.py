@@ -88,7 +88,7 @@ def test_another_process_takes_the_place_of_one_that_is_killed() -> None:
     wait_until(lambda: not children_of(os.getpid(), PROCESS))
 
 
-def test_what_takes_too_long_is_drawn_at_random_and_counted() -> None:
+def test_a_slow_searcher_is_replaced_by_random_draws_that_are_counted() -> None:
     bus = ab.BusOptions(suggest_timeout_s=0.2)
     result = run(searchers.Drowsy(), max_trials=20, bus=bus, workers=1)
     assert ("max_trials", 20) == (result.reason, len(result.trials))
@@ -197,7 +197,7 @@ def test_a_searcher_that_cannot_be_unpickled_is_an_error() -> None:
         run(searchers.Unreadable(), max_trials=5)
 
 
-def test_nothing_is_tried_twice_though_the_searcher_takes_too_long() -> None:
+def test_no_point_is_tried_twice_if_the_searcher_is_too_slow() -> None:
     space = ab.Space(x=ab.randint(1, 6), act=ab.choice("relu", "tanh"))
     bus = ab.BusOptions(suggest_timeout_s=0.05)
     result = run(searchers.OneOnly(), objectives.tilted, space, unique=True, max_time=60, bus=bus)

@@ -86,7 +86,7 @@ def test_a_text_of_several_lines_stays_in_its_row() -> None:
     assert 4 == len(repr(result.by_configuration()).splitlines())
 
 
-def test_nothing_was_run() -> None:
+def test_by_branch_of_a_run_without_trials() -> None:
     assert () == make_result().by_branch()
     assert "branch  trials  metric  best params" == repr(make_result().by_branch()).split("\n")[0]
 

@@ -166,7 +166,9 @@ def test_nothing_is_pickled_where_a_session_was_found() -> None:
         (functools.partial(plain, rows=lock), "argument 'rows' of the partial"),
     ],
 )
-def test_what_cannot_be_pickled_is_named(objective: Callable[..., Any], path: str) -> None:
+def test_an_object_that_cannot_be_pickled_is_named(
+    objective: Callable[..., Any], path: str
+) -> None:
     message = f"cannot be sent to the workers: {path} is a lock, which cannot be pickled .*lock"
     with pytest.raises(InvalidArgument, match=message):
         check(objective)

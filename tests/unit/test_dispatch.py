@@ -151,7 +151,7 @@ def test_a_busy_monitor_gets_the_newest_snapshot_only() -> None:
     assert 4 == monitor.names.count("on_assign")
 
 
-def test_what_is_too_much_for_a_busy_monitor_is_left_out_and_counted(
+def test_events_a_busy_monitor_misses_are_counted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(dispatch, "MOST_WAITING", 10)

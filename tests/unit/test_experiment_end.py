@@ -261,7 +261,7 @@ def test_a_run_whose_first_trials_all_fail_is_ended() -> None:
     assert FIRST_FAILURES == len(bench.states())
 
 
-def test_one_success_among_the_first_lets_the_run_go_on() -> None:
+def test_one_success_among_the_first_trials_continues_the_run() -> None:
     bench = Bench(max_trials=100)
     bench.join("a")
     bench.end("a", 0)

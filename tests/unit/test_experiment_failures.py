@@ -172,7 +172,7 @@ def test_it_has_failed_when_there_are_no_retries_left() -> None:
     assert bench.ended is not None
 
 
-def test_what_the_attempt_raised_is_kept() -> None:
+def test_the_error_of_the_attempt_is_kept() -> None:
     bench = Bench(max_trials=2, retries=1)
     bench.join("a")
     fail(bench, 0)

@@ -48,7 +48,7 @@ def answer(number: int, attempt: int = 1, step: int = 1, goes_on: bool = False) 
     return Answer(1, number, attempt, step, goes_on, 1.0, 2.0, 3.0)
 
 
-def test_what_was_answered_and_is_in_no_rung_is_lost() -> None:
+def test_an_answer_that_is_in_no_rung_is_lost() -> None:
     found = result(trial(0, entry(1)), trial(1))
     assert 0 == outcome._lost(found, [answer(0)])
     assert 1 == outcome._lost(found, [answer(0), answer(1)])
@@ -62,7 +62,7 @@ def test_decisions_sent_to_a_fenced_attempt_are_not_lost() -> None:
     assert 1 == outcome._lost(found, [answer(0, attempt=2)])
 
 
-def test_what_is_there_twice_is_doubled() -> None:
+def test_an_answer_given_twice_is_doubled() -> None:
     found = result(trial(0, entry(1)), trial(1, entry(2)))
     assert 0 == outcome._doubled(found, [answer(0), answer(1)])
     assert 1 == outcome._doubled(found, [answer(0), answer(0)])

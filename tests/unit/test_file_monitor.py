@@ -99,7 +99,7 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
     ]
 
 
-def test_what_json_does_not_know_is_text(tmp_path: Path) -> None:
+def test_values_that_json_lacks_are_texts(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     monitor = FileMonitor(path)
     params = {

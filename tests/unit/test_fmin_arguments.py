@@ -242,7 +242,7 @@ def test_raw_values_are_those_of_hyperopt() -> None:
         assert hyperopt.space_eval(SPACE, raw) == ab.space_eval(SPACE, raw)
 
 
-def test_what_was_not_chosen_is_left_out() -> None:
+def test_values_of_options_not_chosen_are_left_out() -> None:
     space = ab.from_hyperopt(SPACE)
     svm = {"lr": 0.5, "depth": 3.0, "seed": 4, "model": 0, "C": 2.0}
     assert svm == raw_values(space, point_of_raw(space, svm))

@@ -241,7 +241,7 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("space", "message"), BAD)
-def test_what_is_not_known_is_named(space: Any, message: str) -> None:
+def test_an_unsupported_expression_is_named(space: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         from_hyperopt(space)
 

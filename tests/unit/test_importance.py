@@ -52,7 +52,7 @@ def test_the_highest_rung_with_enough_trials_is_taken() -> None:
     )
 
 
-def test_of_many_trials_some_are_enough() -> None:
+def test_importance_uses_a_limited_number_of_trials() -> None:
     found = importance_document(run_of(2_500))
     assert "Computed from the metric of 2000 trials" in found["note"]
     assert "act" == found["rows"][0][0]

@@ -48,7 +48,7 @@ def test_an_objective_is_interrupted_once() -> None:
         assert interrupter.limit.is_ignored(110.0 + GRACE_S)
 
 
-def test_one_that_talks_to_the_bus_is_interrupted_afterwards() -> None:
+def test_a_trial_that_talks_to_the_bus_is_interrupted_afterwards() -> None:
     with Interrupter() as interrupter:
         interrupter.limit = limit_of()
         interrupter.tick(110.0)  # not armed

@@ -127,7 +127,7 @@ def trial_and_yield(trial: object) -> Iterator[float]:
         (trial_and_yield, "objective trial_and_yield takes trial and yields"),
     ],
 )
-def test_what_has_no_shape_is_an_error(objective: object, message: str) -> None:
+def test_an_object_that_is_not_an_objective_is_an_error(objective: object, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         shape_of(objective)
 

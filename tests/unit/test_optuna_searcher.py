@@ -205,7 +205,7 @@ def test_a_sampler_that_has_no_more_ends_it() -> None:
     assert searcher.suggest(branch_of(2), history) is None
 
 
-def test_where_a_condition_refuses_everything_it_draws() -> None:
+def test_a_sampler_that_never_meets_the_condition_is_replaced_by_a_draw() -> None:
     space = ab.Space(x=ab.uniform(0, 1)).where(lambda x: x > 0.5)
     stubborn = optuna.samplers.GridSampler({"x": [0.25]}, seed=0)
     point = OptunaSearcher(stubborn).suggest(branch_of(0, space), [])

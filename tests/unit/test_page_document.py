@@ -81,7 +81,7 @@ def test_any_parameter_is_plain_data(value: Any, expected: Any) -> None:
     assert expected == strict(pages.plain(value))
 
 
-def test_what_is_nested_without_end_is_cut() -> None:
+def test_endless_nesting_is_cut() -> None:
     nested: Any = "deep"
     for _ in range(100):
         nested = [nested]

@@ -125,7 +125,7 @@ def test_an_answer_is_read_as_it_was_given(request_: pipe.Request[Any], answer: 
     assert answer == request_.answer(decode(body_of(pipe.Reply(1, given))).value)
 
 
-def test_what_changed_travels_with_its_rungs_and_reports() -> None:
+def test_changed_trials_are_sent_with_their_rungs_and_reports() -> None:
     experiment = bench().experiment
     given = changes(experiment, 80, 200)
     found = pipe.ChangesRequest().answer(decode(body_of(pipe.Reply(1, given))).value)

@@ -93,7 +93,7 @@ def test_a_plan_holds_what_was_given() -> None:
     assert (30, 0, True) == (settings.trial_timeout_s, settings.max_failures, settings.fail_fast)
 
 
-def test_what_was_not_given_is_filled_in() -> None:
+def test_missing_arguments_get_defaults() -> None:
     first, second = plan_for(max_trials=5), plan_for(max_trials=5)
     assert NoStopping() == first.settings.scheduler
     assert RandomSearch() == first.searcher

@@ -61,7 +61,7 @@ def test_a_trial_is_judged_by_the_mean_of_the_repeats_that_came_before_it() -> N
     assert pytest.approx(0.3) == met[3].cutoff
 
 
-def test_of_those_at_another_rung_nothing_is_taken() -> None:
+def test_a_mean_excludes_repeats_at_other_rungs() -> None:
     bench = bench_of(2)
     bench.join("a", "b")
     bench.report("a", 0, 1, 0.5)

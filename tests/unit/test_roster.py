@@ -107,7 +107,7 @@ def test_a_slot_that_was_taken_again_outlives_its_former_worker(roster: Roster) 
 
 
 @pytest.mark.usefixtures("room_for_four")
-def test_what_the_forgotten_did_still_counts(roster: Roster) -> None:
+def test_figures_of_forgotten_workers_still_count(roster: Roster) -> None:
     for name in "abcd":
         worker = join(roster, name, name)
         worker.first_assigned, worker.idle_s, worker.latency = 10.0, 2.0, {3: 1}

@@ -155,7 +155,7 @@ def test_a_parameter_of_several_lines_takes_one(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.endswith(" at resource 1, option=Tall( 1, )\n")
 
 
-def test_what_stdout_cannot_encode_is_replaced(
+def test_characters_that_stdout_cannot_encode_are_replaced(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     import io

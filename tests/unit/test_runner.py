@@ -217,7 +217,7 @@ def test_a_returned_metric_completes_the_trial_without_a_decision(
     assert all(trial.metric is not None for trial in trials)
 
 
-def test_what_is_returned_may_be_the_target() -> None:
+def test_a_returned_metric_can_reach_the_target() -> None:
     bench = run_objective(lambda trial: 3 - trial.id, scheduler=ASHA, stop_at=1.0, max_trials=9)
     assert bench.ended is not None
     assert "stop_at" == bench.ended.reason

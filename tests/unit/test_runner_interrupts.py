@@ -26,7 +26,7 @@ def warnings_of(bench: Bench) -> list[tuple[int, str]]:
     ]
 
 
-def test_what_outlives_its_trial_reports_to_no_other() -> None:
+def test_a_trial_object_that_outlives_its_trial_reports_to_no_other() -> None:
     trials: list[ab.Trial] = []
 
     def objective(trial: ab.Trial) -> None:

@@ -312,7 +312,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("define", "message"), BAD)
-def test_what_cannot_be_defined_is_named(define: Callable[[], object], message: str) -> None:
+def test_an_invalid_definition_is_an_error(define: Callable[[], object], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         define()
 

@@ -137,7 +137,7 @@ def test_a_million_samples_are_not_built() -> None:
     assert len(pickle.dumps(space)) < 10_000
 
 
-def test_what_is_finite_stays_as_it_is() -> None:
+def test_a_finite_space_is_unchanged() -> None:
     assert list(SVM) == list(SVM.sample(7))
     assert [3, 14] == [member.branches for member in (SVM + FOREST).sample(7).members]
 
@@ -311,7 +311,7 @@ def test_spaces_read_as_they_were_written() -> None:
     ) == repr(space + {"z": 1})
 
 
-def test_of_a_long_list_of_options_some_are_shown() -> None:
+def test_a_long_list_of_options_is_shortened() -> None:
     space = Space(x=grid(range(1_000)), y=choice(*range(20)))
     text, table = repr(space), space._repr_html_()
     assert "17, 18, 19, and 980 more), y=choice(0, 1" in text

@@ -84,7 +84,7 @@ def test_values_a_branch_fixes_need_not_be_given() -> None:
         (5, "params must be a dict of parameters, got 5"),
     ],
 )
-def test_what_does_not_fit_is_named(params: Any, message: str) -> None:
+def test_params_that_do_not_fit_are_named(params: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         NESTED.point_of(params)
 
@@ -189,7 +189,7 @@ def test_a_point_comes_back(space: Space) -> None:
         assert point == find(params) == find(params, number % space.branches)
 
 
-def test_of_two_numbers_that_are_equal_the_one_of_the_right_type_is_meant() -> None:
+def test_equal_numbers_are_distinguished_by_type() -> None:
     nested = Space(
         x=choice(uniform(0, 9), randint(0, 9), {"k": uniform(0, 9)}, {"k": randint(0, 9)})
     )

@@ -192,7 +192,7 @@ def test_a_finite_space_begins_with_them_and_runs_each_point_once() -> None:
 
 
 @pytest.mark.parametrize("unique", [False, True])
-def test_what_is_given_first_twice_takes_no_other_s_place_in_a_finite_space(unique: bool) -> None:
+def test_a_repeated_initial_point_replaces_no_other_in_a_finite_space(unique: bool) -> None:
     space = ab.Space(a=ab.grid(0, 1, 2))
     plan = plan_for(lambda a: a, space, initial=[{"a": 2}, {"a": 2}], unique=unique)
     assert [(2,), (0,), (1,)] == Suggestions(plan.search).points(0, 3)[0]

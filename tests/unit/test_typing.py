@@ -137,9 +137,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("use", "message"), WRONG)
-def test_what_a_type_checker_refuses_is_refused_before_a_run(
-    use: Callable[[], object], message: str
-) -> None:
+def test_type_errors_are_also_refused_before_a_run(use: Callable[[], object], message: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=message):
         use()
 

@@ -193,7 +193,7 @@ def test_only_one_request_is_open_at_a_time() -> None:
 @pytest.mark.parametrize(
     "message", [m.Continue(2, 9), m.Assign(2, make_assignment(5)), m.Interrupt(1, 2), m.Pong(0)]
 )
-def test_what_does_not_answer_the_open_request_is_left_alone(message: m.ToWorker) -> None:
+def test_an_answer_to_another_request_is_ignored(message: m.ToWorker) -> None:
     worker = busy(next_resource=1)
     report(worker, 0.5)  # seq 3
     assert None is worker.receive(message)
@@ -288,6 +288,6 @@ def test_a_short_text_is_not_cut() -> None:
     assert "a\n... 1 characters left out ...\nc" == cut("abc", 2)
 
 
-def test_what_needs_a_trial_is_an_error_without_one() -> None:
+def test_a_report_without_a_trial_is_a_local_error() -> None:
     with pytest.raises(LocalProtocolError, match="holds no trial"):
         report(joined(), 0.5)
