@@ -1,7 +1,7 @@
 """Tune parameters on Apache Spark with asynchronous early stopping and no checkpoints.
 
 See `launch`. Importing this module loads neither pyspark nor pyzmq: what needs
-them is resolved on first use, since a Spark task imports this package, too.
+them is resolved on first use, since Spark tasks also import this package.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     watch.add_argument("--port", type=int, default=0, help="default: any free port")
     _add_schedulers(watch)
     watch.set_defaults(command=_watch)
-    report = commands.add_parser("report", help="show the run in a journal, going on or not")
+    report = commands.add_parser("report", help="show the run in a journal, running or ended")
     report.add_argument("journal", metavar="JOURNAL")
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained HTML file")
     _add_schedulers(report)
@@ -146,7 +146,7 @@ def add_load_test_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep the user's process busy with a Python loop in every second round",
     )
-    parser.add_argument("--smoke", action="store_true", help="only see that it works")
+    parser.add_argument("--smoke", action="store_true", help="only check that it works")
 
 
 def load_test(given: argparse.Namespace) -> None:

@@ -32,7 +32,7 @@ _STANDBY_CHUNK = 1 << 18
 _STANDBY_CATCH_UP_S = 0.05
 _STANDBY_LOOK_S = 0.5
 
-#: The bus allows itself so many open descriptors, where the system does.
+#: The bus raises its limit of open descriptors to this, if the system allows it.
 _DESCRIPTORS = 65_536
 
 
@@ -79,8 +79,8 @@ def main() -> int:
         os.ftruncate(fd, replayed.end)
         end.send(
             pipe.Notice(
-                f"{path}: {replayed.torn} bytes of a last record were cut off, which "
-                f"was not written to its end; nobody was answered on the strength of it",
+                f"{path}: cut off {replayed.torn} bytes of an incomplete last record; "
+                f"no answer depended on it",
             )
         )
     began = setup.began

@@ -20,8 +20,8 @@ from asha_bus.driver.readings import Facts, Sample
 class RunMetrics:
     """The metrics of one run under its label ``run``, made of `Facts` when they are asked for.
 
-    A counter never goes back, not even where a bus process that was started again
-    has to learn anew what its workers measured.
+    A counter never goes back, not even after a restart of the bus, which then
+    learns from its workers again what they measured.
     """
 
     def __init__(self, label: str, facts: Facts) -> None:

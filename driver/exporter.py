@@ -87,7 +87,7 @@ class Endpoint(Collector):
         )
 
     def add(self, name: str, facts: Facts) -> RunMetrics:
-        """Serve a run, too; where another goes on under its name, a number is added to that."""
+        """Also serve this run; if another of its name is running, a number is added to the name."""
         label, number = name, 1
         while (other := self._runs.get(label)) is not None and other.facts.reason is None:
             number += 1
@@ -134,7 +134,7 @@ def _at_exit() -> None:
     with contextlib.suppress(KeyboardInterrupt):
         awaited = [endpoint for endpoint in mine if endpoint.is_awaited]
         if awaited:
-            logger.info("waiting at most %.0f s for Prometheus to hear of the end", LINGER_S)
+            logger.info("waiting at most %.0f s for Prometheus to read the end", LINGER_S)
             while time.monotonic() < deadline and any(one.is_awaited for one in awaited):
                 time.sleep(0.05)
             time.sleep(_ON_ITS_WAY_S)
@@ -234,5 +234,5 @@ def _write_targets(path: Path, target: str) -> None:
     except OSError as error:
         raise InvalidArgument(
             f"BusOptions: sd_file {os.fspath(path)!r} cannot be written: {error.strerror}. Give a "
-            f"file in a folder that there is, and that this user may write to"
+            f"file in an existing folder to which you may write"
         ) from error

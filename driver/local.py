@@ -22,7 +22,7 @@ from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.driver.engine import Engine, Hooks, Slots
 from asha_bus.driver.process import start_thread
 from asha_bus.launching.job import WorkerSetup
-from asha_bus.objective.shared import PickledFile, dumps
+from asha_bus.objective.shared import PickledDescriptor, dumps
 
 logger = logging.getLogger("asha_bus")
 
@@ -72,7 +72,7 @@ class LocalEngine(Engine):
             keep_from_forks(file)
             cloudpickle.dump(value, file)
             file.flush()
-            shared[name] = PickledFile(f"/proc/self/fd/{file.fileno()}")
+            shared[name] = PickledDescriptor(file.fileno())
         return shared
 
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:

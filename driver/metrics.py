@@ -71,7 +71,7 @@ METRICS: tuple[Family, ...] = (
     ),
     _gauge(
         "run_end_timestamp_seconds",
-        "When the run ended, since the epoch; 0 while it goes on",
+        "When the run ended, since the epoch; 0 while it runs",
         one(lambda facts: facts.end_time),
     ),
     _gauge(
@@ -220,7 +220,7 @@ METRICS: tuple[Family, ...] = (
     ),
     _gauge(
         "queue_depth",
-        "Trials to be run again, configurations that are ready, configurations that were "
+        "Trials to be restarted, configurations that are ready, configurations that were "
         "requested and not drawn yet, and workers that wait for a trial",
         each(Queues._fields, lambda facts: of(facts).queues._asdict()),
         ("queue",),

@@ -50,8 +50,8 @@ logger = logging.getLogger("asha_bus.bus")
 _TURN_S = 1.0
 #: A turn that took this much longer means that the process did not run.
 _STALL_S = 0.5
-#: Who holds the run's key may send a lot and read nothing; a worker has one request
-#: under way. So many messages are kept per peer and direction.
+#: Whoever has the run's key may send a lot and read nothing; a worker has one request
+#: under way. At most this many messages are kept per peer and direction.
 _HIGH_WATER = 200
 #: A handshake takes milliseconds; a connection that has not done it is closed.
 _HANDSHAKE_MS = 10_000
@@ -60,7 +60,7 @@ _ROWS = 500
 _TEXTS = 50
 _CURVES = 10
 #: Changed trials and reports per answer to `ChangesRequest`: it comes in the middle of a
-#: run, and decisions wait for it some 0.3 ms.
+#: run, and decisions wait for it about 0.3 ms.
 _CHANGED = 80
 _POINTS = 200
 
@@ -120,7 +120,7 @@ class Router:
         #: The message that is being handled, as it arrived.
         self._body: bytes | None = None
         self._has_progressed = False
-        #: Why the journal cannot be written, until the experiment is told.
+        #: Why the journal cannot be written, until the experiment is notified.
         self._failure: str | None = None
         self._experiment = replayed.experiment
         self._experiment.emit = self._carry_out

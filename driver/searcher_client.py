@@ -37,7 +37,7 @@ class Suggester(ABC):
         self.draw_s = 0.0
 
     def open(self, on_points: OnPoints, on_failure: Callable[[str], None]) -> None:
-        """Begin; both are called from any thread. ``on_failure`` is told why there are no more."""
+        """Begin; both are called from any thread. ``on_failure`` gets why there are no more."""
         self._on_points, self._on_failure = on_points, on_failure
 
     @abstractmethod
@@ -47,13 +47,13 @@ class Suggester(ABC):
     def observe(self, row: TrialRow) -> None:  # noqa: B027 - who does not learn ignores it
         """Tell what came of a trial."""
 
-    def spare(self, number: int) -> Point | None:
+    def fallback(self, number: int) -> Point | None:
         """A point for configuration ``number`` without the searcher, at once.
 
         None: there are no more. What the searcher says of it later does not count. Raises
         `SearcherError` where none can be drawn.
         """
-        return self._suggestions.spare(number)
+        return self._suggestions.fallback(number)
 
     def fail(self, why: str) -> None:
         """There are no more points, since something went wrong."""
@@ -86,7 +86,7 @@ class AskProcess(Suggester):
     """Asks the searcher in a process of its own, which may take its time.
 
     ``pickled``: the `Search`, as that process gets it. A process that is killed is
-    started again, and told all that the one before had been told.
+    restarted, and gets all updates that the one before had received.
     """
 
     def __init__(self, search: Search, pickled: bytes) -> None:
@@ -124,9 +124,9 @@ class AskProcess(Suggester):
             self._suggestions.keep_of(row)
             self._frames.put(pipe.Observe(row))
 
-    def spare(self, number: int) -> Point | None:
+    def fallback(self, number: int) -> Point | None:
         with self._lock:
-            point = super().spare(number)
+            point = super().fallback(number)
             if not self._was_late:
                 self._was_late = True
                 logger.warning(

@@ -63,7 +63,7 @@ class Supervisor:
     def __init__(self, suggester: Suggester) -> None:
         self.suggester = suggester
         self.keys = Keys.generate()
-        #: How many times the bus was started again.
+        #: How many times the bus was restarted.
         self.restarts = 0
         #: How long the bus that is there had to read the journal, in seconds.
         self.replay_s = 0.0
@@ -200,7 +200,7 @@ class Supervisor:
     def call(self, request: pipe.Request[Answer]) -> Answer:
         """Ask the bus and wait for its answer; BusError if it is gone for good.
 
-        While the bus is being started again, the question waits for the new one.
+        During a restart of the bus, the request waits for the new one.
         """
         call = self._send(request)
         if not wait_for(call.done, _CALL_TIMEOUT_S):
@@ -288,7 +288,7 @@ class Supervisor:
                     self.restarts += 1
                     output = self._output.take()
                     logger.warning(
-                        "the bus process ended with status %s and is started again%s",
+                        "the bus process exited with status %s; restarting it%s",
                         status,
                         f"; it had said:\n{output}" if output else "",
                     )
@@ -393,7 +393,7 @@ class Supervisor:
             self.suggester.ask(request.first, request.number)
             return
         try:
-            point = self.suggester.spare(request.first)
+            point = self.suggester.fallback(request.first)
         except SearcherError as error:
             self.suggester.fail(str(error))
             return

@@ -20,7 +20,7 @@ from asha_bus.core.trial import RungRecord
 
 
 class Conversation:
-    """Finds who speaks, answers repeated requests from record, and emits what is said.
+    """Finds who speaks, answers repeated requests from record, and emits messages.
 
     ``answer``: finds a new answer for a worker that was told to wait and then declared
     dead. ``handle``: handles an event at once: a silent worker has returned. Once

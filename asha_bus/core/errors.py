@@ -49,14 +49,22 @@ class AshaBusError(Exception):
 class InvalidArgument(AshaBusError, ValueError):
     """An argument of the public API is wrong; the message names it and the fix.
 
-    It is also a `ValueError`.
+    It is also a `ValueError`. Nothing was started.
+
+    Example:
+        >>> try:
+        ...     ASHA(max_resource=0)
+        ... except InvalidArgument as error:
+        ...     print(error)
+        ASHA: max_resource must be a number above 0 and at most 2**53, got 0
     """
 
 
 class ObjectiveError(AshaBusError):
     """An objective returned, yielded or reported something that is not a metric.
 
-    Only the trial that caused it fails.
+    Only the trial that caused it fails; its error is in ``Result.trials[i].error``. With
+    `fmin`, it is raised when ``fn`` raised.
     """
 
 
@@ -89,16 +97,29 @@ class RemoteProtocolError(ProtocolError):
 
 
 class BusError(AshaBusError):
-    """The bus could not be started or reached, or it ended before the run did."""
+    """The bus could not be started or reached, or it ended before the run did.
+
+    Raised by `launch` and `Run.result`. If the run has a journal, pass ``resume=True`` to
+    continue it.
+    """
 
 
 class JournalError(AshaBusError):
-    """The journal of a run cannot be read, written or resumed from."""
+    """The journal of a run cannot be read, written or resumed from.
+
+    Raised by `launch`, `start` and `Result.from_journal`; the message names the file.
+    """
 
 
 class SearcherError(AshaBusError):
-    """A searcher raised, suggested a point outside the space, or cannot be sent to its process."""
+    """A searcher raised, suggested a point outside the space, or cannot be sent to its process.
+
+    Raised by `launch` and `Run.result`; the message has the traceback, if the searcher raised.
+    """
 
 
 class WorkerError(AshaBusError):
-    """Workers could not be started, lack a package, or died repeatedly."""
+    """Workers could not be started, lack a package, or died repeatedly.
+
+    Raised by `launch` and `Run.result`; the message has the output of a worker, if there is any.
+    """

@@ -53,7 +53,7 @@ class Experiment:
     it; those of trials are times of day.
 
     Why effects are not returned: a list costs only 0.2 us a decision, but the reply to a
-    report would wait until the books are closed and the next trial is made. It would
+    report would wait until all tables are updated and the next trial is made. It would
     leave after 9.1 us instead of 6.1 us, and the reply that stops a trial, which two of
     three do, after 9.7 us instead of 6.4 us (ASHA with 16 workers, medians of five
     interleaved runs of 60,000 decisions).
@@ -412,7 +412,7 @@ class Experiment:
     # --- the end -------------------------------------------------------------
 
     def _end(self, stop: StopRun, interrupt: m.Interrupt, now: float) -> None:
-        """Begin the end: nothing new starts, and running trials are told to stop.
+        """Begin the end: nothing new starts, and running trials are stopped.
 
         A second call counts only if it gives less time than the first.
         """

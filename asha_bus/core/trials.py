@@ -17,7 +17,7 @@ MAX_LOG_LINES = 1_000
 
 
 def is_better(metric: float | None, than: float | None, mode: str) -> bool:
-    """Whether ``metric`` is a usable number and beats ``than`` (None: anything does)."""
+    """Whether ``metric`` is a usable number and better than ``than`` (None: any number is)."""
     if metric is None or not math.isfinite(metric):
         return False
     if than is None or not math.isfinite(than):
@@ -120,7 +120,7 @@ class TrialTable:
     """All trials that were begun, in order; the only place where their states change.
 
     ``full_resource``: what a trial gets if it is never stopped; None: unknown.
-    ``learns``: the searcher is told of trials.
+    ``learns``: the searcher receives updates of trials.
     """
 
     def __init__(

@@ -271,18 +271,18 @@ class Worker:
             )
             self.trial_timeout_s, self.repeats = message.trial_timeout_s, message.repeats
         elif isinstance(message, m.Assign):
-            self._take(message.assignment)
+            self._set_upcoming(message.assignment)
         elif isinstance(message, m.Continue):
             self._attempt().next_resource = message.next_resource
         elif isinstance(message, m.Stop):
             self._attempt().stopped = message.why
-            self._take(message.next)
+            self._set_upcoming(message.next)
         elif isinstance(message, m.Done):
-            self._take(None)
+            self._set_upcoming(None)
             self.done = message.reason
         return message
 
-    def _take(self, assignment: m.Assignment | None) -> None:
+    def _set_upcoming(self, assignment: m.Assignment | None) -> None:
         if self.attempt is not None and self.attempt.stopped is None:
             self._taken()
             self.attempt = None  # the bus has acknowledged its end

@@ -2,7 +2,7 @@
 
 A frame is its length in four bytes, the highest first, and one msgpack array ``[kind,
 field, ...]``. `TABLE` has every kind; what its class says of the fields is their
-specification. A named tuple in a field is an array of its fields, and so is a `Status`.
+specification. A named tuple in a field is an array of its fields. A `Status` is also an array.
 
 ========================  =======================================================
 from the user's process   `BusSetup`, or first `StandbySetup` and later `BusSetup`;
@@ -48,7 +48,7 @@ from asha_bus.core.trial import TrialRow
 _LENGTH_BYTES = 4
 _READ_BYTES = 1 << 16
 
-# --- what the bus is told ----------------------------------------------------
+# --- to the bus --------------------------------------------------------------
 
 
 class SchedulerClass(NamedTuple):
@@ -221,7 +221,7 @@ class Reply(NamedTuple):
 
 
 class Observe(NamedTuple):
-    """A searcher that learns is told of a trial, which entered a rung or ended."""
+    """Updates a searcher that learns: a trial entered a rung or ended."""
 
     row: TrialRow
 
@@ -378,7 +378,7 @@ def _frame(items: Any, kinds: Container[int]) -> Any:
     cls, readers = _CLASSES[kind]
     if len(values) != len(cls._fields):
         raise RemoteProtocolError(
-            f"{cls.__name__} has {len(cls._fields)} fields, and not {len(values)}"
+            f"{cls.__name__} has {len(cls._fields)} fields, got {len(values)}"
         )
     frame = cls._make(values)
     read = {name: reader(getattr(frame, name)) for name, reader in readers.items()}

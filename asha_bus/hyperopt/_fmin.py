@@ -132,8 +132,8 @@ def fmin(
         raise InvalidArgument("pass_expr_memo_ctrl is not supported: fn gets the configuration")
     if trials_save_file:
         raise InvalidArgument(
-            f"trials_save_file={trials_save_file!r}: the run is kept in a journal instead; give "
-            f"journal=PATH, and resume=True to go on with it"
+            f"trials_save_file={trials_save_file!r}: a journal keeps the run instead; pass "
+            f"journal=PATH, and resume=True to continue it"
         )
     if early_stop_fn is not None:
         check("early_stop_fn", early_stop_fn, Rule("a function or None", callable))
@@ -152,7 +152,6 @@ def fmin(
         check("points_to_evaluate", points_to_evaluate, _LIST)
     points = [*points_of(theirs), *(points_to_evaluate or ())]
     settings: dict[str, Any] = {
-        **_where(ours, options),
         "max_failures": max_evals or _ANY_NUMBER,
         "monitor": "progress" if verbose and show_progressbar else None,
         **options,
@@ -164,6 +163,7 @@ def fmin(
     left = None if max_evals is None else max_evals - (0 if is_resumed else len(ours))
     searcher = remembering(searcher_of(algo, _annotated(fn) if by_name else space), earlier, known)
     if left is None or left > 0:
+        settings = {**_where(ours, options), **settings}
         settings["max_trials"] = left
         settings["initial"] = _points(known, points, earlier)
         # a run that is resumed has a seed already
@@ -202,7 +202,7 @@ class _Watcher(Monitor):
         is_resumed: bool,
     ) -> None:
         self.follows_trials = raises or early_stop_fn is not None
-        # whether an exception of the objective is one of fmin, too
+        # whether fmin also raises an exception of the objective
         self._raises = raises
         # what early_stop_fn raised
         self._error: BaseException | None = None
@@ -229,7 +229,7 @@ class _Watcher(Monitor):
     def finish(self, run: Run, theirs: Any, *, is_kept: bool) -> None:
         """Wait for the end and fill in the trials; raise what hyperopt would.
 
-        ``theirs``: hyperopt's own trials, to be filled, too. ``is_kept``: whether the user
+        ``theirs``: hyperopt's own trials, which are also filled. ``is_kept``: whether the user
         has a journal.
         """
         failure: AllTrialsFailed | None = None
@@ -247,7 +247,7 @@ class _Watcher(Monitor):
             first = min(raised, key=lambda trial: trial.end_time or 0)
             raise ObjectiveError(
                 f"fn raised in trial {first.id} with {first.params!r}; "
-                f"catch_eval_exceptions=True would go on:\n{first.error}"
+                f"pass catch_eval_exceptions=True to continue after such:\n{first.error}"
             )
         if failure is not None:
             raise failure

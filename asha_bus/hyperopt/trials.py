@@ -28,15 +28,15 @@ logger = logging.getLogger("asha_bus")
 
 
 class Trials:
-    """What an `fmin` tried: pass one in, and look at it afterwards.
+    """The trials of an `fmin`: pass it as ``trials``, and read it afterwards.
 
     The objective runs in one process of this machine, one trial after the other. Another
-    `fmin` with the same object goes on after these trials, up to ``max_evals`` in all, and
+    `fmin` with the same object continues after these trials, up to ``max_evals`` in all, and
     its ``algo`` learns from them.
 
-    As in hyperopt, a trial whose objective raised, and one that the end of the run cut
-    off, is missing in all but ``result``, which is the `Result` of the last run: it has
-    each trial with its traceback, charts and a report.
+    As in hyperopt, trials whose objective raised, and trials that the end of the run cut
+    off, are only in ``result``, the `Result` of the last run. It has each trial with its
+    traceback, charts and a report.
 
     Example:
         ::
@@ -79,22 +79,22 @@ class Trials:
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """Of each trial ``loss`` and ``status``, and what else the objective gave back."""
+        """For each trial its ``loss``, its ``status``, and what else the objective returned."""
         return [one["result"] for one in self.trials]
 
     @property
     def miscs(self) -> list[dict[str, Any]]:
-        """Of each trial the numbers ``idxs`` and raw values ``vals`` by label."""
+        """For each trial the numbers ``idxs`` and the raw values ``vals`` by label."""
         return [one["misc"] for one in self.trials]
 
     @property
     def vals(self) -> dict[str, list[Any]]:
-        """By label the raw values of all trials that have it."""
+        """The raw values of all trials that have a label, by label."""
         return self._by_label("vals")
 
     @property
     def idxs(self) -> dict[str, list[int]]:
-        """By label the numbers of all trials that have it."""
+        """The numbers of all trials that have a label, by label."""
         return self._by_label("idxs")
 
     @property
@@ -106,8 +106,11 @@ class Trials:
     def best_trial(self) -> dict[str, Any]:
         """The document of the trial with the lowest loss and status ``ok``.
 
-        Where a scheduler stopped all of them, that of ``result.best``. Raises
-        `AllTrialsFailed` if there is none.
+        If a scheduler stopped all trials, that of ``result.best``.
+
+        Raises:
+            AllTrialsFailed: The last run has no such trial.
+            AshaBusError: There was no run.
         """
         usable = [
             one
@@ -133,40 +136,74 @@ class Trials:
         return {label: raw[0] for label, raw in self.best_trial["misc"]["vals"].items() if raw}
 
     def losses(self) -> list[float | None]:
-        """The loss of each trial; None where there was none."""
+        """Return the loss of each trial.
+
+        Returns:
+            The losses in the order of `trials`; None for a trial without a loss.
+        """
         return [result.get("loss") for result in self.results]
 
     def statuses(self) -> list[str]:
-        """The status of each trial: ``ok``, ``fail``, or ``suspended`` by a scheduler."""
+        """Return the status of each trial.
+
+        Returns:
+            ``ok``, ``fail``, or ``suspended`` if a scheduler stopped the trial.
+        """
         return [result["status"] for result in self.results]
 
     def average_best_error(self) -> float:
-        """hyperopt's mean of ``true_loss``, weighted by how likely each trial is the best.
+        """Return hyperopt's mean of ``true_loss``, weighted by how likely each trial is the best.
 
-        It goes by the ``loss_variance`` that the objective gave back; without that it is the
-        lowest loss. Needs hyperopt. Raises ValueError without a loss.
+        It depends on the ``loss_variance`` that the objective returned. It needs hyperopt.
+
+        Returns:
+            The mean; the lowest loss if there is no ``loss_variance``.
+
+        Raises:
+            ValueError: No trial has a loss.
         """
         from hyperopt.base import trials_from_docs
 
         return float(trials_from_docs(self.trials, validate=False).average_best_error())
 
     def trial_attachments(self, trial: Mapping[str, Any]) -> MutableMapping[str, Any]:
-        """What the objective gave back as ``attachments`` in ``trial``, a document, by name."""
+        """Return what the objective returned as ``attachments`` in a trial.
+
+        Args:
+            trial: A document of `trials`.
+
+        Returns:
+            The attachments by name.
+        """
         return _Attachments(self.attachments, trial["tid"])
 
     def count_by_state_synced(self, state: int | Collection[int]) -> int:
-        """How many of `trials` are in ``state``, a number of hyperopt's or several."""
+        """Count the documents of `trials` in a state.
+
+        Args:
+            state: A state of hyperopt, such as ``hyperopt.JOB_STATE_DONE``, or several.
+
+        Returns:
+            The number of documents.
+        """
         return _count(self.trials, state)
 
     def count_by_state_unsynced(self, state: int | Collection[int]) -> int:
-        """The same of all trials, those that raised or were cut off among them."""
+        """Count all documents in a state, including trials that raised or were cut off.
+
+        Args:
+            state: A state of hyperopt, or several.
+
+        Returns:
+            The number of documents.
+        """
         return _count(self._documents, state)
 
     def refresh(self) -> None:
-        """Nothing, since the trials are never out of date; hyperopt's programs call it."""
+        """Do nothing: the trials are always up to date. Programs for hyperopt call this."""
 
     def delete_all(self) -> None:
-        """Forget all trials."""
+        """Forget all trials; the next `fmin` starts from none."""
         self.result = None
         self.attachments.clear()
         self._documents.clear()
@@ -316,19 +353,35 @@ class SparkTrials(Trials):
         self.spark_session = spark_session
 
     def count_successful_trials(self) -> int:
-        """How many trials came to their end, with whatever status."""
+        """Count the trials that ended by themselves.
+
+        Returns:
+            Their number, with any status.
+        """
         return self.count_by_state_unsynced(DONE)
 
     def count_failed_trials(self) -> int:
-        """How many raised."""
+        """Count the trials whose objective raised.
+
+        Returns:
+            Their number.
+        """
         return self.count_by_state_unsynced(ERROR)
 
     def count_cancelled_trials(self) -> int:
-        """How many the end of the run cut off."""
+        """Count the trials that the end of the run cut off.
+
+        Returns:
+            Their number.
+        """
         return self.count_by_state_unsynced(CANCEL)
 
     def count_total_trials(self) -> int:
-        """How many there are of these three kinds."""
+        """Count the trials that ended, raised or were cut off.
+
+        Returns:
+            Their number: the sum of the other three counts.
+        """
         return self.count_by_state_unsynced((DONE, ERROR, CANCEL))
 
     def __getstate__(self) -> dict[str, Any]:

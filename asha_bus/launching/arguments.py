@@ -228,14 +228,12 @@ class LaunchArguments:
             )
         if self.bus is not None and self.bus.sd_file is not None and self.metrics_port is None:
             raise InvalidArgument(
-                "BusOptions: sd_file names the endpoint of metrics_port: give metrics_port, too"
+                "BusOptions: sd_file names the endpoint of metrics_port: also pass metrics_port"
             )
         if self.resume and self.journal is None:
-            raise InvalidArgument("resume=True needs the journal to go on with: give journal=PATH")
+            raise InvalidArgument("resume=True needs the run's journal; pass journal=PATH")
         if self.retry_failed and not self.resume:
-            raise InvalidArgument(
-                "retry_failed=True is for a run that is resumed: give resume=True"
-            )
+            raise InvalidArgument("retry_failed=True needs resume=True")
         if self.engine == "local" and self.spark is not None:
             raise InvalidArgument("spark was given together with engine='local'; leave one out")
 

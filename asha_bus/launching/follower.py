@@ -92,7 +92,7 @@ class Follower:
     def result(self, timeout: float | None) -> Result:
         """Wait for the end; see `Run.result`."""
         if not self._finished.wait(timeout):
-            raise TimeoutError(f"run {self.plan.name} is still going on after {timeout:g} s")
+            raise TimeoutError(f"run {self.plan.name} is still running after {timeout:g} s")
         if self._exporter is not None:
             self._exporter.close()
         if self._error is not None:

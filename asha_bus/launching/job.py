@@ -28,7 +28,7 @@ class Job:
     address: BusAddress
     objective: Callable[..., Any]
     space: Space
-    #: What objectives print goes to the bus as well.
+    #: What objectives print is also sent to the bus.
     capture_output: bool = False
     #: By name what each ``value`` gives, which is loaded once in each worker.
     data: Mapping[str, Any] = field(default_factory=dict)

@@ -92,9 +92,20 @@ class BusOptions:
 
     @classmethod
     def from_conf(cls, conf: Mapping[str, str]) -> "BusOptions":
-        """The options that an operator set as ``spark.ashaBus.<option>``.
+        """Return the options that an operator set as ``spark.ashaBus.<option>``.
 
-        Raises `InvalidArgument`, naming the key, for an unknown option or a bad value.
+        Args:
+            conf: Settings of Spark as texts by key; other keys are ignored.
+
+        Returns:
+            The options; those that are not set have their defaults.
+
+        Raises:
+            InvalidArgument: An option is unknown or has a wrong value; the message names its key.
+
+        Example:
+            >>> BusOptions.from_conf({"spark.ashaBus.port": "7077"}).port
+            7077
         """
         kinds = {field.name: type(field.default) for field in fields(cls)}
         options: dict[str, Any] = {}

@@ -210,13 +210,13 @@ def _limit(space: Space, given: LaunchArguments) -> tuple[int | None, str]:
             return min(every, 2**63 - 1), "exhausted"
     elif not has_end:
         raise InvalidArgument(
-            "the space has no end, so the run needs one: give max_trials or max_time (seconds)"
+            "the space is infinite, so the run needs an end: give max_trials or max_time (seconds)"
         )
     return given.max_trials, "max_trials"
 
 
 def _check_size(space: Space) -> None:
-    """That a point fits into a message; what stands in a list twice is said."""
+    """Check that a point fits into a message; report values that a list has twice."""
     if space.most_numbers > MAX_POINT:
         raise InvalidArgument(
             f"the space has up to {space.most_numbers} parameters in a configuration, more than "

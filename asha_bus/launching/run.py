@@ -1,4 +1,4 @@
-"""A run that is going on, as its user sees it."""
+"""A run as its user sees it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class RunStatus(TypedDict):
 
 
 class Run:
-    """A launched run: wait for its result, look at it, or end it.
+    """A launched run: wait for its result, read its status, or end it. `start` returns one.
 
     Attributes:
         name: The run's name, as in the log and on the live page.
@@ -39,6 +39,12 @@ class Run:
         bus_address: Where the bus listens, as ``tcp://host:port``.
         metrics_url: Where Prometheus finds the run's metrics; None without ``metrics_port``.
         page_url: Where the live page is; None without ``page``.
+
+    Example:
+        >>> run = ab.start(objective, space, max_trials=100)
+        >>> run.status()["trials"]
+        12
+        >>> result = run.result()
     """
 
     def __init__(
@@ -62,7 +68,7 @@ class Run:
 
     @property
     def bus_pid(self) -> int:
-        """The process id of the bus; another one when it was started again."""
+        """The process id of the bus; another one after a restart."""
         return self._supervisor.pid
 
     @property
@@ -80,7 +86,7 @@ class Run:
             The result, the same one at each call.
 
         Raises:
-            TimeoutError: The run is still going on.
+            TimeoutError: The run is still running.
             AllTrialsFailed: No trial succeeded; the error carries the result.
             BusError: The bus ended again and again, or could not be reached.
             WorkerError: No worker could be started or kept.
@@ -92,10 +98,10 @@ class Run:
         return self._follower.result(timeout)
 
     def status(self) -> RunStatus:
-        """How the run stands: now, or at its end when it is over.
+        """Return the state of the run: now, or at its end if it is over.
 
         It can be called at any time and from any thread, and changes nothing. The bus
-        answers within milliseconds; while it is being started again, that is waited for.
+        answers within milliseconds; during a restart it waits for the new bus.
 
         Returns:
             A dict with
@@ -126,10 +132,10 @@ class Run:
         }
 
     def bus_report(self) -> BusReport:
-        """How the bus and the workers have done so far; at any time, as `status`.
+        """Return figures of the bus and the workers; like `status`, at any time.
 
         Returns:
-            The report that is ``Result.bus`` at the end.
+            The report so far, which is ``Result.bus`` at the end.
 
         Example:
             >>> run.bus_report().decisions
@@ -171,7 +177,7 @@ def _warn_at_exit() -> None:
 def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
     """The result; Ctrl-C stops the run first, and a second Ctrl-C does so at once.
 
-    ``tells_how_to_resume``: False where the run's journal is none of the user's.
+    ``tells_how_to_resume``: False if the run's journal is not the user's.
     """
     try:
         return run.result()
@@ -180,7 +186,7 @@ def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
         follower = run._follower
         if tells_how_to_resume and follower.plan.journal is not None:
             follower.logger.warning(
-                "stopped; go on with launch(..., journal=%r, resume=True)",
+                "stopped; pass launch(..., journal=%r, resume=True) to continue",
                 str(follower.plan.journal),
             )
     try:
@@ -191,5 +197,5 @@ def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
 
 
 def search_failure_of(run: Run) -> str | None:
-    """Why the searcher could not go on, where it could not."""
+    """Why the searcher could not continue; None if it could."""
     return run._supervisor.search_failure

@@ -52,7 +52,11 @@ class FileMonitor(Monitor):
             ) from error
 
     def on_start(self, run: RunInfo) -> None:
-        """Open the file, and write ``start`` below its last line."""
+        """Open the file, and write ``start`` below its last line.
+
+        Args:
+            run: The run's settings.
+        """
         self._file: TextIO = self._path.open("a", encoding="utf-8")
         if not _ends_a_line(self._path):  # the last writer was killed within a line
             self._file.write("\n")
@@ -61,7 +65,11 @@ class FileMonitor(Monitor):
         self._write("start", run=run.name, **known)
 
     def on_assign(self, trial: TrialRecord) -> None:
-        """Write ``assign``."""
+        """Write ``assign``.
+
+        Args:
+            trial: The trial; ``attempts`` counts this attempt.
+        """
         self._write(
             "assign",
             trial=trial.id,
@@ -72,28 +80,51 @@ class FileMonitor(Monitor):
         )
 
     def on_report(self, trial: TrialRecord, resource: float, metric: float) -> None:
-        """Write ``report``."""
+        """Write ``report``.
+
+        Args:
+            trial: The trial that reported.
+            resource: The resource of the report.
+            metric: The metric of the report.
+        """
         self._write(
             "report", trial=trial.id, attempt=trial.attempts, resource=resource, metric=metric
         )
 
     def on_decision(self, trial: TrialRecord, record: RungRecord) -> None:
-        """Write ``decision``."""
+        """Write ``decision``.
+
+        Args:
+            trial: The trial.
+            record: The rung, the metric and the decision.
+        """
         self._write("decision", trial=trial.id, bracket=trial.bracket, **record._asdict())
 
     def on_end(self, trial: TrialRecord) -> None:
-        """Write ``end``."""
+        """Write ``end``.
+
+        Args:
+            trial: The trial in its final state.
+        """
         names = ("resource", "metric", "best_metric", "error")
         known = {name: getattr(trial, name) for name in names}
         state = str(trial.state)
         self._write("end", trial=trial.id, attempt=trial.attempts, state=state, **known)
 
     def on_refresh(self, snapshot: Snapshot) -> None:
-        """Flush the file."""
+        """Flush the file.
+
+        Args:
+            snapshot: The state of the run, which is not written.
+        """
         self._file.flush()
 
     def on_finish(self, result: Result | None) -> None:
-        """Write ``finish`` and close the file; ``reason`` is null if an error ended the run."""
+        """Write ``finish`` and close the file.
+
+        Args:
+            result: The result; None if an error ended the run, for which ``reason`` is null.
+        """
         if result is None:
             self._write("finish", reason=None)
         else:

@@ -24,7 +24,7 @@ from asha_bus.results.result import Result
 
 #: A curve that is longer loses every second of its points.
 MAX_POINTS = 500
-#: So many questions to the bus at one refresh, and no more: what is left comes with the next.
+#: At most this many requests to the bus per refresh; the rest follow at the next.
 _MOST_QUESTIONS = 400
 
 Report = tuple[float, float]
@@ -34,7 +34,7 @@ class Live:
     """Follows a run by the trials that changed, and finds out what happened to each.
 
     ``changes``: asks the source for more; trials that changed twice in between are
-    told once, with everything, so nothing is missing after a pause.
+    reported once, with everything, so nothing is missing after a pause.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class Live:
             space=self._space,
             trials=sorted(trials, key=lambda trial: trial.id),
             reason=UNFINISHED,
-            message="it is going on",
+            message="it is running",
             elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=self._settings,

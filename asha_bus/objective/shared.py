@@ -5,28 +5,26 @@ from __future__ import annotations
 import io
 import pickle
 import types
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import cloudpickle
 
 from asha_bus.objective.closure import is_broadcast
-from asha_bus.objective.private import open_private
 
 #: What cloudpickle since 3.1.3 writes for the file of a function, so that equal functions of
 #: different places have equal pickles.
 _HIDDEN = "<dynamic-code>"
 
 
-class PickledFile(NamedTuple):
-    """A value pickled in a file, with the interface of a Spark broadcast."""
+class PickledDescriptor(NamedTuple):
+    """A value pickled in a file without a name, which this process has open as ``fd``."""
 
-    path: str
+    fd: int
 
     @property
     def value(self) -> Any:
-        """Load and return the value, if no other user can have written it."""
-        with open_private(Path(self.path)) as file:
+        """Load and return the value; others that have the file open do not notice."""
+        with open(f"/proc/self/fd/{self.fd}", "rb") as file:
             return pickle.load(file)
 
 

@@ -51,7 +51,7 @@ def _standing(trial: TrialRecord) -> str:
     text = f"trial {trial.id} {'ended' if trial.state in FINAL else 'is'} {trial.state}"
     if trial.state is TrialState.PENDING:
         text += ": it waits for a worker"
-        return f"{text}, to be run again" if trial.attempts else text
+        return f"{text}, to be restarted" if trial.attempts else text
     text += f" at resource {trial.resource:g}"
     if trial.metric is not None:
         text += f" with metric {trial.metric:g}"

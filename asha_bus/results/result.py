@@ -330,6 +330,9 @@ class Result:
 
         Returns:
             The axes; see `asha_bus.results.plots`, which needs matplotlib.
+
+        Example:
+            >>> result.plot_rungs().figure.savefig("rungs.png")
         """
         from asha_bus.results import plots
 
@@ -343,6 +346,9 @@ class Result:
 
         Returns:
             The axes; see `asha_bus.results.plots`, which needs matplotlib.
+
+        Example:
+            >>> result.plot_curves().figure.savefig("curves.png")
         """
         from asha_bus.results import plots
 
@@ -356,6 +362,9 @@ class Result:
 
         Returns:
             The axes; see `asha_bus.results.plots`, which needs matplotlib.
+
+        Example:
+            >>> result.plot_history().figure.savefig("history.png")
         """
         from asha_bus.results import plots
 
@@ -372,6 +381,9 @@ class Result:
 
         Raises:
             InvalidArgument: There are fewer axes than parameters.
+
+        Example:
+            >>> result.plot_params()[0].figure.savefig("params.png")
         """
         from asha_bus.results import plots
 

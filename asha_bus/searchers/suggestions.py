@@ -136,7 +136,7 @@ class Suggestions:
             found.append(point)
         return found, False
 
-    def spare(self, number: int) -> Point | None:
+    def fallback(self, number: int) -> Point | None:
         """The fallback of configuration ``number``: its point without asking the searcher.
 
         It is a random draw, unless ``initial`` or level 1 determines it. None: there are no

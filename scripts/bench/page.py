@@ -35,7 +35,7 @@ from asha_bus.results.tables import table
 #: What is aimed at, in seconds.
 REPORT_S, PAINT_S, UPDATE_S = 3.0, 1.0, 0.050
 
-#: So many trials change in one update, and so many seconds lie between two.
+#: The number of trials that change in one update, and the seconds between two updates.
 CHANGED, BETWEEN_S = 50, 1.05
 
 WRITE = """
@@ -237,7 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--trials", type=int, default=10_000, help="default: %(default)s")
     parser.add_argument("--updates", type=int, default=10, help="default: %(default)s")
-    parser.add_argument("--smoke", action="store_true", help="only see that it works")
+    parser.add_argument("--smoke", action="store_true", help="only check that it works")
     given = parser.parse_args(arguments)
     trials, updates, few = (300, 1, 100) if given.smoke else (given.trials, given.updates, 1_000)
     openings = 1 if given.smoke else 5

@@ -35,7 +35,7 @@ PROBLEMS = (
     Problem("simulated curves", curves.SPACE, curves.curve, curves.RESOURCE),
 )
 
-#: What is compared with: so many configurations, drawn at random and run to their end.
+#: The baseline: this many random configurations, each run to its end.
 FULLY_TRAINED = 100
 
 #: The shares of the resource of those at which a look is taken.
@@ -54,7 +54,7 @@ class Settings(NamedTuple):
     workers: int
     #: Of the resource that `FULLY_TRAINED` take, how much each tuner gets.
     share: float
-    #: So many trials are known when a suggestion is timed.
+    #: The numbers of known trials at which a suggestion is timed.
     known: Sequence[int]
 
 
@@ -97,7 +97,7 @@ def reached_at(completed: Sequence[Completed], target: float) -> float:
 
 
 def fully_trained(problem: Problem, seed: int) -> float:
-    """The best final loss of so many configurations that are drawn at random."""
+    """The best final loss of ``FULLY_TRAINED`` random configurations."""
     space, random = problem.space, ab.RandomSearch()
     points = (random.draw(space, number, mix(seed, 1)) for number in range(FULLY_TRAINED))
     return min(problem.curve(space.resolve(point))[-1] for point in points)
@@ -147,7 +147,7 @@ def compare(problem: Problem, settings: Settings) -> None:
 
 
 def time_suggestions(known: Sequence[int]) -> None:
-    """What one suggestion takes when so many trials are known, of which most were stopped."""
+    """The time of one suggestion, by the number of known trials, most of which were stopped."""
     space = networks.SPACE
     rows = []
     for name, make in (("TPE", ab.TPE), ("OptunaSearcher", ab.OptunaSearcher)):

@@ -3,7 +3,7 @@
 Real launches on local workers take turns, one with `TPE` and one with `RandomSearch`. The
 objective sleeps before each report, so that the workers, of which there are more than
 cores, wait for nothing but the bus. Processor time is that of the router's thread, between
-the end of a warm-up and so many decisions later. Medians over the repetitions.
+the end of a warm-up and a given number of decisions later. Medians over the repetitions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ KINDS = ("random", "TPE")
 
 @dataclass(frozen=True)
 class Steady:
-    """An objective of so many seconds a step, whose loss falls towards a number of its seed's.
+    """An objective that takes ``step_s`` seconds a step, whose loss falls to a limit of its seed.
 
     The loss does not depend on the configuration: so as many trials get to each rung with
     either searcher, and a decision stands for the same work of the bus.
@@ -69,7 +69,7 @@ class Figures:
 
 
 def measure(kind: str, *, warm_up: int, decisions: int, workers: int, step_s: float) -> Figures:
-    """Run with one of the searchers, and count so many decisions after those of the warm-up."""
+    """Run with one of the searchers; measure ``decisions`` decisions after the warm-up."""
     run = ab.start(
         Steady(step_s),
         SPACE,
@@ -98,7 +98,7 @@ def measure(kind: str, *, warm_up: int, decisions: int, workers: int, step_s: fl
 
 
 def _report_after(run: ab.Run, decisions: int) -> ab.BusReport:
-    """The bus's report once there were so many decisions."""
+    """The bus's report after ``decisions`` decisions."""
     due = time.monotonic() + _MOST_S
     while (report := run.bus_report()).decisions < decisions:
         if time.monotonic() > due:
@@ -137,7 +137,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=8, help="default: %(default)s")
     parser.add_argument("--step", type=float, default=0.1, help="seconds before each report")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--smoke", action="store_true", help="only see that it works")
+    parser.add_argument("--smoke", action="store_true", help="only check that it works")
     given = parser.parse_args()
     if given.smoke:
         given.repetitions, given.decisions, given.workers = 1, 30, 2

@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=7, help="default: %(default)s")
     parser.add_argument("--seconds", type=float, default=8.0, help="of one run of the load test")
     parser.add_argument("--json", action="store_true", help="end with one line of JSON")
-    parser.add_argument("--smoke", action="store_true", help="only see that it works")
+    parser.add_argument("--smoke", action="store_true", help="only check that it works")
     given = parser.parse_args()
     if given.smoke:
         given.repetitions, given.seconds = 1, 1.0

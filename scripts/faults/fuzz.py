@@ -39,14 +39,14 @@ from faults.messages import Maker, Voice
 GROWTH_BYTES = 16 << 20
 
 MAX_TRIALS = 2_000
-#: This process has its say in so many of them.
+#: This process may act on at most this many of them.
 MAX_FUZZED_TRIALS = 500
 
-#: So many names at a time; each time that so many messages were sent, one makes room
+#: At most NAMES names at a time; after each EACH_NAME messages, one makes room
 #: for another.
 NAMES = 16
 EACH_NAME = 1_000
-#: Answers are fetched each time that so many messages were sent.
+#: Answers are fetched after each burst of this many messages.
 BURST = 64
 PATIENCE_S = 30.0
 
@@ -88,7 +88,7 @@ class Peer:
             except zmq.Again:
                 return
             except RemoteProtocolError as error:
-                raise SystemExit(f"the bus sent what is no message: {error}") from error
+                raise SystemExit(f"the bus sent an invalid message: {error}") from error
             self.answers += 1
             if isinstance(message, m.Assign):
                 self._hold(message.assignment)
@@ -117,7 +117,7 @@ class Peer:
 
 
 def fuzz(run: ab.Run, seed: int, messages: int) -> tuple[Counter[str], int]:
-    """Send so many messages; how many of each kind, and the number of answers."""
+    """Send ``messages`` messages; return the number of each kind, and of answers."""
     keys = run._supervisor.keys
     address = BusAddress(
         run._follower.plan.settings.run,
@@ -244,7 +244,7 @@ def main() -> None:
     given = parser.parse_args()
     messages = 20_000 if given.smoke else given.messages
     seed = random.SystemRandom().getrandbits(31) if given.seed is None else given.seed
-    logging.getLogger("asha_bus").setLevel(logging.ERROR)  # objectives' lines are fuzz, too
+    logging.getLogger("asha_bus").setLevel(logging.ERROR)  # objectives also log fuzz
     print(f"to repeat: python scripts faults/fuzz --seed {seed} --messages {messages}", flush=True)
     print(check(seed, messages))
     print("the bus bore it, and the run completed")

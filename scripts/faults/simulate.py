@@ -87,8 +87,8 @@ def simulate(first: int, seeds: int, limit_s: float) -> bool:
                 "decisions": counters.decisions,
                 "crashes of the bus": story.crashes,
                 "leases expired": counters.leases_expired,
-                "trials begun again": counters.requeued,
-                "late reports fenced off": counters.fenced,
+                "trials restarted": counters.requeued,
+                "late reports rejected": counters.fenced,
                 "requests repeated": counters.retried,
             }
         )

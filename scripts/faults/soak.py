@@ -36,7 +36,7 @@ SAMPLES = 20  # at least, however short the run is
 #: How much memory may grow, in bytes: by itself, and for each trial that the bus keeps.
 GROWTH_BYTES = 8 << 20
 TRIAL_BYTES = 2 << 10
-#: Descriptors and threads may be so many more: a sample may meet one that is short-lived.
+#: Descriptors and threads may grow by this many: a sample may include a short-lived one.
 GROWTH_COUNT = 3
 
 MEMORY, DESCRIPTORS, THREADS = "memory, MiB", "descriptors", "threads"
@@ -122,7 +122,7 @@ def slope_per_hour(samples: Sequence[Sample], key: tuple[str, str]) -> float:
 
 
 def bound(key: tuple[str, str], trials: int) -> float:
-    """How much more there may be at the end, when so many trials were begun meanwhile."""
+    """How much more there may be at the end, if ``trials`` were started meanwhile."""
     where, kind = key
     if kind != MEMORY:
         return GROWTH_COUNT
@@ -178,7 +178,7 @@ def main() -> None:
     wrong = report(samples)
     print(f"the journal has {journal / len(result.trials):,.0f} bytes for each trial")
     if result.reason != "max_time" or result.bus.requeued:
-        wrong.append(f"the run ended by {result.reason}, {result.bus.requeued} trials begun again")
+        wrong.append(f"the run ended by {result.reason}, {result.bus.requeued} trials restarted")
     sys.exit("\n".join(wrong) or None)
 
 

@@ -36,7 +36,7 @@ RUN_S = 75.0
 
 
 def curve(trial: ab.Trial) -> None:
-    """A learning curve that takes no processor time: an error that falls to a floor."""
+    """A learning curve that takes no processor time: an error that falls to a lower bound."""
     rate, width = math.log10(trial.params["rate"]), trial.params["width"]
     floor = 0.03 + 0.1 * abs(rate + 2.2) + 0.8 / width + 0.3 * trial.params["dropout"] ** 2
     floor += 0.2 * abs(trial.params["momentum"] - 0.9)

@@ -4,7 +4,7 @@
 up to date, by the exit status. The JSON is for implementations in other languages:
 a list of objects with the message's number, name, sender, fields in order, and its
 body in hex. NaN and infinities, which JSON lacks, are the strings "NaN",
-"Infinity" and "-Infinity"; keys of a map that are numbers are strings, too.
+"Infinity" and "-Infinity"; keys of a map that are numbers are also strings.
 """
 
 from __future__ import annotations

@@ -68,12 +68,12 @@ def test_each_task_loads_it_once(tmp_path: Path) -> None:
         ({"train": lambda: 0}, r"data\['train'\] cannot be sent to the workers: it is a function"),
     ],
 )
-def test_what_is_wrong_with_it_is_said(data: Any, words: str) -> None:
+def test_invalid_data_is_reported(data: Any, words: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=words):
         run(lambda x, train=None: x, data=data)
 
 
-def test_what_is_too_large_is_refused_before_anything_starts() -> None:
+def test_data_that_are_too_large_are_refused_before_anything_starts() -> None:
     words = (
         r"data\['train'\] has 8,000,000 bytes, .* the limit is 1,000,000\. Write it to storage .* "
         r"and read it in the objective, or raise BusOptions\(max_data_bytes"
@@ -97,7 +97,7 @@ def test_a_required_argument_may_come_from_data() -> None:
         run(by_hand)
 
 
-def test_a_dry_run_gets_it_too() -> None:
+def test_a_dry_run_gets_the_data() -> None:
     found = ab.dry_run(
         lambda x, train: x * len(train), SPACE, data={"train": [1, 2, 3]}, quiet=True
     )

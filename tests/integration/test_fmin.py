@@ -89,7 +89,7 @@ def test_return_argmin_false_returns_the_configuration() -> None:
 @pytest.mark.parametrize(
     "space", [hp.uniform("x", 0, 1), [hp.uniform("x", 0, 1), 7], hp.choice("x", [(1, 2), (3, 4)])]
 )
-def test_spaces_that_are_no_dict(space: Any) -> None:
+def test_spaces_that_are_not_a_dict(space: Any) -> None:
     def fn(point: Any) -> float:
         return float(point if isinstance(point, float) else point[0])
 
@@ -214,7 +214,7 @@ def test_trials_that_were_pickled_go_on() -> None:
     assert 3 == len(again.result.trials)
 
 
-def test_trials_go_on_with_another_objective_space_and_algo() -> None:
+def test_trials_continue_with_another_objective_space_and_algo() -> None:
     trials = new_trials()
     run(abs_x, max_evals=4, trials=trials)
     narrow = {"x": hp.uniform("x", -1, 1)}

@@ -119,7 +119,7 @@ FAILURES = {
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_one_that_fails_is_not_repeated_and_the_others_go_on(
+def test_a_failed_trial_is_not_repeated_and_the_others_continue(
     kind: type[BaseException], tmp_path: Path
 ) -> None:
     fn, trials = WritesThenFails(tmp_path / "lines", kind), ab.Trials()
@@ -142,7 +142,9 @@ def test_one_that_fails_is_not_repeated_and_the_others_go_on(
 
 
 @pytest.mark.parametrize("kind", FAILURES)
-def test_one_that_fails_ends_the_run_by_default(kind: type[BaseException], tmp_path: Path) -> None:
+def test_a_failing_objective_ends_the_run_by_default(
+    kind: type[BaseException], tmp_path: Path
+) -> None:
     fn, trials = WritesThenFails(tmp_path / "lines", kind), ab.Trials()
     points = [{"x": 0.25}, {"x": 1.0}]
     with pytest.raises(
@@ -155,7 +157,7 @@ def test_one_that_fails_ends_the_run_by_default(kind: type[BaseException], tmp_p
             max_evals=10**6,
             points_to_evaluate=points,
         )
-    assert "catch_eval_exceptions=True would go on" in str(raised.value)
+    assert "pass catch_eval_exceptions=True to continue" in str(raised.value)
     assert FAILURES[kind] in str(raised.value)
     assert ["0.25", "1.0"] == fn.path.read_text().split()[:2]
     assert 1 == fn.path.read_text().split().count("1.0")

@@ -1,4 +1,4 @@
-"""Who has the run's key but breaks the protocol is counted, told so, and does no harm."""
+"""A client that has the run's key but breaks the protocol is counted, and harms nobody."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def row(handle: ab.Run, trial: int) -> TrialRow:
     return handle._supervisor.call(RowsRequest(trial))[0]
 
 
-# --- what is no message ------------------------------------------------------
+# --- invalid messages --------------------------------------------------------
 
 
 def test_garbage_is_counted_by_kind(handle: ab.Run) -> None:
@@ -60,7 +60,7 @@ def test_garbage_is_counted_by_kind(handle: ab.Run) -> None:
         assert m.Pong(2) == ask(socket, m.Ping(2))
 
 
-def test_a_broken_request_is_told_so(handle: ab.Run) -> None:
+def test_a_broken_request_is_answered_with_an_error(handle: ab.Run) -> None:
     broken = msgpack.packb((m.PROTOCOL_VERSION, 3, 7, 0, 1, 1, "0.5", None, {}, 0.0))
     foreign = msgpack.packb((m.PROTOCOL_VERSION + 1, 1, 8, "of another time"))
     with counted(handle, malformed=1, foreign_version=1), member(handle, "broken") as socket:
@@ -202,7 +202,7 @@ def test_counts_beyond_all_measure_do_not_stop_the_bus(handle: ab.Run) -> None:
 # --- too much of it ----------------------------------------------------------
 
 
-def test_who_sends_and_never_reads_holds_up_nobody(handle: ab.Run) -> None:
+def test_a_client_that_never_reads_delays_nobody(handle: ab.Run) -> None:
     request = wire.encode(m.Hello(1, "\U0001f989" * 256, "slot", "host", 1))
     still_decides(handle)
     before, unsent = resident_bytes(handle.bus_pid), rejected(handle)["unsent"]

@@ -62,7 +62,7 @@ def curves(watched: Watched) -> dict[int, set[tuple[float, float]]]:
 
 
 def clicked(watched: Watched, number: int) -> list[str]:
-    """What is told of a trial whose row is clicked."""
+    """What is shown of a trial whose row is clicked."""
     watched.page.fill("#filter", f"id={number}")
     watched.page.click("#body tr[data-id]")
     watched.wait(f"byId('detail').innerText.includes('trial {number} ended')")
@@ -173,7 +173,7 @@ def test_the_filter_and_the_chosen_trial_stay_when_the_run_ends(
     assert [] == opened.complaints
 
 
-def test_the_chosen_trial_is_told_anew_when_it_changes(
+def test_the_chosen_trial_is_redrawn_when_it_changes(
     opened: Watched, live: ScriptedPage, explained: dict[int, str]
 ) -> None:
     running = next(trial for trial in EARLY.trials if trial.state is TrialState.RUNNING)
@@ -228,7 +228,7 @@ def test_a_server_that_was_gone_or_refuses_is_asked_again(
     assert 3 == live.asked
 
 
-def test_an_explanation_that_is_not_there_is_said(opened: Watched, live: ScriptedPage) -> None:
+def test_a_missing_explanation_is_reported(opened: Watched, live: ScriptedPage) -> None:
     for what in ("the server answered 404", "the process that served this page is gone"):
         opened.page.fill("#filter", "id=1")
         opened.page.click("#body tr[data-id]")

@@ -89,7 +89,7 @@ def held_at_the_end(events: list[Event]) -> dict[int, list[Any]]:
     return held
 
 
-def test_the_events_tell_the_whole_run(browse: Browse) -> None:
+def test_the_events_describe_the_whole_run(browse: Browse) -> None:
     run = start()
     browser = browse(run.page_url)
     events = list(browser.events())
@@ -216,7 +216,7 @@ def test_a_journal_is_watched_while_its_run_goes_on(tmp_path: Path, browse: Brow
         assert 0 == watching.wait(10)
 
 
-def test_a_journal_that_cannot_be_watched_is_said(tmp_path: Path) -> None:
+def test_a_journal_that_cannot_be_watched_is_reported(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     start(objectives.slope, page=False, journal=journal).result(timeout=60)
     data = bytearray(journal.read_bytes())

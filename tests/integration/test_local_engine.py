@@ -139,7 +139,7 @@ def test_if_all_fail_the_first_traceback_is_raised() -> None:
         ([1, 2], "[1, 2] of type list"),
     ],
 )
-def test_a_metric_that_is_no_number_fails_the_trial(value: object, said: str) -> None:
+def test_a_metric_that_is_not_a_number_fails_the_trial(value: object, said: str) -> None:
     with pytest.raises(ab.AllTrialsFailed) as caught:
         run(objectives.reports_what, {"value": ab.grid(value)}, workers=1)
     assert said in (caught.value.result.trials[0].error or "")
@@ -185,7 +185,7 @@ def test_a_launch_within_an_objective_is_refused() -> None:
         run(objectives.nested, max_trials=1)
 
 
-def test_reporting_from_a_forked_child_is_an_error_in_words() -> None:
+def test_reporting_from_a_forked_child_is_an_error() -> None:
     result = run(objectives.forks, max_trials=2)
     assert all("a child of worker" in trial.extras["said"] for trial in result.trials)
 
@@ -200,7 +200,7 @@ def test_local_workers_get_their_share_of_the_cores(monkeypatch: pytest.MonkeyPa
     assert {trial.extras["threads"] for trial in result.trials} == {"3"}
 
 
-def test_what_workers_print_comes_out_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_output_of_workers_appears_line_by_line(capsys: pytest.CaptureFixture[str]) -> None:
     run(objectives.prints, max_trials=4, scheduler=ab.NoStopping(max_resource=50))
     lines = capsys.readouterr().out.splitlines()
     assert len([line for line in lines if line.startswith("line ")]) == 200
@@ -220,11 +220,11 @@ def test_trial_log_reaches_the_runs_logger(caplog: pytest.LogCaptureFixture) -> 
     assert result.trials[0].metric == 1.0
 
 
-def test_a_run_in_the_background_tells_its_status() -> None:
+def test_a_run_in_the_background_reports_its_status() -> None:
     handle = run(objectives.slow_slope, scheduler=ASHA, max_trials=30, launch=ab.start)
     assert handle.bus_address.startswith("tcp://127.0.0.1:")
     os.kill(handle.bus_pid, 0)
-    with pytest.raises(TimeoutError, match="still going on"):
+    with pytest.raises(TimeoutError, match="still running"):
         handle.result(timeout=0.01)
     assert handle.status()["trials"] <= 30
     result = handle.result(timeout=60)

@@ -49,7 +49,7 @@ def test_captured_prints_are_kept_and_printed_as_ever(
     assert not [line for line in said if "printed" in line]
 
 
-def test_what_a_dying_worker_said_before_is_kept() -> None:
+def test_output_of_a_dying_worker_is_kept() -> None:
     result = run(objectives.dies_talking, max_trials=4, capture_output=True)
     assert TrialState.COMPLETED is result.trials[1].state
     assert "last words\n--- attempt 2 ---\nlast words\nnot yet\n" == result.trials[1].log

@@ -1,4 +1,4 @@
-"""Runs over every kind of space, with real processes: what an objective gets, and what is told."""
+"""Runs over every kind of space, with real processes: the objective's arguments and reports."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_sweep_of_models() -> None:
     assert sorted(map(repr, space)) == sorted(repr(trial.params) for trial in result.trials)
 
 
-def test_what_stays_stochastic_is_drawn_in_each_branch() -> None:
+def test_stochastic_parameters_are_drawn_in_each_branch() -> None:
     width = ab.randint(8, 64, q=8)
     space = ab.Space(
         fold=ab.grid(0, 1),

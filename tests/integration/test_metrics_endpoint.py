@@ -54,7 +54,7 @@ def scrape(run: ab.Run) -> dict[str, dict[tuple[str, ...], float]]:
     return found
 
 
-def test_what_is_served_at_the_end_is_what_the_result_says(
+def test_the_last_metrics_served_agree_with_the_result(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     run = start(name="one")
@@ -189,9 +189,7 @@ print("ended", flush=True)
 
 
 @pytest.mark.parametrize("is_scraped", [True, False])
-def test_a_script_that_ends_at_once_waits_for_who_scraped_it(
-    is_scraped: bool, tmp_path: Path
-) -> None:
+def test_a_script_that_ends_at_once_waits_for_its_scraper(is_scraped: bool, tmp_path: Path) -> None:
     port, targets = free_port(), tmp_path / "targets.json"
     program = tmp_path / "program.py"
     program.write_text(SCRIPT)

@@ -28,7 +28,7 @@ def of_trials(recorder: Recorder, method: str) -> list[int]:
     return [told[1].id for told in recorder.told if told[0] == method]
 
 
-def test_a_monitor_of_one_s_own_is_told_what_happens_in_order() -> None:
+def test_a_custom_monitor_is_notified_in_order() -> None:
     recorder = Recorder()
     result = ab.launch(objectives.slow_slope, SPACE, monitor=recorder, seed=3, **OPTIONS)
     assert "on_start" == recorder.names[0]
@@ -88,7 +88,7 @@ def test_a_broken_and_a_blocked_monitor_leave_the_run_and_the_others_alone(
     assert "on_finish" == blocked.names[-1]
 
 
-def test_a_run_that_fails_is_told_as_well() -> None:
+def test_a_failed_run_is_reported_to_monitors() -> None:
     recorder = Recorder()
     with pytest.raises(ab.AllTrialsFailed) as caught:
         ab.launch(
@@ -97,7 +97,7 @@ def test_a_run_that_fails_is_told_as_well() -> None:
     assert recorder.told[-1] == ("on_finish", caught.value.result)
 
 
-def test_a_file_of_events_tells_the_run(tmp_path: Path) -> None:
+def test_a_file_of_events_describes_the_run(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     result = ab.launch(objectives.slope, SPACE, monitor=[ab.FileMonitor(path)], **OPTIONS)
     lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]

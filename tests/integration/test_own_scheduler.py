@@ -67,7 +67,7 @@ PROGRAM = """
 """
 
 
-def test_one_of_the_program_itself_is_refused(tmp_path: Path) -> None:
+def test_a_scheduler_defined_in_the_main_program_is_refused(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(textwrap.dedent(PROGRAM))
     done = subprocess.run(

@@ -167,7 +167,7 @@ def launch(objective, folder: Path, name: str, **settings) -> ab.Run:
     )
 
 
-def test_everything_that_is_asked_has_an_answer(tmp_path: Path) -> None:
+def test_every_query_returns_data(tmp_path: Path) -> None:
     require_prometheus()
     with prometheus.running(tmp_path) as server, killed_driver(tmp_path) as driver:
         began = time.time()
@@ -268,7 +268,7 @@ def ends(scene: Scene) -> None:
     processor = figures("process_cpu_seconds_total", "process")
     assert result.bus.process_cpu_s == pytest.approx(processor["bus",], abs=0.1)
     spent = sum(trial.resource for trial in result.trials)
-    assert figures("resource_spent_total")[()] >= spent  # attempts that were lost spent, too
+    assert figures("resource_spent_total")[()] >= spent  # lost attempts also spent some
     firing = {alert["labels"]["alertname"]: alert for alert in scene.server.get("alerts")["alerts"]}
     assert STEADY in firing["AshaBusRestarted"]["annotations"]["summary"]
     assert {"AshaBusAllTrialsFail", "AshaBusTrialsRequeued"} <= set(firing)

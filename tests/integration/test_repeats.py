@@ -1,4 +1,4 @@
-"""Configurations that are repeated and attempts that are begun again, on real workers."""
+"""Repeated configurations and restarted attempts, on real workers."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_run_is_resumed_with_its_repeats_and_with_no_others(tmp_path: Path) ->
     assert repr(second.by_configuration()) == repr(read.by_configuration())
 
 
-def test_an_attempt_that_raised_is_begun_again(tmp_path: Path) -> None:
+def test_an_attempt_that_raised_is_restarted(tmp_path: Path) -> None:
     space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
     result = run(objectives.fails_at_first, space, max_trials=6, retries=1)
     assert {S.COMPLETED} == {trial.state for trial in result.trials}
@@ -91,7 +91,7 @@ def test_without_retries_left_it_has_failed(tmp_path: Path) -> None:
     assert 6 == result.bus.failed_attempts
 
 
-def test_what_runs_too_long_is_begun_again(tmp_path: Path) -> None:
+def test_an_attempt_that_times_out_is_restarted(tmp_path: Path) -> None:
     space = {"x": ab.uniform(0, 1), "folder": str(tmp_path)}
     result = run(objectives.hangs, space, max_trials=4, trial_timeout=1.0, retries=1)
     hung = result.trials[1]

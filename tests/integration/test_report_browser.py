@@ -40,7 +40,7 @@ def shown(value: float) -> float:
     return float(f"{value:.6g}")
 
 
-def test_the_head_tells_states_and_the_best(opened: Watched) -> None:
+def test_the_head_shows_states_and_the_best(opened: Watched) -> None:
     assert "digits" == opened.text("#name")
     assert "ended by max_trials" == opened.text("#status")
     states = {f"{state} {count}" for state, count in RUN.counts.items() if count}
@@ -63,7 +63,7 @@ def test_the_first_row_is_the_best(opened: Watched) -> None:
     assert "300 of 300 trials" == opened.text("#shown")
 
 
-def test_words_and_comparisons_filter(opened: Watched) -> None:
+def test_terms_and_comparisons_filter(opened: Watched) -> None:
     opened.page.fill("#filter", "act=relu lr<0.01 resource>=3")
     wanted = [
         trial
@@ -98,13 +98,13 @@ def test_columns_sort(opened: Watched) -> None:
     assert "descending" == opened.page.get_attribute("#heads th:has-text('lr')", "aria-sort")
 
 
-def test_what_is_no_number_comes_last_both_ways(opened: Watched) -> None:
+def test_values_that_are_not_numbers_sort_last_both_ways(opened: Watched) -> None:
     for _ in range(2):
         opened.page.click("#heads button:has-text('metric')")
         assert "-" not in opened.column("metric")
 
 
-def test_a_click_tells_all_of_a_trial(opened: Watched) -> None:
+def test_a_click_shows_all_of_a_trial(opened: Watched) -> None:
     stopped = next(trial for trial in RUN.trials if len(trial.rungs) == 2)
     opened.page.fill("#filter", f"id={stopped.id}")
     opened.page.click("#body tr[data-id]")
@@ -117,7 +117,7 @@ def test_a_click_tells_all_of_a_trial(opened: Watched) -> None:
     assert "" == opened.page.inner_text("#detail")
 
 
-def test_an_error_is_told(opened: Watched) -> None:
+def test_an_error_is_shown(opened: Watched) -> None:
     opened.page.fill("#filter", "failed")
     opened.page.click("#body tr[data-id]")
     assert "ValueError: loss is not a number" in opened.text("#detail pre")

@@ -1,4 +1,4 @@
-"""Runs that end too early, and go on with their journal."""
+"""Runs that end too early, and are continued from their journal."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def killed_after(seconds: float, journal: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("number", range(3))
-def test_a_killed_drivers_run_goes_on_where_it_was(number: int, tmp_path: Path) -> None:
+def test_the_run_of_a_killed_driver_continues_where_it_was(number: int, tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     killed_after(random.Random(number).uniform(0, 1), journal, tmp_path)
     before = ab.Result.from_journal(journal)
@@ -103,7 +103,7 @@ def test_a_finished_run_is_extended_to_a_new_total(tmp_path: Path) -> None:
     assert list(map(summary, same.trials)) == list(map(summary, longer.trials))
 
 
-def test_what_a_stop_cancelled_is_run_again(tmp_path: Path) -> None:
+def test_trials_cancelled_by_a_stop_are_run_again(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     arguments = {"scheduler": ab.NoStopping(max_resource=20), "max_trials": 6}
     handle = run(journal, objectives.slow_slope, launch=ab.start, **arguments)
@@ -245,7 +245,7 @@ def test_a_torn_tail_is_cut_off_with_a_warning(
         file.write(b"\x50\x00\x00\x00torn")
     result = run(journal, max_trials=8, resume=True)
     assert list(map(summary, result.trials[:4])) == list(map(summary, first.trials))
-    assert "8 bytes of a last record were cut off" in caplog.text
+    assert "cut off 8 bytes of an incomplete last record" in caplog.text
 
 
 def test_damage_inside_is_refused_with_its_place(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_the_status_is_there_from_the_start_until_long_after_the_end() -> None:
         result = run.result(timeout=60)
     assert 0 <= first["trials"] <= 12
     assert [] == [one for one in found if not isinstance(one, dict) or STATUS != one.keys()]
-    assert {12} == {one["trials"] for one in found[-200:]}  # of some 2 s of finishing
+    assert {12} == {one["trials"] for one in found[-200:]}  # during about 2 s of finishing
     assert result.best is not None
     expected = {
         "trials": 12,
@@ -146,7 +146,7 @@ def test_the_status_is_there_from_the_start_until_long_after_the_end() -> None:
     assert result.bus == run.bus_report()
 
 
-def test_a_run_that_failed_still_tells_its_status() -> None:
+def test_a_failed_run_still_reports_its_status() -> None:
     run = start(objectives.fails, max_trials=4)
     with pytest.raises(ab.AllTrialsFailed):
         run.result(timeout=60)
@@ -157,7 +157,7 @@ def test_a_run_that_failed_still_tells_its_status() -> None:
     )
 
 
-def test_a_run_whose_bus_is_gone_for_good_tells_what_it_knew_last() -> None:
+def test_a_run_whose_bus_is_gone_for_good_reports_its_last_status() -> None:
     run = start(objectives.deaf, max_time=600)  # nobody reports
     wait_until(lambda: run.status()["states"]["RUNNING"] == 2)
     with polled(run.status) as found:

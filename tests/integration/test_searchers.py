@@ -44,13 +44,13 @@ def run(
     [ab.TPE(n_startup=10), ab.OptunaSearcher(), searchers.Nearby()],
     ids=lambda searcher: type(searcher).__name__,
 )
-def test_what_is_tried_is_what_the_searcher_suggests(searcher: Any) -> None:
+def test_trials_have_the_points_the_searcher_suggests(searcher: Any) -> None:
     result = run(searcher, max_trials=60)
     assert ("max_trials", 60) == (result.reason, len(result.trials))
     assert 0 == result.bus.fallbacks
     assert {"relu", "tanh"} == {trial.params["act"] for trial in result.trials}
     told = Suggestions(Search(searcher, SPACE, 7, "min"))
-    assert not {trial.point for trial in result.trials} & {told.spare(n) for n in range(60)}
+    assert not {trial.point for trial in result.trials} & {told.fallback(n) for n in range(60)}
 
 
 def test_it_knows_what_came_of_its_suggestions() -> None:
@@ -71,7 +71,7 @@ def test_trials_of_50_ms_a_step_are_tpes_own() -> None:
     assert 0 == result.bus.fallbacks
     # the same searcher, told the same in the same order, would have suggested each of them
     told = Suggestions(Search(ab.TPE(n_startup=5), SPACE, 7, "min"))
-    drawn = [told.spare(trial.id) for trial in result.trials]
+    drawn = [told.fallback(trial.id) for trial in result.trials]
     assert not {trial.point for trial in result.trials} & set(drawn)
 
 
@@ -88,7 +88,7 @@ def test_another_process_takes_the_place_of_one_that_is_killed() -> None:
     wait_until(lambda: not children_of(os.getpid(), PROCESS))
 
 
-def test_what_takes_too_long_is_drawn_at_random_and_counted() -> None:
+def test_a_slow_searcher_is_replaced_by_random_draws_that_are_counted() -> None:
     bus = ab.BusOptions(suggest_timeout_s=0.2)
     result = run(searchers.Drowsy(), max_trials=20, bus=bus, workers=1)
     assert ("max_trials", 20) == (result.reason, len(result.trials))
@@ -97,13 +97,13 @@ def test_what_takes_too_long_is_drawn_at_random_and_counted() -> None:
     assert result.bus.suggest_waits >= result.bus.fallbacks
 
 
-def test_one_that_has_no_more_ends_the_run() -> None:
+def test_an_exhausted_searcher_ends_the_run() -> None:
     result = run(searchers.Few(), max_trials=50)
     assert ("exhausted", 7) == (result.reason, len(result.trials))
     assert [number / 7 for number in range(7)] == [trial.params["x"] for trial in result.trials]
 
 
-def test_one_that_raises_ends_the_run_with_what_there_is() -> None:
+def test_a_searcher_that_raises_ends_the_run_with_its_results_so_far() -> None:
     result = run(searchers.Fails(), max_trials=50)
     assert "failed" == result.reason
     words = "suggest() of Fails for trial 20 raised ArithmeticError: no more ideas; it must"
@@ -133,7 +133,7 @@ def test_an_observe_that_raises_ends_the_run_with_what_there_is() -> None:
         (SystemExit, "suggest.. of Says for trial 0 raised SystemExit: "),
     ],
 )
-def test_one_whose_first_suggestion_is_none_leaves_nothing_behind(given: Any, words: str) -> None:
+def test_an_invalid_first_suggestion_leaves_no_process(given: Any, words: str) -> None:
     with pytest.raises(ab.SearcherError, match=words):
         run(searchers.Says(given), max_trials=5)
     assert not children_of(os.getpid(), OURS)
@@ -164,14 +164,14 @@ def test_a_condition_that_holds_of_no_draw_ends_the_run_with_what_there_is() -> 
     assert 0 < len(result.trials) <= 1_100
 
 
-def test_one_that_cannot_be_sent_is_refused_at_the_launch() -> None:
+def test_a_searcher_that_cannot_be_pickled_is_refused_at_launch() -> None:
     searcher = searchers.Nearby()
     searcher.lock = threading.Lock()  # type: ignore[attr-defined]
     with pytest.raises(ab.SearcherError, match="make what it holds when suggest.. is first called"):
         run(searcher, max_trials=5)
 
 
-def test_a_resumed_run_goes_on_with_its_history(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_its_history(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     first = run(searchers.Counts(), max_trials=40, journal=journal)
     result = run(searchers.Counts(), max_trials=60, journal=journal, resume=True)
@@ -197,12 +197,12 @@ def test_a_run_resumed_without_a_seed_draws_what_it_would_have_drawn(tmp_path: P
     assert [t.params for t in whole.trials] == [t.params for t in result.trials]
 
 
-def test_one_that_cannot_be_read_in_its_process_says_so() -> None:
+def test_a_searcher_that_cannot_be_unpickled_is_an_error() -> None:
     with pytest.raises(ab.SearcherError, match="cannot be read in its own process: .*elsewhere"):
         run(searchers.Unreadable(), max_trials=5)
 
 
-def test_nothing_is_tried_twice_though_the_searcher_takes_too_long() -> None:
+def test_no_point_is_tried_twice_if_the_searcher_is_too_slow() -> None:
     space = ab.Space(x=ab.randint(1, 6), act=ab.choice("relu", "tanh"))
     bus = ab.BusOptions(suggest_timeout_s=0.05)
     result = run(searchers.OneOnly(), objectives.tilted, space, unique=True, max_time=60, bus=bus)

@@ -237,7 +237,7 @@ def test_a_captured_context_or_session_is_refused(spark) -> None:
             run(spark, objective, max_trials=1)
 
 
-def test_what_is_no_session_is_refused() -> None:
+def test_an_object_that_is_not_a_session_is_refused() -> None:
     with pytest.raises(ab.InvalidArgument, match="pass a SparkSession"):
         run("local[2]", objectives.square, max_trials=1)
 

@@ -141,7 +141,7 @@ def test_raw_bytes_get_a_greeting_at_most(handle: ab.Run, data: bytes) -> None:
     still_decides(handle)
 
 
-def test_the_bus_own_greeting_would_be_told_from_a_message() -> None:
+def test_the_greeting_cannot_be_taken_for_a_message() -> None:
     assert [b"\x00\x02ok"] == messages_in(greeting("CURVE") + b"\x04\x01x" + b"\x00\x02ok")
 
 
@@ -186,7 +186,7 @@ def test_two_thousand_half_open_connections_are_borne_and_closed(handle: ab.Run)
     still_decides(handle)
 
 
-def test_strangers_that_come_along_with_workers_are_told_from_them(handle: ab.Run) -> None:
+def test_strangers_are_distinguished_from_workers_that_join(handle: ab.Run) -> None:
     with counted(handle, unauthenticated=20), ExitStack() as stack:
         for number in range(20):
             stack.enter_context(tcp(handle))

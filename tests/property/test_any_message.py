@@ -14,7 +14,7 @@ from asha_bus.formats import wire
 from asha_bus.testing.simulator import RUN, Bench
 
 NAMES = st.sampled_from(["a", "b", "c"])
-SEATS = st.sampled_from(["0", "1"])
+SLOTS = st.sampled_from(["0", "1"])
 SEQS = st.integers(1, 12)
 TRIALS = st.integers(0, 4)
 ATTEMPTS = st.integers(1, 3)
@@ -29,7 +29,7 @@ ZERO = st.just(0.0)
 
 MESSAGES = st.one_of(
     st.builds(
-        m.Hello, SEQS, st.sampled_from([RUN, RUN, "another"]), SEATS, st.just("h"), st.just(1)
+        m.Hello, SEQS, st.sampled_from([RUN, RUN, "another"]), SLOTS, st.just("h"), st.just(1)
     ),
     st.builds(m.Next, SEQS, ZERO),
     st.builds(m.Report, SEQS, TRIALS, ATTEMPTS, RESOURCES, METRICS, MAYBE, NOTHING, ZERO),
@@ -55,7 +55,7 @@ MESSAGES = st.one_of(
 EVENTS = st.one_of(
     st.builds(Received, NAMES, MESSAGES),
     st.builds(Received, NAMES.map(lambda name: name + m.HEARTBEAT_SUFFIX), MESSAGES),
-    st.builds(WorkerExited, SEATS),
+    st.builds(WorkerExited, SLOTS),
     st.builds(Stalled, st.just(5.0)),
     st.floats(0.0, 20.0),
     st.just(StopRun("stopped")),

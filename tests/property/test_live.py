@@ -22,7 +22,7 @@ INFO = RunInfo("run", "min", 7, ("x",), "ASHA", 16, 0.0)
 
 
 @given(CONDITIONS, OBJECTIVES, SCHEDULERS, st.integers(0, 3), st.integers(1, 30))
-def test_every_trial_is_told_from_its_start_to_its_end(
+def test_every_trial_is_reported_from_start_to_end(
     conditions: Conditions,
     objective: Rough,
     scheduler: Scheduler,

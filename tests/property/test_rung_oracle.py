@@ -14,7 +14,7 @@ from asha_bus.core.schedulers.rung import Rung
 from asha_bus.core.trial import RungRecord, Trial
 from asha_bus.testing.simulator.oracle import Oracle
 
-#: Few distinct numbers, so that ties are common, and all that is no number.
+#: Few distinct numbers, so that ties are common, and all kinds that are not finite.
 METRICS = st.one_of(
     st.sampled_from([0.0, -0.0, 0.5, 1.0, -1.0, math.nan, math.inf, -math.inf]),
     st.floats(),

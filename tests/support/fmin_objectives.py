@@ -80,7 +80,7 @@ class Model:
 
 
 def fits(params: Any) -> Any:
-    """Gives back all kinds of things, one of which cannot travel at all."""
+    """Returns all kinds of things, one of which cannot travel at all."""
     return {
         "loss": params["x"],
         "status": ab.STATUS_OK if params["x"] > 0 else ab.STATUS_FAIL,

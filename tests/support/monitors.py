@@ -1,4 +1,4 @@
-"""What monitors are told, made by hand."""
+"""What monitors receive, made by hand."""
 
 from __future__ import annotations
 

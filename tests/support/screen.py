@@ -11,9 +11,9 @@ class Screen:
     """Takes what is written to a terminal; ``lines`` is what a user can scroll through.
 
     The cursor goes where line feeds, carriage returns and ``ESC [ n A`` send it;
-    ``ESC [ K`` erases the rest of its line, ``ESC [ J`` all that follows it, too, and
+    ``ESC [ K`` erases the rest of its line, ``ESC [ J`` also all that follows it, and
     from the first column of the first row on it keeps a copy, as tmux does. A line feed
-    goes to the left margin, too. Anything else that begins with ESC is an error.
+    also goes to the left margin. Anything else that begins with ESC is an error.
     """
 
     def __init__(self, rows: int, columns: int) -> None:

@@ -77,7 +77,7 @@ class Fails(Nearby):
 
 
 class Deaf(Nearby):
-    """Breaks at what it is told first."""
+    """Breaks at the first update it receives."""
 
     def observe(self, trial: ab.TrialRecord) -> None:
         raise ValueError("cannot hear")

@@ -79,13 +79,13 @@ def test_ties_are_broken_by_lot_and_not_by_arrival() -> None:
     assert max(went_on) > 550  # the late ones have their chance
 
 
-def test_the_lots_follow_the_seed() -> None:
+def test_tie_breaking_depends_on_the_seed() -> None:
     plateau = [0.5] * 50
     assert verdicts(make_state(seed=1), plateau) == verdicts(make_state(seed=1), plateau)
     assert verdicts(make_state(seed=1), plateau) != verdicts(make_state(seed=2), plateau)
 
 
-def test_each_rung_has_lots_of_its_own() -> None:
+def test_tie_breaking_differs_between_rungs() -> None:
     scheduler = make_state()
     passed = RungRecord(0, 1, 0.5, n=1, keep=1, cutoff=0.5, verdict="continue")
     at_rung_0 = [scheduler.report(Trial(n, (), 0), 1, 0.5).verdict for n in range(200)]
@@ -107,7 +107,7 @@ def test_the_quorum_lets_early_arrivals_go_on_at_every_rung() -> None:
     assert [(0, 1), (1, 3)] == [(record.rung, record.resource) for record in jumps[0].records]
 
 
-def test_a_jump_over_a_rung_enters_it_too() -> None:
+def test_a_jump_over_a_rung_enters_it() -> None:
     scheduler, trial = make_state(max_resource=27), Trial(0, (), 0)
     decision = report(scheduler, trial, 10, 0.5)
     assert ("continue", 27) == (decision.verdict, decision.next_resource)
@@ -147,7 +147,7 @@ def test_a_later_attempt_changes_no_rung() -> None:
 
 @pytest.mark.parametrize("metric", [NAN, INF, -INF])
 @pytest.mark.parametrize("mode", ["min", "max"])
-def test_what_is_no_number_is_stopped_in_both_modes(mode: str, metric: float) -> None:
+def test_a_metric_that_is_not_finite_is_stopped_in_both_modes(mode: str, metric: float) -> None:
     scheduler = make_state(mode=mode, quorum=10)
     first = Trial(0, (), 0)
     assert "stop" == report(scheduler, first, 1, metric).verdict
@@ -156,7 +156,7 @@ def test_what_is_no_number_is_stopped_in_both_modes(mode: str, metric: float) ->
 
 
 @pytest.mark.parametrize(("metric", "verdict"), [(10.0, "stop"), (0.5, "continue")])
-def test_a_nan_in_the_rung_touches_nobody_else(metric: float, verdict: str) -> None:
+def test_a_nan_does_not_affect_other_entries(metric: float, verdict: str) -> None:
     scheduler = make_state(reduction_factor=2)
     assert ["continue", "stop", "stop"] == verdicts(scheduler, [1.0, NAN, 2.0])
     assert verdict == report(scheduler, Trial(3, (), 0), 1, metric).verdict

@@ -118,7 +118,7 @@ def test_quantised_numbers_of_several_trials_are_spread_over_their_stretch() -> 
     assert 0.5 <= min(places) < 0.52 < 0.98 < max(places) <= 1
 
 
-def test_what_a_condition_refuses_is_no_point() -> None:
+def test_params_that_a_condition_refuses_are_not_a_point() -> None:
     space = ab.Space(a=ab.uniform(0, 1), b=ab.uniform(0, 1)).where(lambda a, b: a < b)
     branch = branch_of(space)
     assert (0.1, 0.2) == point_at(branch, {"a": 0.1, "b": 0.2})

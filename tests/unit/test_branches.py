@@ -61,7 +61,7 @@ def test_a_space_without_level_1_is_one_branch() -> None:
     assert ["branch", "n", "trials"] == repr(result.by_branch()).split()[:3]
 
 
-def test_what_level_1_tells_in_part_is_told() -> None:
+def test_values_level_1_fixes_in_part_are_shown() -> None:
     space = Space(
         model=grid({"name": "svm", "C": uniform(0, 1)}, ("tree", grid_of_sizes)),
         net={"act": grid_of_sizes, "units": [randint(1, 3), 7]},
@@ -86,7 +86,7 @@ def test_a_text_of_several_lines_stays_in_its_row() -> None:
     assert 4 == len(repr(result.by_configuration()).splitlines())
 
 
-def test_nothing_was_run() -> None:
+def test_by_branch_of_a_run_without_trials() -> None:
     assert () == make_result().by_branch()
     assert "branch  trials  metric  best params" == repr(make_result().by_branch()).split("\n")[0]
 

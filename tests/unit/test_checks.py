@@ -1,4 +1,4 @@
-"""What an argument must be, and what is said where it is not."""
+"""What an argument must be, and the error where it is not."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Broken:
         ("", PATH),
     ],
 )
-def test_what_is_right_passes(value: object, rule: Rule) -> None:
+def test_valid_arguments_pass(value: object, rule: Rule) -> None:
     check("it", value, rule)
 
 
@@ -79,13 +79,13 @@ def test_what_is_right_passes(value: object, rule: Rule) -> None:
         (Broken(), SWITCH, "got <Broken whose repr raised RuntimeError> of type Broken"),
     ],
 )
-def test_what_is_wrong_is_named_and_shown(value: object, rule: Rule, message: str) -> None:
+def test_a_wrong_argument_is_named_and_shown(value: object, rule: Rule, message: str) -> None:
     with pytest.raises(InvalidArgument) as caught:
         check("it", value, rule)
     assert message in str(caught.value)
 
 
-def test_a_number_of_numpy_is_told_from_a_built_in_one() -> None:
+def test_a_numpy_number_is_distinguished_from_a_built_in_one() -> None:
     with pytest.raises(InvalidArgument, match="of type int64"):
         check("it", np.int64(5), whole(1))
 
@@ -93,7 +93,7 @@ def test_a_number_of_numpy_is_told_from_a_built_in_one() -> None:
 @pytest.mark.parametrize(
     "value", ["x" * 10_000, list(range(10_000)), 10**100_000, Broken()], ids=type
 )
-def test_what_is_shown_is_short(value: Any) -> None:
+def test_shown_values_are_short(value: Any) -> None:
     assert len(shortened(value)) <= 203
     with pytest.raises(InvalidArgument) as caught:
         check("it", value, SWITCH)

@@ -166,7 +166,9 @@ def test_nothing_is_pickled_where_a_session_was_found() -> None:
         (functools.partial(plain, rows=lock), "argument 'rows' of the partial"),
     ],
 )
-def test_what_cannot_be_pickled_is_named(objective: Callable[..., Any], path: str) -> None:
+def test_an_object_that_cannot_be_pickled_is_named(
+    objective: Callable[..., Any], path: str
+) -> None:
     message = f"cannot be sent to the workers: {path} is a lock, which cannot be pickled .*lock"
     with pytest.raises(InvalidArgument, match=message):
         check(objective)
@@ -189,7 +191,7 @@ def test_an_object_that_refuses_to_be_pickled_is_named() -> None:
         check(Secretive())
 
 
-def test_a_variable_that_has_no_value_yet_is_no_error_of_the_check() -> None:
+def test_an_unbound_variable_does_not_break_the_check() -> None:
     def objective(x: float) -> float:
         return later + x
 

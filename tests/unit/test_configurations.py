@@ -101,7 +101,7 @@ def test_each_trial_is_one_where_nothing_is_repeated() -> None:
     assert "mean" not in repr(result)
 
 
-def test_a_result_tells_the_mean_and_the_spread_of_its_best() -> None:
+def test_a_result_shows_the_mean_and_the_spread_of_its_best() -> None:
     text = repr(make_result(*repeats(0, 0.5, 0.25)))
     assert "best: trial 0, metric 0.5" in text
     assert "mean of 2 repeats: 0.375 ± 0.18" in text
@@ -113,7 +113,7 @@ def test_repeats_are_no_configurations_that_were_tried_before() -> None:
     assert 1 == make_result(*repeats(0, 0.5, 0.25), *repeats(2, 0.5, 0.1), *again).repeated
 
 
-def test_the_words_of_a_decision_tell_the_mean() -> None:
+def test_the_text_of_a_decision_names_the_mean() -> None:
     def at(n: int, metric: float, mean: float, verdict: str) -> RungRecord:
         return RungRecord(0, 1, metric, n, 1, 0.4, verdict, mean)
 

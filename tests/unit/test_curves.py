@@ -45,7 +45,7 @@ def test_nothing_is_held_for_nobody() -> None:
     assert [] == one.curve
 
 
-def test_what_comes_after_the_first_look_is_told_once_in_order() -> None:
+def test_reports_after_the_first_look_are_returned_once_in_order() -> None:
     curves = Curves(kept=False)
     curves.take(1)
     add(curves, trial(5), reports(1, 3))

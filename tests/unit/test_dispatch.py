@@ -44,7 +44,7 @@ def play(*monitors: Monitor) -> None:
     assert [] == threads_of_monitors()
 
 
-def test_a_monitor_is_told_everything_in_order() -> None:
+def test_a_monitor_is_notified_of_everything_in_order() -> None:
     monitors = [Recorder(), Recorder(), Recorder()]
     play(*monitors)
     for monitor in monitors:
@@ -93,7 +93,7 @@ def test_an_exception_switches_off_its_monitor_alone(
     assert logged.exc_info[0] is kind
 
 
-def test_a_monitor_that_is_switched_off_is_told_nothing_more(
+def test_a_monitor_that_is_switched_off_is_not_notified_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     class Mute(Recorder):
@@ -111,7 +111,7 @@ def test_a_monitor_that_is_switched_off_is_told_nothing_more(
     assert ["monitor Mute failed and is switched off"] == [r.getMessage() for r in caplog.records]
 
 
-def test_a_blocked_monitor_holds_up_nobody(
+def test_a_blocked_monitor_delays_nobody(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(dispatch, "_FINISH_S", 0.1)
@@ -151,7 +151,7 @@ def test_a_busy_monitor_gets_the_newest_snapshot_only() -> None:
     assert 4 == monitor.names.count("on_assign")
 
 
-def test_what_is_too_much_for_a_busy_monitor_is_left_out_and_counted(
+def test_events_a_busy_monitor_misses_are_counted(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(dispatch, "MOST_WAITING", 10)
@@ -174,7 +174,9 @@ def test_what_is_too_much_for_a_busy_monitor_is_left_out_and_counted(
     ] == [record.getMessage() for record in caplog.records]
 
 
-def test_a_printed_line_goes_to_the_first_who_shows_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_printed_line_goes_to_the_first_monitor_that_shows_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     class Printer(Monitor):
         def __init__(self, takes: bool) -> None:
             self.takes = takes

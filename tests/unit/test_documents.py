@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
+import tokenize
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +19,18 @@ DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "grafana").glob("*.md")),
+]
+CODE = [
+    path
+    for folder in ("asha_bus", "driver", "executor", "scripts", "examples", "grafana", "tests")
+    for path in sorted((ROOT / folder).rglob("*.py"))
+]
+STATIC = [
+    path
+    for folder, suffixes in (("asha_bus/page/static", ("js", "html")), ("grafana", ("yml", "yaml")))
+    for suffix in suffixes
+    for path in sorted((ROOT / folder).rglob(f"*.{suffix}"))
+    if "uplot" not in path.parts
 ]
 TOP = {path.name for path in ROOT.iterdir() if not path.name.startswith(".venv")}
 
@@ -35,12 +50,14 @@ IDIOMS = {
     r"\b(?:is|are) told\b": "is notified; the bus tells the worker",
     r"\bwho has (?:the|no)\b": "whoever has the key; a peer without the key",
     r"\b(?:go|goes|going|gone|went) on with\b": "continue",
-    r"\b(?:too|as well)[.,;:)]": "also, before the verb",
+    r"\b(?:too|as well)(?:[.,;:)]|\Z)": "also, before the verb",
     r"\band so (?:are|can|do|does|has|have|is|was|were)\b": "name the subject again",
     r"\bgiv(?:e|es|en|ing) back\b": "return",
     r"\bsome \d": "about 5",
     r"\b(?:beats?|seats?|spares?|judgements?)\b": "heartbeat, slot, fallback, decision",
-    r"\b(?:floors?|the house)\b": "layers, the architecture",
+    r"\b(?:is|are) said\b": "is reported",
+    # except Math.floor() of JavaScript
+    r"\b(?<!Math\.)(?:floors?|the house)\b": "layers, the architecture",
     r"^#+ (?:Where|Before|Nothing|Looking|More|What|How)\b": "a heading by topic",
     r"^#.*\?$": "a heading by topic, not a question",
 }
@@ -53,12 +70,58 @@ def diagrams(text: str) -> list[str]:
 
 def idioms(text: str) -> list[str]:
     """Where ``text`` is not plain English, and what to write instead."""
-    prose = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```$|``.*?``|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
     return [
         f"{found[0]!r}: say {better!r}"
         for idiom, better in IDIOMS.items()
         for found in re.finditer(idiom.replace(" ", r"\s+"), prose, re.MULTILINE | re.IGNORECASE)
     ]
+
+
+def prose(path: Path) -> Iterator[str]:
+    """What a person reads of the code in ``path``.
+
+    In tests their names, docstrings and comments; elsewhere all strings and comments.
+    """
+    is_test = path.is_relative_to(ROOT / "tests")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    parts = {part for node in ast.walk(tree) for part in _parts(node)}
+    for node in ast.walk(tree):
+        if is_test and isinstance(node, _DOCUMENTED):
+            yield ast.get_docstring(node) or ""
+            if not isinstance(node, ast.Module) and node.name.startswith("test_"):
+                yield node.name.replace("_", " ") + "."
+        elif isinstance(node, ast.JoinedStr) and not is_test:
+            yield "".join(
+                getattr(part, "value", "") if part in parts else "X" for part in node.values
+            )
+        elif isinstance(node, ast.Constant) and not is_test and node not in parts:
+            yield str(node.value)
+    yield from comments(path)
+
+
+_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+def _parts(node: ast.AST) -> Iterator[ast.AST]:
+    """The constant parts of ``node``, if it is an f-string."""
+    if isinstance(node, ast.JoinedStr):
+        yield from (part for part in node.values if isinstance(part, ast.Constant))
+
+
+def comments(path: Path) -> Iterator[str]:
+    """The comments in ``path``; lines of comments in a row are one."""
+    block: list[str] = []
+    last = 0
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type == tokenize.COMMENT:
+                if token.start[0] != last + 1:
+                    yield "\n".join(block)
+                    block = []
+                block.append(token.string.lstrip("#: "))
+                last = token.start[0]
+    yield "\n".join(block)
 
 
 def paths(text: str) -> set[str]:
@@ -81,6 +144,17 @@ def test_every_path_is_there(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_document_is_plain_english(document: Path) -> None:
     assert [] == idioms(document.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+def test_all_code_is_plain_english(path: Path) -> None:
+    assert [] == [found for text in prose(path) for found in idioms(text)]
+
+
+@pytest.mark.parametrize("path", STATIC, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_page_and_rule_is_plain_english(path: Path) -> None:
+    text = re.sub(r"^\s*(?://|#|/?\*+)", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert [] == idioms(text.replace("`", '"'))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +212,7 @@ def _is_suite(thing: Any) -> bool:
     return is_suite and thing is not SearcherContract
 
 
-def test_paths_are_told_from_other_words() -> None:
+def test_paths_are_distinguished_from_other_words() -> None:
     text = (
         "`docs/x.md` `driver/` `scripts/check -q` `a/b.py` `<worker>/b` `x.y` `yes/no` docs/no.md"
     )

@@ -67,7 +67,7 @@ def test_a_trial_object_reports_by_hand_and_logs() -> None:
     assert ["begun"] == trial.log
 
 
-def test_what_fails_is_shown_with_its_traceback_and_named_a_problem() -> None:
+def test_a_failed_trial_is_shown_with_its_traceback_as_a_problem() -> None:
     def train(x: float) -> Iterator[float]:
         yield x
         raise ValueError("no more data")
@@ -87,7 +87,7 @@ def test_what_fails_is_shown_with_its_traceback_and_named_a_problem() -> None:
         (lambda x: True, "at resource 1"),
     ],
 )
-def test_what_is_no_metric_is_said(objective: Any, words: str) -> None:
+def test_an_invalid_metric_is_reported(objective: Any, words: str) -> None:
     [trial] = quiet(objective).trials
     assert "failed" == trial.outcome
     assert words in trial.error
@@ -104,7 +104,7 @@ def test_the_objective_runs_as_a_copy() -> None:
     assert [] == seen
 
 
-def test_what_a_launch_would_refuse_is_refused() -> None:
+def test_arguments_that_launch_refuses_are_refused() -> None:
     lock = threading.Lock()
 
     def holds(x: float) -> float:

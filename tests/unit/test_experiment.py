@@ -202,7 +202,7 @@ def test_late_or_foreign_reports_between_rungs_move_nothing(late: m.Telemetry) -
     )
 
 
-def test_what_a_stopped_trial_had_sent_before_changes_nothing() -> None:
+def test_late_reports_of_a_stopped_trial_change_nothing() -> None:
     bench = Bench()
     bench.join("a", "b")
     bench.report("a", 0, 1, 0.1)
@@ -224,7 +224,7 @@ def test_extras_stay_with_the_trial() -> None:
 
 
 @pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf])
-def test_a_metric_that_is_no_number_stops_the_trial_and_is_kept(metric: float) -> None:
+def test_a_metric_that_is_not_finite_stops_the_trial_and_is_kept(metric: float) -> None:
     bench = Bench()
     bench.join("a")
     answer = bench.report("a", 0, 1, metric)
@@ -260,7 +260,7 @@ def test_lines_that_objectives_log_are_kept_up_to_a_limit() -> None:
     assert MAX_LOG_LINES == len(bench.experiment.table.logs)
 
 
-def test_points_that_nobody_waits_for_are_kept() -> None:
+def test_unrequested_points_are_kept() -> None:
     bench = Bench(supplied=False, max_trials=3)
     assert RequestSuggestions(0, 3) == bench.draws.pop()
     bench.handle(Suggested(0, ((0.1,),)))

@@ -92,7 +92,7 @@ def test_no_trial_begins_after_the_end() -> None:
     assert m.Done(2, "max_time") == bench.ask("b")
 
 
-def test_waiting_workers_are_told_of_the_end() -> None:
+def test_waiting_workers_are_notified_of_the_end() -> None:
     bench = Bench(supplied=False)
     bench.hello("a")
     bench.ask("a")
@@ -101,7 +101,7 @@ def test_waiting_workers_are_told_of_the_end() -> None:
     assert Ended("stopped", "") == bench.ended
 
 
-def test_waiting_workers_are_told_of_the_end_of_max_time() -> None:
+def test_waiting_workers_are_notified_when_max_time_ends() -> None:
     bench = Bench(supplied=False, max_time_s=10.0)
     bench.hello("a")
     bench.ask("a")
@@ -109,7 +109,7 @@ def test_waiting_workers_are_told_of_the_end_of_max_time() -> None:
     assert [m.Done(2, "max_time")] == bench.take("a")
 
 
-def test_a_user_ends_the_run_in_haste() -> None:
+def test_stop_now_ends_the_run_at_once() -> None:
     bench = Bench()
     bench.join("a")
     bench.handle(StopRun("stopped", "by the user"))
@@ -120,7 +120,7 @@ def test_a_user_ends_the_run_in_haste() -> None:
     assert [m.Pong(0)] == bench.heartbeat("a")
 
 
-def test_who_never_answers_is_given_up() -> None:
+def test_a_silent_worker_is_given_up() -> None:
     bench = Bench()
     bench.join("a")
     bench.handle(StopRun("stopped"))
@@ -135,7 +135,7 @@ def test_who_never_answers_is_given_up() -> None:
     assert (None, []) == (bench.trial(0).metric, bench.trial(0).rungs)
 
 
-def test_who_was_thought_gone_and_still_runs_is_ended_too() -> None:
+def test_a_worker_presumed_dead_is_ended() -> None:
     bench = Bench(scheduler=NoStopping())
     bench.join("a")
     bench.handle(WorkerExited("slot of a"))
@@ -146,7 +146,7 @@ def test_who_was_thought_gone_and_still_runs_is_ended_too() -> None:
     assert [m.Pong(0)] == bench.heartbeat("a")
 
 
-def test_a_stop_after_max_time_makes_haste_and_keeps_the_reason() -> None:
+def test_a_stop_after_max_time_ends_the_run_at_once_and_keeps_the_reason() -> None:
     bench = Bench(max_time_s=10.0)
     bench.join("a")
     bench.wait(10.0)
@@ -263,7 +263,7 @@ def test_a_run_whose_first_trials_all_fail_is_ended() -> None:
     assert FIRST_FAILURES == len(bench.states())
 
 
-def test_one_success_among_the_first_lets_the_run_go_on() -> None:
+def test_one_success_among_the_first_trials_continues_the_run() -> None:
     bench = Bench(max_trials=100)
     bench.join("a")
     bench.end("a", 0)
@@ -310,7 +310,7 @@ def test_without_a_journal_workers_are_sent_home_and_nothing_is_promised() -> No
     assert m.Stop(3, "ended", None) == bench.report("a", 0, 1, 0.5)
     assert m.Done(3, "failed") == bench.end("b", 1)
     assert m.Done(4, "failed") == bench.ask("b")
-    # nobody learns of what would be forgotten, whatever is said
+    # nobody learns of what would be forgotten, whatever arrives
     assert None is bench.hello("d")
     assert m.Done(2, "failed") == bench.ask("d")
     assert (None, None) == (bench.send("e", m.Ping(1)), bench.send("a", m.Leave({})))
@@ -331,7 +331,7 @@ def test_without_a_journal_the_run_fails_when_its_trials_had_their_time() -> Non
     assert [S.CANCELLED] == bench.states()
 
 
-def test_without_a_journal_who_waits_is_sent_home_when_it_asks_again() -> None:
+def test_after_a_journal_failure_a_waiting_worker_ends_at_its_next_request() -> None:
     bench = Bench(supplied=False)
     bench.hello("a")
     assert m.Wait(2) == bench.ask("a")

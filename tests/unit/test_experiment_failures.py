@@ -42,7 +42,7 @@ def test_one_failure_more_than_max_failures_ends_the_run() -> None:
     assert Ended("failed", message) == bench.ended
 
 
-def test_max_failures_0_takes_none() -> None:
+def test_max_failures_0_allows_no_failure() -> None:
     bench = one_that_went_well(max_failures=0)
     fail(bench, 1)
     assert bench.ended is not None
@@ -130,7 +130,7 @@ def test_a_hung_trial_that_ends_after_all_brings_the_next_trial() -> None:
     assert [S.FAILED, S.RUNNING] == bench.states()
 
 
-def test_what_is_not_held_any_more_cannot_be_given_up() -> None:
+def test_a_trial_no_longer_held_cannot_be_given_up() -> None:
     bench = Bench(trial_timeout_s=30.0)
     bench.join("a")
     assert [m.Pong(1)] == trial_hung(bench, 0, attempt=2)
@@ -149,7 +149,7 @@ def test_the_last_trial_given_up_ends_the_run() -> None:
 # --- retries -------------------------------------------------------------------
 
 
-def test_an_attempt_that_failed_is_begun_again() -> None:
+def test_an_attempt_that_failed_is_restarted() -> None:
     bench = Bench(max_trials=2, retries=2, max_attempts=1)
     bench.join("a")
     answer = fail(bench, 0)
@@ -172,7 +172,7 @@ def test_it_has_failed_when_there_are_no_retries_left() -> None:
     assert bench.ended is not None
 
 
-def test_what_the_attempt_raised_is_kept() -> None:
+def test_the_error_of_the_attempt_is_kept() -> None:
     bench = Bench(max_trials=2, retries=1)
     bench.join("a")
     fail(bench, 0)
@@ -192,7 +192,7 @@ def test_lost_attempts_are_counted_apart_from_failed_ones() -> None:
     assert S.LOST is bench.trial(0).state
 
 
-def test_what_the_worker_gave_up_is_begun_again_by_another() -> None:
+def test_a_trial_its_worker_gave_up_is_restarted_by_another() -> None:
     bench = Bench(max_trials=1, retries=1, trial_timeout_s=30.0)
     bench.join("a")
     bench.send(BEATS_OF_A, m.TrialHung(1, 0, 1, "too long"))
@@ -202,7 +202,7 @@ def test_what_the_worker_gave_up_is_begun_again_by_another() -> None:
     assert S.COMPLETED is bench.trial(0).state
 
 
-def test_after_the_end_of_the_run_nothing_is_begun_again() -> None:
+def test_nothing_is_restarted_after_the_end_of_the_run() -> None:
     bench = Bench(max_trials=5, retries=3)
     bench.join("a")
     bench.handle(StopRun("stopped"))

@@ -120,7 +120,7 @@ def test_the_deadline_is_the_next_end_of_a_lease(bench: Bench) -> None:
     assert 60.0 == bench.experiment.next_deadline()
 
 
-def test_while_the_bus_stood_still_no_lease_runs(bench: Bench) -> None:
+def test_leases_do_not_expire_while_the_bus_is_suspended(bench: Bench) -> None:
     bench.join("a")
     bench.now = 1_000.0
     bench.handle(Stalled(950.0))
@@ -130,7 +130,7 @@ def test_while_the_bus_stood_still_no_lease_runs(bench: Bench) -> None:
     assert [S.PENDING] == bench.states()
 
 
-def test_a_heartbeat_brings_nobody_back(bench: Bench) -> None:
+def test_a_heartbeat_does_not_revive_a_dead_worker(bench: Bench) -> None:
     bench.join("a")
     empty_slot(bench)
     assert [m.Pong(0)] == bench.heartbeat("a")
@@ -251,7 +251,7 @@ def test_a_copy_takes_the_slot_of_a_silent_sibling(bench: Bench) -> None:
     assert_given(bench.ask("copy"), trial=0, attempt=2)
 
 
-def test_the_latency_that_a_worker_tells_is_kept(bench: Bench) -> None:
+def test_the_latency_a_worker_reports_is_kept(bench: Bench) -> None:
     bench.join("a")
     bench.send("a" + m.HEARTBEAT_SUFFIX, m.Heartbeat({3: 5}))
     worker = bench.experiment.roster.get("a")

@@ -48,21 +48,21 @@ def answer(number: int, attempt: int = 1, step: int = 1, goes_on: bool = False) 
     return Answer(1, number, attempt, step, goes_on, 1.0, 2.0, 3.0)
 
 
-def test_what_was_answered_and_is_in_no_rung_is_lost() -> None:
+def test_an_answer_that_is_in_no_rung_is_lost() -> None:
     found = result(trial(0, entry(1)), trial(1))
     assert 0 == outcome._lost(found, [answer(0)])
     assert 1 == outcome._lost(found, [answer(0), answer(1)])
     assert 1 == outcome._lost(found, [answer(0, step=3, goes_on=True)])
 
 
-def test_what_a_fenced_attempt_was_told_is_not_lost() -> None:
+def test_decisions_sent_to_a_fenced_attempt_are_not_lost() -> None:
     found = result(trial(0, attempts=2))
     assert 0 == outcome._lost(found, [answer(0, attempt=1)])
     assert 1 == outcome._lost(found, [answer(0, attempt=1, goes_on=True)])
     assert 1 == outcome._lost(found, [answer(0, attempt=2)])
 
 
-def test_what_is_there_twice_is_doubled() -> None:
+def test_an_answer_given_twice_is_doubled() -> None:
     found = result(trial(0, entry(1)), trial(1, entry(2)))
     assert 0 == outcome._doubled(found, [answer(0), answer(1)])
     assert 1 == outcome._doubled(found, [answer(0), answer(0)])
@@ -81,7 +81,7 @@ def test_half_a_line_is_no_answer(tmp_path) -> None:
     assert [Answer(12, 0, 1, 1, True, 1.0, 2.0, 3.0)] == answers.read(tmp_path)
 
 
-def test_a_broken_promise_is_told_and_does_not_end_the_others() -> None:
+def test_a_broken_promise_is_reported_and_does_not_end_the_others() -> None:
     def scenario(setting: launching.Setting) -> None:
         setting.outcome.faults = 1
         wait_until(lambda: False, "what never comes", 0.0)

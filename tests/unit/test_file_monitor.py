@@ -100,7 +100,7 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
     ]
 
 
-def test_what_json_does_not_know_is_text(tmp_path: Path) -> None:
+def test_values_that_json_lacks_are_texts(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     monitor = FileMonitor(path)
     params = {
@@ -123,7 +123,7 @@ def test_what_json_does_not_know_is_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("torn", ["", '{"event": "report", "tri'])
-def test_a_run_goes_on_below_what_is_there(tmp_path: Path, torn: str) -> None:
+def test_a_run_appends_to_an_existing_file(tmp_path: Path, torn: str) -> None:
     path = tmp_path / "events.jsonl"
     path.write_text(f'{{"event": "start"}}\n{torn}', encoding="utf-8")
     monitor = FileMonitor(str(path))

@@ -172,7 +172,7 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"max_evals": math.inf}, "max_evals must be"),
         ({"max_evals": None}, "needs an end"),
         ({"timeout": 0}, "timeout must be"),
-        ({"trials_save_file": "t.pkl"}, "give journal=PATH"),
+        ({"trials_save_file": "t.pkl"}, "pass journal=PATH"),
         ({"pass_expr_memo_ctrl": True}, "not supported"),
         ({"early_stop_fn": 3}, "early_stop_fn must be"),
         ({"loss_threshold": "low"}, "loss_threshold must be a finite number, got 'low'"),
@@ -242,7 +242,7 @@ def test_raw_values_are_those_of_hyperopt() -> None:
         assert hyperopt.space_eval(SPACE, raw) == ab.space_eval(SPACE, raw)
 
 
-def test_what_was_not_chosen_is_left_out() -> None:
+def test_values_of_options_not_chosen_are_left_out() -> None:
     space = ab.from_hyperopt(SPACE)
     svm = {"lr": 0.5, "depth": 3.0, "seed": 4, "model": 0, "C": 2.0}
     assert svm == raw_values(space, point_of_raw(space, svm))
@@ -254,7 +254,7 @@ def test_what_was_not_chosen_is_left_out() -> None:
             point_of_raw(space, {**svm, "model": wrong})
 
 
-def test_spaces_that_are_no_dict() -> None:
+def test_spaces_that_are_not_a_dict() -> None:
     assert 0.25 == ab.space_eval(hp.uniform("x", 0, 1), {"x": 0.25})
     assert (0.25, "b") == ab.space_eval(
         [hp.uniform("x", 0, 1), hp.choice("c", ["a", "b"])], {"x": 0.25, "c": 1}
@@ -282,7 +282,9 @@ def test_a_dict_of_results_keeps_what_is_plain() -> None:
         ({"status": "ok"}, "without a loss"),
     ],
 )
-def test_a_wrong_dict_says_what_is_wrong(given: dict[str, Any], message: str) -> None:
+def test_a_wrong_dict_is_an_error_that_names_the_mistake(
+    given: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ab.ObjectiveError, match=message):
         FminObjective(lambda params: given)(x=1)
 
@@ -314,7 +316,7 @@ def failed(value: Any) -> Any:
     return make_trial(0, S.FAILED, None, error=text, extras=raised.value.extras)
 
 
-def test_a_status_of_fail_is_told_from_an_exception() -> None:
+def test_a_status_of_fail_is_distinguished_from_an_exception() -> None:
     told = fail_result(failed({"status": ab.STATUS_FAIL, "why": "two\nlines", "net": [1]}))
     assert {"status": "fail", "why": "two\nlines"} == told
     assert {"status": "fail", "loss": 3} == fail_result(failed({"status": "fail", "loss": 3}))
@@ -378,13 +380,14 @@ def test_documents_are_those_of_hyperopt() -> None:
     assert json.loads(json.dumps(theirs.vals)) == theirs.vals
 
 
-def test_trials_can_be_pickled_without_their_run() -> None:
+def test_trials_can_be_pickled_without_their_run(monkeypatch: pytest.MonkeyPatch) -> None:
     trials = ab.SparkTrials(parallelism=3)
     trials.fill(make_result(make_trial(0, metric=1.0)))
     again = pickle.loads(pickle.dumps(trials))
     assert (trials.losses(), 3) == (again.losses(), again.parallelism)
     assert again.result is None
-    # it is not run, since there are as many already
+    # nothing is run and no session is started, since there are as many trials already
+    monkeypatch.setattr("asha_bus.driver.spark.steady_slots", never)
     assert {"x": 0.0} == ab.fmin(never, {"x": ab.uniform(0, 1)}, max_evals=1, trials=again)
 
 

@@ -1,4 +1,4 @@
-"""What an objective of fmin gives back beside its loss, on its way to the trials."""
+"""What an objective of fmin returns beside its loss, on its way to the trials."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ KEEPS: list[dict[Any, Any]] = [
 
 
 @pytest.mark.parametrize("given", KEEPS)
-def test_what_can_be_pickled_comes_back(given: dict[Any, Any], tmp_path: Path) -> None:
+def test_results_that_can_be_pickled_are_returned(given: dict[Any, Any], tmp_path: Path) -> None:
     extras = pack(given, str(tmp_path), "one")
     assert is_extras(extras)
     assert (given, ()) == unpack(extras, tmp_path)
@@ -58,7 +58,7 @@ def test_small_ones_need_no_folder(tmp_path: Path) -> None:
     assert not away.exists()
 
 
-def test_what_cannot_be_pickled_is_named_and_the_rest_comes_back(tmp_path: Path) -> None:
+def test_results_that_cannot_be_pickled_are_named_and_the_rest_is_returned(tmp_path: Path) -> None:
     given: dict[Any, Any] = {f"stream {i}": threading.Lock() for i in range(100)}
     extras = pack({**given, "pair": (1, 2)}, str(tmp_path), "one")
     assert is_extras(extras)
@@ -90,7 +90,7 @@ def test_no_other_file_is_read(tmp_path: Path) -> None:
     assert b"no pickle" == (tmp_path / "other").read_bytes()
 
 
-def test_what_was_cut_or_cannot_be_read_is_lost(tmp_path: Path) -> None:
+def test_results_that_cannot_be_read_are_lost(tmp_path: Path) -> None:
     assert ({"n": 3}, ()) == unpack({"n": 3, MORE: '{"values": {"a'}, tmp_path)
     (tmp_path / "one").write_bytes(b"no pickle")
     results, lost = unpack({MORE: json.dumps({"file": "one"})}, tmp_path)

@@ -99,7 +99,7 @@ def test_discrete_values_have_the_same_counts(name: str) -> None:
     assert chi2_contingency(table).pvalue > 0.01
 
 
-def test_the_tests_above_tell_distributions_apart() -> None:
+def test_the_tests_above_distinguish_distributions() -> None:
     assert ks_2samp(theirs(hp.uniform("x", -2, 3)), ours(hp.uniform("x", -2, 3.3))).pvalue < 0.01
     counts = [
         Counter(theirs(hp.quniform("x", 1, 10, 1))),
@@ -174,7 +174,7 @@ def test_an_index_that_serves_twice_is_one_parameter() -> None:
     assert {("x", 10), ("y", 20)} == {tuple(params.values()) for params in ours(both, 40)}
 
 
-def test_what_is_no_dict_is_one_argument() -> None:
+def test_a_value_that_is_not_a_dict_is_one_argument() -> None:
     for expression in (hp.uniform("x", 0, 1), [hp.uniform("x", 0, 1), 3], hp.choice("c", [{}, 1])):
         space = from_hyperopt(expression)
         assert space.is_positional
@@ -187,7 +187,7 @@ def test_what_is_no_dict_is_one_argument() -> None:
         from_hyperopt(hp.uniform("x", 0, 1)) * {"y": 1}
 
 
-def test_the_algebra_goes_on_with_it() -> None:
+def test_the_algebra_applies_to_a_converted_space() -> None:
     space = from_hyperopt({"x": hp.uniform("x", 0, 1)}) * Space(y=grid(1, 2))
     assert 2 == space.branches
     assert 7 == len(from_hyperopt({"x": hp.uniform("x", 0, 1)}).where(lambda x: x > 0.5).sample(7))
@@ -241,7 +241,7 @@ BAD: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("space", "message"), BAD)
-def test_what_is_not_known_is_named(space: Any, message: str) -> None:
+def test_an_unsupported_expression_is_named(space: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         from_hyperopt(space)
 

@@ -1,4 +1,4 @@
-"""Which parameters the metric depends on: the one that matters is found, or it is said why not."""
+"""Which parameters the metric depends on: the one that matters is found, or the reason named."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_highest_rung_with_enough_trials_is_taken() -> None:
     )
 
 
-def test_of_many_trials_some_are_enough() -> None:
+def test_importance_uses_a_limited_number_of_trials() -> None:
     found = importance_document(run_of(2_500))
     assert "Computed from the metric of 2000 trials" in found["note"]
     assert "act" == found["rows"][0][0]
@@ -63,14 +63,14 @@ def test_the_same_result_gives_the_same_importance() -> None:
     assert importance_document(result) == importance_document(result)
 
 
-def test_a_metric_that_is_no_number_is_left_out() -> None:
+def test_a_metric_that_is_not_finite_is_left_out() -> None:
     result = run_of(60)
     odd = make_trial(60, TrialState.COMPLETED, math.nan, params=result.trials[0].params)
     note = importance_document(make_result(*result.trials, odd, space=SPACE))["note"]
     assert "60 trials" in note
 
 
-def test_parameters_that_tell_nothing_are_said_to() -> None:
+def test_parameters_without_influence_are_named() -> None:
     space = Space(noise=uniform(0, 1))
     trials = [
         make_trial(i, metric=float(i * 7919 % 101), params={"noise": (i * 31 % 101) / 101})
@@ -91,7 +91,7 @@ def test_parameters_that_tell_nothing_are_said_to() -> None:
         ),
     ],
 )
-def test_it_says_why_there_is_none(result: Result, why: str) -> None:
+def test_a_missing_importance_is_explained(result: Result, why: str) -> None:
     found = importance_document(result)
     assert [] == found["rows"]
     assert found["note"].startswith("Not computed: ")

@@ -174,7 +174,7 @@ def test_a_record_that_says_nothing_known_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("data", [b"x", b"{}\n", MAGIC[:-1] + b"?" + bytes(100)])
-def test_what_is_no_journal_is_named(data: bytes) -> None:
+def test_a_file_that_is_not_a_journal_is_named(data: bytes) -> None:
     with pytest.raises(JournalError, match="/p is not an asha-bus journal"):
         replay(data, "/p")
 
@@ -186,7 +186,7 @@ def test_a_damaged_header_is_named() -> None:
         replay(bytes(data), "j")
 
 
-def test_a_newer_format_is_told_with_the_version_to_install() -> None:
+def test_a_newer_format_is_an_error_that_names_the_version_to_install() -> None:
     plain = {"format": FORMAT + 1, "version": "9.9"}
     with pytest.raises(JournalError, match=rf"format {FORMAT + 1}.*install asha-bus 9.9"):
         replay(MAGIC + framed(msgpack.packb(plain)), "j")

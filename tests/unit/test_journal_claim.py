@@ -21,7 +21,7 @@ def space(seed: int, high: float = 1) -> ab.Space:
     ("other", "was", "now"),
     [(space(2), '["sample", [3, 1, ', '["sample", [3, 2, '), (space(1, 2), "1.0]]", "2.0]]")],
 )
-def test_of_two_long_spaces_it_is_shown_where_they_differ(
+def test_the_difference_of_two_long_spaces_is_shown(
     other: ab.Space, was: str, now: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "run.journal"

@@ -17,7 +17,7 @@ def counts_of(*seconds: float) -> dict[int, int]:
 
 
 @pytest.mark.parametrize("seconds", [2e-6, 1e-4, 3.3e-3, 0.5, 7.0, 15.9])
-def test_a_single_time_is_told_within_a_few_percent(seconds: float) -> None:
+def test_a_single_time_is_exact_within_a_few_percent(seconds: float) -> None:
     assert seconds == pytest.approx(percentile(counts_of(seconds), 0.5), rel=0.025)
 
 
@@ -29,7 +29,7 @@ def test_a_percentile_is_where_that_share_of_the_counts_ends(share: float, secon
     assert seconds == pytest.approx(percentile(counts, share), rel=0.025)
 
 
-def test_only_buckets_that_hold_any_are_told() -> None:
+def test_empty_buckets_are_left_out() -> None:
     assert [2, 1] == list(counts_of(0.001, 0.001, 0.1).values())
 
 

@@ -14,7 +14,7 @@ def test_a_lease_ends_after_its_duration() -> None:
     assert [] == leases.expired(1_000.0)  # told once
 
 
-def test_a_renewed_lease_starts_anew() -> None:
+def test_a_renewed_lease_has_its_full_duration() -> None:
     leases = Leases(60.0)
     leases.renew("a", 0.0)
     leases.renew("a", 50.0)
@@ -56,7 +56,7 @@ def test_a_holder_that_comes_back_expires_once() -> None:
     assert ["a"] == leases.expired(210.0)
 
 
-def test_while_the_bus_stood_still_no_lease_runs() -> None:
+def test_leases_do_not_expire_while_the_bus_is_suspended() -> None:
     leases = Leases(60.0)
     leases.renew("a", 0.0)
     leases.stalled(100.0)

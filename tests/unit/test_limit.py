@@ -48,7 +48,7 @@ def test_an_objective_is_interrupted_once() -> None:
         assert interrupter.limit.is_ignored(110.0 + GRACE_S)
 
 
-def test_one_that_talks_to_the_bus_is_interrupted_afterwards() -> None:
+def test_a_trial_that_talks_to_the_bus_is_interrupted_afterwards() -> None:
     with Interrupter() as interrupter:
         interrupter.limit = limit_of()
         interrupter.tick(110.0)  # not armed
@@ -58,7 +58,7 @@ def test_one_that_talks_to_the_bus_is_interrupted_afterwards() -> None:
             interrupter.tick(111.0)
 
 
-def test_an_interrupt_that_comes_too_late_spares_the_next_trial() -> None:
+def test_a_late_interrupt_does_not_affect_the_next_trial() -> None:
     with Interrupter() as interrupter:
         late, following = limit_of(0), limit_of(1, began=110.0)
         interrupter.limit, interrupter.armed = following, True
@@ -77,7 +77,7 @@ def test_the_end_of_the_run_interrupts_whatever_the_limit() -> None:
         assert not interrupter.limit.is_over
 
 
-def test_a_thread_that_is_not_the_main_one_is_interrupted_too() -> None:
+def test_a_thread_other_than_the_main_one_is_interrupted() -> None:
     caught: list[BaseException] = []
     ready, due = threading.Event(), threading.Event()
     interrupters: list[Interrupter] = []

@@ -24,7 +24,7 @@ def test_a_later_attempt_is_marked() -> None:
     assert "first\n--- attempt 2 ---\nagain\nand again\n" == str(log)
 
 
-def test_what_just_fits_is_kept_whole() -> None:
+def test_a_log_that_just_fits_is_kept_whole() -> None:
     log = TrialLog()
     text = "x" * (MAX_LOG_CHARS // 4 - 1)
     for _ in range(4):
@@ -34,7 +34,7 @@ def test_what_just_fits_is_kept_whole() -> None:
     assert "\n... 1 characters left out ...\n" in str(log)
 
 
-def test_of_too_much_the_beginning_and_the_end_are_kept() -> None:
+def test_a_long_log_keeps_its_beginning_and_end() -> None:
     log = TrialLog()
     for number in range(20_000):
         log.add(1, "output", f"line {number:05}")
@@ -47,7 +47,7 @@ def test_of_too_much_the_beginning_and_the_end_are_kept() -> None:
     assert len(str(log)) < MAX_LOG_CHARS + 100
 
 
-def test_what_is_longer_than_all_that_is_kept_is_cut() -> None:
+def test_a_line_longer_than_the_log_is_cut() -> None:
     log = TrialLog()
     log.add(1, "output", "begin " + "x" * 5 * MAX_LOG_CHARS + " end")
     assert str(log).startswith("begin x")
@@ -76,7 +76,7 @@ def test_a_trial_that_says_nothing_has_no_log() -> None:
     assert None is bench.trial(0).log
 
 
-def test_what_comes_after_the_end_of_the_trial_is_kept_too() -> None:
+def test_lines_after_the_end_of_the_trial_are_kept() -> None:
     bench = Bench(max_trials=2)
     bench.join("a")
     bench.end("a", 0)

@@ -66,7 +66,7 @@ def test_whole_numbers_become_floats(value: Any) -> None:
 @pytest.mark.parametrize(
     "value", [math.nan, math.inf, -math.inf, np.float32("nan"), Decimal("-inf")]
 )
-def test_what_is_no_number_is_kept_as_it_came(value: Any) -> None:
+def test_non_finite_metrics_are_kept_unchanged(value: Any) -> None:
     assert str(float(value)) == str(to_metric(value))
 
 
@@ -131,7 +131,7 @@ def test_a_whole_resource_becomes_an_int_where_that_is_exact(value: Any, resourc
 @pytest.mark.parametrize(
     ("value", "shown"), [("3", "'3' of type str"), (True, "True of type bool"), ([3], r"\[3\] of")]
 )
-def test_a_resource_that_is_no_number_is_an_error(value: Any, shown: str) -> None:
+def test_a_resource_that_is_not_a_number_is_an_error(value: Any, shown: str) -> None:
     with pytest.raises(
         ObjectiveError, match=rf"report\(resource={shown}.*: a resource is a number"
     ):
@@ -144,7 +144,7 @@ def test_extras_come_beside_the_metric() -> None:
 
 
 @pytest.mark.parametrize("value", [(0.5,), (0.5, {}, 1), [0.5, {}], (0.5, None), ({}, 0.5)])
-def test_other_pairs_are_no_metric(value: Any) -> None:
+def test_other_pairs_are_not_metrics(value: Any) -> None:
     with pytest.raises(ObjectiveError, match="is not a number"):
         to_metric_and_extras(value)
 

@@ -104,7 +104,7 @@ class AsyncCall:
         (decorated, Shape.TRIAL),
     ],
 )
-def test_a_shape_is_told_by_what_the_objective_is(objective: object, shape: Shape) -> None:
+def test_the_shape_depends_on_the_kind_of_objective(objective: object, shape: Shape) -> None:
     assert shape is shape_of(objective)
 
 
@@ -127,7 +127,7 @@ def trial_and_yield(trial: object) -> Iterator[float]:
         (trial_and_yield, "objective trial_and_yield takes trial and yields"),
     ],
 )
-def test_what_has_no_shape_is_an_error(objective: object, message: str) -> None:
+def test_an_object_that_is_not_an_objective_is_an_error(objective: object, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         shape_of(objective)
 

@@ -79,7 +79,7 @@ def test_optuna_knows_each_trial_as_it_ended() -> None:
     assert {1_000: 0.4} == known[2].intermediate_values
 
 
-def test_what_it_suggested_is_known_as_its_own_and_told_bit_by_bit() -> None:
+def test_its_own_suggestions_are_recognized_and_updated_report_by_report() -> None:
     sampler = Watched()
     searcher = OptunaSearcher(sampler)
     point = searcher.suggest(branch_of(0), [])
@@ -97,7 +97,7 @@ def test_what_it_suggested_is_known_as_its_own_and_told_bit_by_bit() -> None:
     assert {1_000: 0.5, 3_000: 0.4} == first.intermediate_values
 
 
-def test_what_was_drawn_in_its_place_is_told_in_its_place() -> None:
+def test_a_fallback_replaces_the_suggestion_in_the_study() -> None:
     sampler = Watched()
     searcher = OptunaSearcher(sampler)
     searcher.suggest(branch_of(0), [])
@@ -205,7 +205,7 @@ def test_a_sampler_that_has_no_more_ends_it() -> None:
     assert searcher.suggest(branch_of(2), history) is None
 
 
-def test_where_a_condition_refuses_everything_it_draws() -> None:
+def test_a_sampler_that_never_meets_the_condition_is_replaced_by_a_draw() -> None:
     space = ab.Space(x=ab.uniform(0, 1)).where(lambda x: x > 0.5)
     stubborn = optuna.samplers.GridSampler({"x": [0.25]}, seed=0)
     point = OptunaSearcher(stubborn).suggest(branch_of(0, space), [])
@@ -214,7 +214,7 @@ def test_where_a_condition_refuses_everything_it_draws() -> None:
 
 
 @pytest.mark.parametrize("sampler", [3, "tpe", optuna.samplers.TPESampler, object()])
-def test_what_is_no_sampler_is_refused(sampler: Any) -> None:
+def test_an_object_that_is_not_a_sampler_is_refused(sampler: Any) -> None:
     with pytest.raises(ab.InvalidArgument, match="sampler must be a sampler of Optuna"):
         OptunaSearcher(sampler)
 

@@ -65,12 +65,12 @@ def test_the_greatest_becomes_the_least() -> None:
         trial(1, S.COMPLETED, 0.5, math.nan),
     ],
 )
-def test_what_failed_is_bad_wherever_it_was(failed: TrialRecord) -> None:
+def test_a_failed_trial_is_bad_at_any_resource(failed: TrialRecord) -> None:
     history = [trial(0, S.STOPPED, 0.5), failed]
     assert ({0: 0.5}, [1], []) == summary(outcomes_of(history, "min", 1))
 
 
-def test_what_was_stopped_below_the_level_is_bad_and_what_was_cancelled_says_nothing() -> None:
+def test_a_trial_stopped_below_the_level_is_bad_and_a_cancelled_one_is_ignored() -> None:
     history = [
         trial(0, S.COMPLETED, 0.3, 0.2),
         trial(1, S.STOPPED, 0.1),

@@ -60,7 +60,7 @@ def test_printed_lines_of_a_trial_share_a_message_and_logged_ones_do_not() -> No
     assert [output("a\nb"), info("c"), info("d"), output("e"), output("f", 1)] == outbox.take()
 
 
-def test_of_too_many_lines_the_newest_wait() -> None:
+def test_the_oldest_lines_are_left_out_if_too_many_wait() -> None:
     outbox = Outbox()
     for number in range(100_000):
         outbox.put(output(f"line {number}"))
@@ -112,7 +112,7 @@ class Recording:
         return "\n".join(log.text for log in logs)
 
 
-def test_what_is_printed_is_kept_and_written_as_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_printed_lines_are_kept_and_also_written(monkeypatch: pytest.MonkeyPatch) -> None:
     with Recording(monkeypatch) as recording:
         print("hello", 5)
         print("oops", file=sys.stderr)
@@ -191,7 +191,7 @@ def test_a_logging_handler_made_in_one_trial_serves_the_next(
     assert "first\nsecond\nthird\n" == recording.err.getvalue()
 
 
-def test_it_is_a_stream_like_the_one_it_stands_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_capture_stream_has_the_interface_of_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
     with Recording(monkeypatch) as recording:
         sys.stdout.writelines(["a\n", "b\n"])
         sys.stdout.flush()

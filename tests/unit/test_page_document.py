@@ -81,7 +81,7 @@ def test_any_parameter_is_plain_data(value: Any, expected: Any) -> None:
     assert expected == strict(pages.plain(value))
 
 
-def test_what_is_nested_without_end_is_cut() -> None:
+def test_endless_nesting_is_cut() -> None:
     nested: Any = "deep"
     for _ in range(100):
         nested = [nested]
@@ -175,7 +175,7 @@ def test_the_summary_has_the_numbers_of_the_result() -> None:
         assert [[0, last.cutoff]] == cutoffs
 
 
-def test_cutoffs_are_told_by_bracket() -> None:
+def test_cutoffs_are_shown_by_bracket() -> None:
     trials = [
         make_trial(i, TrialState.STOPPED, 0.5, record, bracket=bracket)
         for i, (bracket, record) in enumerate(
@@ -189,7 +189,7 @@ def test_cutoffs_are_told_by_bracket() -> None:
     assert [[0, 0.3], [1, 0.4]] == pages.summary_document(make_result(*trials))["rungs"][0][4]
 
 
-def test_the_run_tells_its_settings_and_versions() -> None:
+def test_the_run_shows_its_settings_and_versions() -> None:
     run = strict(pages.run_document(simulated(5)))
     assert "ASHA(max_resource=243, " in run["configuration"]["scheduler"]
     assert 5 == run["configuration"]["max_trials"]
@@ -208,7 +208,7 @@ def test_a_report_of_a_thousand_trials_is_small() -> None:
     assert len(to_json(report_document(result))) < 1_000_000
 
 
-def test_each_decision_is_told_in_the_words_of_the_result() -> None:
+def test_each_decision_is_explained_as_the_result_explains_it() -> None:
     result = simulated(300)
     told = report_document(result)["explain"]
     assert [result.explain(number) for number in range(300)] == told

@@ -48,7 +48,7 @@ def test_numbers_stand_for_themselves() -> None:
     assert Axis("x", (0.5, 2.0), None, False) == axis_of(choice(np.float32(0.5), np.int8(2)), 0, 1)
 
 
-def test_what_spans_orders_of_magnitude_is_logarithmic() -> None:
+def test_values_that_span_orders_of_magnitude_get_a_logarithmic_axis() -> None:
     assert axis_of(loguniform(0.1, 0.2), 0.1, 0.2).is_log
     assert axis_of(grid(1e-5, 1e-1), 0, 1).is_log
     assert axis_of(randint(1, 10**6), 1, 10**6).is_log
@@ -66,7 +66,7 @@ def test_options_stand_by_their_index() -> None:
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, 10**400, True])
-def test_what_no_axis_can_hold_is_an_option(odd: Any) -> None:
+def test_values_that_no_axis_can_hold_are_options(odd: Any) -> None:
     axis = axis_of(choice(odd, 2), 0, 1)
     assert axis.labels is not None
     assert (2, (0.0, 1.0)) == (len(axis.labels), axis.numbers)
@@ -76,5 +76,5 @@ def test_there_are_no_axes_without_trials() -> None:
     assert [] == axes(NESTED, [])
 
 
-def test_texts_and_switches_are_no_numbers() -> None:
+def test_texts_and_booleans_are_not_numbers() -> None:
     assert [None, None, None, 1, 0.5] == [as_number(v) for v in ("1", True, None, 1, 0.5)]

@@ -80,7 +80,7 @@ def test_repeats_keep_together_in_a_table_of_any_order(change: str) -> None:
     assert counts[change] == sorted(map(len, by_configuration.values()))
 
 
-def test_what_only_a_func_sees_is_known_by_the_points_of_a_result() -> None:
+def test_parameters_of_a_func_are_read_from_the_points_of_a_result() -> None:
     space = ab.Space(a=ab.randint(1, 3), twice=ab.func(lambda x: 2 * x, ab.uniform(0, 1)))
     result = result_of(space)
     assert [t.point for t in result.trials] == [t.point for t in past_trials(result, space)]
@@ -104,7 +104,7 @@ def test_a_row_that_is_no_trial_is_named(column: str, value: Any, words: str) ->
         past_trials(table, UNION)
 
 
-def test_what_a_table_leaves_open_is_filled_in() -> None:
+def test_missing_values_of_a_table_get_defaults() -> None:
     table = result_of(UNION).to_pandas().astype({"resource": object, "repeat": object})
     table["resource"] = table["repeat"] = None
     assert {(1.0, 0)} == {(trial.resource, trial.repeat) for trial in past_trials(table, UNION)}

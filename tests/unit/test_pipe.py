@@ -126,7 +126,7 @@ def test_an_answer_is_read_as_it_was_given(request_: pipe.Request[Any], answer: 
     assert answer == request_.answer(decode(body_of(pipe.Reply(1, given))).value)
 
 
-def test_what_changed_travels_with_its_rungs_and_reports() -> None:
+def test_changed_trials_are_sent_with_their_rungs_and_reports() -> None:
     experiment = bench().experiment
     given = changes(experiment, 80, 200)
     found = pipe.ChangesRequest().answer(decode(body_of(pipe.Reply(1, given))).value)
@@ -161,7 +161,7 @@ def test_what_changed_travels_with_its_rungs_and_reports() -> None:
         ((1, *(None,) * 9, (1, 2)), "BusSetup has 11 fields, and not 10|cannot be read"),
     ],
 )
-def test_what_is_no_frame_is_refused_where_it_is_read(items: Any, message: str) -> None:
+def test_an_invalid_frame_is_refused_by_its_reader(items: Any, message: str) -> None:
     with pytest.raises(RemoteProtocolError, match=message):
         decode(msgpack.packb(items))
 

@@ -93,7 +93,7 @@ def test_a_plan_holds_what_was_given() -> None:
     assert (30, 0, True) == (settings.trial_timeout_s, settings.max_failures, settings.fail_fast)
 
 
-def test_what_was_not_given_is_filled_in() -> None:
+def test_missing_arguments_get_defaults() -> None:
     first, second = plan_for(max_trials=5), plan_for(max_trials=5)
     assert NoStopping() == first.settings.scheduler
     assert RandomSearch() == first.searcher
@@ -167,7 +167,10 @@ BAD: list[tuple[Callable[[], object], str]] = [
         lambda: plan_for(scheduler=ASHA(9, 1, 1)),
         "reduction_factor must be a whole .* at least 2, got 1",
     ),
-    (lambda: plan_for(), "the space has no end, so the run needs one: give max_trials or max_time"),
+    (
+        lambda: plan_for(),
+        "the space is infinite, so the run needs an end: give max_trials or max_time",
+    ),
     (lambda: plan_for(5), "objective must be a function, got 5 of type int"),  # type: ignore[arg-type]
     (lambda: plan_for(two), r"requires y, which the space lacks \(it has x\)"),
     (lambda: plan_for(nothing), "the space has x, which objective nothing does not take"),
@@ -230,7 +233,7 @@ def test_a_wrong_argument_is_named_with_its_value(
         check()
 
 
-def test_a_wrong_argument_is_a_value_error_too() -> None:
+def test_a_wrong_argument_is_also_a_value_error() -> None:
     with pytest.raises(ValueError, match="mode"):
         plan_for(mode="minimize")
 
@@ -323,7 +326,7 @@ def test_repeats_and_retries_are_whole_numbers(arguments: dict[str, Any], words:
         plan_for(max_trials=5, **arguments)
 
 
-def test_a_journal_tells_of_repeats_and_not_of_retries() -> None:
+def test_a_journal_holds_repeats_and_not_retries() -> None:
     plan = plan_for(max_trials=6, repeats=3, retries=2, seed=1)
     assert 3 == plan.header.identity["repeats"]
     assert 3 == plan.search.repeats

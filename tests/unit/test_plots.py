@@ -174,7 +174,7 @@ def test_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
         RUN.plot_rungs()
 
 
-def test_states_are_told_apart_by_colour() -> None:
+def test_states_are_distinguished_by_colour() -> None:
     from asha_bus.results.plots import COLOURS
 
     assert set(TrialState) == set(COLOURS)

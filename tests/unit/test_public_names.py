@@ -178,7 +178,7 @@ def code_of(module: ModuleType) -> list[tuple[str, object]]:
             found.append((f"{module.__name__}.{name}", value))
         if inspect.isclass(value):
             for method in vars(value):
-                member = getattr(value, method)  # a property, too, and what it inherits
+                member = getattr(value, method)  # also properties and inherited members
                 if not method.startswith("_") and (
                     callable(member) or isinstance(member, property)
                 ):

@@ -30,7 +30,7 @@ def test_trials_in_a_row_are_repeats_of_one_configuration() -> None:
     assert 6 == len({trial.seed for trial in trials})
 
 
-def test_a_worker_is_told_how_many_repeats_there_are() -> None:
+def test_a_worker_receives_the_number_of_repeats() -> None:
     welcome = bench_of(3).hello("a")
     assert isinstance(welcome, m.Welcome)
     assert 3 == welcome.repeats
@@ -61,7 +61,7 @@ def test_a_trial_is_judged_by_the_mean_of_the_repeats_that_came_before_it() -> N
     assert pytest.approx(0.3) == met[3].cutoff
 
 
-def test_of_those_at_another_rung_nothing_is_taken() -> None:
+def test_a_mean_excludes_repeats_at_other_rungs() -> None:
     bench = bench_of(2)
     bench.join("a", "b")
     bench.report("a", 0, 1, 0.5)
@@ -71,7 +71,7 @@ def test_of_those_at_another_rung_nothing_is_taken() -> None:
 
 
 @pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf])
-def test_one_that_is_no_number_makes_the_mean_none(metric: float) -> None:
+def test_a_non_finite_repeat_makes_the_mean_non_finite(metric: float) -> None:
     bench = bench_of(2)
     bench.join("a", "b")
     assert isinstance(bench.report("a", 0, 1, metric), m.Stop)

@@ -1,4 +1,4 @@
-"""The report is written where it was asked for, or it is said why not."""
+"""The report is written to the given path, or an error names the reason."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ RUNG_0, RUNG_1 = entered(0, 1), entered(1, 3)
         ([make_trial(0, metric=0.3), make_trial(1, metric=0.2)], "max", 0),
         # ties go to the earlier
         ([make_trial(0, metric=0.2), make_trial(1, metric=0.2)], "min", 0),
-        # what is no number is never best
+        # a metric that is not finite is never best
         ([make_trial(0, metric=NAN), make_trial(1, metric=0.9)], "min", 1),
         ([make_trial(0, metric=-math.inf), make_trial(1, metric=0.9)], "min", 1),
         ([make_trial(0, metric=math.inf), make_trial(1, metric=0.9)], "max", 1),
@@ -103,7 +103,7 @@ def test_trials_are_counted_by_state() -> None:
 
 
 def rung_of(*metrics: float, bracket: int = 0, mode: str = "min", **last: Any) -> str:
-    """What is said of the last of several that entered rung 0 one after the other."""
+    """The explanation of the last of several trials that entered rung 0 in turn."""
     trials = []
     for number, metric in enumerate(metrics):
         fields = {"n": number + 1, **(last if number == len(metrics) - 1 else {})}
@@ -112,7 +112,7 @@ def rung_of(*metrics: float, bracket: int = 0, mode: str = "min", **last: Any) -
     return make_result(*trials, mode=mode).explain(len(metrics) - 1).splitlines()[0]
 
 
-def test_a_stop_in_words() -> None:
+def test_the_text_of_a_stop() -> None:
     text = rung_of(0.1, 0.3, 0.2, 0.25, verdict="stop", keep=1, cutoff=0.1)
     assert (
         "rung 0 at resource 1: metric 0.25, rank 3 of 4 here, the best 1 go on, "
@@ -139,21 +139,21 @@ def test_the_rank_follows_the_mode() -> None:
     assert "rank 1 of 3" in rung_of(0.1, 0.3, 0.4, mode="max", cutoff=0.4)
 
 
-def test_the_first_in_words() -> None:
+def test_the_text_of_the_first_entry() -> None:
     assert "rung 0 at resource 1: metric 0.5, the first here: goes on" == rung_of(0.5)
 
 
-def test_a_failed_measure_in_words() -> None:
+def test_the_text_of_a_metric_that_is_not_finite() -> None:
     text = rung_of(0.1, NAN, verdict="stop", cutoff=0.1)
     assert "rung 0 at resource 1: metric nan is not finite and ranks worst: stopped" == text
 
 
-def test_a_tie_in_words() -> None:
+def test_the_text_of_a_tie() -> None:
     text = rung_of(0.5, 0.5, verdict="stop", cutoff=0.5)
     assert "the 1st has 0.5 (equal metrics are ordered by lot): stopped" in text
 
 
-def test_a_quorum_in_words() -> None:
+def test_the_text_of_a_quorum() -> None:
     assert "the 1st has 0.1, but the rung is within its quorum: goes on" in rung_of(
         0.1, 0.5, cutoff=0.1
     )
@@ -199,7 +199,7 @@ def test_places_are_ordinals(keep: int, ordinal: str) -> None:
         ),
         (
             make_trial(0, S.PENDING, 0.3, resource=9, end_time=None),
-            "trial 0 is PENDING: it waits for a worker, to be run again",
+            "trial 0 is PENDING: it waits for a worker, to be restarted",
         ),
     ],
 )
@@ -237,7 +237,7 @@ def test_a_result_reads_well() -> None:
     )
 
 
-def test_a_result_tells_the_message_of_its_end() -> None:
+def test_a_result_has_the_message_of_its_end() -> None:
     assert "ended by failed (the session is gone)" in repr(
         make_result(reason="failed", message="the session is gone")
     )

@@ -32,7 +32,7 @@ def test_a_slot_belongs_to_its_last_worker(roster: Roster) -> None:
     assert None is not roster.get("a")
 
 
-def test_a_worker_is_silent_after_three_missed_beats(roster: Roster) -> None:
+def test_a_worker_is_silent_after_three_missed_heartbeats(roster: Roster) -> None:
     worker = join(roster, "a", "0.1", now=10.0)
     assert not roster.is_silent(worker, 24.9)
     assert roster.is_silent(worker, 25.0)
@@ -40,7 +40,7 @@ def test_a_worker_is_silent_after_three_missed_beats(roster: Roster) -> None:
     assert not roster.is_silent(worker, 26.0)
 
 
-def test_leaving_ends_the_lease_and_being_heard_starts_it_anew(roster: Roster) -> None:
+def test_leaving_ends_the_lease_and_the_next_message_renews_it(roster: Roster) -> None:
     worker = join(roster, "a", "0.1")
     worker.waiting = True
     roster.leave(worker)
@@ -73,7 +73,7 @@ def room_for_four(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("room_for_four")
-def test_who_is_gone_for_longest_is_forgotten_for_a_newcomer(roster: Roster) -> None:
+def test_the_worker_gone_for_longest_makes_room_for_a_new_one(roster: Roster) -> None:
     for number, name in enumerate("abcd"):
         assert roster.make_room()
         join(roster, name, f"0.{number}", now=float(number))
@@ -86,7 +86,7 @@ def test_who_is_gone_for_longest_is_forgotten_for_a_newcomer(roster: Roster) -> 
 
 
 @pytest.mark.usefixtures("room_for_four")
-def test_who_is_there_or_stands_in_the_queue_is_never_forgotten(roster: Roster) -> None:
+def test_a_worker_that_is_present_or_queued_is_never_forgotten(roster: Roster) -> None:
     for name in "abcd":
         join(roster, name, name)
     roster.leave(roster.workers["a"])
@@ -107,7 +107,7 @@ def test_a_slot_that_was_taken_again_outlives_its_former_worker(roster: Roster) 
 
 
 @pytest.mark.usefixtures("room_for_four")
-def test_what_the_forgotten_did_still_counts(roster: Roster) -> None:
+def test_figures_of_forgotten_workers_still_count(roster: Roster) -> None:
     for name in "abcd":
         worker = join(roster, name, name)
         worker.first_assigned, worker.idle_s, worker.latency = 10.0, 2.0, {3: 1}

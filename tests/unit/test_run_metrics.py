@@ -91,7 +91,7 @@ def test_every_known_value_of_a_label_stands_there_from_the_start() -> None:
     assert before.keys() == after.keys()
 
 
-def test_what_happened_is_told_by_rung_and_verdict() -> None:
+def test_decisions_are_counted_by_rung_and_verdict() -> None:
     bench = Bench()
     bench.join("a", "b", "c")
     for name, number, metric in (("a", 0, 0.5), ("b", 1, 0.7), ("c", 2, 0.4)):
@@ -136,7 +136,7 @@ def test_buckets_reach_from_20_us_to_1_s_by_square_roots_of_two() -> None:
         assert math.sqrt(2) == pytest.approx(high / low)
 
 
-def test_a_counter_does_not_go_back_when_another_bus_learns_anew() -> None:
+def test_a_counter_does_not_decrease_after_a_restart_of_the_bus() -> None:
     bench = Bench()
     latencies = {100: 7, 200: 3}
     metrics = RunMetrics("r", facts_of(bench, server_latency=latencies, busy_s=9.0))

@@ -38,7 +38,7 @@ def running_result(**fields: object) -> Result:
     )
 
 
-def test_a_table_tells_states_best_rungs_and_running_trials() -> None:
+def test_a_table_shows_states_best_rungs_and_running_trials() -> None:
     assert [
         "my-run: min by ASHA(max_resource=81)",
         "3 of 20 trials done: 1 RUNNING, 1 COMPLETED, 2 STOPPED",
@@ -65,7 +65,7 @@ def test_with_curves_the_leading_trials_are_drawn() -> None:
     ] == leading[1:]
 
 
-def test_a_table_of_a_run_that_is_over_tells_why() -> None:
+def test_a_table_of_an_ended_run_names_the_reason() -> None:
     lines = run_table(INFO, running_result(reason="max_time"), None, width=80, height=24)
     assert "1:05 elapsed, ended by max_time, 0.0459 trials/s, 0 reports/s" == lines[2]
 
@@ -79,7 +79,7 @@ def test_a_table_without_a_trial() -> None:
     ] == run_table(INFO, make_result(elapsed_s=0.0), 0, width=80, height=24, with_curves=True)
 
 
-def test_rungs_of_several_brackets_are_told_apart() -> None:
+def test_rungs_of_several_brackets_are_distinguished() -> None:
     result = make_result(
         make_trial(0, TrialState.STOPPED, 0.5, entry(0, 0.5, 1, "continue", 0.5), bracket=0),
         make_trial(1, TrialState.STOPPED, 0.5, entry(0, 0.5, 1, "stop", 0.25), bracket=1),
@@ -155,7 +155,7 @@ def test_a_parameter_of_several_lines_takes_one(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out.endswith(" at resource 1, option=Tall( 1, )\n")
 
 
-def test_what_stdout_cannot_encode_is_replaced(
+def test_characters_that_stdout_cannot_encode_are_replaced(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
     import io

@@ -68,7 +68,7 @@ def test_the_quorum_lets_the_first_arrivals_go_on() -> None:
     assert [True, True, True, False] == enter_all(Rung(1, eta=3, quorum=3), 0.1, 0.2, 0.3, 0.4)
 
 
-def test_what_is_no_number_never_goes_on_but_counts() -> None:
+def test_a_metric_that_is_not_finite_never_continues_but_counts() -> None:
     rung = Rung(1, eta=2, quorum=5)
     assert Entry(n=1, keep=1, cutoff=inf, goes_on=False) == rung.enter(inf, lot=0)
     assert Entry(n=2, keep=1, cutoff=0.5, goes_on=True) == rung.enter(0.5, lot=1)
@@ -98,7 +98,7 @@ def test_mix_is_fixed_for_ever() -> None:
     assert mix(7, 3, 1) == mix(7, 3, 1)
 
 
-def test_mix_tells_order_and_length_apart() -> None:
+def test_mix_distinguishes_order_and_length() -> None:
     assert 4 == len({mix(1, 2), mix(2, 1), mix(1, 2, 0), mix(12)})
 
 

@@ -85,7 +85,7 @@ def test_a_generator_that_ends_by_itself_completes_its_trial() -> None:
     )
 
 
-def test_a_trial_by_hand_is_told_when_to_stop() -> None:
+def test_a_trial_objective_learns_when_to_stop() -> None:
     told: list[list[bool]] = []
 
     def objective(trial: ab.Trial) -> None:
@@ -206,7 +206,7 @@ def test_a_long_traceback_keeps_its_beginning_and_its_end() -> None:
 
 
 @pytest.mark.parametrize("objective", [lambda trial: trial.id / 10, lambda x: x / 10])
-def test_what_is_returned_ends_its_trial_and_is_judged_nowhere(
+def test_a_returned_metric_completes_the_trial_without_a_decision(
     objective: Callable[..., Any],
 ) -> None:
     bench = run_objective(objective, scheduler=ASHA, max_trials=6)
@@ -216,7 +216,7 @@ def test_what_is_returned_ends_its_trial_and_is_judged_nowhere(
     assert all(trial.metric is not None for trial in trials)
 
 
-def test_what_is_returned_may_be_the_target() -> None:
+def test_a_returned_metric_can_reach_the_target() -> None:
     bench = run_objective(lambda trial: 3 - trial.id, scheduler=ASHA, stop_at=1.0, max_trials=9)
     assert bench.ended is not None
     assert "stop_at" == bench.ended.reason
@@ -258,7 +258,7 @@ def reports(value: Any, **arguments: Any) -> Callable[..., Any]:
         (reports(None, resource=7), "at resource 7: None of type NoneType is not a number"),
     ],
 )
-def test_what_is_no_metric_fails_that_trial_only(
+def test_an_invalid_metric_fails_that_trial_only(
     objective: Callable[..., Any], last_line: str
 ) -> None:
     bench = run_objective(objective, max_trials=3)
@@ -307,7 +307,7 @@ def test_an_end_without_a_metric_is_a_failure(objective: Any, message: str) -> N
 
 
 @pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf])
-def test_a_metric_that_is_no_number_is_no_failure(metric: float) -> None:
+def test_a_metric_that_is_not_finite_is_not_a_failure(metric: float) -> None:
     bench = run_objective(lambda x: metric, max_trials=1)
     assert ([S.COMPLETED], str(metric)) == (bench.states(), str(bench.trial(0).metric))
 
@@ -322,7 +322,7 @@ def test_a_repeated_resource_keeps_the_first_and_warns_once() -> None:
     assert [(0, "resource 2 was reported again; the first report counts")] == warnings_of(bench)
 
 
-def test_an_error_after_the_stop_is_told_and_the_verdict_stands() -> None:
+def test_an_error_after_the_stop_is_reported_and_the_verdict_stands() -> None:
     def objective(x: float) -> Iterator[float]:
         try:
             while True:

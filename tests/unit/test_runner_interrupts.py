@@ -27,7 +27,7 @@ def warnings_of(bench: Bench) -> list[tuple[int, str]]:
     return [(line.trial, line.text) for line in lines if line.level == "warning"]
 
 
-def test_what_outlives_its_trial_reports_to_no_other() -> None:
+def test_a_trial_object_that_outlives_its_trial_reports_to_no_other() -> None:
     trials: list[ab.Trial] = []
 
     def objective(trial: ab.Trial) -> None:
@@ -74,7 +74,7 @@ def test_nothing_is_interrupted_while_it_talks_to_the_bus() -> None:
     assert not watch.armed
 
 
-def test_an_interrupted_trial_says_so() -> None:
+def test_an_interrupted_trial_is_an_error_that_says_so() -> None:
     bench = Bench(max_trials=9)
 
     def objective(x: float) -> float:

@@ -61,7 +61,7 @@ def test_a_journal_is_read_with_a_third_partys_scheduler() -> None:
         replay(data, "j")
 
 
-def test_a_journal_goes_on_with_a_third_partys_scheduler() -> None:
+def test_a_run_with_a_third_party_scheduler_is_resumed() -> None:
     settings = Bench(scheduler=Threshold(0.5)).settings
     data = journal_of(Threshold(0.5)) + Encoder().encode(
         AppendToJournal(1.0, Resumed(settings), ())

@@ -11,7 +11,7 @@ from asha_bus.formats import pipe
 from asha_bus.formats.pipe import Given, Observe, Suggest
 
 
-def test_what_is_given_comes_before_what_waits() -> None:
+def test_given_points_are_read_before_waiting_requests() -> None:
     reading, writing = os.pipe()
     with open(reading, "rb", buffering=0) as source, open(writing, "wb", buffering=0) as sink:
 

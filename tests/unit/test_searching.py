@@ -36,7 +36,7 @@ def test_it_is_asked_for_one_point_at_first_and_then_one_ahead_for_each_worker()
     assert [RequestSuggestions(2, 1), RequestSuggestions(3, 1)] == bench.draws
 
 
-def test_it_is_told_of_rungs_and_ends_before_it_is_asked_again() -> None:
+def test_rungs_and_ends_are_sent_before_the_next_request() -> None:
     bench = learner(scheduler=ASHA(max_resource=9))
     order: list[object] = []
     bench.hello("a")
@@ -58,7 +58,7 @@ def test_it_is_told_of_rungs_and_ends_before_it_is_asked_again() -> None:
     assert [0] == bench.observed
 
 
-def test_it_is_told_of_the_last_trials_before_the_run_has_ended() -> None:
+def test_the_last_trials_are_sent_before_the_run_has_ended() -> None:
     bench = learner(max_trials=1, scheduler=ASHA(max_resource=9))
     bench.hello("a")
     answer(bench, 0)
@@ -75,7 +75,7 @@ def test_it_is_told_of_the_last_trials_before_the_run_has_ended() -> None:
     assert [TrialUpdated, Ended] == order
 
 
-def test_a_searcher_that_does_not_learn_is_told_nothing() -> None:
+def test_a_searcher_that_does_not_learn_receives_no_updates() -> None:
     bench = Bench()
     bench.join("a")
     bench.report("a", 0, 1, 0.5)
@@ -112,7 +112,7 @@ def test_after_the_timeout_a_random_draw_is_taken_and_the_late_suggestion_left_o
     assert (-5.0,) == bench.trial(0).point
 
 
-def test_a_spare_draw_that_comes_after_the_suggestion_changes_nothing() -> None:
+def test_a_fallback_that_comes_after_the_suggestion_changes_nothing() -> None:
     bench = learner(suggest_timeout_s=10.0)
     bench.hello("a")
     bench.ask("a")
@@ -126,7 +126,7 @@ def test_a_spare_draw_that_comes_after_the_suggestion_changes_nothing() -> None:
     assert (0.0,) == bench.trial(0).point
 
 
-def test_nobody_falls_back_where_nobody_waits() -> None:
+def test_no_fallback_is_drawn_while_no_worker_waits() -> None:
     bench = learner(suggest_timeout_s=10.0)
     bench.hello("a")
     bench.wait(100.0)
@@ -154,7 +154,7 @@ def test_a_worker_that_waits_is_sent_home_when_there_is_no_more() -> None:
     assert Ended("exhausted", "") == bench.ended
 
 
-def test_another_bus_tells_and_asks_all_again() -> None:
+def test_a_new_bus_repeats_all_updates_and_requests() -> None:
     bench = learner()
     bench.hello("a")
     bench.hello("b")

@@ -104,7 +104,7 @@ def test_an_objective_that_ignores_its_stop_is_interrupted() -> None:
     assert run.clock.now < 1e6
 
 
-def test_the_same_conditions_tell_the_same_story() -> None:
+def test_the_same_conditions_give_the_same_story() -> None:
     conditions = Conditions(3, 4, 0.2, 0.3, 1.0, 3, 1, 1, 1, 1, 2)
     first, again, other = (
         Story(one, settings_of(ASHA(max_resource=9)), Rough(seed))

@@ -74,7 +74,7 @@ def test_a_plain_dict_is_a_space_and_a_space_is_itself() -> None:
         lambda: {"trial": uniform(0, 1)} + Space(x=1),
     ],
 )
-def test_no_parameter_is_called_trial(write: Callable[[], Any]) -> None:
+def test_a_parameter_named_trial_is_refused(write: Callable[[], Any]) -> None:
     words = "the space has a parameter named 'trial', got .* gets its Trial under this name; rename"
     with pytest.raises(InvalidArgument, match=words):
         write()
@@ -222,7 +222,7 @@ def test_a_generator_is_read_once() -> None:
     assert [[1, 2, 3], [1, 2, 3]] == [[p["a"] for p in Space(a=axis)] for _ in range(2)]
 
 
-def test_what_is_left_to_a_searcher_has_no_end() -> None:
+def test_a_stochastic_space_is_infinite() -> None:
     space = Space(a=grid(1, 2), b=uniform(0, 1))
     assert (2, False) == (space.branches, space.is_finite)
     with pytest.raises(TypeError, match="cannot be listed, because b is stochastic"):
@@ -312,7 +312,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("define", "message"), BAD)
-def test_what_cannot_be_defined_is_named(define: Callable[[], object], message: str) -> None:
+def test_an_invalid_definition_is_an_error(define: Callable[[], object], message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         define()
 

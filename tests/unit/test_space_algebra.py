@@ -137,7 +137,7 @@ def test_a_million_samples_are_not_built() -> None:
     assert len(pickle.dumps(space)) < 10_000
 
 
-def test_what_is_finite_stays_as_it_is() -> None:
+def test_a_finite_space_is_unchanged() -> None:
     assert list(SVM) == list(SVM.sample(7))
     assert [3, 14] == [member.branches for member in (SVM + FOREST).sample(7).members]
 
@@ -176,7 +176,7 @@ def test_a_condition_filters_level_1() -> None:
         space.branch_of((2, 0))
 
 
-def test_a_condition_is_told_what_it_takes() -> None:
+def test_a_condition_receives_the_arguments_it_takes() -> None:
     space = Space(a=grid(1, 2), b=grid(3, 4), c={"d": 5})
     told: list[Any] = []
 
@@ -293,7 +293,7 @@ def test_a_draw_is_one_configuration() -> None:
     assert {0.1, 1, 10} == {params["c"] for params in drawn if "c" in params}
 
 
-def test_what_stands_twice_is_told() -> None:
+def test_repeated_values_are_found() -> None:
     space = Space(a=grid(1, True, 1.0, 1), b=choice([1], [1]), c=[choice("x", math.nan, "x")])
     assert {"a": 1, "b": [1], "c[0]": "x"} == space.repetitions
     assert 4 == len(Space(a=grid(1, True, 1.0, 1)))
@@ -311,7 +311,7 @@ def test_spaces_read_as_they_were_written() -> None:
     ) == repr(space + {"z": 1})
 
 
-def test_of_a_long_list_of_options_some_are_shown() -> None:
+def test_a_long_list_of_options_is_shortened() -> None:
     space = Space(x=grid(range(1_000)), y=choice(*range(20)))
     text, table = repr(space), space._repr_html_()
     assert "17, 18, 19, and 980 more), y=choice(0, 1" in text

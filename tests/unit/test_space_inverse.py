@@ -42,7 +42,7 @@ def test_constants_need_not_be_given() -> None:
     assert (0.5,) == Space(x=uniform(0, 1), c="c", net={"d": 1}).point_of({"x": 0.5})
 
 
-def test_what_a_branch_tells_need_not_be_given() -> None:
+def test_values_a_branch_fixes_need_not_be_given() -> None:
     params = given()
     del params["seed"]
     assert (0.1, 3, 1, 0, 0.5, 1) == NESTED.point_of(params, branch=1)
@@ -84,7 +84,7 @@ def test_what_a_branch_tells_need_not_be_given() -> None:
         (5, "params must be a dict of parameters, got 5"),
     ],
 )
-def test_what_does_not_fit_is_named(params: Any, message: str) -> None:
+def test_params_that_do_not_fit_are_named(params: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         NESTED.point_of(params)
 
@@ -166,7 +166,7 @@ def test_values_that_stand_twice_keep_their_branch() -> None:
     assert (0,) == space.point_of({"x": 1})
 
 
-def test_a_space_that_is_no_dict_takes_the_value_itself() -> None:
+def test_a_space_that_is_not_a_dict_takes_the_value_itself() -> None:
     space = Space.of_parts([Plain({POSITIONAL: uniform(0, 1)})], is_positional=True)
     assert (0.5,) == space.point_of(0.5) == space.point_of({POSITIONAL: 0.5})
 
@@ -189,7 +189,7 @@ def test_a_point_comes_back(space: Space) -> None:
         assert point == find(params) == find(params, number % space.branches)
 
 
-def test_of_two_numbers_that_are_equal_the_one_of_the_right_type_is_meant() -> None:
+def test_equal_numbers_are_distinguished_by_type() -> None:
     nested = Space(
         x=choice(uniform(0, 9), randint(0, 9), {"k": uniform(0, 9)}, {"k": randint(0, 9)})
     )

@@ -140,7 +140,7 @@ def test_a_value_has_a_number(parameter: Any, value: Any, number: float) -> None
         (Uniform(0.2, 1, 0.5, rounds=True), 1.5, "1.5 is outside 0 to 1"),
     ],
 )
-def test_what_is_no_value_is_told(parameter: Any, value: Any, message: str) -> None:
+def test_an_invalid_value_is_an_error(parameter: Any, value: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         parameter.number_of(value)
 

@@ -138,7 +138,7 @@ def test_a_point_must_fit_into_a_message() -> None:
     plan_for(takes_all, Space(x=choice(*space.tree["x"][:6])), max_trials=1)
 
 
-def test_what_a_grid_lists_twice_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_value_a_grid_lists_twice_is_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, "asha_bus"):
         plan = plan_for(takes_all, Space(x=grid(1, 1, 1), y=grid(1, True)))
     assert ["x lists 1 twice; both are kept"] == [record.message for record in caplog.records]
@@ -240,7 +240,7 @@ def test_a_trial_has_no_value_where_its_member_has_none() -> None:
     np.testing.assert_equal((math.nan, math.nan, 3.0), found[3].numbers)
 
 
-def test_ranges_in_logarithms_are_told() -> None:
+def test_logarithmic_ranges_are_recognized() -> None:
     space = Space(a=lognormal(0, 1), b=normal(1e6, 1))
     (a, b) = axes(space, result_of(space, (1.0, 1.0), (2.0, 1e6)).trials)
     assert (True, False) == (a.is_log, b.is_log)

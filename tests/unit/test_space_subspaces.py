@@ -44,7 +44,7 @@ def test_only_the_chosen_options_parameters_are_drawn() -> None:
     assert 4 == MODEL.most_numbers
 
 
-def test_paths_tell_the_option() -> None:
+def test_paths_name_the_option() -> None:
     assert ["model", "model:1.C", "model:2.depth", "model:2.more[0]", "lr"] == list(
         MODEL.parameters
     )
@@ -61,7 +61,7 @@ def test_a_point_that_does_not_fit_its_option_is_an_error() -> None:
         MODEL.resolve((7, 3, 4))
 
 
-def test_a_searcher_is_told_when_a_parameter_is_there() -> None:
+def test_a_dimension_has_the_conditions_of_its_parameter() -> None:
     model, c, depth, more, lr = MODEL.level2(0)
     assert (("model", ((),)), ("lr", ((),))) == ((model.path, model.when), (lr.path, lr.when))
     assert Dimension("model:1.C", c.parameter, ((("model", 1),),)) == c
@@ -134,7 +134,7 @@ def test_an_option_of_a_grid_is_a_branch_with_parameters_of_its_own() -> None:
     assert {"model": "none", "x": 2} == space.resolve((2,))
 
 
-def test_a_grid_at_the_top_may_stand_in_an_option_too() -> None:
+def test_a_grid_at_the_top_may_also_stand_in_an_option() -> None:
     axis = grid(1, 2)
     space = Space(a=axis, b=choice({"c": axis}, None))
     assert {"a": 2, "b": {"c": 2}} == space.resolve((1, 0))
@@ -193,7 +193,7 @@ def test_a_func_within_an_option_and_of_a_grid() -> None:
     assert {"a": 12, "m": {"f": 2.5}} == space.resolve((1, 0, 0.5))
 
 
-def test_a_func_that_raises_is_told_where_it_is_only_shown() -> None:
+def test_a_func_that_raises_is_shown_as_its_error() -> None:
     space = Space(x=func(lambda y: 1 / y, grid(0, 4)))
     with pytest.raises(ZeroDivisionError):
         space.resolve((0,))

@@ -26,7 +26,7 @@ def test_rungs_stand_there_from_the_start() -> None:
     assert expected == status(bench.experiment, 0.0).rungs
 
 
-def test_a_rung_tells_its_entries_who_went_on_and_the_cutoff_in_the_users_sign() -> None:
+def test_a_rung_shows_its_entries_continuations_and_the_cutoff_in_the_users_sign() -> None:
     bench = Bench(mode="max")
     bench.join("a", "b", "c")
     for name, number, metric in (("a", 0, 5.0), ("b", 1, 7.0), ("c", 2, 6.0)):
@@ -84,7 +84,7 @@ def test_whoever_looks_first_gets_all_trials_and_then_those_that_changed() -> No
     assert [0, 2] == numbers(bench)
 
 
-def test_many_changes_are_told_in_parts() -> None:
+def test_many_changes_are_sent_in_parts() -> None:
     bench = Bench()
     bench.join("a", "b", "c")
     told: list[int] = []

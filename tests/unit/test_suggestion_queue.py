@@ -121,7 +121,7 @@ def test_with_many_workers_it_is_asked_for_the_points_of_a_quarter_at_once() -> 
     assert [(18, 32)] == queue.asked(128)  # the last ones
 
 
-def test_what_has_not_come_is_requested_again_in_batches() -> None:
+def test_missing_suggestions_are_requested_again_in_batches() -> None:
     queue = Queue(learns=True)
     queue.asked(6)
     queue.add(0, points(0, 1))

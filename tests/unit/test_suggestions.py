@@ -76,7 +76,7 @@ def test_the_history_has_what_was_suggested_and_what_came_of_it() -> None:
     assert [0] == [trial.id for trial in searcher.observed]
 
 
-def test_what_is_told_again_is_observed_once() -> None:
+def test_repeated_updates_are_observed_once() -> None:
     searcher = Steps()
     given = suggestions(searcher)
     for _ in range(2):
@@ -142,12 +142,12 @@ def _exits(branch: Branch, history: Any) -> Any:
         ({"x": 0.5, "act": "gelu"}, "returned a configuration outside the space.*act.*gelu"),
     ],
 )
-def test_what_a_searcher_does_wrong_is_said(what: Any, words: str) -> None:
+def test_a_wrong_suggestion_is_reported(what: Any, words: str) -> None:
     with pytest.raises(ab.SearcherError, match=words):
         suggestions(Says(what)).points(0, 1)
 
 
-def test_an_observe_that_raises_is_said() -> None:
+def test_an_observe_that_raises_is_reported() -> None:
     class Deaf(Steps):
         def observe(self, trial: ab.TrialRecord) -> None:
             raise ValueError("cannot hear")
@@ -159,8 +159,8 @@ def test_an_observe_that_raises_is_said() -> None:
         suggestions(Deaf()).observe(row(0, (0.5, 0), 0.5))
 
 
-def test_a_condition_that_holds_of_no_draw_is_said_for_its_trial() -> None:
-    # at the definition so many level-1 configurations are tried, and not the last ones
+def test_a_condition_that_no_draw_meets_is_reported_for_its_trial() -> None:
+    # the definition tries the first level-1 configurations, and not the last ones
     space = ab.Space(x=ab.uniform(0, 1), n=ab.grid(range(2_000))).where(lambda x, n: n < 1_500)
     words = "no draw is possible for trial 1500: where.*was true for none of 1000 draws.*; relax it"
     given = suggestions(ab.RandomSearch(), space)
@@ -168,7 +168,7 @@ def test_a_condition_that_holds_of_no_draw_is_said_for_its_trial() -> None:
     with pytest.raises(ab.SearcherError, match=words):
         given.points(1_500, 1)
     with pytest.raises(ab.SearcherError, match=words):
-        given.spare(1_500)
+        given.fallback(1_500)
 
 
 # --- initial and unique ------------------------------------------------------
@@ -192,13 +192,13 @@ def test_a_finite_space_begins_with_them_and_runs_each_point_once() -> None:
 
 
 @pytest.mark.parametrize("unique", [False, True])
-def test_what_is_given_first_twice_takes_no_other_s_place_in_a_finite_space(unique: bool) -> None:
+def test_a_repeated_initial_point_replaces_no_other_in_a_finite_space(unique: bool) -> None:
     space = ab.Space(a=ab.grid(0, 1, 2))
     plan = plan_for(lambda a: a, space, initial=[{"a": 2}, {"a": 2}], unique=unique)
     assert [(2,), (0,), (1,)] == Suggestions(plan.search).points(0, 3)[0]
 
 
-def test_no_searcher_is_asked_where_level_1_tells_all() -> None:
+def test_no_searcher_is_asked_where_level_1_fixes_everything() -> None:
     searcher = Says(lambda branch, history: {"x": 0.5} if branch.number == 0 else 1 / 0)
     space = ab.Space(x=ab.uniform(0, 1)) + {"model": "baseline"} + {"model": ab.grid("a", "b")}
     points, _ = suggestions(searcher, space).points(0, 5)
@@ -208,41 +208,41 @@ def test_no_searcher_is_asked_where_level_1_tells_all() -> None:
 # --- in place of a searcher that takes too long ------------------------------
 
 
-def test_a_spare_is_what_was_given_first_or_what_level_1_tells_or_a_draw() -> None:
+def test_a_fallback_is_an_initial_point_or_a_level_1_configuration_or_a_draw() -> None:
     initial = (SPACE.point_of({"x": 0.25, "act": "relu"}),)
     given = suggestions(Says(None), initial=initial)
     drawn = ab.RandomSearch().draw(SPACE, 1, 7)
-    assert (initial[0], drawn) == (given.spare(0), given.spare(1))
+    assert (initial[0], drawn) == (given.fallback(0), given.fallback(1))
     grid = ab.Space(a=ab.grid(0, 1, 2))
     assert [2, 0, 1] == [
         point[0]
         for number in range(3)
-        if (point := suggestions(Says(None), grid, initial=((2,),)).spare(number)) is not None
+        if (point := suggestions(Says(None), grid, initial=((2,),)).fallback(number)) is not None
     ]
 
 
-def test_a_spare_stands_whatever_the_searcher_says_later() -> None:
+def test_a_fallback_stands_whatever_the_searcher_suggests_later() -> None:
     here, there = (suggestions(Steps(), unique=True) for _ in range(2))
-    spare = here.spare(0)
-    assert spare is not None
+    fallback = here.fallback(0)
+    assert fallback is not None
     (late,), _ = there.points(0, 1)
-    assert late != spare
-    assert spare == here.accept(0, late)
-    there.give(0, spare)
-    assert ([spare], False) == there.points(0, 1)
+    assert late != fallback
+    assert fallback == here.accept(0, late)
+    there.give(0, fallback)
+    assert ([fallback], False) == there.points(0, 1)
     assert late == here.accept(1, late)  # it is free again
 
 
-def test_unique_holds_for_spares_and_for_what_the_searcher_could_not_know_of() -> None:
+def test_unique_also_holds_for_fallbacks_and_unreported_points() -> None:
     space = ab.Space(n=ab.randint(1, 4))
     given = suggestions(Says({"n": 1}), space, unique=True)
-    spares = [given.spare(number) for number in range(2)]
+    fallbacks = [given.fallback(number) for number in range(2)]
     others = [given.accept(number, (1,)) for number in range(2, 4)]
-    assert {(1,), (2,), (3,), (4,)} == {*spares, *others}
-    assert given.accept(4, (1,)) is given.spare(4) is None
+    assert {(1,), (2,), (3,), (4,)} == {*fallbacks, *others}
+    assert given.accept(4, (1,)) is given.fallback(4) is None
 
 
-def test_a_suggestion_that_a_spare_replaced_may_be_made_again() -> None:
+def test_a_suggestion_that_a_fallback_replaced_may_be_made_again() -> None:
     space = ab.Space(n=ab.randint(1, 3))
     given = suggestions(Says({"n": 1}), space, unique=True)
     given.points(0, 1)
@@ -301,7 +301,7 @@ def test_a_searcher_begins_with_what_came_of_earlier_runs() -> None:
     assert [0.5, 0.4] == [trial.metric for trial in searcher.asked[0][1]]
 
 
-def test_a_table_of_a_result_serves_as_well() -> None:
+def test_a_table_of_a_result_serves_as_history() -> None:
     searcher = Steps()
     table = past(0.5, 0.4).to_pandas()
     plan = plan_for(lambda x, act: x, SPACE, searcher=searcher, max_trials=5, history=table)
@@ -311,7 +311,9 @@ def test_a_table_of_a_result_serves_as_well() -> None:
     assert [0.5, 0.4] == [trial.metric for trial in plan.history]
 
 
-def test_what_does_not_fit_is_left_out_and_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_history_that_does_not_fit_is_left_out_and_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     mixed = past(0.5, 0.4, 0.3)
     mixed.trials[1].params["x"] = 7.0
     plan = plan_for(lambda x, act: x, SPACE, searcher=Steps(), max_trials=5, history=mixed)
@@ -332,7 +334,7 @@ def test_what_does_not_fit_is_left_out_and_said(caplog: pytest.LogCaptureFixture
         ),
     ],
 )
-def test_a_history_that_cannot_be_used_is_said(searcher: Any, history: Any, words: str) -> None:
+def test_a_history_that_cannot_be_used_is_reported(searcher: Any, history: Any, words: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=words):
         plan_for(lambda x, act: x, SPACE, searcher=searcher, max_trials=5, history=history)
 

@@ -38,7 +38,7 @@ def result_of(done: int, running: int = 1) -> Result:
 
 
 class Eager(TerminalTable):
-    """Is drawn anew whenever it may be."""
+    """Is redrawn whenever it may be."""
 
     every_s = 0.0
 

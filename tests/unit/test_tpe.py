@@ -191,7 +191,7 @@ def test_without_hyperopt_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
         TPE()
 
 
-def test_where_level_1_tells_all_there_is_nothing_to_model() -> None:
+def test_where_level_1_fixes_everything_there_is_nothing_to_model() -> None:
     space = ab.Space(x=ab.grid(1, 2)) + ab.Space(y=ab.uniform(0, 1))
     for number in range(2):
         branch = branch_of(number, space, number=number)

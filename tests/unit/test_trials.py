@@ -35,7 +35,7 @@ def test_nothing_leaves_a_final_state() -> None:
     assert {S.COMPLETED, S.STOPPED, S.CANCELLED, S.FAILED, S.LOST} == FINAL
 
 
-def test_a_state_is_its_word() -> None:
+def test_a_state_prints_as_its_name() -> None:
     assert "COMPLETED" == str(S.COMPLETED) == S.COMPLETED.value == f"{S.COMPLETED}"
     assert S("LOST") is S.LOST
 
@@ -60,7 +60,7 @@ def test_a_state_is_its_word() -> None:
         (math.inf, 0.1, "max", False),
     ],
 )
-def test_only_a_number_is_better(
+def test_only_finite_metrics_can_be_best(
     metric: float | None, than: float | None, mode: str, expected: bool
 ) -> None:
     assert expected is is_better(metric, than, mode)
@@ -92,7 +92,7 @@ def running(metric: float | None, *resources: float) -> Trial:
         (Trial(2, (), 0, state=S.LOST, metric=0.1, rungs=[entered(0, 1)]), None, False),
     ],
 )
-def test_who_leads(trial: Trial, leader: Trial | None, expected: bool) -> None:
+def test_the_leading_configuration(trial: Trial, leader: Trial | None, expected: bool) -> None:
     ours, theirs = standing([trial]), standing([leader] if leader else [])
     assert expected is (ours is not None and ours.leads(theirs, "min"))
 

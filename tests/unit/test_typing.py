@@ -1,7 +1,7 @@
 """The public API as users write it: right uses pass a type checker, wrong ones are refused.
 
 ``scripts/check`` runs ``mypy --strict`` over this file, and an ignore that nothing needs is an
-error there: each one below is a mistake that mypy finds. Most are found before a run, too.
+error there: mypy finds each mistake below. `launch` also finds most of them.
 """
 
 from __future__ import annotations
@@ -137,9 +137,7 @@ WRONG: list[tuple[Callable[[], object], str]] = [
 
 
 @pytest.mark.parametrize(("use", "message"), WRONG)
-def test_what_a_type_checker_refuses_is_refused_before_a_run(
-    use: Callable[[], object], message: str
-) -> None:
+def test_type_errors_are_also_refused_before_a_run(use: Callable[[], object], message: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=message):
         use()
 

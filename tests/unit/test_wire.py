@@ -208,7 +208,7 @@ def test_an_unknown_type_is_refused(number: Any) -> None:
         (b"", 0),
     ],
 )
-def test_a_broken_request_tells_the_seq_to_answer(body: bytes, seq: int) -> None:
+def test_a_broken_request_names_the_seq_to_answer(body: bytes, seq: int) -> None:
     assert seq == refused(body).seq
 
 
@@ -223,7 +223,7 @@ def test_a_broken_request_tells_the_seq_to_answer(body: bytes, seq: int) -> None
         lambda: REPORT._replace(metric=1j),  # type: ignore[arg-type]
     ],
 )
-def test_what_msgpack_does_not_know_is_our_own_fault(make: Callable[[], m.Report]) -> None:
+def test_a_message_msgpack_cannot_encode_is_a_local_error(make: Callable[[], m.Report]) -> None:
     with pytest.raises(LocalProtocolError, match=r"cannot encode Report\("):
         wire.encode(make())
 

@@ -104,7 +104,7 @@ def test_the_largest_messages_fit_into_a_body() -> None:
         msgpack.packb("ping"),
     ],
 )
-def test_what_is_not_one_array_is_refused(body: bytes) -> None:
+def test_a_body_that_is_not_one_array_is_refused(body: bytes) -> None:
     refused(body)
 
 
@@ -163,7 +163,7 @@ def test_a_length_is_refused_before_anything_is_read(header: bytes, limit: str) 
         assert f"exceeds {limit}" in str(refused(before + header + b"\0" * 300_000))
 
 
-def test_what_nested_arrays_claim_gets_little_room() -> None:
+def test_nested_arrays_allocate_little_memory() -> None:
     # each array of a point's length would get 80 kB at once: 3 kB would become 80 MB
     tracemalloc.start()
     try:
@@ -190,7 +190,7 @@ def test_what_nested_arrays_claim_gets_little_room() -> None:
         ("malformed", b"\x93\x01\x05\x00"),
     ],
 )
-def test_what_is_broken_is_of_a_kind(kind: str, body: bytes) -> None:
+def test_a_broken_body_has_its_kind(kind: str, body: bytes) -> None:
     error = refused(body)
     assert kind == error.kind
     assert kind in m.REJECTED_KINDS

@@ -108,7 +108,7 @@ def test_a_resource_is_a_finite_number_above_zero(resource: float) -> None:
 @pytest.mark.parametrize(
     ("mode", "best"), [("min", 0.2), ("max", 0.7)], ids=["the lowest", "the highest"]
 )
-def test_the_best_metric_is_kept_and_what_is_no_number_never_is(mode: str, best: float) -> None:
+def test_the_best_metric_is_kept_and_never_one_that_is_not_finite(mode: str, best: float) -> None:
     worker = busy(next_resource=7, mode=mode)
     for metric in (math.nan, 0.5, 0.2, -math.inf, 0.7, math.inf):
         report(worker, metric)
@@ -169,7 +169,7 @@ def test_a_stop_without_a_trial_means_to_ask() -> None:
     assert "max_time" == worker.done
 
 
-def test_an_end_tells_where_the_trial_stood_and_its_answer_brings_the_next() -> None:
+def test_an_end_reports_the_last_position_and_its_answer_brings_the_next() -> None:
     worker = busy(next_resource=None)
     worker.report(0.5, None, {"epoch": 1}, 0.0)
     expected = m.End(3, 0, 1, 1, 0.5, 0.5, {"epoch": 1}, "completed", None, 0.0)
@@ -193,7 +193,7 @@ def test_only_one_request_is_open_at_a_time() -> None:
 @pytest.mark.parametrize(
     "message", [m.Continue(2, 9), m.Assign(2, make_assignment(5)), m.Interrupt(1, 2), m.Pong(0)]
 )
-def test_what_does_not_answer_the_open_request_is_left_alone(message: m.ToWorker) -> None:
+def test_an_answer_to_another_request_is_ignored(message: m.ToWorker) -> None:
     worker = busy(next_resource=1)
     report(worker, 0.5)  # seq 3
     assert None is worker.receive(message)
@@ -306,6 +306,6 @@ def test_a_short_text_is_not_cut() -> None:
     assert "a\n... 1 characters left out ...\nc" == cut("abc", 2)
 
 
-def test_what_needs_a_trial_is_an_error_without_one() -> None:
+def test_a_report_without_a_trial_is_a_local_error() -> None:
     with pytest.raises(LocalProtocolError, match="holds no trial"):
         report(joined(), 0.5)

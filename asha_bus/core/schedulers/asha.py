@@ -116,6 +116,20 @@ class ASHA(Scheduler):
         )
 
     def new_state(self, *, mode: str, seed: int) -> SchedulerState:
+        """Return a new state for one run; the run itself calls this.
+
+        Args:
+            mode: ``min`` or ``max``.
+            seed: The seed of the tie-breaking between equal metrics.
+
+        Returns:
+            The state, which belongs to that run alone.
+
+        Example:
+            >>> state = ASHA(max_resource=9).new_state(mode="min", seed=1)
+            >>> len(state.rungs())
+            2
+        """
         return _ASHAState(self, mode, seed)
 
 

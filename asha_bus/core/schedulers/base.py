@@ -27,11 +27,17 @@ def reached(resource: float, level: float) -> bool:
 
 
 class Decision(NamedTuple):
-    """What a rule says to a report.
+    """The answer of a scheduler to a report.
 
-    ``verdict``: ``continue``, ``stop`` or ``complete``. ``records``: the rungs
-    that were entered, upwards. ``next_resource``: where to ask again, for
-    ``continue``; None: never.
+    Args:
+        verdict: ``continue``, ``stop`` or ``complete``.
+        records: The rungs that the trial entered, in ascending order.
+        next_resource: The resource of the next report that needs a decision; None: there is
+            none.
+
+    Example:
+        >>> Decision("complete", (), None).verdict
+        'complete'
     """
 
     verdict: str
@@ -44,43 +50,95 @@ class SchedulerState(ABC):
 
     @abstractmethod
     def assign(self, trial: Trial, random: Random) -> None:
-        """A trial is given out for the first time: draw its bracket."""
+        """Prepare a trial that is assigned for the first time: draw its bracket.
+
+        Args:
+            trial: The trial; set its ``bracket``.
+            random: The only source of randomness, so that a journal can be replayed.
+        """
 
     @abstractmethod
     def next_resource(self, trial: Trial) -> float | None:
-        """The resource at which ``trial`` must ask for the next time; None: never."""
+        """Return the resource of the next report that needs a decision.
+
+        Args:
+            trial: The trial; ``rungs`` has the rungs it entered, also in earlier attempts.
+
+        Returns:
+            The resource; None if the trial needs no decision any more.
+        """
 
     @abstractmethod
     def report(self, trial: Trial, resource: float, metric: float) -> Decision:
-        """Judge ``metric``, in the user's sign, at ``resource``."""
+        """Decide on a report.
+
+        Args:
+            trial: The trial that reported.
+            resource: The resource of the report, at least what `next_resource` returned.
+            metric: The metric as reported, also where ``mode`` is ``max``; it may be NaN or
+                infinite.
+
+        Returns:
+            The decision.
+        """
 
     def rungs(self) -> list[RungStanding]:
-        """How each rung stands, by bracket, upwards; none where there are no rungs."""
+        """Return the current state of each rung.
+
+        Returns:
+            The rungs by bracket, in ascending order. Default: empty, for no rungs.
+        """
         return []
 
     def validate(self) -> None:  # noqa: B027 - a rule without state has nothing to check
-        """Check the invariants; AssertionError where one is broken."""
+        """Check the invariants.
+
+        Raises:
+            AssertionError: An invariant is broken.
+        """
 
 
 class Scheduler(ABC):
-    """A scheduler's settings: an immutable dataclass of plain values."""
+    """The base class of schedulers: the settings, an immutable dataclass of plain values.
+
+    Example:
+        >>> ASHA(max_resource=9).to_plain()["max_resource"]
+        9
+    """
 
     @abstractmethod
     def new_state(self, *, mode: str, seed: int) -> SchedulerState:
-        """A fresh rule for one run."""
+        """Return a new state for one run.
+
+        Args:
+            mode: ``min`` or ``max``.
+            seed: The seed of the run.
+
+        Returns:
+            The state, which belongs to that run alone.
+        """
 
     @property
     @abstractmethod
     def full_resource(self) -> float | None:
-        """What a trial gets if it is never stopped; None: as much as it likes."""
+        """The resource of a trial that is never stopped; None: there is no limit."""
 
     @classmethod
     def key(cls) -> str:
-        """What journals call the class; one that is moved or renamed must keep its key."""
+        """Return the name of the class in journals.
+
+        Returns:
+            The key, by default ``module:qualname``. Override it to keep the old key after a
+            class was moved or renamed.
+        """
         return f"{cls.__module__}:{cls.__qualname__}"
 
     def to_plain(self) -> dict[str, Any]:
-        """The key of the class and its fields: what a journal holds."""
+        """Return what a journal holds of the scheduler.
+
+        Returns:
+            The key of the class as ``class``, and its fields by name.
+        """
         return {"class": self.key(), **asdict(self)}  # type: ignore[call-overload]
 
 

@@ -38,6 +38,20 @@ class NoStopping(Scheduler):
         return self.max_resource
 
     def new_state(self, *, mode: str, seed: int) -> SchedulerState:
+        """Return a new state for one run; the run itself calls this.
+
+        Args:
+            mode: ``min`` or ``max``, which changes nothing.
+            seed: The seed of the run, which changes nothing.
+
+        Returns:
+            The state, which belongs to that run alone.
+
+        Example:
+            >>> state = NoStopping().new_state(mode="min", seed=1)
+            >>> len(state.rungs())
+            0
+        """
         return _NoStoppingState(self.max_resource)
 
 

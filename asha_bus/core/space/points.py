@@ -137,24 +137,72 @@ class Points:
         return found
 
     def shown(self, point: Point) -> dict[str, Any]:
-        """Like `resolve`, but a `func` that raises becomes a text that says so."""
+        """Convert a point into parameters to be shown: `resolve` without its errors of functions.
+
+        Args:
+            point: A point of this space.
+
+        Returns:
+            The parameters by name; for a `func` that raises, a text with its error.
+
+        Raises:
+            InvalidArgument: ``point`` is not a point of this space.
+        """
         at, numbers = self._read(point)
         found: dict[str, Any] = Values(numbers, shown=True).of(self._parts[at].tree)
         return found
 
     def values(self, point: Point) -> dict[str, Any]:
-        """The value at each path in use in ``point``; for a sub-space, ``option <i>``."""
+        """Return the values of a point by path, for tables and charts.
+
+        Args:
+            point: A point of this space.
+
+        Returns:
+            The value at each path in use; for a sub-space, the text ``option <i>``.
+
+        Raises:
+            InvalidArgument: ``point`` is not a point of this space.
+
+        Example:
+            >>> Space(net={"lr": uniform(0, 1)}).values((0.5,))
+            {'net.lr': 0.5}
+        """
         at, numbers = self._read(point)
         found: dict[str, Any] = {}
         Values(numbers, shown=True).by_path("", self._parts[at].tree, found)
         return found
 
     def member_of(self, point: Point) -> int:
-        """The number of the member that ``point`` belongs to; 0 if the space is not a union."""
+        """Return the number of the member of a union that a point belongs to.
+
+        Args:
+            point: A point of this space.
+
+        Returns:
+            The number, from 0; 0 if the space is not a union.
+
+        Raises:
+            InvalidArgument: ``point`` is not a point of this space.
+        """
         return self._read(point)[0]
 
     def branch_of(self, point: Point) -> int:
-        """The number of the level-1 configuration that ``point`` belongs to."""
+        """Return the number of the level-1 configuration that a point belongs to.
+
+        Args:
+            point: A point of this space.
+
+        Returns:
+            The number, from 0.
+
+        Raises:
+            InvalidArgument: ``point`` is not a point of this space.
+
+        Example:
+            >>> Space(lr=uniform(0, 1), depth=grid(2, 4)).branch_of((0.5, 1))
+            1
+        """
         at, numbers = self._read(point)
         return self._begins[at] + self._parts[at].branch_of(numbers)
 
@@ -201,7 +249,18 @@ class Points:
         raise InvalidArgument(f"{params!r} matches no member of the space: {details}")
 
     def checked(self, point: Point, branch: int) -> Point:
-        """``point`` itself; raises `InvalidArgument` if it is not a point of ``branch``."""
+        """Check a point.
+
+        Args:
+            point: What a searcher suggested, for instance.
+            branch: The number of the level-1 configuration that it must belong to.
+
+        Returns:
+            ``point`` itself.
+
+        Raises:
+            InvalidArgument: ``point`` is not a point of ``branch``; the message says why.
+        """
         at, numbers = self._read(point)
         paths = _paths(self._parts[at].slots)
         for parameter, number in numbers.items():
@@ -218,7 +277,21 @@ class Points:
         return point
 
     def numbers(self, point: Point) -> dict[str, float]:
-        """The number of each parameter in ``point``, by its path as in `level2`."""
+        """Return the numbers of a point by path: the inverse of `point_at`.
+
+        Args:
+            point: A point of this space.
+
+        Returns:
+            The number of each parameter, by its path as in `level2`.
+
+        Raises:
+            InvalidArgument: ``point`` is not a point of this space.
+
+        Example:
+            >>> Space(lr=uniform(0, 1), act=choice("relu", "tanh")).numbers((0.5, 1))
+            {'lr': 0.5, 'act': 1}
+        """
         at, numbers = self._read(point)
         paths = _paths(self._parts[at].slots)
         return {paths[parameter]: number for parameter, number in numbers.items()}

@@ -98,7 +98,11 @@ class Space(Points, SubSpace):
 
     @property
     def tree(self) -> dict[str, Any]:
-        """The dict that was written; raises `InvalidArgument` for a union, see `members`."""
+        """The dict that was written.
+
+        Raises:
+            InvalidArgument: The space is a union; see `members`.
+        """
         if len(self._parts) > 1:
             raise InvalidArgument("a union has no tree of its own; use Space.members")
         return self._parts[0].tree
@@ -232,7 +236,14 @@ class Space(Points, SubSpace):
         return Space.of_parts(parts, is_positional=self.is_positional)
 
     def as_option(self) -> dict[str, Any]:
-        """The dict that replaces the space as an option of choice()."""
+        """Return the dict that replaces the space as an option of choice().
+
+        Returns:
+            The dict that was written.
+
+        Raises:
+            InvalidArgument: The space is a union, or was sampled or filtered.
+        """
         if len(self._parts) > 1 or not isinstance(self._parts[0], Plain) or self.is_positional:
             raise InvalidArgument(
                 f"{self!r} cannot be an option; write each member of a union as an option of its "

@@ -1,5 +1,5 @@
 // @ts-check
-// Joins them: what has changed is drawn in the next frame, and only what is in sight.
+// Connects the parts: what has changed is drawn in the next frame, if it is visible.
 
 let run = null;
 let isLive = false;
@@ -30,7 +30,7 @@ function choose(trial) {
   }
 }
 
-// What a server sends at one time, in several events, is drawn at once.
+// Events that a server sends together are drawn together.
 const TOGETHER_MS = 50;
 
 function changed() {
@@ -109,6 +109,6 @@ openSource({
     say(null);
   },
   lost() {
-    say("The connection to the run is lost. What is shown may be old; trying again …");
+    say("The connection to the run is lost, so this page may be out of date; reconnecting …");
   },
 });

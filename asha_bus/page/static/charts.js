@@ -21,7 +21,7 @@ class RungsView {
   draw(run) {
     const rungs = run.summary.rungs;
     legend(byId("rungs-note"), [["bar", "entered"], ["bar-in", "went on"]],
-      rungs.length ? "The cutoff is the metric of the worst that would go on now." : "No trial has entered a rung.");
+      rungs.length ? "The cutoff is the worst metric that would continue now." : "No trial has entered a rung.");
     const most = Math.max(...rungs.map((rung) => rung[2]), 1);
     byId("rungs-rows").replaceChildren(...rungs.map(([number, resource, entered, went, cutoffs]) => {
       const track = el("div", { className: "track" }, el("span"), el("span"));
@@ -117,7 +117,7 @@ class CurvesView {
   }
 }
 
-/** Of all points of the curves of trials the extents of resources and of metrics.
+/** The extents of resources and metrics over all points of the trials' curves.
  *
  * @returns {([number, number] | null)[]}
  */
@@ -221,7 +221,7 @@ class TimelineView {
     legend(byId("timeline-note"), stateKeys(run, run.trials.filter((trial) => trial.worker !== null)),
       `${showCount(rows.size)} worker${rows.size === 1 ? "" : "s"}.`,
       shown < rows.size ? ` The first ${MOST_ROWS} are shown.` : "",
-      again ? " A trial that was run again stands at its last worker, from its first start on." : "");
+      again ? " A restarted trial is shown at its last worker, from its first start on." : "");
     const names = [...rows.keys()].map((name) => (name.length > 16 ? `…${name.slice(-15)}` : name));
     const height = Math.min(Math.max(shown * 22 + 70, 160), 420);
     const each = Math.ceil(14 / ((height - 60) / Math.max(shown, 1))); // names that do not overlap

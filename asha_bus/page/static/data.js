@@ -4,10 +4,10 @@
 
 const FORMAT = 1;
 const STATES = ["COMPLETED", "RUNNING", "STOPPED", "PENDING", "CANCELLED", "FAILED", "LOST"];
-const DECADES = 1000; // parameters over so many times their smallest get a logarithmic axis
+const DECADES = 1000; // parameters that span this factor get a logarithmic axis
 const LOG_RATIO = 30; // and metrics
 
-// Numbers that JSON has not come as texts that Number() reads; null stays null.
+// Numbers that JSON lacks are texts that Number() reads; null stays null.
 function toNumber(value) {
   return value === null || value === undefined ? null : Number(value);
 }
@@ -65,11 +65,11 @@ class Run {
     this.version += 1;
   }
 
-  /** The trials in the order of how well they stand, as `Result.best` chooses. */
+  /** The trials by rank, as `Result.best` chooses. */
   standing() {
     if (this.standingVersion !== this.version) {
       const sign = this.sign;
-      // further ones first, a completed one is furthest, and one without a usable metric last
+      // those that got further first, completed ones before all, those without a metric last
       for (const t of this.trials) {
         const isUsable = isNumber(t.metric) && t.state !== "FAILED" && t.state !== "LOST";
         t.reached = !isUsable ? -1 : t.state === "COMPLETED" ? Infinity : reached(t);
@@ -89,12 +89,12 @@ class Run {
     return time === null ? null : time - this.summary.start;
   }
 
-  /** When a trial ended; of one that runs, now. */
+  /** When a trial ended; now, if it is running. */
   endOf(trial) {
     return this.since(trial.end === null ? this.summary.now : trial.end);
   }
 
-  /** Steps [time, metric, trial] of the best so far, among those that `Result.best` is of. */
+  /** Steps [time, metric, trial] of the best so far, by the rule of `Result.best`. */
   bestSoFar() {
     const best = this.best;
     if (!best) return [];
@@ -111,7 +111,7 @@ class Run {
   }
 }
 
-/** Add to `some` what `all` has grown by; what is in order already is sorted again in no time. */
+/** Add the new items of `all` to `some` and sort it, which is fast for sorted parts. */
 function catchUp(some, all) {
   for (let i = some.length; i < all.length; i++) some.push(all[i]);
 }
@@ -120,7 +120,7 @@ function reached(trial) {
   return trial.rungs.length ? trial.rungs[trial.rungs.length - 1][1] : 0;
 }
 
-/** The curve of a trial as resources and metrics in turn: what is no number is left out. */
+/** The curve of a trial as resources and metrics in turn; values that are not numbers are left out. */
 function points(trial) {
   const byResource = new Map();
   const between = trial.curve || [];
@@ -134,7 +134,7 @@ function points(trial) {
   return found;
 }
 
-/** The smallest and the largest of numbers; null where there is none.
+/** The smallest and the largest number; null if there is none.
  *
  * @returns {[number, number] | null}
  */
@@ -153,7 +153,7 @@ function needsLog([low, high], ratio) {
   return low > 0 && high / low >= ratio;
 }
 
-// --- words -------------------------------------------------------------------
+// --- text --------------------------------------------------------------------
 
 /** A number with six digits at most. */
 function show(value) {

@@ -32,7 +32,7 @@ function refill(holder, ...children) {
   if (again) again.focus({ preventScroll: true });
 }
 
-/** Say `text`, which is read out, only where it is another. */
+/** Show `text`, which screen readers read out, if it is new. */
 function retell(holder, text) {
   if (holder.textContent !== text) holder.textContent = text;
 }
@@ -96,7 +96,7 @@ class Chart {
     new ResizeObserver(() => this.resize()).observe(holder);
   }
 
-  /** Draw anew. `x` and `y`: { range, log, label, splits, values, reversed, tight }. */
+  /** Redraw. `x` and `y`: { range, log, label, splits, values, reversed, tight }. */
   update(x, y, height) {
     if (x.range === null || y.range === null) {
       this.empty();
@@ -325,7 +325,7 @@ class Strokes {
   }
 }
 
-/** The thing that is next to a place within some pixels. */
+/** The item next to a place, within a few pixels. */
 class Nearest {
   constructor(x, y, most = 14) {
     this.x = x;

@@ -1,5 +1,5 @@
 // @ts-check
-// What stands in words and figures: the head, the chosen trial, importance, bus, configuration.
+// Text and figures: the head, the chosen trial, importance, bus, configuration.
 
 const REASONS = {
   unfinished: "unfinished", stopped: "stopped by the user", failed: "failed",
@@ -60,7 +60,7 @@ class DetailView {
     this.tell(run, trial);
   }
 
-  /** Tell it anew where the chosen trial has changed. */
+  /** Redraw the chosen trial if it has changed. */
   refresh(run) {
     if (this.trial === null || this.mark(this.trial) === this.known) return;
     this.explained.setAttribute("aria-live", "off"); // not read out each second
@@ -94,7 +94,7 @@ class DetailView {
     this.explain(run, trial);
   }
 
-  /** The decisions in words: of a report they are there, of a live run they are fetched. */
+  /** The explained decisions: a report has them, those of a live run are fetched. */
   async explain(run, trial) {
     const asked = ++this.asked;
     let text;
@@ -102,11 +102,11 @@ class DetailView {
     else {
       try {
         const answer = await fetch(`explain/${trial.id}`);
-        text = answer.ok ? await answer.text() : `not known: the server answered ${answer.status}`;
+        text = answer.ok ? await answer.text() : `unknown: the server answered ${answer.status}`;
       } catch {
-        text = "not known: the process that served this page is gone";
+        text = "unknown: the process that served this page is gone";
       }
-      if (asked !== this.asked) return; // another trial was chosen, or this one told anew
+      if (asked !== this.asked) return; // another trial was chosen, or this one was redrawn
     }
     this.explained.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
   }
@@ -150,8 +150,8 @@ class BusView {
       ["processor time of the router", cpu(bus.router_cpu_s)],
       ["processor time of the bus process", cpu(bus.process_cpu_s)],
       ["workers that ever joined", showCount(bus.workers)],
-      ["trials begun again", showCount(bus.requeued)],
-      ["late reports turned away", showCount(bus.fenced)],
+      ["trials restarted", showCount(bus.requeued)],
+      ["late reports rejected", showCount(bus.fenced)],
       ["repeated requests", showCount(bus.retried)],
       ["messages rejected", showCount(bus.rejected)],
       ["peers without the run's key", showCount(bus.unauthenticated)],

@@ -1,7 +1,7 @@
 // @ts-check
 // Parallel coordinates: one line per trial through its parameters, its resource and its metric.
 
-const MOST_LINES = 2000; // of all trials so many are drawn, evenly by how well they stand
+const MOST_LINES = 2000; // at most this number of trials are drawn, evenly by rank
 const LINES_A_PATH = 25; // a path of many lines is slow to fill where they cross
 const NOWHERE = -0.04; // below its axis is a trial that has no value there
 /** @type {[number, string][]} groups by rank: up to which share of the trials, and its name */
@@ -23,7 +23,7 @@ class ParallelView {
     this.shown = [];
     for (let i = 0; Math.floor(i) < standing.length; i += step) this.shown.push(standing[Math.floor(i)]);
     legend(byId("parallel-note"), GROUPS.map(([, text], i) => [`place-${i}`, text]),
-      "By how far a trial came, then by metric.",
+      "Ordered by progress, then by metric.",
       step > 1 ? ` ${showCount(this.shown.length)} of ${showCount(standing.length)} lines are drawn, evenly chosen.` : "");
     this.axes = [
       ...run.document.parameters.map((parameter, i) => this.axis(
@@ -36,7 +36,7 @@ class ParallelView {
     this.paint();
   }
 
-  /** Where each value lies between 0 and 1, and what stands at the axis' ticks. */
+  /** The position of each value between 0 and 1, and the labels of the axis. */
   axis(name, values, kind) {
     const there = values.filter((value) => value !== null);
     if (there.length > 0 && there.every(isNumber)) {
@@ -124,7 +124,7 @@ function tick(value) {
   return tickText(Number(value.toPrecision(3)));
 }
 
-/** The end of a name, which tells more than its beginning where many begin alike. */
+/** The end of a name, since many names begin alike. */
 function fittedEnd(context, text, width) {
   let shown = text;
   for (let i = 1; i < text.length && context.measureText(shown).width > width; i++) shown = `…${text.slice(i)}`;

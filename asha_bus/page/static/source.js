@@ -1,9 +1,9 @@
 // @ts-check
-// Where the run comes from: the page itself, or server-sent events of the server it came from.
+// The source of the run: the page itself, or server-sent events.
 
 const AGAIN_MS = 1000;
 
-/** Tell `on` of the run: run, trials, summary, end, lost, found. */
+/** Call the handlers in `on`: run, trials, summary, end, lost, found. */
 function openSource(on) {
   const held = JSON.parse(byId("run-data").textContent);
   if (held !== null) on.run(held);

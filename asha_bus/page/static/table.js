@@ -1,5 +1,5 @@
 // @ts-check
-// The table of trials: filtered, sorted, and only the rows in sight are there.
+// The table of trials: filtered and sorted; only visible rows exist.
 
 const ROW_HEIGHT = 29; // of the style sheet's 28 and a line
 const SPARE_ROWS = 8; // beyond each edge
@@ -67,7 +67,7 @@ class TableView {
     this.changed();
   }
 
-  /** The user wants to see others: how many there are is read out. */
+  /** The user filters or sorts: the number of shown trials is read out. */
   chosenOther() {
     byId("shown").setAttribute("aria-live", "polite");
     this.changed();
@@ -130,7 +130,7 @@ class TableView {
     this.rows();
   }
 
-  /** Make rows where some that are in sight are not there. */
+  /** Make the visible rows that are missing. */
   moved() {
     if (!this.run) return;
     const [first, last] = this.made;
@@ -139,7 +139,7 @@ class TableView {
     if (top < first || Math.min(bottom, this.order.length) > last) this.rows();
   }
 
-  /** Make the rows in sight, and some beyond. */
+  /** Make the visible rows, and some beyond. */
   rows() {
     if (!this.run) return;
     const first = Math.max(Math.floor(this.holder.scrollTop / ROW_HEIGHT) - SPARE_ROWS, 0);
@@ -186,7 +186,7 @@ class TableView {
     this.choose(this.run.byId.get(Number(row.dataset.id)));
   }
 
-  /** Among the heads, of which one is a stop of the tabulator. */
+  /** Move among the heads, one of which is a tab stop. */
   headKey(event) {
     const heads = [...byId("heads").querySelectorAll("button")];
     const at = heads.indexOf(event.target);
@@ -233,7 +233,7 @@ function isLeft(column) {
   return column.name === "state" || column.name === "worker";
 }
 
-/** Numbers first, then texts, and last what is not there, whichever way it is sorted. */
+/** Numbers first, then texts, and missing values last in both directions. */
 function compare(a, b, sign) {
   if (isNumber(a) && isNumber(b)) return sign * (a - b);
   const order = classOf(a) - classOf(b);
@@ -244,7 +244,7 @@ function classOf(key) {
   return isNumber(key) ? 0 : key === null ? 2 : 1;
 }
 
-/** The tests that a filter's words are: each takes a trial. */
+/** The conditions of a filter: each takes a trial. */
 function conditions(text, columns) {
   return text.trim().split(/\s+/).filter(Boolean).map((word) => {
     const parts = COMPARISON.exec(word);

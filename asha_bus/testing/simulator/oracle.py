@@ -15,7 +15,7 @@ class Oracle:
         self._keys: list[tuple[float, int]] = []
 
     def enter(self, metric: float, lot: int) -> Entry:
-        """Enter a metric (``inf`` for one that is no number) and judge it."""
+        """Enter a metric (``inf`` for one that is not finite) and judge it."""
         key = (metric, lot)
         self._keys.append(key)
         n = len(self._keys)

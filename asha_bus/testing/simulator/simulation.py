@@ -30,7 +30,7 @@ class Searcher(Protocol):
     def points(self, first: int, count: int) -> tuple[Sequence[Point], bool]:
         """``count`` points from number ``first`` on, and whether there are no more."""
 
-    def spare(self, number: int) -> Point | None:
+    def fallback(self, number: int) -> Point | None:
         """A random draw where the searcher takes too long; None: there are no more."""
 
     def observe(self, row: TrialRow) -> None:
@@ -166,7 +166,7 @@ class Simulation(Bus):
     def _request(self, request: RequestSuggestions) -> None:
         first, count, is_fallback = request
         if is_fallback:
-            point = self.searcher.spare(first)
+            point = self.searcher.fallback(first)
             if point is not None:
                 self._answer(FallbackDrawn(first, point), is_fallback=True)
                 return

@@ -71,13 +71,13 @@ class Conditions:
 
 
 class FixedPoints:
-    """A searcher that has the same point for all trials, and another one to spare."""
+    """A searcher that has the same point for all trials, and another one as the fallback."""
 
     def points(self, first: int, count: int) -> tuple[Sequence[Point], bool]:
         """The same ones."""
         return ((0.5,),) * count, False
 
-    def spare(self, number: int) -> Point | None:
+    def fallback(self, number: int) -> Point | None:
         """The other one."""
         return (0.25,)
 
@@ -305,7 +305,7 @@ class Story(Simulation):
             worker.paused_until = max(worker.paused_until, self.clock.now + seconds)
 
     def _false_alarm(self) -> None:
-        """A worker is said to be gone that is not."""
+        """A worker is reported lost that is alive."""
         victim = self._victim()
         if victim is not None:
             self.handle(WorkerExited(victim.slot))

@@ -38,9 +38,9 @@ SEED = 0
 
 #: The variance of the luck that is left in the mean of a pair, as a share of that of all.
 _NOISE = 0.012
-#: A configuration has the luck of one of so many pairs that are about as good.
+#: The luck of a configuration is that of one of this many pairs that are about as good.
 _ALIKE = 25
-#: So many of all are the better ones.
+#: The share of the better ones.
 _BETTER = 0.4
 #: No 1 / loss is less: a network that guesses has 0.43.
 _LEAST = 0.1
@@ -146,7 +146,7 @@ def _fit() -> _Fit:
     likeness = np.array([_likeness(places, one) for one in places])
     likeness += _NOISE * np.eye(len(places))
     weights = np.linalg.solve(likeness, values - mean)
-    # next to a cliff it overshoots: the better ones are told apart by themselves
+    # next to a cliff it overshoots: the better ones are separated first
     edge = np.quantile(values, 1 - _BETTER, axis=0)
     above = np.maximum(values, edge)
     mean_above = above.mean(axis=0)

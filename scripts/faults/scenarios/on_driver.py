@@ -137,7 +137,7 @@ def clock_jump(setting: Setting) -> None:
 
 def _check_undisturbed(outcome: Outcome, result: ab.Result) -> None:
     requeued = result.bus.requeued
-    outcome.expect(not requeued, f"{requeued} trials were begun again")
+    outcome.expect(not requeued, f"{requeued} trials were restarted")
     outcome.expect(result.reason == "max_trials", f"the run ended by {result.reason}")
 
 
@@ -164,7 +164,7 @@ def disk_full(setting: Setting) -> None:
 
 
 def read_only_journal(setting: Setting) -> None:
-    """A journal that cannot be written is an error in words, and nothing is started."""
+    """A journal that cannot be written is a clear error, and nothing is started."""
     outcome = setting.outcome
     (setting.folder / "file").touch(mode=0o400)
     (setting.folder / "closed").mkdir(mode=0o500)

@@ -143,10 +143,10 @@ def _of_another_rerun(setting: Setting) -> Callable[[Answer], bool]:
 
 
 def _check_attempts(outcome: Outcome, result: ab.Result) -> None:
-    """Each attempt beyond the first stands for a trial that was begun again, once."""
+    """Each attempt beyond the first stands for one restart of a trial."""
     again = sum(trial.attempts - 1 for trial in result.trials)
     requeued = result.bus.requeued
-    outcome.expect(again == requeued, f"{requeued} trials begun again had {again} attempts")
+    outcome.expect(again == requeued, f"{requeued} restarts of trials led to {again} attempts")
     states = {str(state) for state, count in result.counts.items() if count}
     outcome.expect(states <= {"COMPLETED", "STOPPED"}, f"trials ended {sorted(states)}")
 
@@ -155,5 +155,5 @@ def _expect_requeued(outcome: Outcome, result: ab.Result, least: int, most: int)
     requeued = result.bus.requeued
     outcome.expect(
         least <= requeued <= most,
-        f"{requeued} trials were begun again, which should be {least} to {most}",
+        f"{requeued} trials were restarted; expected {least} to {most}",
     )

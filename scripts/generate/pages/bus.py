@@ -29,7 +29,7 @@ def bus() -> str:
     return page(
         "asha-bus-bus",
         "asha-bus / Bus",
-        "Whether the process that decides is well: how fast it is, and what it has to do.",
+        "The state of the bus process: how fast it decides, and how much it has to do.",
         panels,
     )
 
@@ -46,14 +46,14 @@ def _numbers() -> list[AnyPanel]:
         ),
         number(
             "Round trip, p99",
-            "99 % of all decisions come faster, as the workers measure it.",
+            "99 % of all decisions are faster than this, measured by the workers.",
             query(quantile(0.99, _ROUND_TRIP), "{{run}}"),
             unit="s",
             steps=_SLOW,
         ),
         number(
             "Verdicts per second",
-            "Reports that asked for a verdict and got one.",
+            "Reports that requested a decision and got one.",
             query(rate("asha_bus_verdicts_total"), "{{run}}"),
             unit="short",
         ),
@@ -66,7 +66,7 @@ def _numbers() -> list[AnyPanel]:
         ),
         number(
             "Restarts",
-            "Times the bus process was started again.",
+            "Times the bus process was restarted.",
             query(now("asha_bus_restarts_total"), "{{run}}"),
             unit="short",
             steps=NONE_WANTED,
@@ -84,19 +84,19 @@ def _latency() -> list[AnyPanel]:
     return [
         heat(
             "Decisions at the bus",
-            "How long the bus took for each report: from its arrival to the answer and the books "
-            "closed.",
+            "How long the bus took for each report: from its arrival until it was "
+            "answered and all tables updated.",
             _SERVER,
         ),
         heat(
             "Round trips",
-            "How long the workers waited for each answer, as they tell with their heartbeats.",
+            "How long the workers waited for each answer, as they report with their heartbeats.",
             _ROUND_TRIP,
         ),
         lines(
             "Latency",
-            "The median and the slowest hundredth, at the bus and as the workers measure it. What "
-            "lies between the two is the network and the workers' machines.",
+            "The median and the 99th percentile, measured at the bus and by the workers. The "
+            "difference is the network and the workers' machines.",
             query(quantile(0.5, _ROUND_TRIP), "round trip p50 · {{run}}"),
             query(quantile(0.99, _ROUND_TRIP), "round trip p99 · {{run}}"),
             query(quantile(0.5, _SERVER), "bus p50 · {{run}}"),
@@ -107,7 +107,7 @@ def _latency() -> list[AnyPanel]:
         ),
         lines(
             "Throughput",
-            "Per second: metrics reported, between rungs and at rungs, and verdicts given.",
+            "Per second: reported metrics, between rungs and at rungs, and decisions.",
             query(rate("asha_bus_reports_total"), "reports · {{run}}"),
             query(rate("asha_bus_verdicts_total"), "verdicts · {{run}}"),
             unit="short",
@@ -129,7 +129,7 @@ def _load() -> list[AnyPanel]:
         ),
         lines(
             "Queues",
-            "requeued: trials to be run again; waiting_workers: workers that wait for a trial.",
+            "requeued: trials to be restarted; waiting_workers: workers that wait for a trial.",
             query(
                 now("asha_bus_queue_depth", "queue", queue="requeued|waiting_workers"),
                 "{{queue}} · {{run}}",
@@ -158,8 +158,8 @@ def _load() -> list[AnyPanel]:
         ),
         lines(
             "Searcher",
-            "Time that it took for a batch of configurations, on average since the start. Workers "
-            "wait for it only when no suggestion is ready.",
+            "Time of the searcher for each batch of configurations, on average since the start. "
+            "Workers wait for it only when no suggestion is ready.",
             query(
                 ratio(now("asha_bus_suggest_seconds_sum"), now("asha_bus_suggest_seconds_count")),
                 "per batch · {{run}}",
@@ -169,9 +169,9 @@ def _load() -> list[AnyPanel]:
         ),
         lines(
             "Odd requests",
-            "Since the start. retried: came again and got the recorded answer; fenced: reports of "
+            "Since the start. retried: repeated, and got the recorded answer; fenced: reports of "
             "an attempt that was not the current one; refused: could not be served; unseen: "
-            "reports between rungs that monitors missed since there were too many.",
+            "reports between rungs that monitors did not see because there were too many.",
             query(now("asha_bus_retried_total"), "retried · {{run}}"),
             query(now("asha_bus_fenced_total"), "fenced · {{run}}"),
             query(now("asha_bus_refused_total"), "refused · {{run}}"),
@@ -182,8 +182,8 @@ def _load() -> list[AnyPanel]:
         ),
         lines(
             "Dropped, by kind",
-            "Since the start: connections without the run's key, messages that are none of the "
-            "protocol, answers that nobody took.",
+            "Since the start: connections without the run's key, messages that are not part of "
+            "the protocol, answers that nobody received.",
             query(now("asha_bus_rejected_total", "kind"), "{{kind}} · {{run}}"),
             unit="short",
             stepped=True,
@@ -202,7 +202,7 @@ def _journal() -> list[AnyPanel]:
     return [
         lines(
             "Length",
-            "Of the journal. There is none any more where a temporary one could not be written.",
+            "Of the journal. Empty after a temporary journal could not be written.",
             query(now("asha_bus_journal_bytes"), "{{run}}"),
             unit="bytes",
             width=8,
@@ -233,7 +233,7 @@ def _processes() -> list[AnyPanel]:
     return [
         lines(
             "Restarts",
-            "Times the bus process was started again since the launch.",
+            "Times the bus process was restarted since the launch.",
             query(now("asha_bus_restarts_total"), "{{run}}"),
             unit="short",
             stepped=True,
@@ -241,7 +241,7 @@ def _processes() -> list[AnyPanel]:
         ),
         lines(
             "Replay",
-            "How long the bus process that is there read the journal before it could serve.",
+            "How long the present bus process read the journal before it could serve.",
             query(now("asha_bus_replay_seconds"), "{{run}}"),
             unit="s",
             stepped=True,
@@ -249,7 +249,7 @@ def _processes() -> list[AnyPanel]:
         ),
         lines(
             "Age of these figures",
-            "The bus is asked for them every 0.5 s; after 5 s without an answer it is down.",
+            "They are requested from the bus every 0.5 s; after 5 s without an answer it is down.",
             query(now("asha_bus_snapshot_age_seconds"), "{{run}}"),
             unit="s",
             steps=((None, "green"), (5, "red")),
@@ -257,7 +257,7 @@ def _processes() -> list[AnyPanel]:
         ),
         lines(
             "Processor time",
-            "What the bus process and the user's process took; 100 % is one processor.",
+            "Processor time of the bus process and the user's process; 100 % is one processor.",
             query(rate("asha_bus_process_cpu_seconds_total", "process"), name),
             unit="percentunit",
             width=8,

@@ -294,7 +294,7 @@ def _annotations() -> list[dict[str, Any]]:
             "name": "Bus restarts",
             "expr": f"{restarts} > {restarts} offset $__interval",
             "iconColor": "orange",
-            "titleFormat": "the bus was started again",
+            "titleFormat": "the bus was restarted",
             "textFormat": "{{run}}",
         },
         {

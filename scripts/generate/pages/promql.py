@@ -19,12 +19,12 @@ def now(metric: str, *by: str, **labels: str) -> str:
 
 
 def last(metric: str, *by: str, **labels: str) -> str:
-    """The last value in the time that is shown, be the run still going on or not."""
+    """The last value in the time that is shown, whether the run has ended or not."""
     return f"max by ({_by(by)}) (last_over_time({chosen(metric, **labels)}[$__range]))"
 
 
 def rate(metric: str, *by: str, **labels: str) -> str:
-    """How much a counter grows in a second; one that began anew counts from 0."""
+    """How much a counter grows in a second; one that was reset counts from 0."""
     return f"sum by ({_by(by)}) (rate({chosen(metric, **labels)}[$__rate_interval]))"
 
 

@@ -7,7 +7,7 @@ from generate.pages.promql import last, now, rate, ratio
 from generate.pages.promql import number as finite
 
 _RUNG = ("bracket", "rung", "resource")
-#: A rung and its resource tell the bracket, too.
+#: A rung and its resource also identify the bracket.
 _RUNG_NAME = "rung {{rung}} at {{resource}} · {{run}}"
 _ENDED = "COMPLETED|STOPPED|CANCELLED|FAILED|LOST"
 _FAILED = "FAILED|LOST"
@@ -46,7 +46,7 @@ def rungs() -> str:
     return page(
         "asha-bus-rungs",
         "asha-bus / Live rungs",
-        "How the trials of a run go through its rungs, and what early stopping saves.",
+        "How the trials of a run pass through its rungs, and what early stopping saves.",
         [
             number(
                 "Best so far",
@@ -77,8 +77,8 @@ def rungs() -> str:
             ),
             number(
                 "Resource saved",
-                "What stopped trials did not get of their max_resource, as a share of that and "
-                "of what all attempts used.",
+                "The part of max_resource that stopped trials did not use, as a share of that and"
+                " of what all attempts used.",
                 query(_share_saved(), "{{run}}"),
                 unit="percentunit",
             ),
@@ -91,7 +91,7 @@ def rungs() -> str:
             ),
             bars(
                 "The funnel",
-                "Trials that workers were given, that entered each rung, and that completed.",
+                "Trials that were assigned to workers, that entered each rung, and that completed.",
                 query(
                     "sum by (run) ("
                     + last("asha_bus_trials", "state", state=f"RUNNING|{_ENDED}")
@@ -107,16 +107,16 @@ def rungs() -> str:
             ),
             bars(
                 "Went on",
-                "The share of each rung's entries that went on. It comes near to "
-                "1 / reduction_factor, from above while a rung has few entries, as early "
-                "arrivals find little to be compared with.",
+                "The share of each rung's entries that continued. It approaches 1 / "
+                "reduction_factor from above: the first entries have few others to be compared "
+                "with.",
                 query(_promoted(), _RUNG_NAME, instant=True),
                 unit="percentunit",
                 most=1,
             ),
             lines(
                 "Cutoffs",
-                "The worst metric with which a trial would go on at each rung at that moment.",
+                "The worst metric with which a trial would continue at each rung at that moment.",
                 query(finite(now("asha_bus_rung_cutoff_metric", *_RUNG)), _RUNG_NAME),
                 unit="none",
                 stepped=True,
@@ -124,8 +124,8 @@ def rungs() -> str:
             ),
             lines(
                 "Best so far",
-                "The leading trial's last metric. It may get worse for a moment: a trial that "
-                "got further leads, be its metric what it may.",
+                "The leading trial's last metric. It may get worse for a moment: a trial that got"
+                " further leads, whatever its metric.",
                 query(finite(now("asha_bus_best_metric")), "{{run}}"),
                 unit="none",
                 stepped=True,
@@ -159,7 +159,7 @@ def rungs() -> str:
             lines(
                 "Resource spent and saved",
                 "In the unit of the objective's reports, such as epochs: what all attempts used, "
-                "and what stopped trials did not get of their max_resource.",
+                "and the part of max_resource that stopped trials did not use.",
                 query(now("asha_bus_resource_spent_total"), "spent · {{run}}"),
                 query(now("asha_bus_resource_saved_total"), "saved · {{run}}"),
                 unit="short",

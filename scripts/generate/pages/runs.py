@@ -9,12 +9,12 @@ from generate.pages.rungs import trials
 
 _REASONS: dict[str | None, tuple[str, str]] = {
     "failed": ("failed", "red"),
-    None: ("going on, or its process is gone", "yellow"),
+    None: ("running, or its process is gone", "yellow"),
 }
 _BUS: dict[str | None, tuple[str, str]] = {
     "1": ("up", "green"),
     "0": ("down", "red"),
-    None: ("not served any more", "#8e8e8e"),
+    None: ("no longer served", "#8e8e8e"),
 }
 _ENDED = "COMPLETED|STOPPED|CANCELLED|FAILED|LOST"
 
@@ -60,12 +60,12 @@ def runs() -> str:
     return page(
         "asha-bus-runs",
         "asha-bus / Runs",
-        "All runs of the time that is shown, side by side.",
+        "All runs in the time range, side by side.",
         [
             rows(
                 "Runs",
-                "Every run that Prometheus heard of in this time, with its last figures. A run "
-                "whose process ended before the next scrape shows those of the last one.",
+                "Every run that Prometheus scraped in the time range, with its last figures. A "
+                "run whose process ended before the next scrape has those of the last one.",
                 _columns(),
                 sort_by="Start",
                 url="/d/asha-bus-rungs?${datasource:queryparam}&var-run=${__value.raw:percentencode}"
@@ -103,8 +103,8 @@ def runs() -> str:
             ),
             lines(
                 "Resource saved",
-                "What stopped trials did not get of their max_resource, as a share of that and "
-                "of what all attempts used.",
+                "The part of max_resource that stopped trials did not use, as a share of that and"
+                " of what all attempts used.",
                 query(ratio(saved, f"{spent} + {saved}"), "{{run}}"),
                 unit="percentunit",
                 most=1,

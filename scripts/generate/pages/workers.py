@@ -16,11 +16,11 @@ def workers() -> str:
     return page(
         "asha-bus-workers",
         "asha-bus / Workers",
-        "Who is there, how busy they are, and what was lost with those that are gone.",
+        "The workers that are present, how busy they are, and what was lost with dead ones.",
         [
             number(
                 "Workers",
-                "Workers that are there.",
+                "Workers that are present.",
                 query(f"sum by (run) ({now('asha_bus_workers', 'state')})", "{{run}}"),
                 unit="short",
             ),
@@ -40,7 +40,7 @@ def workers() -> str:
             ),
             number(
                 "Most silent worker",
-                "For how long it was not heard of. Heartbeats come every 2 s by default.",
+                "Time since its last message. Heartbeats are sent every 2 s by default.",
                 query(now("asha_bus_heartbeat_age_seconds"), "{{run}}"),
                 unit="s",
                 steps=_SILENT,
@@ -54,15 +54,15 @@ def workers() -> str:
             ),
             number(
                 "Leases ended",
-                "Workers taken for gone since they were silent for BusOptions.lease_s.",
+                "Workers declared dead because they were silent for BusOptions.lease_s.",
                 query(now("asha_bus_leases_expired_total"), "{{run}}"),
                 unit="short",
                 steps=NONE_WANTED,
             ),
             lines(
                 "Workers by state",
-                "running: with a trial; waiting: told to wait for one; silent: not heard of for "
-                "three heartbeats; idle: none of these.",
+                "running: with a trial; waiting: for a trial; silent: for three heartbeats; idle:"
+                " none of these.",
                 query(now("asha_bus_workers", "state"), "{{state}} · {{run}}"),
                 unit="short",
                 colors={"running": "green", "waiting": "blue", "idle": "#8e8e8e", "silent": "red"},
@@ -71,8 +71,8 @@ def workers() -> str:
             ),
             lines(
                 "Busy share",
-                "The share of the workers' time that was spent in the objective. What is missing "
-                "to 100 % went into waiting for verdicts and trials, and into clean-up.",
+                "The share of the workers' time that was spent in the objective. The rest was "
+                "spent on waiting for decisions and trials, and on clean-up.",
                 query(f"1 - {ratio(rate(idle), rate(there))}", "{{run}}"),
                 unit="percentunit",
                 steps=_BUSY,
@@ -80,15 +80,15 @@ def workers() -> str:
             ),
             lines(
                 "Most silent worker",
-                "For how long it was not heard of. One that is silent for BusOptions.lease_s is "
-                "taken for gone, and its trial is queued again.",
+                "Time since its last message. A worker that is silent for BusOptions.lease_s is "
+                "declared dead, and its trial is queued again.",
                 query(now("asha_bus_heartbeat_age_seconds"), "{{run}}"),
                 unit="s",
                 steps=_SILENT,
             ),
             lines(
                 "Joined and left",
-                "Workers that ever joined, and times one left or was found gone.",
+                "Workers that ever joined, and times one left or was declared dead.",
                 query(now("asha_bus_workers_joined_total"), "joined · {{run}}"),
                 query(now("asha_bus_workers_left_total"), "left · {{run}}"),
                 unit="short",
@@ -97,8 +97,8 @@ def workers() -> str:
             ),
             lines(
                 "Lost work",
-                "Trials queued again since their worker was lost, or since the attempt failed and "
-                "there were retries; leases that ended; and trials that were given up.",
+                "Trials queued again because their worker was lost, or because the attempt failed"
+                " and there were retries; leases that ended; and trials that were given up.",
                 query(now("asha_bus_requeued_total"), "queued again · {{run}}"),
                 query(now("asha_bus_failed_attempts_total"), "failed attempts · {{run}}"),
                 query(now("asha_bus_leases_expired_total"), "leases ended · {{run}}"),
@@ -113,8 +113,8 @@ def workers() -> str:
                 stepped=True,
             ),
             lines(
-                "Trials given out per second",
-                "Attempts at trials that workers were given.",
+                "Trials assigned per second",
+                "Attempts at trials that were assigned to workers.",
                 query(rate("asha_bus_attempts_total"), "{{run}}"),
                 unit="short",
             ),
