@@ -120,7 +120,7 @@ def _schedulers(given: argparse.Namespace) -> list[type[Scheduler]]:
     found = []
     for text in given.scheduler:
         module, _, name = text.partition(":")
-        if os.getcwd() not in sys.path:  # where `python -m` would find it, too
+        if os.getcwd() not in sys.path:  # where `python -m` would also find it
             sys.path.append(os.getcwd())
         try:
             cls = getattr(import_module(module), name)

@@ -1,6 +1,6 @@
 """The bus process: ``python -m asha_bus.driver READ WRITE``, two descriptors of its pipe.
 
-It is told its settings and keys there. It ends when its parent closes the pipe or dies.
+It reads its settings and keys there. It ends when its parent closes the pipe or dies.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A bus process as the supervisor sees it: what is told to it never blocks the teller."""
+"""A bus process as the supervisor sees it: writing to it never blocks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from asha_bus.driver import process
 from asha_bus.formats import pipe
 
 _WRITE_BYTES = 1 << 16
-#: So many bytes of what a dead bus had said are shown, the last ones.
+#: The number of bytes of a dead bus's output that are shown, the last ones.
 _OUTPUT_BYTES = 20_000
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-#: So many starts in a row may bear no fruit before more are in vain.
+#: The number of fruitless starts in a row after which more are in vain.
 MAX_FRUITLESS = 5
 #: The pause before the next start: the first and the longest; it doubles for each
 #: fruitless one.

@@ -163,7 +163,7 @@ class AskProcess(Suggester):
             for first, count in self._asked.items():
                 frames.put(pipe.Suggest(first, count))
             self._child = child
-        # a searcher that is told nothing is of no use: another one is started
+        # a searcher that receives nothing is of no use: another one is started
         start_thread(_write, "asha-bus-asking", lambda _: child.process.kill(), child, frames)
 
     def _follow(self) -> None:

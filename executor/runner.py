@@ -177,7 +177,7 @@ class Runner:
     def run(self) -> str:
         """Run trials until none are left and return the reason; `BusError` without a bus.
 
-        A worker that ends by itself takes no other trial: `Leave` gives back what it was given.
+        A worker that ends by itself takes no other trial: `Leave` returns what it was given.
         """
         while self._worker.done is None:
             self._check_leaving()

@@ -132,7 +132,7 @@ class Assignments:
             self.table.suspend(trial)
 
     def take_back(self, worker: WorkerRecord) -> None:
-        """``worker`` has returned: it goes on with its attempt, unless another one has begun.
+        """``worker`` has returned: it continues its attempt, unless another one has begun.
 
         It was not dead, so the attempt that was interrupted does not count.
         """

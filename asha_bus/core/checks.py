@@ -31,7 +31,7 @@ _ELSEWHERE = (
 )
 ELSEWHERE = dict(pair.split("=") for pair in _ELSEWHERE.split())
 
-#: No time that is given may be longer: some 30 years.
+#: The longest time that may be given: about 30 years.
 MAX_SECONDS = 1e9
 
 _MAX_REPR_CHARS = 200

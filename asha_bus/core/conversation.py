@@ -100,7 +100,7 @@ class Conversation:
             self._handle(WorkerReturned(worker.name), now)
         return worker
 
-    # --- what is said ---------------------------------------------------------
+    # --- sending --------------------------------------------------------------
 
     def record(
         self, event: JournaledEvent, now: float, decisions: tuple[RungRecord, ...] = ()

@@ -6,7 +6,7 @@ import math
 from array import array
 from collections.abc import Mapping, Sequence
 
-#: The most points of the curves of one trial: the metric has as many, and so has each extra.
+#: The most points of the curves of one trial: the metric has as many, and each extra has as many.
 MAX_POINTS = 200
 #: The most extras of a trial that have a curve: the first numeric ones of its first batch.
 MAX_NAMES = 8

@@ -55,7 +55,7 @@ class RunSettings:
     heartbeat_s: float = 5.0
     max_attempts: int = 3
     #: Seconds after the end of its lease for which a worker may still return. None, in journals
-    #: of earlier versions: it counts as dead at once, and a trial that is given back as lost.
+    #: of earlier versions: it counts as dead at once, and a trial that it returns as lost.
     hang_timeout_s: float | None = 120.0
     #: The time of day, in seconds since the epoch, at 0 on the clock of the run.
     epoch: float = 0.0

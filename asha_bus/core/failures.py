@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-#: At most this many kinds of failures are told apart in one run: a message may hold a number
+#: At most this many kinds of failures are distinguished in one run: a message may hold a number
 #: that is another one in each trial.
 MAX_KINDS = 10
 
@@ -17,7 +17,7 @@ _MOST_CHARS = 300
 def gist(error: str | None) -> str:
     """The exception's type and the last line of its traceback; one line, cut if it is long.
 
-    An error that is no traceback is told by its first line.
+    Of an error that is not a traceback, the first line.
     """
     lines = list(_lines(error or ""))
     if not lines:

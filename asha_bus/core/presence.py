@@ -71,7 +71,7 @@ class Presence:
         worker.is_hung = True
 
     def leave(self, worker: WorkerRecord, now: float) -> None:
-        """A worker leaves on purpose, and gives back its trial if it has one.
+        """A worker leaves on purpose, and returns its trial if it has one.
 
         That is no fault of the trial: the bus was silent, or the driver seemed to be gone.
         """

@@ -19,7 +19,7 @@ from asha_bus.hyperopt.suggest import Remembering, Suggesting
 from asha_bus.hyperopt.trials import SparkTrials, Trials
 from asha_bus.searchers.tpe import TPE
 
-#: The arguments of hyperopt's ``tpe.suggest`` that our searcher has, too.
+#: The arguments of hyperopt's ``tpe.suggest`` that our searcher also has.
 _OF_TPE = ("n_startup_jobs", "gamma", "n_EI_candidates", "prior_weight")
 
 #: Seeds are drawn below this.

@@ -182,7 +182,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         job = Job(address, given.objective, plan.space, given.capture_output, shared)
         engine.start(job, workers, hooks)
         follower.start()
-    except BaseException:  # an interrupt, too, must not leave a bus behind
+    except BaseException:  # not even an interrupt may leave a bus behind
         supervisor.close()
         views.close()
         engine.close(0.0)

@@ -17,7 +17,7 @@ from asha_bus.results.summary import counted_failures
 
 #: After this time without any worker, the log says what the run waits for.
 NO_WORKER_S = 15.0
-#: If so many trials completed and none reached a rung, the log says so before the end.
+#: After this many completed trials of which none reached a rung, the log says so.
 _UNJUDGED = 5
 
 #: Where nobody succeeded, the ends that somebody asked for are no failure of the run.

@@ -111,7 +111,7 @@ class LaunchArguments:
         max_trials: The run ends after this many trials. It, or ``max_time``, is needed unless
             the space is finite. Default None.
         max_time: The run ends after this many seconds: no new trial begins; running ones are
-            told to stop at their next report, interrupted after 2 s, and killed after 5 s. Of
+            asked to stop at their next report, interrupted after 2 s, and killed after 5 s. Of
             a resumed run it is the total over all launches. Default None.
         stop_at: The run ends when a trial's last metric is as good as this, even if the trial
             is one of several repeats. Default None.

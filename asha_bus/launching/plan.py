@@ -91,7 +91,7 @@ class Plan:
 
     @property
     def info(self) -> RunInfo:
-        """What monitors are told at the start."""
+        """What monitors receive at the start."""
         info = RunInfo.of(self.name, self.settings, self.space, self.given.journal)
         return replace(info, workers=self.workers)
 
@@ -117,7 +117,7 @@ class Plan:
         )
 
     def with_options(self, options: BusOptions, workers: int | None = None) -> Plan:
-        """This plan under these options of the bus, with so many workers."""
+        """This plan under these options of the bus, with that many workers."""
         settings = replace(self.settings, **_settings_of(options))
         return replace(self, settings=settings, workers=workers)
 

@@ -92,7 +92,7 @@ def test_no_worker_at_all_ends_the_run_with_the_reason(monkeypatch: pytest.Monke
     assert not children_of(os.getpid(), "asha_bus.")
 
 
-def test_a_bus_that_cannot_be_started_at_all_is_said_in_words(
+def test_a_bus_that_cannot_be_started_at_all_is_reported_in_words(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def refuse(*_: Any, **__: Any) -> process.Child:

@@ -194,7 +194,7 @@ def test_its_repr_is_a_line_and_its_text_the_table(capsys: pytest.CaptureFixture
     assert "completed, and ended 0.000 s after its last report" in str(found)
 
 
-def test_a_trial_without_a_report_is_said_to_have_none() -> None:
+def test_a_trial_without_a_report_is_shown_to_have_none() -> None:
     found = quiet(objectives.fails)
     assert "\nfailed without a report\n" in str(found)
     assert "DryRun of fails: 1 trial, 2 problems" == repr(found)

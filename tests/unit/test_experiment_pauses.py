@@ -47,7 +47,7 @@ def reports(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("returns", [beats, reports])
-def test_a_worker_that_returns_goes_on_with_its_attempt(
+def test_a_worker_that_returns_continues_its_attempt(
     bench: Bench, returns: Callable[[Bench], None]
 ) -> None:
     bench.join("a")
@@ -174,7 +174,7 @@ def test_a_worker_that_was_given_up_may_still_come_back(bench: Bench) -> None:
     assert [] == list(status(bench.experiment, bench.now).hung)
 
 
-def test_an_idle_worker_that_is_silent_is_given_up_too() -> None:
+def test_an_idle_worker_that_is_silent_is_also_given_up() -> None:
     bench = bench_of(supplied=False)
     bench.hello("a")
     pause(bench)

@@ -95,7 +95,7 @@ def test_an_existing_journal_becomes_this_users_alone(
     assert "" == caplog.text
 
 
-def test_a_file_system_with_fixed_modes_is_said(
+def test_a_file_system_with_fixed_modes_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "journal"

@@ -182,7 +182,7 @@ def test_extras_that_cannot_travel_are_an_error(extras: dict[Any, Any], message:
 
 
 @pytest.mark.parametrize("value", [{"loss": 0.5}, (0.5, 3), (0.5, {"a": 1}, 2)])
-def test_what_is_nearly_a_pair_is_told_what_a_pair_is(value: Any) -> None:
+def test_the_error_of_nearly_a_pair_says_what_a_pair_is(value: Any) -> None:
     with pytest.raises(ObjectiveError, match=r"is not a number; return one, or a pair \(metric, {"):
         to_metric_and_extras(value)
 

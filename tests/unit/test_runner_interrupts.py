@@ -182,7 +182,7 @@ def test_a_worker_that_ends_by_itself_takes_no_other_trial() -> None:
     assert ([S.PENDING], 1) == (bench.states(), bench.trial(0).forgiven)
 
 
-def test_a_trial_that_ended_all_the_same_is_told_before_its_worker_leaves() -> None:
+def test_a_trial_that_ended_all_the_same_is_reported_before_its_worker_leaves() -> None:
     bench = Bench(scheduler=NoStopping(), max_trials=9)
     client = Loopback(bench)
 

@@ -72,7 +72,7 @@ def test_an_end_that_was_asked_for_returns_the_result(
     assert last.rstrip().endswith("KeyError: 'momentum'")
 
 
-def test_each_kind_of_failure_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_kind_of_failure_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     result = run(objectives_that_fail.two_kinds, max_trials=30)
     assert "max_trials" == result.reason
     told = [
@@ -156,7 +156,7 @@ def test_a_journal_tells_the_searcher_and_the_first_error(tmp_path: Path) -> Non
 # --- what cannot be meant -------------------------------------------------------
 
 
-def test_a_scheduler_that_judged_nothing_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_scheduler_that_judged_nothing_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     scheduler = ab.ASHA(81, min_resource=27)
     result = run(objectives_that_fail.nine, max_trials=8, scheduler=scheduler)
     assert 8 == result.counts[S.COMPLETED]
@@ -170,7 +170,7 @@ def test_a_scheduler_that_judged_is_not(caplog: pytest.LogCaptureFixture) -> Non
     assert [] == warnings_in(caplog)
 
 
-def test_a_space_without_parameters_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_space_without_parameters_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     ab.launch(lambda lr: 1.0, {"lr": (0, 1)}, engine="local", workers=1, monitor=None, max_trials=1)
     (line,) = warnings_in(caplog)
     assert line.startswith("the space has no parameter, so every trial is the same: {'lr': (0, 1)}")
