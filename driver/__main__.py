@@ -20,6 +20,7 @@ from typing import Any
 from asha_bus.core.errors import JournalError
 from asha_bus.core.events import Resumed, RunSettings
 from asha_bus.driver.journal import Writer
+from asha_bus.driver.pipe_end import PipeEnd
 from asha_bus.driver.router import Router
 from asha_bus.driver.scheduler_class import imported
 from asha_bus.formats import pipe
@@ -70,7 +71,7 @@ def main() -> int:
             replay_s = time.monotonic() - reading_since
         except JournalError as error:
             failure = str(error)
-    end = pipe.PipeEnd(read_fd, write_fd)
+    end = PipeEnd(read_fd, write_fd)
     if replayed is None:
         end.send(pipe.Failed(failure))
         return 1

@@ -41,6 +41,7 @@ from asha_bus.core.status import BusFigures, Status, changes, status
 from asha_bus.core.trial import TrialRow
 from asha_bus.driver.auth import Gatekeeper, Keys
 from asha_bus.driver.journal import Writer
+from asha_bus.driver.pipe_end import PipeEnd
 from asha_bus.formats import pipe, wire
 from asha_bus.formats.journal import Replayed
 
@@ -87,7 +88,7 @@ class Router:
         writer: Writer,
         setup: pipe.BusSetup,
         began: float,
-        pipe_end: pipe.PipeEnd,
+        pipe_end: PipeEnd,
     ) -> None:
         keys = Keys(*setup.keys)
         self._pipe = pipe_end

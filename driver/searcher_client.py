@@ -17,7 +17,7 @@ from asha_bus.driver import process
 from asha_bus.driver.process import start_thread
 from asha_bus.driver.restarts import Restarts
 from asha_bus.formats import pipe
-from asha_bus.searchers.suggestions import Search, Suggestions
+from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 logger = logging.getLogger("asha_bus")
 
@@ -31,7 +31,7 @@ class Suggester(ABC):
     """Answers the bus's requests for points, by ``on_points``."""
 
     def __init__(self, search: Search) -> None:
-        self._suggestions = Suggestions(search)
+        self._suggestions = SearcherAdapter(search)
         #: Batches that were drawn, the points in them, and the seconds that took.
         self.draws = self.drawn = 0
         self.draw_s = 0.0

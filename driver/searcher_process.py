@@ -20,7 +20,7 @@ from io import RawIOBase
 from asha_bus.core.errors import SearcherError
 from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.formats import pipe
-from asha_bus.searchers.suggestions import Search, Suggestions
+from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def main() -> int:
         output.flush()
 
     try:
-        suggestions = Suggestions(_search(setup.search))
+        suggestions = SearcherAdapter(_search(setup.search))
         for frame in frames_of(source):
             if isinstance(frame, pipe.Observe):
                 suggestions.observe(frame.row)

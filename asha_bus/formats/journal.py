@@ -63,7 +63,6 @@ _DICT = Rule("a dict", types=(dict,))
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
 _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT, _SILENT, _RETURNED = range(7, 14)
 
-
 #: Events that are nothing but the number of a worker.
 _EVENTS_OF_WORKER: dict[int, type[WorkerGone | WorkerSilent | WorkerReturned]] = {
     _GONE: WorkerGone,
@@ -98,14 +97,7 @@ class Header(NamedTuple):
 
     def encode(self) -> bytes:
         """The bytes at the beginning of a new journal."""
-        plain = {
-            "format": FORMAT,
-            "name": self.name,
-            "settings": self.settings.to_plain(),
-            "space": self.space,
-            "identity": self.identity,
-            "version": self.version,
-        }
+        plain = {"format": FORMAT, **self._asdict(), "settings": self.settings.to_plain()}
         return MAGIC + framed(msgpack.packb(plain))
 
 

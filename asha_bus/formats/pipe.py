@@ -22,8 +22,7 @@ ends are processes of one user and one version, so the fields are not checked an
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import fields
 from io import RawIOBase
 from operator import attrgetter
@@ -45,8 +44,8 @@ from asha_bus.core.messages import Point
 from asha_bus.core.status import Changes, Status
 from asha_bus.core.trial import TrialRow
 
-_LENGTH_BYTES = 4
-_READ_BYTES = 1 << 16
+#: In front of each frame stands its length, in this many bytes.
+LENGTH_BYTES = 4
 
 # --- to the bus --------------------------------------------------------------
 
@@ -347,7 +346,7 @@ def encode(frame: Any) -> bytes:
         body: bytes = msgpack.packb(items, default=_plain, unicode_errors=_UNICODE)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise LocalProtocolError(f"{frame!r} is not a frame of a pipe") from error
-    return len(body).to_bytes(_LENGTH_BYTES, "big") + body
+    return len(body).to_bytes(LENGTH_BYTES, "big") + body
 
 
 def _items(frame: Any, kinds: Container[int]) -> tuple[Any, ...]:
@@ -387,7 +386,7 @@ def _frame(items: Any, kinds: Container[int]) -> Any:
 
 def read(stream: IO[bytes] | RawIOBase) -> Any | None:
     """The next frame of a blocking stream; None at its end."""
-    head = _read_exactly(stream, _LENGTH_BYTES)
+    head = _read_exactly(stream, LENGTH_BYTES)
     if not head:
         return None
     length = int.from_bytes(head, "big")
@@ -404,61 +403,3 @@ def _read_exactly(stream: IO[bytes] | RawIOBase, count: int) -> bytes:
             return b""
         data += more
     return bytes(data)
-
-
-class PipeEnd:
-    """The bus's end: reads and writes without ever blocking."""
-
-    def __init__(self, read_fd: int, write_fd: int) -> None:
-        self.read_fd, self.write_fd = read_fd, write_fd
-        os.set_blocking(read_fd, False)
-        os.set_blocking(write_fd, False)
-        self._incoming = bytearray()
-        self._outgoing = bytearray()
-        self.is_closed = False
-
-    def frames(self) -> Iterator[Any]:
-        """The frames that have arrived whole; sets ``is_closed`` at the end of the pipe."""
-        data = b""
-        while not data or len(data) == _READ_BYTES:  # else that was all, for now
-            try:
-                data = os.read(self.read_fd, _READ_BYTES)
-            except BlockingIOError:
-                break
-            if not data:
-                self.is_closed = True
-                break
-            self._incoming += data
-        while len(self._incoming) >= _LENGTH_BYTES:
-            end = _LENGTH_BYTES + int.from_bytes(self._incoming[:_LENGTH_BYTES], "big")
-            if len(self._incoming) < end:
-                return
-            body = bytes(self._incoming[_LENGTH_BYTES:end])
-            del self._incoming[:end]
-            yield decode(body)
-
-    def send(self, frame: Any) -> None:
-        """Write ``frame``, now as far as the pipe takes it and the rest with `flush`."""
-        self.put(frame)
-        self.flush()
-
-    def put(self, frame: Any) -> None:
-        """Have ``frame`` written with the next `flush`: one write for several, one reader woken."""
-        self._outgoing += encode(frame)
-
-    def flush(self) -> None:
-        """Write what is left; see `wants_write`."""
-        try:
-            while self._outgoing:
-                written = os.write(self.write_fd, self._outgoing[:_READ_BYTES])
-                del self._outgoing[:written]
-        except BlockingIOError:
-            return
-        except BrokenPipeError:
-            self.is_closed = True
-            self._outgoing.clear()
-
-    @property
-    def wants_write(self) -> bool:
-        """Whether something is left to `flush`."""
-        return bool(self._outgoing)

@@ -198,7 +198,7 @@ class LaunchArguments:
     spark: "SparkSession | None" = None
     engine: Annotated[EngineName, one_of(EngineName)] = "spark"
     workers: Annotated[int | None, whole(1)] = None
-    seed: Annotated[int | None, whole(0)] = None
+    seed: Annotated[int | None, whole(0, 2**63 - 1)] = None
     name: Annotated[str | None, _NAME] = None
     monitor: MonitorChoice = "progress"
     bus: Annotated[BusOptions | None, _BUS] = None
@@ -278,6 +278,10 @@ def _taking(
             return function(arguments(*args, **kwargs))
 
         call.__signature__ = signature  # type: ignore[attr-defined]
+        call.__annotations__ = {
+            each.name: each.annotation for each in signature.parameters.values()
+        } | {"return": returns}
+        del call.__wrapped__  # which takes other arguments
         parts = [args if _is_args(part) else part for part in _parts(function)]
         call.__doc__ = "\n\n".join(parts)
         return call

@@ -29,9 +29,9 @@ from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import as_monitors
 from asha_bus.objective.kinds import Shape, check_takes, name_of, shape_of, to_metric
 from asha_bus.results.records import TrialRecord
+from asha_bus.searchers.adapter import Search
 from asha_bus.searchers.base import Suggests
 from asha_bus.searchers.past import past_trials
-from asha_bus.searchers.suggestions import Search
 
 logger = logging.getLogger("asha_bus")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
@@ -19,6 +18,7 @@ from asha_bus.formats.journal import reading, replay
 from asha_bus.results.branches import Branches, BranchRecord
 from asha_bus.results.configurations import Configurations, configurations_of
 from asha_bus.results.explain import explain, has_brackets, ranks
+from asha_bus.results.frame import frame_of
 from asha_bus.results.journals import read_journal
 from asha_bus.results.records import (
     UNFINISHED,
@@ -295,32 +295,7 @@ class Result:
         Example:
             >>> mean = result.to_pandas()["metric"].mean()
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas() needs pandas: pip install pandas") from error
-        trials = self.trials
-        if not trials:
-            return pandas.DataFrame()
-        # a column at a time: row by row takes a hundred times as long
-        found: dict[str, Any] = {
-            "id": [trial.id for trial in trials],
-            "state": [str(trial.state) for trial in trials],
-        }
-        for name in dict.fromkeys(name for trial in trials for name in trial.params):
-            found[f"params.{name}"] = [trial.params.get(name) for trial in trials]
-        for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
-            found[field] = [getattr(trial, field) for trial in trials]
-        for field in ("start_time", "end_time"):
-            seconds = [getattr(trial, field) for trial in trials]
-            found[field] = pandas.to_datetime(pandas.Series(seconds), unit="s", utc=True)
-        found["bracket"] = [trial.bracket for trial in trials]
-        found["rungs"] = [len(trial.rungs) for trial in trials]
-        found["repeat"] = [trial.repeat for trial in trials]
-        for name in dict.fromkeys(name for trial in trials for name in trial.extras):
-            values = [trial.extras.get(name, math.nan) for trial in trials]
-            found[f"extras.{name}"] = values
-        return pandas.DataFrame(found)
+        return frame_of(self.trials)
 
     def plot_rungs(self, ax: Axes | None = None) -> Axes:
         """Draw the number of trials that entered each rung, and of those that continued.

@@ -23,7 +23,7 @@ from asha_bus.core.space import (
     uniform,
 )
 from asha_bus.core.trial import RungRecord, Trial, TrialRow, TrialState
-from asha_bus.searchers.suggestions import Search, Suggestions
+from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 
 def _ascending(a: float, b: float) -> bool:
@@ -181,7 +181,7 @@ class SearcherContract:
         """It continues from trials of another searcher, as in a resumed run."""
         for name, space in self.spaces.items():
             known = self._play(space, EVERYTHING)
-            given = Suggestions(Search(self.make(), space, 0, "min"))
+            given = SearcherAdapter(Search(self.make(), space, 0, "min"))
             for number, point in enumerate(known):
                 given.give(number, point)
             for number, point in enumerate(known):
@@ -201,7 +201,7 @@ class SearcherContract:
         searcher: Any = None,
     ) -> list[Point]:
         """The points of a simulated run, whose trials follow ``stories`` in turn."""
-        given = Suggestions(Search(searcher or self.make(), space, seed, mode))
+        given = SearcherAdapter(Search(searcher or self.make(), space, seed, mode))
         points: list[Point] = []
         for number in range(self.trials):
             found, _ = given.points(number, 1)

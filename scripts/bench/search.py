@@ -23,7 +23,7 @@ import asha_bus as ab
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.trial import RungRecord, Trial, TrialState
 from asha_bus.results.tables import table
-from asha_bus.searchers.suggestions import Search, Suggestions
+from asha_bus.searchers.adapter import Search, SearcherAdapter
 from bench.tuning import curves, networks
 from bench.tuning.ours import Completed, Problem, tuned
 from bench.tuning.peers import HyperoptTPE, OptunaTPE, Peer, tuned_by
@@ -153,7 +153,7 @@ def time_suggestions(known: Sequence[int]) -> None:
     for name, make in (("TPE", ab.TPE), ("OptunaSearcher", ab.OptunaSearcher)):
         cells = []
         for count in known:
-            given = Suggestions(Search(make(), space, 0, "min"))
+            given = SearcherAdapter(Search(make(), space, 0, "min"))
             began = time.perf_counter()
             for number in range(count):
                 point = ab.RandomSearch().draw(space, number, 0)

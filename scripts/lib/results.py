@@ -23,7 +23,7 @@ from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.worker import Attempt
 from asha_bus.results.records import BusReport
-from asha_bus.searchers.suggestions import Search, Suggestions
+from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.testing.simulator import Simulation, Step
 
 SPACE = Space(
@@ -110,7 +110,7 @@ def simulated(
         lease_s=_NEVER_S,
         heartbeat_s=_NEVER_S,
     )
-    run = Simulation(settings, train, Suggestions(Search(RandomSearch(), SPACE, seed, "min")))
+    run = Simulation(settings, train, SearcherAdapter(Search(RandomSearch(), SPACE, seed, "min")))
     for number in range(workers):
         slot = f"local-{number}"
         run.clock.later(_JOIN_S * number, partial(run.join, slot, f"{slot}.1"))

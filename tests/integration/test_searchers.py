@@ -16,7 +16,7 @@ from support.processes import children_of, unreaped_of, wait_until
 
 import asha_bus as ab
 from asha_bus.driver import searcher_process
-from asha_bus.searchers.suggestions import Search, Suggestions
+from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 SPACE = ab.Space(x=ab.uniform(0, 1), act=ab.choice("relu", "tanh"))
 ASHA = ab.ASHA(max_resource=9)
@@ -49,7 +49,7 @@ def test_trials_have_the_points_the_searcher_suggests(searcher: Any) -> None:
     assert ("max_trials", 60) == (result.reason, len(result.trials))
     assert 0 == result.bus.fallbacks
     assert {"relu", "tanh"} == {trial.params["act"] for trial in result.trials}
-    told = Suggestions(Search(searcher, SPACE, 7, "min"))
+    told = SearcherAdapter(Search(searcher, SPACE, 7, "min"))
     assert not {trial.point for trial in result.trials} & {told.fallback(n) for n in range(60)}
 
 
@@ -70,7 +70,7 @@ def test_trials_of_50_ms_a_step_are_tpes_own() -> None:
     result = run(ab.TPE(n_startup=5), steady, scheduler=ab.ASHA(max_resource=3), max_trials=40)
     assert 0 == result.bus.fallbacks
     # the same searcher, told the same in the same order, would have suggested each of them
-    told = Suggestions(Search(ab.TPE(n_startup=5), SPACE, 7, "min"))
+    told = SearcherAdapter(Search(ab.TPE(n_startup=5), SPACE, 7, "min"))
     drawn = [told.fallback(trial.id) for trial in result.trials]
     assert not {trial.point for trial in result.trials} & set(drawn)
 

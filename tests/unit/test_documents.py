@@ -254,3 +254,10 @@ def _is_package(path: Path) -> bool:
 def test_commands_can_be_run(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
     assert (ROOT / script).read_text(encoding="utf-8").startswith("#!/usr/bin/env bash\n")
+
+
+def test_a_suggestion_can_be_followed_in_six_files() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    way = text.partition("## The way of a suggestion\n")[2].partition("\n## ")[0]
+    files = {path for path in re.findall(r"`([^`]+\.py)`", way) if (ROOT / path).exists()}
+    assert 6 == len(files)

@@ -62,7 +62,7 @@ THIRD_PARTIES = {
     "msgpack": {"formats.wire", "formats.journal", "formats.pipe"},
     "numpy": {"bench.demo", "page.importance"},
     "optuna": {"searchers.optuna"},
-    "pandas": {"results.result"},
+    "pandas": {"results.frame"},
     "prometheus_client": {"driver.collector", "driver.exporter", "driver.scraping"},
     "pyspark": {"bench.demo", "driver.ship", "driver.spark", "executor.task", "hyperopt.results"},
     "sklearn": {"bench.demo", "page.importance"},

@@ -23,8 +23,9 @@ from asha_bus.core.log import LogLine
 from asha_bus.core.messages import Telemetry
 from asha_bus.core.status import BusFigures, Changes, JournalFigures, Status, changes, status
 from asha_bus.core.trial import TrialRow
+from asha_bus.driver.pipe_end import PipeEnd
 from asha_bus.formats import pipe
-from asha_bus.formats.pipe import TABLE, PipeEnd, decode, encode
+from asha_bus.formats.pipe import TABLE, decode, encode
 from asha_bus.testing.simulator import Bench
 
 

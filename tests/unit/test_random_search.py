@@ -9,7 +9,7 @@ from support.plans import plan_for
 
 from asha_bus import RandomSearch, Space, choice, grid, loguniform, randint, uniform
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.searchers.suggestions import Suggestions
+from asha_bus.searchers.adapter import SearcherAdapter
 
 SPACE = Space(a=uniform(0, 1), b=[loguniform(1e-4, 1), randint(1, 100)], c=choice("x", "y", "z"))
 
@@ -56,7 +56,7 @@ def test_level_1_takes_turns_and_level_2_is_drawn_for_each() -> None:
 
 def test_batches_change_nothing() -> None:
     plan = plan_for(lambda **params: 0.0, SPACE, max_trials=50, seed=3)
-    drawn = Suggestions(plan.search)
+    drawn = SearcherAdapter(plan.search)
     batches = [point for first in range(0, 50, 10) for point in drawn.points(first, 10)[0]]
     assert (batches, False) == drawn.points(0, 50)
 

@@ -47,7 +47,7 @@ def bowl(x: float, n: int, act: str) -> float:
 def suggested(
     history: Sequence[TrialRecord], count: int, searcher: TPE | None = None, **branch: Any
 ) -> list[dict[str, Any]]:
-    """Suggestions after ``history``, each for itself."""
+    """SearcherAdapter after ``history``, each for itself."""
     tpe = searcher or TPE()
     branches = [branch_of(len(history) + i, **branch) for i in range(count)]
     return [one.space.resolve(tpe.suggest(one, history)) for one in branches]

@@ -1,6 +1,7 @@
 """The space of parameters: ranges, options, nesting, and the algebra of spaces."""
 
 from asha_bus.core.space.member import Dimension, Member, Plain, Product, Sampled, SampleNumber
+from asha_bus.core.space.normals import LogNormal, Normal, lognormal, normal
 from asha_bus.core.space.options import (
     MAX_GRID_POINTS,
     Choice,
@@ -18,15 +19,11 @@ from asha_bus.core.space.options import (
 from asha_bus.core.space.parameter import Leaf, Parameter
 from asha_bus.core.space.points import POSITIONAL
 from asha_bus.core.space.ranges import (
-    LogNormal,
     LogUniform,
-    Normal,
     Number,
     RandInt,
     Uniform,
-    lognormal,
     loguniform,
-    normal,
     randint,
     uniform,
 )

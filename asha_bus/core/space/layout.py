@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.space.normals import lognormal, normal
 from asha_bus.core.space.options import (
     Func,
     Grid,
@@ -25,7 +26,7 @@ from asha_bus.core.space.options import (
     ordinal,
 )
 from asha_bus.core.space.parameter import Leaf, Parameter, SubSpace
-from asha_bus.core.space.ranges import lognormal, loguniform, normal, randint, uniform
+from asha_bus.core.space.ranges import loguniform, randint, uniform
 
 _BUILDERS: tuple[Any, ...] = (
     *(uniform, loguniform, randint, normal, lognormal, choice, ordinal, grid, func),

@@ -1,13 +1,11 @@
-"""Parameters whose values are numbers: ranges and normal distributions."""
+"""Parameters whose values are numbers of a range."""
 
 from __future__ import annotations
 
 import math
-import sys
 from abc import abstractmethod
 from collections.abc import Callable
 from random import Random
-from statistics import NormalDist
 from typing import Any
 
 from asha_bus.core.checks import SWITCH, check
@@ -24,9 +22,6 @@ from asha_bus.core.space.parameter import (
     rounded,
     step_of,
 )
-
-#: exp() of this is near the largest float; exp() of its negative, near the smallest.
-_MAX_EXPONENT = 708.0
 
 
 class Number(Parameter):
@@ -240,60 +235,6 @@ class RandInt(Number):
         return whole
 
 
-class Normal(Number):
-    """Real numbers from a normal distribution."""
-
-    kind = "normal"
-
-    def __init__(
-        self,
-        mu: float,
-        sigma: float,
-        q: float | None = None,
-        rounds: bool = False,
-        is_whole: bool = False,
-    ) -> None:
-        super().__init__(0, q, rounds, is_whole)
-        self.mu, self.sigma = mu, sigma
-
-    def __repr__(self) -> str:
-        return self._arguments(self.mu, self.sigma)
-
-    def draw(self, random: Random) -> float:
-        return self._nearest(random.gauss(self.mu, self.sigma))
-
-    def share(self, number: float) -> float:
-        return NormalDist(self.mu, self.sigma).cdf(number)
-
-    def at(self, share: float) -> float:
-        least = sys.float_info.min
-        bounded = min(max(share, least), 1 - sys.float_info.epsilon)
-        return self._nearest(NormalDist(self.mu, self.sigma).inv_cdf(bounded))
-
-    def _nearest(self, number: float) -> float:
-        """The possible number nearest to ``number``."""
-        if self._lattice is not None:
-            return self._lattice.value(self._lattice.nearest(number))
-        return number if self.q is None else rounded(number, self.q)
-
-
-class LogNormal(Normal):
-    """Numbers above 0 whose logarithm is normally distributed."""
-
-    kind = "lognormal"
-
-    def share(self, number: float) -> float:
-        return super().share(math.log(number)) if number > 0 else 0.0
-
-    def _nearest(self, number: float) -> float:
-        return super()._nearest(math.exp(min(max(number, -_MAX_EXPONENT), _MAX_EXPONENT)))
-
-    def _bounded(self, number: float) -> float:
-        if number < 0 or (number == 0 and self.q is None):
-            raise InvalidArgument(f"{number!r} is not above 0")
-        return number
-
-
 def _draw_log_steps(random: Random, low: float, q: float, steps: int) -> int:
     """Draw a number of steps from ``low``: each gets the share of the numbers nearest to it."""
     first = math.log(max(low - q / 2, low / 2))
@@ -397,55 +338,6 @@ def randint(low: int, high: int, q: int = 1, log: bool = False) -> Parameter:
             f"is taken"
         )
     return RandInt(int(first), int(last), int(q), log)
-
-
-def normal(mu: float, sigma: float, q: float | None = None) -> Parameter:
-    """Draw a real number from a normal distribution.
-
-    Args:
-        mu: The mean.
-        sigma: The standard deviation, above 0.
-        q: Values are rounded to the nearest multiple of this, as built-in ints if it is a
-            whole number. None (default): any number.
-
-    Returns:
-        A parameter to use in a `Space`.
-
-    Raises:
-        InvalidArgument: An argument is not a finite number, ``sigma <= 0`` or ``q <= 0``.
-
-    Example:
-        >>> space = Space(shift=normal(0, 2.5))
-    """
-    return Normal(*_moments("normal", mu, sigma), step_of("normal", q))
-
-
-def lognormal(mu: float, sigma: float, q: float | None = None) -> Parameter:
-    """Draw a number above 0 whose logarithm is normally distributed.
-
-    Args:
-        mu: The mean of the logarithm.
-        sigma: The standard deviation of the logarithm, above 0.
-        q: Values are rounded to the nearest multiple of this, which may be 0, as built-in
-            ints if it is a whole number. None (default): any number.
-
-    Returns:
-        A parameter to use in a `Space`.
-
-    Raises:
-        InvalidArgument: An argument is not a finite number, ``sigma <= 0`` or ``q <= 0``.
-
-    Example:
-        >>> space = Space(decay=lognormal(-7, 1))
-    """
-    return LogNormal(*_moments("lognormal", mu, sigma), step_of("lognormal", q))
-
-
-def _moments(kind: str, mu: object, sigma: object) -> tuple[float, float]:
-    mean, deviation = finite_number(mu, kind, "mu"), finite_number(sigma, kind, "sigma")
-    if deviation <= 0:
-        raise InvalidArgument(f"{kind}: sigma must be above 0, got {sigma!r}")
-    return float(mean), float(deviation)
 
 
 def _steps_checked(found: _Range) -> _Range:

@@ -25,7 +25,7 @@ from asha_bus.testing.simulator.worker import VirtualWorker
 
 
 class Searcher(Protocol):
-    """Where points come from; `asha_bus.searchers.suggestions.Suggestions` is one."""
+    """Where points come from; `asha_bus.searchers.adapter.SearcherAdapter` is one."""
 
     def points(self, first: int, count: int) -> tuple[Sequence[Point], bool]:
         """``count`` points from number ``first`` on, and whether there are no more."""
@@ -51,7 +51,7 @@ class Simulation(Bus):
 
     Example::
 
-        suggestions = Suggestions(Search(ab.TPE(), space, seed, "min"))
+        suggestions = SearcherAdapter(Search(ab.TPE(), space, seed, "min"))
         simulation = Simulation(settings, objective, suggestions, workers=100)
         simulation.run()
         simulation.experiment.table.trials

@@ -14,7 +14,7 @@ from asha_bus.core import messages as m
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.worker import Attempt
-from asha_bus.searchers.suggestions import Search, Suggestions
+from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.testing.simulator import Simulation, Step
 
 #: No worker is ever lost, so none need say that it is there.
@@ -64,7 +64,7 @@ def tuned(
     settings = RunSettings(
         "run", scheduler, seed, lease_s=_NEVER_S, heartbeat_s=_NEVER_S, learns=search.learns
     )
-    run = _Tuning(settings, problem, Suggestions(search), workers=workers)
+    run = _Tuning(settings, problem, SearcherAdapter(search), workers=workers)
     while run.experiment.table.spent < resource:
         run.advance()
     return run.completed

@@ -14,7 +14,7 @@ from support.results import make_result, make_trial
 import asha_bus as ab
 from asha_bus.core.trial import RungRecord, Trial, TrialState
 from asha_bus.searchers import Branch
-from asha_bus.searchers.suggestions import Search, Suggestions
+from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 SPACE = ab.Space(x=ab.uniform(0, 1), act=ab.choice("relu", "tanh"))
 
@@ -44,8 +44,8 @@ class Says:
         return self.what(branch, history) if callable(self.what) else self.what
 
 
-def suggestions(searcher: Any, space: ab.Space = SPACE, **search: Any) -> Suggestions:
-    return Suggestions(Search(searcher, space, 7, "min", **search))
+def suggestions(searcher: Any, space: ab.Space = SPACE, **search: Any) -> SearcherAdapter:
+    return SearcherAdapter(Search(searcher, space, 7, "min", **search))
 
 
 def row(number: int, point: tuple[float, ...], metric: float | None, **fields: Any) -> Any:
@@ -195,7 +195,7 @@ def test_a_finite_space_begins_with_them_and_runs_each_point_once() -> None:
 def test_a_repeated_initial_point_replaces_no_other_in_a_finite_space(unique: bool) -> None:
     space = ab.Space(a=ab.grid(0, 1, 2))
     plan = plan_for(lambda a: a, space, initial=[{"a": 2}, {"a": 2}], unique=unique)
-    assert [(2,), (0,), (1,)] == Suggestions(plan.search).points(0, 3)[0]
+    assert [(2,), (0,), (1,)] == SearcherAdapter(plan.search).points(0, 3)[0]
 
 
 def test_no_searcher_is_asked_where_level_1_fixes_everything() -> None:
@@ -295,7 +295,7 @@ def test_a_searcher_begins_with_what_came_of_earlier_runs() -> None:
     plan = plan_for(
         lambda x, act: x, SPACE, searcher=searcher, max_trials=5, history=past(0.5, 0.4)
     )
-    given = Suggestions(plan.search)
+    given = SearcherAdapter(plan.search)
     given.points(0, 2)
     assert [[-2, -1], [-2, -1, 0]] == [[t.id for t in history] for _, history in searcher.asked]
     assert [0.5, 0.4] == [trial.metric for trial in searcher.asked[0][1]]

@@ -50,7 +50,7 @@ class Search:
         return not isinstance(self.searcher, RandomSearch)
 
 
-class Suggestions:
+class SearcherAdapter:
     """The points of a run's configurations; the same number always gets the same point.
 
     Without repeats, a configuration has the number of its trial. Raises `SearcherError` if the

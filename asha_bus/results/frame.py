@@ -1,0 +1,41 @@
+"""Trials as a table of pandas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from asha_bus.results.records import TrialRecord
+
+if TYPE_CHECKING:
+    import pandas
+
+
+def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
+    """The table of `Result.to_pandas`, made column by column."""
+    try:
+        import pandas
+    except ImportError as error:
+        raise ImportError("to_pandas() needs pandas: pip install pandas") from error
+    if not trials:
+        return pandas.DataFrame()
+    # a column at a time: row by row takes a hundred times as long
+    found: dict[str, Any] = {
+        "id": [trial.id for trial in trials],
+        "state": [str(trial.state) for trial in trials],
+    }
+    for name in dict.fromkeys(name for trial in trials for name in trial.params):
+        found[f"params.{name}"] = [trial.params.get(name) for trial in trials]
+    for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
+        found[field] = [getattr(trial, field) for trial in trials]
+    for field in ("start_time", "end_time"):
+        seconds = [getattr(trial, field) for trial in trials]
+        found[field] = pandas.to_datetime(pandas.Series(seconds), unit="s", utc=True)
+    found["bracket"] = [trial.bracket for trial in trials]
+    found["rungs"] = [len(trial.rungs) for trial in trials]
+    found["repeat"] = [trial.repeat for trial in trials]
+    for name in dict.fromkeys(name for trial in trials for name in trial.extras):
+        values = [trial.extras.get(name, math.nan) for trial in trials]
+        found[f"extras.{name}"] = values
+    return pandas.DataFrame(found)
