@@ -86,5 +86,5 @@ def test_curves_can_be_switched_off(tmp_path: Path) -> None:
 
 
 def test_the_old_option_names_the_new_one() -> None:
-    with pytest.raises(ab.InvalidArgument, match=r"takes no curves; use launch\(curves=...\)"):
+    with pytest.raises(ab.InvalidArgument, match=r"takes no 'curves'; use launch\(curves=...\)"):
         ab.BusOptions(curves=True)  # type: ignore[call-arg]

@@ -17,7 +17,7 @@ from support.processes import children_of, is_alive, wait_until
 
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
-from asha_bus.driver import supervisor
+from asha_bus.driver import standby
 from asha_bus.monitors.base import Monitor
 
 SPACE = {"x": ab.uniform(0, 1)}
@@ -82,7 +82,8 @@ def test_a_bus_that_hangs_does_not_keep_max_time_from_ending_the_run() -> None:
 def test_a_standby_that_hangs_is_replaced_when_its_turn_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(supervisor, "STANDBY_BYTES", 3_000)
+    monkeypatch.setattr(standby, "STANDBY_BYTES", 3_000)
+    monkeypatch.setattr(standby, "TWO_STANDBYS_BYTES", 3_000)  # so there is one
     run = start(objectives.slow_slope, scheduler=ab.ASHA(9), max_trials=150, bus=QUICK)
     wait_until(lambda: len(children_of(os.getpid(), "asha_bus.driver")) == 2)
     first = run.bus_pid

@@ -168,7 +168,7 @@ def test_the_options_name_what_is_wrong() -> None:
         start(metrics_port=None, bus=ab.BusOptions(sd_file="targets.json"))
     with pytest.raises(ab.InvalidArgument, match="BusOptions: metrics_host must be a host name"):
         ab.BusOptions(metrics_host=None)  # type: ignore[arg-type]
-    with pytest.raises(ab.InvalidArgument, match=r"BusOptions\(\) takes no curves; use"):
+    with pytest.raises(ab.InvalidArgument, match=r"BusOptions\(\) takes no 'curves'; use"):
         ab.BusOptions(curves=True)  # type: ignore[call-arg]
     with pytest.raises(ab.InvalidArgument, match="curves must be True or False"):
         start(curves=1)
