@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import threading
 import time
@@ -13,7 +14,7 @@ import zmq
 from asha_bus.core import messages as m
 from asha_bus.core.errors import AshaBusError, BusError, RemoteProtocolError
 from asha_bus.core.latency import Latencies
-from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker, cut
+from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Worker, cut
 from asha_bus.executor.interrupt import Interrupter, end_process
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Outbox
@@ -28,6 +29,9 @@ _LINGER_MS = 200
 
 #: How often the heartbeat thread looks at the clock; a message of the bus wakes it at once.
 _WATCH_MS = 100
+
+#: The clean-up of a stopped trial may take this long (seconds) before it is warned of.
+CLEAN_UP_S = 10.0
 
 #: How long a worker that must exit waits for the bus to acknowledge its `TrialHung`.
 _HUNG_TIMEOUT_S = 2.0
@@ -211,6 +215,8 @@ class Heartbeat:
         self._name = name
         self._is_orphan = is_orphan
         self._last_seq = 0
+        #: The attempt that was stopped last, and when its clean-up is warned of.
+        self._stopped: tuple[Attempt, float] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="asha-bus-heartbeat", daemon=True)
 
@@ -241,9 +247,26 @@ class Heartbeat:
                 for log in self._client.outbox.take(time.monotonic()):
                     send_or_drop(socket, log)
                 self._check_peers()
+                self._check_clean_up(self._interrupter.now())
                 limit = self._interrupter.limit
                 if limit is not None and limit.is_ignored(self._interrupter.now()):
                     self._on_grace_expired(socket, limit)
+
+    def _check_clean_up(self, now: float) -> None:
+        """Warn once of a stopped trial whose clean-up does not end."""
+        attempt = self._client.worker.attempt
+        if attempt is None or attempt.stopped is None:
+            self._stopped = None
+        elif self._stopped is None or self._stopped[0] is not attempt:
+            self._stopped = (attempt, now + CLEAN_UP_S)
+        elif now >= self._stopped[1]:
+            self._stopped = (attempt, math.inf)
+            text = (
+                f"the trial was stopped {CLEAN_UP_S:g} s ago and its clean-up still runs, so its "
+                f"worker cannot begin another one; trial_timeout limits clean-ups"
+            )
+            trial, number, *_ = attempt.assignment
+            self._client.outbox.put(m.Log(trial, number, "warning", text))
 
     def _handle_message(self, body: bytes) -> m.ToWorker | None:
         message = decode_or_drop(body)

@@ -104,8 +104,9 @@ class RunningTrial(Trial):
             if self._is_over:  # the worker may have started another trial
                 return False
             worker = self._worker
-            self._interrupter.armed = False  # never interrupt a half-made request
             try:
+                self._interrupter.armed = False  # never interrupt a half-made request
+                settle(self._client)
                 if resource is not None and resource == self._attempt.resource:
                     self._warn_repeat(resource)
                 request = worker.report(metric, resource, extras, _clock(), is_end=is_end)
@@ -155,6 +156,13 @@ class RunningTrial(Trial):
             self.warn(f"resource {resource!r} was reported again; the first report counts")
 
 
+def settle(client: Client) -> None:
+    """Wait for an answer if an exception, such as that of a user's alarm, cut the wait short."""
+    request = client.worker.outstanding
+    if request is not None:
+        client.ask(request)
+
+
 class Runner:
     """Asks for trials and runs the objective on each of them."""
 
@@ -193,6 +201,7 @@ class Runner:
         self._client.check_process()
         if trial.bus_error is not None:
             raise trial.bus_error
+        settle(self._client)
         for log in self._client.outbox.take():
             self._client.tell(log)
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:

@@ -115,6 +115,11 @@ class Worker:
         self._outstanding = request
         return request
 
+    @property
+    def outstanding(self) -> m.Request | None:
+        """The request whose answer is still to be handled."""
+        return self._outstanding
+
     def _next_seq(self) -> int:
         self._seq += 1
         return self._seq
@@ -262,7 +267,6 @@ class Worker:
             return None  # a repeated answer to an earlier request
         if isinstance(message, m.Wait):
             return None  # the answer is still to come
-        self._outstanding = None
         if isinstance(message, m.Welcome):
             self.mode, self.stop_at, self.heartbeat_s = (
                 message.mode,
@@ -280,6 +284,8 @@ class Worker:
         elif isinstance(message, m.Done):
             self._set_upcoming(None)
             self.done = message.reason
+        # last: an exception that strikes in here (a signal's) has the answer asked for again
+        self._outstanding = None
         return message
 
     def _set_upcoming(self, assignment: m.Assignment | None) -> None:

@@ -11,6 +11,7 @@ from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.status import Status
 from asha_bus.core.trial import TrialRow, TrialState
 from asha_bus.launching.plan import Plan
+from asha_bus.objective.kinds import Shape, shape_of
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 from asha_bus.results.summary import counted_failures
@@ -44,7 +45,9 @@ class Alarms:
         self._began = time.monotonic()
         self._waits = True
         self._kinds = 0
-        self._is_judged = isinstance(plan.settings.scheduler, NoStopping)
+        #: Whether there is nothing to say: of an objective that returns once the plan has warned.
+        returns_once = shape_of(plan.given.objective) is Shape.FUNCTION
+        self._is_judged = isinstance(plan.settings.scheduler, NoStopping) or returns_once
 
     def check(self, status: Status) -> None:
         """Warn of what ``status`` shows for the first time."""

@@ -7,7 +7,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, fields
 from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar
 
@@ -45,7 +45,11 @@ Mode = Literal["min", "max"]
 EngineName = Literal["spark", "local"]
 
 #: Arguments that there were, and what to use in their place.
-_INSTEAD = {"block": "launch(...) to wait for the result, start(...) for a Run at once"}
+_INSTEAD = {
+    "block": "launch(...) to wait for the result, start(...) for a Run at once",
+    "options": "bus=BusOptions(...)",
+    **{field.name: f"bus=BusOptions({field.name}=...)" for field in fields(BusOptions)},
+}
 
 
 _POSITIONAL = "only objective and space are positional; write scheduler=..., max_trials=... by name"
@@ -259,17 +263,17 @@ def _taking(
     Type checkers and editors read the same from the types: to them the function has the
     parameters of the class's constructor, and its docstring.
     """
-    fields = plain_signature(arguments)
+    plain = plain_signature(arguments)
     args = next(filter(_is_args, _parts(arguments)), "")  # none where Python leaves them out
 
     def decorate(function: Callable[[LaunchArguments], T]) -> Callable[P, T]:
         """``function`` with the arguments, which it gets checked and as one."""
         returns = plain_signature(function).return_annotation
-        signature = fields.replace(return_annotation=returns)
+        signature = plain.replace(return_annotation=returns)
 
         @functools.wraps(function)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            check_names(f"{function.__name__}()", kwargs, fields.parameters, _INSTEAD)
+            check_names(f"{function.__name__}()", kwargs, plain.parameters, _INSTEAD)
             try:
                 signature.bind(*args, **kwargs)
             except TypeError as error:
