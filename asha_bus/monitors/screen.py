@@ -30,7 +30,15 @@ def is_tty(stream: Any) -> bool:
 
 def is_terminal() -> bool:
     """Whether stdout is a terminal whose cursor can be moved."""
-    return is_tty(sys.stdout) and os.environ.get("TERM") != "dumb"
+    return is_tty(sys.stdout) and os.environ.get("TERM") != "dumb" and _has_columns(sys.stdout)
+
+
+def _has_columns(stream: Any) -> bool:
+    """Whether a terminal has a size: one of a container or of `script` may have none."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns > 0
+    except (AttributeError, OSError, ValueError):  # not the system's, so somebody draws it
+        return True
 
 
 def print_error(text: str) -> None:

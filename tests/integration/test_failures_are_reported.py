@@ -139,6 +139,12 @@ def test_a_terminal_counts_the_failed_trials(tmp_path: Path) -> None:
     assert "shown: started" not in text
 
 
+def test_a_terminal_without_columns_gets_lines(tmp_path: Path) -> None:
+    text = run_in_terminal(PROGRAM, tmp_path, rows=0, columns=0)
+    assert "shown: started" in text
+    assert "\x1b[" not in text
+
+
 def test_a_journal_tells_the_searcher_and_the_first_error(tmp_path: Path) -> None:
     journal = tmp_path / "run.journal"
     result = run(objectives_that_fail.two_kinds, max_trials=9, journal=journal)
