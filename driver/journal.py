@@ -56,22 +56,29 @@ def open_journal(path: Path, header: Header, *, resume: bool, seed_given: bool) 
         ) from error
     try:
         check_is_file(fd, path)
-        _make_private(fd, path)
+        _check_owner(fd, path)
         _lock(fd, path)
-        return _claim(fd, path, header, resume=resume, seed_given=seed_given)
+        opened = _claim(fd, path, header, resume=resume, seed_given=seed_given)
+        _make_private(fd, path)  # a file that was refused stays as it was
+        return opened
     except BaseException:
         os.close(fd)
         raise
 
 
-def _make_private(fd: int, path: Path) -> None:
-    """Refuse another user's file; keep others from a file of this user."""
+def _check_owner(fd: int, path: Path) -> None:
+    """Refuse another user's file; root may use each file, and each user those of root."""
     found = os.fstat(fd)
     if os.geteuid() not in (found.st_uid, 0) and found.st_uid != 0:
         raise InvalidArgument(
             f"journal={str(path)!r} belongs to user {found.st_uid}, who could change it during "
             f"the run; give another path, or copy the file"
         )
+
+
+def _make_private(fd: int, path: Path) -> None:
+    """Keep others from the journal."""
+    found = os.fstat(fd)
     if not found.st_mode & 0o077:
         return
     with contextlib.suppress(OSError):  # some file systems have fixed modes

@@ -56,6 +56,8 @@ def main() -> int:
     except SearcherError as error:
         say(pipe.Failed(str(error)))
         return 1
+    except BrokenPipeError:  # the driver is gone, and what is left has nowhere to go
+        os.dup2(os.open(os.devnull, os.O_WRONLY), write_fd)
     return 0
 
 

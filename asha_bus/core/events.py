@@ -22,7 +22,11 @@ _TYPE_RULES = {
     "int": ANY_WHOLE,
     "float": Rule("a number that is not NaN", lambda value: value == value, (int, float)),
 }
+#: The year 2255: tables cannot hold later dates.
+_MAX_EPOCH = 9e9
+
 _FIELD_RULES = {
+    "epoch": Rule("a time of day", lambda value: 0 <= value < _MAX_EPOCH, (int, float)),
     "mode": Rule("'min' or 'max'", lambda value: value in ("min", "max"), (str,)),
     "max_trials": whole(0),
     "max_attempts": whole(1),

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from asha_bus.core import messages as m
-from asha_bus.core.checks import Rule, check
+from asha_bus.core.checks import Rule, check, shortened
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import (
     AppendToJournal,
@@ -93,7 +93,10 @@ class Header(NamedTuple):
     def read_space(self, path: str) -> Space:
         """The space; raises `JournalError`, which names ``path``, if it is none."""
         with reading(path, "the space cannot be read"):
-            return space_from(self.space)
+            found = space_from(self.space)
+            if not all(isinstance(name, str) for name in found.names):
+                raise ValueError(f"its parameters have the names {shortened(found.names)}")
+            return found
 
     def encode(self) -> bytes:
         """The bytes at the beginning of a new journal."""

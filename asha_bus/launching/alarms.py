@@ -66,6 +66,10 @@ class Alarms:
         self._check_failures(status, lambda number: result.trials[number])
         if not self._is_judged and status.states[TrialState.COMPLETED]:
             self._check_rungs(status)
+        self.check_end(result)
+
+    def check_end(self, result: Result) -> None:
+        """The same by ``result`` alone, which may be partial."""
         succeeded = {TrialState.COMPLETED, TrialState.STOPPED}
         fruitless = not any(trial.state in succeeded for trial in result.trials)
         if result.failures and fruitless:

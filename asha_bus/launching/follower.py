@@ -177,6 +177,7 @@ class Follower:
                     if not supervisor.is_abandoned:
                         raise
                     self._result = self._partial()
+                    self._alarms.check_end(self._result)
         except AshaBusError as error:
             self._error = error
         except BaseException as error:  # a bug of ours must not leave result() waiting

@@ -42,7 +42,7 @@ def partial_result(from_journal: Callable[[], Result], seen: Result, within_s: f
         ],
         reason="stopped",
         message=f"partial, since the bus did not answer: {source}",
-        elapsed_s=known.elapsed_s,
+        elapsed_s=max(known.elapsed_s, seen.elapsed_s),
         bus=known.bus,
         settings=seen.settings,
     )

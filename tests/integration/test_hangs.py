@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -135,20 +136,26 @@ def test_a_stop_returns_what_was_seen_where_the_journal_cannot_be_read_either(
 
 
 class Stuck(Monitor):
-    """Never returns."""
+    """Returns only when it is released."""
+
+    def __init__(self) -> None:
+        self.release = threading.Event()
 
     def on_refresh(self, snapshot: ab.Snapshot) -> None:
-        time.sleep(600)
+        self.release.wait(600)
 
 
 @pytest.mark.slow
 def test_a_stop_waits_for_no_worker_and_no_monitor_that_hangs() -> None:
-    run = start(objectives.slow_slope, scheduler=ab.ASHA(900), max_trials=900, monitor=Stuck())
+    stuck = Stuck()
+    run = start(objectives.slow_slope, scheduler=ab.ASHA(900), max_trials=900, monitor=stuck)
     decided(run)
     workers = children_of(os.getpid(), "asha_bus.executor")
     with frozen(workers[0]), frozen(workers[1]):
         run.stop(now=True)
         result = run.result(timeout=STOPPED_S)
+    stuck.release.set()
+    wait_until(lambda: not any("Stuck" in thread.name for thread in threading.enumerate()))
     assert ("stopped", "") == (result.reason, result.message)
     assert not children_of(os.getpid(), "asha_bus.")
 

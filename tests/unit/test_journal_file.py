@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import asha_bus as ab
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.space import Space, uniform
 from asha_bus.driver import journal
@@ -92,6 +93,16 @@ def test_an_existing_journal_becomes_this_users_alone(
     assert "could be used by others (mode 644); its mode is 600 now" in caplog.text
     caplog.clear()
     os.close(opened(path).fd)
+    assert "" == caplog.text
+
+
+def test_a_file_that_is_refused_keeps_its_mode(tmp_path: Path, caplog: Any) -> None:
+    page = tmp_path / "index.html"
+    page.write_text("<html></html>")
+    page.chmod(0o644)
+    with pytest.raises(ab.InvalidArgument, match="is not an asha-bus journal"):
+        ab.launch(lambda x: x, {"x": ab.uniform(0, 1)}, max_trials=1, engine="local", journal=page)
+    assert 0o644 == mode(page)
     assert "" == caplog.text
 
 
