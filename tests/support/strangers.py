@@ -121,7 +121,9 @@ def still_decides(handle: ab.Run) -> None:
 def tcp(handle: ab.Run) -> socket.socket:
     """A bare TCP connection to the bus."""
     host, _, port = handle.bus_address.removeprefix("tcp://").rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=SILENCE_S)
+    connection = socket.create_connection((host, int(port)), timeout=60)
+    connection.settimeout(SILENCE_S)
+    return connection
 
 
 def greeting(mechanism: str) -> bytes:
