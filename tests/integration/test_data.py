@@ -22,13 +22,7 @@ def run(objective: Any, **arguments: Any) -> Any:
     return ab.launch(objective, SPACE, **{**settings, **arguments})
 
 
-def left_behind() -> set[Path]:
-    return set(Path("/tmp").glob("asha-bus-data-*"))
-
-
-def test_every_shape_of_objective_gets_it_under_its_name() -> None:
-    before = left_behind()
-
+def test_every_shape_of_objective_gets_it_under_its_name(temporary_folder: Path) -> None:
     def function(x: float, train: Any, scale: float) -> float:
         return float(x * train.sum() * scale)
 
@@ -45,7 +39,7 @@ def test_every_shape_of_objective_gets_it_under_its_name() -> None:
         assert [t.params["x"] * 2_000 for t in result.trials] == [
             pytest.approx(trial.metric) for trial in result.trials
         ]
-    assert left_behind() <= before
+    assert not list(temporary_folder.iterdir())
 
 
 def test_each_task_loads_it_once(tmp_path: Path) -> None:
