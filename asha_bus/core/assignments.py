@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asha_bus.core.events import Counters, RunSettings
 from asha_bus.core.messages import Assignment, Log
+from asha_bus.core.residents import Residents
 from asha_bus.core.roster import Roster, WorkerRecord, WorkerTime
 from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.suggestions import SuggestionQueue
@@ -33,12 +34,15 @@ class Assignments:
         self._scheduler = scheduler
         self._suggestions = suggestions
         self.counters = counters
+        self.residents = Residents(table, roster, settings.scheduler.max_resident)
+        self._pauses = settings.scheduler.pauses
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
         self.busy_window: WorkerTime | None = None
 
     def resume(self, settings: RunSettings, roster: Roster) -> None:
         """Continue under other settings, with other workers."""
         self.settings, self._roster = settings, roster
+        self.residents.resume(roster)
         self.busy_window = None
 
     def validate(self) -> None:
@@ -47,20 +51,33 @@ class Assignments:
         holders = {worker.trial: worker.name for worker in workers if worker.trial is not None}
         running = [t for t in self.table.trials if t.state is TrialState.RUNNING]
         assert holders == {trial.id: trial.worker for trial in running}
+        self.residents.validate()
 
     @property
     def has_next(self) -> bool:
         """Whether there is a trial to assign now."""
-        return bool(self.table.queue) or self._suggestions.peek() is not None
+        if self.table.queue:
+            return True
+        may_begin = not self._pauses or self._scheduler.may_begin()
+        return may_begin and self._suggestions.peek() is not None
 
     def assign(self, worker: WorkerRecord, now: float) -> Assignment | None:
-        """Give ``worker`` the next trial; None if there is none now, or it has one."""
+        """Give ``worker`` the next trial; None if there is none now, or it has one.
+
+        Its own residents that are to go on come first, from the highest rung.
+        """
         table = self.table
         if worker.trial is not None:
             return None
+        if worker.going_on:
+            trial = self.residents.take(worker, now)
+            return self._assignment(trial)
         if table.queue:
             trial = table[table.queue.popleft()]
             self.counters.requeued += trial.is_suspended
+            self.counters.retrained += trial.resource
+        elif self._pauses and not self._scheduler.may_begin():
+            return None
         else:
             new = self._suggestions.pop()
             if new is None:
@@ -75,6 +92,9 @@ class Assignments:
             worker.idle_before_s = worker.idle_s
         if len(table) == self._suggestions.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
+        return self._assignment(trial)
+
+    def _assignment(self, trial: Trial) -> Assignment:
         next_resource = self._scheduler.next_resource(trial)
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
 
@@ -93,8 +113,10 @@ class Assignments:
         return trial if trial.attempt == attempt and trial.worker == worker.name else None
 
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
-        """Move ``trial`` into a final state and free its worker."""
+        """Move ``trial`` into a final state without a decision, and free its worker."""
         self._release(trial)
+        if state is not TrialState.CANCELLED:
+            self._scheduler.leave(trial)
         self.close(trial, state, now)
 
     def close(self, trial: Trial, state: TrialState, now: float) -> None:
@@ -173,6 +195,12 @@ class Assignments:
             self._release(trial)
             self.table.requeue(trial)
             self.counters.requeued += 1
+
+    def drop(self, trial: Trial) -> None:
+        """The worker had to drop ``trial`` while it had paused: another attempt begins."""
+        trial.forgiven += 1
+        self._release(trial)
+        self.table.requeue(trial)
 
     def _release(self, trial: Trial) -> None:
         if trial.worker is not None:

@@ -125,8 +125,10 @@ class Counters:
     #: took too long.
     suggest_waits: int = 0
     fallbacks: int = 0
+    #: Resource that trials had got before they were trained again from the start.
+    retrained: float = 0
 
-    def raise_to(self, counters: Mapping[str, int]) -> None:
+    def raise_to(self, counters: Mapping[str, float]) -> None:
         """Continue from ``counters``, by name, where those are higher."""
         for name, count in counters.items():
             setattr(self, name, max(count, getattr(self, name)))

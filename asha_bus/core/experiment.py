@@ -34,6 +34,7 @@ from asha_bus.core.events import (
     WorkerReturned,
     WorkerSilent,
 )
+from asha_bus.core.pausing import Pausing
 from asha_bus.core.presence import Presence
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
 from asha_bus.core.suggestions import SuggestionQueue
@@ -77,6 +78,12 @@ class Experiment:
         self.assignments = Assignments(
             settings, self.table, self.roster, self.scheduler, self.suggestions, self.counters
         )
+        self._pausing = None
+        if settings.scheduler.pauses:
+            self._pausing = Pausing(
+                self.scheduler, self.assignments, self.suggestions, self._talk, self._answer_next
+            )
+        self._expect()
         telemetry = Telemetry(self._talk, self.assignments, self.curves)
         self._presence = Presence(
             self.roster,
@@ -110,6 +117,7 @@ class Experiment:
             m.Telemetry: telemetry.on_telemetry,
             m.Reports: telemetry.on_reports,
             m.Log: self._on_log,
+            m.Dropped: self._on_dropped,
             m.Heartbeat: self._on_heartbeat,
             m.Leave: self._on_leave,
         }
@@ -144,6 +152,9 @@ class Experiment:
     def handle(self, event: Event, now: float) -> None:
         """Handle one event."""
         self._on_event[type(event)](event, now)
+        if self._pausing is not None:
+            self._pausing.carry_out(now)
+            self._settle(now)
         if self._waiting:
             self._serve_waiting(now)
         if not self.suggestions.is_idle:
@@ -190,7 +201,13 @@ class Experiment:
     def _on_suggested(self, event: Suggested, now: float) -> None:
         self.suggestions.add(event.first, event.points, is_last=event.is_last)
         self._talk.record(event, now)
+        if event.is_last:
+            self._expect()
         self._settle(now)
+
+    def _expect(self) -> None:
+        """Tell the scheduler how many trials there will be."""
+        self.scheduler.expect(self.suggestions.limit, self.settings.repeats)
 
     def _on_fallback_drawn(self, event: FallbackDrawn, now: float) -> None:
         if event.number == self.suggestions.missing:  # else the searcher's own came first
@@ -220,11 +237,15 @@ class Experiment:
         self.suggestions.resume(settings)
         self.assignments.resume(settings, self.roster)
         self._waiting.clear()
+        self._expect()
         self._ending = Ending(self.started, settings.max_time_s)
         self.ended = None
-        again = {TrialState.RUNNING, TrialState.CANCELLED}
+        again = {TrialState.RUNNING, TrialState.PAUSED, TrialState.CANCELLED}
         if event.retry_failed:
-            again |= {TrialState.FAILED, TrialState.LOST}
+            again |= (had_left := {TrialState.FAILED, TrialState.LOST})
+            for trial in self.table.trials:
+                if trial.state in had_left:
+                    self.scheduler.rejoin(trial)
         self.table.reopen(frozenset(again))
         self.table.logs.clear()  # the launch before has logged them
         self._settle(now)
@@ -299,14 +320,24 @@ class Experiment:
         self._talk.record(event, now, decision.records)
         self.counters.decisions += 1
         self.table.enter(trial, decision.records)
+        is_ending = self._ending.stop is not None
+        if self._pausing is not None:
+            if decision.verdict == "pause" and not is_ending:
+                self.assignments.residents.park(worker, trial)
+            self._pausing.carry_out(now)
         if decision.verdict == "complete":
             self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
         elif decision.verdict == "stop":
             self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
-        elif self._ending.stop is not None:
+        elif is_ending:
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
+        elif decision.verdict == "pause":
+            following = self._assign(worker, now)
+            self._talk.reply(worker, m.Pause(report.seq, following, worker.take_drops()))
+            self.table.consider(trial)
         else:
-            self._talk.reply(worker, m.Continue(report.seq, decision.next_resource))
+            drops = worker.take_drops() if worker.drops else ()
+            self._talk.reply(worker, m.Continue(report.seq, decision.next_resource, drops))
             self.table.consider(trial)
 
     def _stop(
@@ -314,7 +345,9 @@ class Experiment:
     ) -> None:
         """End a reporting trial; the same message carries the next one, if there is one."""
         worker.trial = None
-        self._talk.reply(worker, m.Stop(worker.seq, why, self._assign(worker, now)))
+        following = self._assign(worker, now)
+        drops = worker.take_drops() if worker.drops else ()
+        self._talk.reply(worker, m.Stop(worker.seq, why, following, drops))
         self.assignments.close(trial, state, now)
         self._settle(now)
 
@@ -333,6 +366,8 @@ class Experiment:
             if end.outcome == "interrupted":
                 # unless the run is ending, somebody else interrupted the worker
                 self._presence.lose(worker, now)
+            elif end.outcome == "dropped":
+                self.assignments.drop(trial)
             elif end.outcome == "failed":
                 self._fail(trial, end.error, now)
             else:
@@ -367,6 +402,12 @@ class Experiment:
         if worker is not None and self.table.log(log):
             self._talk.record(Received(worker.name, log), now)
 
+    def _on_dropped(self, sender: str, dropped: m.Dropped, now: float) -> None:
+        worker = self._talk.teller(sender, now)
+        if worker is not None:
+            self._talk.record(Received(sender, dropped), now)
+            self.assignments.residents.forget(worker, dropped.trials)
+
     def _on_leave(self, sender: str, leave: m.Leave, now: float) -> None:
         worker = self._talk.teller(sender, now)
         if worker is not None:
@@ -395,7 +436,8 @@ class Experiment:
             self._presence.lose(worker, now)
         assignment = self._assign(worker, now)
         if assignment is not None:
-            self._talk.reply(worker, m.Assign(worker.seq, assignment))
+            drops = worker.take_drops() if worker.drops else ()
+            self._talk.reply(worker, m.Assign(worker.seq, assignment, drops))
         elif self._ending.stop is not None:
             self._talk.reply(worker, m.Done(worker.seq, self._ending.stop.reason))
         else:
@@ -419,6 +461,8 @@ class Experiment:
         if not self._ending.begin(stop, interrupt, now):
             return
         self.assignments.cancel_queue(now)
+        if self._pausing is not None:
+            self._pausing.cancel(now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
                 self._talk.beside(worker, interrupt)
@@ -428,6 +472,8 @@ class Experiment:
         """Begin the end of the run, or end it, if what just happened does so."""
         stop = self._ending.stop
         if stop is None:
+            if self._pausing is not None:
+                self._pausing.close_if_idle(now)
             enough = reason_to_end(self.settings, self.table, self.suggestions)
             if enough is not None:
                 self._end(enough, AT_STOP, now)

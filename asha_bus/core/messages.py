@@ -31,6 +31,9 @@ HEARTBEAT_SUFFIX = "/b"
 #: space. For a choice it is the index of the option.
 Point = tuple[float, ...]
 
+#: Numbers of trials that a worker keeps in memory no longer.
+Drops = tuple[int, ...]
+
 #: The plain values that an objective reported with a metric.
 Extras = dict[str, Any]
 
@@ -86,7 +89,8 @@ class End(NamedTuple):
     """An attempt ended in the worker, which asks for the next trial.
 
     ``outcome``: ``completed`` (the objective ended by itself), ``failed`` (``error`` is the
-    traceback), or ``interrupted`` (the run ended).
+    traceback), ``interrupted`` (the run ended), or ``dropped`` (it had paused, and was not in
+    memory any more when it was to go on).
     """
 
     seq: int
@@ -158,6 +162,12 @@ class Log(NamedTuple):
     text: str
 
 
+class Dropped(NamedTuple):
+    """The worker had to drop paused trials, for lack of memory."""
+
+    trials: Drops
+
+
 class Heartbeat(NamedTuple):
     """The worker is alive. Sent from the heartbeat socket; answered by `Pong` with seq 0.
 
@@ -192,10 +202,14 @@ class Welcome(NamedTuple):
 
 
 class Assign(NamedTuple):
-    """A trial to work on."""
+    """A trial to work on: to begin, or to go on with if the worker holds this attempt.
+
+    ``drops``, here and below: the paused trials that the worker holds no longer.
+    """
 
     seq: int
     assignment: Assignment
+    drops: Drops = ()
 
 
 class Continue(NamedTuple):
@@ -203,6 +217,7 @@ class Continue(NamedTuple):
 
     seq: int
     next_resource: float | None
+    drops: Drops = ()
 
 
 class Stop(NamedTuple):
@@ -215,12 +230,25 @@ class Stop(NamedTuple):
     seq: int
     why: str
     next: Assignment | None
+    drops: Drops = ()
+
+
+class Pause(NamedTuple):
+    """The trial pauses: the worker keeps it in memory as it is, and goes on with ``next``.
+
+    ``next`` None: send `Next` to get a trial.
+    """
+
+    seq: int
+    next: Assignment | None
+    drops: Drops = ()
 
 
 class Wait(NamedTuple):
     """No trial is available now; the answer will follow with the same ``seq``."""
 
     seq: int
+    drops: Drops = ()
 
 
 class Done(NamedTuple):
@@ -258,8 +286,8 @@ class Interrupt(NamedTuple):
 
 
 Request = Hello | Next | Report | End | Ping | TrialHung
-OneWay = Telemetry | Reports | Log | Heartbeat | Leave
+OneWay = Telemetry | Reports | Log | Dropped | Heartbeat | Leave
 FromWorker = Request | OneWay
-Reply = Welcome | Assign | Continue | Stop | Wait | Done | Pong | Refused
+Reply = Welcome | Assign | Continue | Stop | Pause | Wait | Done | Pong | Refused
 ToWorker = Reply | Interrupt
 Message = FromWorker | ToWorker

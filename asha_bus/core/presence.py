@@ -48,6 +48,7 @@ class Presence:
         """A worker may be dead, or may return."""
         self._talk.record(event, now)
         worker = self.roster.workers[event.worker]
+        self._assignments.residents.lose(worker, may_return=True)
         self.roster.fall_silent(worker, now)
         if worker.trial is None:
             return
@@ -61,6 +62,7 @@ class Presence:
         self._talk.record(event, now)
         worker = self.roster.workers[event.worker]
         self.roster.return_(worker, now)
+        self._assignments.residents.take_back(worker)
         self._assignments.take_back(worker)
 
     def on_gone(self, event: WorkerGone, now: float) -> None:
@@ -87,6 +89,7 @@ class Presence:
         self._settle(now)
 
     def _gone(self, worker: WorkerRecord, now: float) -> None:
+        self._assignments.residents.lose(worker)
         self.roster.leave(worker)
         if worker.trial is not None:
             self.lose(worker, now)

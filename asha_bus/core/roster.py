@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 from asha_bus.core.latency import merged
 from asha_bus.core.lease import Leases
-from asha_bus.core.messages import Assign, Continue, Hello, Reply, Stop
+from asha_bus.core.messages import Assign, Continue, Drops, Hello, Pause, Reply, Stop
 
 #: A worker is silent after this many missed heartbeats; then its slot may be taken over.
 MISSED_HEARTBEATS = 3
+
+#: The most residents that one message says are to be dropped.
+MAX_DROPS = 1_000
 
 #: The states of an active worker.
 WORKER_STATES = ("running", "waiting", "idle", "silent")
@@ -64,6 +67,13 @@ class WorkerRecord:
     is_hung: bool = False
     #: The trial and the attempt that it had when it fell silent, if another worker may take it.
     suspended: tuple[int, int] | None = None
+    #: The paused trials that it keeps in memory, with their attempts, in the order in which they
+    #: paused; those of them that are to go on; and those that it is to drop.
+    residents: dict[int, int] = field(default_factory=dict)
+    going_on: set[int] = field(default_factory=set)
+    drops: list[int] = field(default_factory=list)
+    #: The residents that it had when it fell silent.
+    suspended_residents: dict[int, int] = field(default_factory=dict)
     #: The number of its last departure, counted over all workers.
     left: int = 0
     #: Whether it was answered `Wait`, and its final answer is still due.
@@ -77,12 +87,19 @@ class WorkerRecord:
     #: Round trips by bucket, from its last heartbeat.
     latency: dict[int, int] = field(default_factory=dict)
 
+    def take_drops(self) -> Drops:
+        """The residents that it is to drop, for an answer that will be repeated until it came."""
+        drops, self.drops = tuple(self.drops[:MAX_DROPS]), self.drops[MAX_DROPS:]
+        return drops
+
     @property
     def believes_in_trial(self) -> bool:
         """Whether its last answer lets it run a trial, even if that is no longer assigned to it."""
         reply = self.reply
-        return isinstance(reply, Assign | Continue) or (
-            isinstance(reply, Stop) and reply.next is not None
+        return (
+            isinstance(reply, Assign | Continue)
+            or (isinstance(reply, Stop | Pause) and reply.next is not None)
+            or bool(self.residents)
         )
 
 

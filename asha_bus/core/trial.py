@@ -19,6 +19,8 @@ class TrialState(str, Enum):
     Attributes:
         PENDING: The trial waits for a worker, for its first attempt or another one.
         RUNNING: A worker runs the trial.
+        PAUSED: The trial waits in the memory of its worker for the scheduler's verdict, or
+            for that worker to have time for it.
         COMPLETED: The trial reached ``max_resource`` or the target, or ended by itself.
         STOPPED: The scheduler stopped the trial.
         CANCELLED: The run ended before the trial did.
@@ -32,6 +34,7 @@ class TrialState(str, Enum):
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
+    PAUSED = "PAUSED"
     COMPLETED = "COMPLETED"
     STOPPED = "STOPPED"
     CANCELLED = "CANCELLED"
@@ -48,8 +51,9 @@ _S = TrialState
 
 #: The states that each state may change to. Any other change is a bug.
 TRANSITIONS: dict[TrialState, frozenset[TrialState]] = {
-    _S.PENDING: frozenset({_S.RUNNING, _S.CANCELLED}),
-    _S.RUNNING: frozenset({_S.PENDING, _S.COMPLETED, _S.STOPPED, _S.CANCELLED, _S.FAILED, _S.LOST}),
+    _S.PENDING: frozenset({_S.RUNNING, _S.PAUSED, _S.CANCELLED}),
+    _S.RUNNING: frozenset(_S) - {_S.RUNNING},
+    _S.PAUSED: frozenset({_S.PENDING, _S.RUNNING, _S.STOPPED, _S.CANCELLED}),
     _S.COMPLETED: frozenset(),
     _S.STOPPED: frozenset(),
     _S.CANCELLED: frozenset(),
@@ -77,7 +81,8 @@ class RungRecord(NamedTuple):
         n: The number of entries of the rung at that time, including this one.
         keep: How many of these entries are among the best share, which may continue.
         cutoff: The worst metric among the ``keep`` best; None if it is not a finite number.
-        verdict: ``continue`` or ``stop``.
+        verdict: ``continue``, ``stop``, ``pause`` (it is still to come), or ``complete`` in
+            the last rung of a plan.
         mean: With repeats, the mean metric of the configuration's repeats that had entered
             the rung; it is compared in place of ``metric``. None without repeats.
 
@@ -204,6 +209,11 @@ class Trial:
         return {} if kept is None else {name: kept.points(name) for name in kept.names}
 
     @property
+    def is_undecided(self) -> bool:
+        """Whether the scheduler's verdict on its last rung is still to come."""
+        return bool(self.rungs) and self.rungs[-1].verdict == "pause"
+
+    @property
     def configuration(self) -> int:
         """The number of the first trial of its configuration."""
         return self.id - self.repeat
@@ -248,8 +258,11 @@ class Trial:
         return _new(TrialRow, row)
 
     def reopen(self) -> None:
-        """Make the trial pending again in a resumed run, even from a final state."""
-        self.state = TrialState.PENDING
+        """Have the trial run again in a resumed run, even from a final state.
+
+        One whose rung has not decided on it waits for that, without a worker.
+        """
+        self.state = TrialState.PAUSED if self.is_undecided else TrialState.PENDING
         self.worker = self.error = self.end_time = self.attempt_time = None
         self.forgiven = self.attempt
         self.failures = self.pauses = 0

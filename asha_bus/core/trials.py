@@ -126,7 +126,7 @@ class TrialTable:
     def __init__(
         self, mode: str, full_resource: float | None = None, *, learns: bool = False
     ) -> None:
-        self._mode = mode
+        self.mode = mode
         self._full_resource = full_resource
         self.trials: list[Trial] = []
         self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
@@ -234,6 +234,26 @@ class TrialTable:
         self._move(trial, TrialState.RUNNING)
         trial.is_suspended = False
 
+    def pause(self, trial: Trial) -> None:
+        """The scheduler decides later; the attempt waits in the memory of its worker."""
+        self._move(trial, TrialState.PAUSED)
+
+    def judge(self, trial: Trial, record: RungRecord) -> None:
+        """The verdict on a paused trial has come: ``record`` takes the place of its last one."""
+        trial.rungs[-1] = record
+        for looked_at in (self.changed, self.unseen):
+            if looked_at is not None:
+                looked_at.add(trial.id)
+
+    def go_on(self, trial: Trial) -> None:
+        """The worker of a paused trial resumes the attempt."""
+        self._move(trial, TrialState.RUNNING)
+
+    def hand_back(self, trial: Trial) -> None:
+        """The worker of a queued trial has it in memory after all: it waits for that worker."""
+        self.queue.remove(trial.id)
+        self._move(trial, TrialState.PAUSED)
+
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state."""
         self._move(trial, state)
@@ -252,7 +272,7 @@ class TrialTable:
         if lead and lead.progress[0] and not siblings and trial.state is not TrialState.COMPLETED:
             return  # the usual case, at no cost: a trial has completed, and this one has not
         found = standing(siblings or (trial,))
-        if found and found.leads(lead, self._mode):
+        if found and found.leads(lead, self.mode):
             self._lead = found
         elif self._is_in_lead(trial):
             self._find_lead()
@@ -263,6 +283,8 @@ class TrialTable:
 
     def reopen(self, states: frozenset[TrialState]) -> None:
         """Queue all trials in one of ``states`` again, and suspended ones, by number.
+
+        Those whose rung has not decided on them wait for that instead.
 
         Failures count afresh.
         """
@@ -275,7 +297,7 @@ class TrialTable:
                 for looked_at in (self.changed, self.unseen):
                     if looked_at is not None:
                         looked_at.add(trial.id)
-                self.states[TrialState.PENDING] += 1
+                self.states[trial.state] += 1
         self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
         self._find_lead()
 
@@ -301,6 +323,9 @@ class TrialTable:
             verdicts = [record.verdict for record in trial.rungs]
             assert "stop" not in verdicts[:-1]
             assert (trial.state is TrialState.STOPPED) == (verdicts[-1:] == ["stop"])
+            assert "pause" not in verdicts[:-1]
+            if trial.is_undecided:
+                assert trial.state in (TrialState.PAUSED, TrialState.CANCELLED)
         assert counted == self.states
         assert self.finished == sum(counted[state] for state in FINAL)
         pending = {trial.id for trial in self.trials if trial.state is TrialState.PENDING}
@@ -309,7 +334,7 @@ class TrialTable:
     def _find_lead(self) -> None:
         """The leader has no metric any more: find another one."""
         firsts = (trial for trial in self.trials if not trial.repeat)
-        self._lead = leading((first.siblings or (first,) for first in firsts), self._mode)
+        self._lead = leading((first.siblings or (first,) for first in firsts), self.mode)
 
     def _move(self, trial: Trial, state: TrialState) -> None:
         self.states[trial.state] -= 1

@@ -8,7 +8,7 @@ simulated network. `executor/client.py` sends its messages over a socket, and
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from asha_bus.core import messages as m
 from asha_bus.core.curve import MAX_NAMES
@@ -65,6 +65,8 @@ class Attempt:
         self.warned = False
         #: When its objective started; None: not yet.
         self.began: float | None = None
+        #: Whether the bus has told it to pause; it is over, or resumed later.
+        self.is_paused = False
 
 
 class Worker:
@@ -100,6 +102,10 @@ class Worker:
         self.attempt: Attempt | None = None
         #: The trial that came with the last answer and has not started yet.
         self.upcoming: m.Assignment | None = None
+        #: The attempts that have paused, by trial, in the order in which they did.
+        self.residents: dict[int, Attempt] = {}
+        #: Attempts that had paused and are to be ended.
+        self.drops: list[Attempt] = []
         #: The reason in `Done`; None: there may be more trials.
         self.done: str | None = None
         #: Whether the next report must be a request at any resource: the run is ending.
@@ -133,12 +139,41 @@ class Worker:
         return self._ask(m.Next(self._next_seq(), self._idle(now)))
 
     def begin(self) -> Attempt:
-        """Start the trial that came with the last answer."""
+        """Start the trial that came with the last answer, or resume it if it has paused here.
+
+        An attempt that was resumed has ``is_paused`` set, until the caller clears it.
+        """
         if self.upcoming is None or self.attempt is not None:
             raise LocalProtocolError("there is no trial to begin")
-        self.attempt = Attempt(self.upcoming)
+        resident = self.residents.pop(self.upcoming.trial, None)
+        if resident is not None and resident.assignment.attempt != self.upcoming.attempt:
+            self.drops.append(resident)
+            resident = None
+        self.attempt = resident or Attempt(self.upcoming)
+        self.attempt.next_resource = self.upcoming.next_resource
         self.upcoming = None
         return self.attempt
+
+    def park(self) -> None:
+        """Keep the current trial, which the bus told to pause, as it is."""
+        attempt = self._attempt()
+        if not attempt.is_paused:
+            raise LocalProtocolError("the trial was not told to pause")
+        self._taken()
+        self.residents[attempt.assignment.trial] = attempt
+        self.attempt = None
+
+    def drop(self, trials: Iterable[int]) -> m.Dropped:
+        """Give up residents, for lack of memory; return what to tell the bus."""
+        numbers = tuple(trials)
+        self._drop(numbers)
+        return m.Dropped(numbers)
+
+    def _drop(self, trials: Iterable[int]) -> None:
+        for number in trials:
+            resident = self.residents.pop(number, None)
+            if resident is not None:
+                self.drops.append(resident)
 
     def report(
         self,
@@ -266,6 +301,7 @@ class Worker:
         if isinstance(message, m.Interrupt) or request is None or message.seq != request.seq:
             return None  # a repeated answer to an earlier request
         if isinstance(message, m.Wait):
+            self._drop(message.drops)
             return None  # the answer is still to come
         if isinstance(message, m.Welcome):
             self.mode, self.stop_at, self.heartbeat_s = (
@@ -275,21 +311,30 @@ class Worker:
             )
             self.trial_timeout_s, self.repeats = message.trial_timeout_s, message.repeats
         elif isinstance(message, m.Assign):
+            self._drop(message.drops)
             self._set_upcoming(message.assignment)
         elif isinstance(message, m.Continue):
+            self._drop(message.drops)
             self._attempt().next_resource = message.next_resource
         elif isinstance(message, m.Stop):
+            self._drop(message.drops)
             self._attempt().stopped = message.why
+            self._set_upcoming(message.next)
+        elif isinstance(message, m.Pause):
+            self._drop(message.drops)
+            self._attempt().is_paused = True
             self._set_upcoming(message.next)
         elif isinstance(message, m.Done):
             self._set_upcoming(None)
+            self._drop(list(self.residents))
             self.done = message.reason
         # last: an exception that strikes in here (a signal's) has the answer asked for again
         self._outstanding = None
         return message
 
     def _set_upcoming(self, assignment: m.Assignment | None) -> None:
-        if self.attempt is not None and self.attempt.stopped is None:
+        attempt = self.attempt
+        if attempt is not None and attempt.stopped is None and not attempt.is_paused:
             self._taken()
             self.attempt = None  # the bus has acknowledged its end
         self.upcoming = assignment

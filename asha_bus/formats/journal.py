@@ -54,8 +54,11 @@ _FRAME = struct.Struct("<II")  # length and CRC-32 of the payload
 _HEAD = struct.Struct("<Bd")  # kind, seconds on the run's clock
 _WORKER = struct.Struct("<I")
 _REPORT_HEAD = struct.Struct("<BdIB")  # also worker, number of decisions
-_REPORT_HEAD_1 = struct.Struct("<BdIBHIId?")  # with one decision, the usual case
-_DECISION = struct.Struct("<HIId?")  # rung, n, keep, cutoff (infinite: none), goes on
+_REPORT_HEAD_1 = struct.Struct("<BdIBHIIdB")  # with one decision, the usual case
+_DECISION = struct.Struct("<HIIdB")  # rung, n, keep, cutoff (infinite: none), verdict
+#: The verdicts, in the order of their numbers in a record.
+_VERDICTS = ("stop", "continue", "pause", "complete")
+_VERDICT_NUMBERS = {verdict: number for number, verdict in enumerate(_VERDICTS)}
 
 _TEXT = Rule("a text", types=(str,))
 _DICT = Rule("a dict", types=(dict,))
@@ -104,13 +107,13 @@ class Header(NamedTuple):
         return MAGIC + framed(msgpack.packb(plain))
 
 
-#: A rung decision in a record: rung, n, keep, cutoff (infinite: none), goes on.
-WrittenDecision = tuple[int, int, int, float, bool]
+#: A rung decision in a record: rung, n, keep, cutoff (infinite: none), number of the verdict.
+WrittenDecision = tuple[int, int, int, float, int]
 
 
 def _decision(record: RungRecord) -> WrittenDecision:
     rung, _, _, n, keep, cutoff, verdict, _ = record
-    return rung, n, keep, math.inf if cutoff is None else cutoff, verdict == "continue"
+    return rung, n, keep, math.inf if cutoff is None else cutoff, _VERDICT_NUMBERS[verdict]
 
 
 class Entry(NamedTuple):
@@ -434,9 +437,13 @@ def _shown(decisions: tuple[WrittenDecision, ...]) -> str:
     if not decisions:
         return "no decision"
     return " and ".join(
-        f"{'continue' if goes_on else 'stop'} at rung {rung} (n {n}, keep {keep}, cutoff {cutoff})"
-        for rung, n, keep, cutoff, goes_on in decisions
+        f"{_shown_verdict(verdict)} at rung {rung} (n {n}, keep {keep}, cutoff {cutoff})"
+        for rung, n, keep, cutoff, verdict in decisions
     )
+
+
+def _shown_verdict(number: int) -> str:
+    return _VERDICTS[number] if number < len(_VERDICTS) else f"verdict {number}"
 
 
 def _packed(value: Any) -> bytes:

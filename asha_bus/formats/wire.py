@@ -167,13 +167,17 @@ def _assignment_or_nil(value: Any) -> bool:
     return value is None or _assignment(value)
 
 
+def _drops(value: Any) -> bool:
+    return type(value) is tuple and all(map(_count, value))
+
+
 def _one_of(*choices: str) -> Check:
     return lambda value: type(value) is str and value in choices
 
 
 _mode = _one_of("min", "max")
 _stop_reason = _one_of("stopped", "completed", "fenced", "ended")
-_outcome = _one_of("completed", "failed", "interrupted")
+_outcome = _one_of("completed", "failed", "interrupted", "dropped")
 _level = _one_of("info", "output", "warning")
 
 
@@ -233,18 +237,22 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (18, m.Heartbeat, (_latency,)),
     (19, m.Leave, (_latency,)),
     (20, m.Reports, (_count, _seq, _number_or_nil, _positive_count, _reports, _extra_curves)),
+    (21, m.Dropped, (_drops,)),
     (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil, _resource_or_nil, _positive_count)),
-    (66, m.Assign, (_seq, _assignment)),
-    (67, m.Continue, (_seq, _resource_or_nil)),
-    (68, m.Stop, (_seq, _stop_reason, _assignment_or_nil)),
-    (69, m.Wait, (_seq,)),
+    (66, m.Assign, (_seq, _assignment, _drops)),
+    (67, m.Continue, (_seq, _resource_or_nil, _drops)),
+    (68, m.Stop, (_seq, _stop_reason, _assignment_or_nil, _drops)),
+    (69, m.Wait, (_seq, _drops)),
     (70, m.Done, (_seq, _name)),
     (71, m.Pong, (_count,)),
     (72, m.Refused, (_seq, _text)),
+    (73, m.Pause, (_seq, _assignment_or_nil, _drops)),
     (80, m.Interrupt, (_amount, _amount)),
 )
 CODES: dict[type[Any], int] = {cls: code for code, cls, _ in TABLE}
 _REPORT = CODES[m.Report]
+#: Messages whose last field is left out where it is empty.
+_WITH_DROPS = frozenset(code for code, cls, _ in TABLE if cls._field_defaults.get("drops") == ())
 _FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
 _TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRST_TO_WORKER}
 
@@ -254,7 +262,10 @@ def encode(message: m.Message) -> bytes:
 
     Lone surrogates, which UTF-8 cannot encode, become question marks.
     """
-    items = (m.PROTOCOL_VERSION, CODES[type(message)], *message)
+    code = CODES[type(message)]
+    items = (m.PROTOCOL_VERSION, code, *message)
+    if code in _WITH_DROPS and not items[-1]:
+        items = items[:-1]
     try:
         try:
             body = _packing.pack(items)
@@ -332,6 +343,8 @@ def _check(
             f"unknown message type {_shortened.repr(code)}", seq=_request_seq(items)
         )
     cls, checks = entry
+    if code in _WITH_DROPS and len(fields) == len(checks) - 1:
+        fields = (*fields, ())
     if len(fields) != len(checks):
         raise RemoteProtocolError(
             f"{cls.__name__} has {len(checks)} fields, got {len(fields)}",
@@ -345,9 +358,11 @@ def _check(
                 seq=_request_seq(items),
             )
     if cls is m.Assign:
-        return m.Assign(fields[0], m.Assignment(*fields[1]))
+        return m.Assign(fields[0], m.Assignment(*fields[1]), fields[2])
     if cls is m.Stop and fields[2] is not None:
-        return m.Stop(fields[0], fields[1], m.Assignment(*fields[2]))
+        return m.Stop(fields[0], fields[1], m.Assignment(*fields[2]), fields[3])
+    if cls is m.Pause and fields[1] is not None:
+        return m.Pause(fields[0], m.Assignment(*fields[1]), fields[2])
     return cast(m.Message, tuple.__new__(cls, fields))
 
 

@@ -9,13 +9,35 @@ from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.asha import ASHA
-from asha_bus.core.schedulers.base import Decision, Scheduler, Schedulers, SchedulerState
+from asha_bus.core.schedulers.base import Decision, Move, Scheduler, Schedulers, SchedulerState
+from asha_bus.core.schedulers.halving import Hyperband, SuccessiveHalving
+from asha_bus.core.schedulers.median import MedianStopping
 from asha_bus.core.schedulers.nostopping import NoStopping
+from asha_bus.core.schedulers.promotion import PromotionASHA
 
-__all__ = ["ASHA", "Decision", "NoStopping", "Scheduler", "SchedulerState", "Schedulers"]
+__all__ = [
+    "ASHA",
+    "Decision",
+    "Hyperband",
+    "MedianStopping",
+    "Move",
+    "NoStopping",
+    "PromotionASHA",
+    "Scheduler",
+    "SchedulerState",
+    "Schedulers",
+    "SuccessiveHalving",
+]
 
 #: A journal names its scheduler by `Scheduler.key`; without more, it is one of these.
-SHIPPED: Schedulers = (ASHA, NoStopping)
+SHIPPED: Schedulers = (
+    ASHA,
+    Hyperband,
+    MedianStopping,
+    NoStopping,
+    PromotionASHA,
+    SuccessiveHalving,
+)
 
 
 def scheduler_from_plain(plain: Mapping[str, Any], schedulers: Schedulers = ()) -> Scheduler:

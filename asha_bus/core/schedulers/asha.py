@@ -96,14 +96,9 @@ class ASHA(Scheduler):
     @property
     def levels(self) -> tuple[float, ...]:
         """The resources of the rungs of bracket 0, ascending, computed exactly."""
-        level = Fraction(str(self.min_resource))
-        most, warmup = Fraction(str(self.max_resource)), Fraction(str(self.warmup))
-        found: list[float] = []
-        while level < most:
-            if level >= warmup:
-                found.append(int(level) if level.denominator == 1 else float(level))
-            level *= self.reduction_factor
-        return tuple(found)
+        return levels_below(
+            self.max_resource, self.min_resource, self.reduction_factor, self.warmup
+        )
 
     @property
     def bracket_weights(self) -> tuple[float, ...]:
@@ -131,6 +126,17 @@ class ASHA(Scheduler):
             2
         """
         return _ASHAState(self, mode, seed)
+
+
+def levels_below(most: float, least: float, factor: int, warmup: float) -> tuple[float, ...]:
+    """The resources ``least * factor**k`` below ``most``, from ``warmup`` on, exactly."""
+    level = Fraction(str(least))
+    found: list[float] = []
+    while level < Fraction(str(most)):
+        if level >= Fraction(str(warmup)):
+            found.append(int(level) if level.denominator == 1 else float(level))
+        level *= factor
+    return tuple(found)
 
 
 class _ASHAState(SchedulerState):

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from asha_bus.core.checks import Rule
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
@@ -30,10 +30,10 @@ class Decision(NamedTuple):
     """The answer of a scheduler to a report.
 
     Args:
-        verdict: ``continue``, ``stop`` or ``complete``.
+        verdict: ``continue``, ``pause``, ``stop`` or ``complete``.
         records: The rungs that the trial entered, in ascending order.
         next_resource: The resource of the next report that needs a decision; None: there is
-            none.
+            none, or the trial does not continue now.
 
     Example:
         >>> Decision("complete", (), None).verdict
@@ -45,8 +45,35 @@ class Decision(NamedTuple):
     next_resource: float | None
 
 
+class Move(NamedTuple):
+    """The verdict on a trial that has paused.
+
+    Args:
+        trial: The number of the trial.
+        verdict: ``continue`` or ``stop``.
+        n: The entries of its rung at that time.
+        keep: How many of them may continue.
+        cutoff: The worst metric among the ``keep`` best; None if it is not a finite number.
+        mean: With repeats, the mean metric that was compared; None without repeats.
+
+    Example:
+        >>> Move(3, "stop", n=8, keep=5, cutoff=0.5).verdict
+        'stop'
+    """
+
+    trial: int
+    verdict: str
+    n: int
+    keep: int
+    cutoff: float | None
+    mean: float | None = None
+
+
 class SchedulerState(ABC):
-    """The state of a scheduler within one run. Pure: no clock, no I/O."""
+    """The state of a scheduler within one run. Pure: no clock, no I/O.
+
+    The methods without a default are all that a scheduler needs that never pauses a trial.
+    """
 
     @abstractmethod
     def assign(self, trial: Trial, random: Random) -> None:
@@ -82,6 +109,75 @@ class SchedulerState(ABC):
             The decision.
         """
 
+    # --- for a scheduler that pauses trials ---------------------------------
+
+    def take_moves(self) -> Sequence[Move]:
+        """Return the verdicts on paused trials since the last call.
+
+        The run calls this after each call of another method. A trial that continues is
+        resumed by the worker that holds it, or is trained from the start by any worker if
+        that one is gone.
+
+        Returns:
+            The verdicts, each once. Default: none.
+        """
+        return ()
+
+    def may_begin(self) -> bool:
+        """Return whether a new trial may begin now.
+
+        Returns:
+            Whether it may. Default: True. While it may not, workers wait; so it must become
+            True by what running or paused trials do.
+        """
+        return True
+
+    def expect(self, trials: int | None, repeats: int) -> None:  # noqa: B027 - optional
+        """Learn how many trials there will be: at the start, and when that changes.
+
+        Args:
+            trials: The number of trials; None: it is not known. It shrinks when the space
+                or the searcher has no more configurations.
+            repeats: The number of trials of each configuration, which have consecutive
+                numbers.
+        """
+
+    def leave(self, trial: Trial) -> None:  # noqa: B027 - optional
+        """Learn that a trial will not report again: it failed, was lost, or ended by itself.
+
+        Args:
+            trial: The trial. It may also have been decided before.
+        """
+
+    def rejoin(self, trial: Trial) -> None:  # noqa: B027 - optional
+        """Learn that a trial that had left will run again, in a resumed run.
+
+        Args:
+            trial: The trial.
+        """
+
+    def stragglers(self) -> Sequence[tuple[int, int]]:
+        """Return the rungs for which ``rung_timeout`` counts now.
+
+        Returns:
+            Pairs of bracket and rung: all their trials have begun, at least one has entered,
+            and others have not. Default: none.
+        """
+        return ()
+
+    def time_out(self, bracket: int, rung: int) -> None:  # noqa: B027 - optional
+        """Wait no longer for the trials that have not entered a rung.
+
+        Args:
+            bracket: The number of the bracket.
+            rung: The number of the rung.
+        """
+
+    def close(self) -> None:  # noqa: B027 - optional
+        """Decide on all paused trials: no other trial runs or will begin."""
+
+    # --- for people ----------------------------------------------------------
+
     def rungs(self) -> list[RungStanding]:
         """Return the current state of each rung.
 
@@ -105,6 +201,29 @@ class Scheduler(ABC):
         >>> ASHA(max_resource=9).to_plain()["max_resource"]
         9
     """
+
+    #: Whether it pauses trials, so that their objectives must report more than once.
+    pauses: ClassVar[bool] = False
+    #: The most paused trials that a worker keeps in memory; None: no limit.
+    max_resident: int | None = None
+    #: Seconds after which a rung is decided without the trials that have not entered it, from
+    #: the moment when all of them have begun; None: no limit.
+    rung_timeout: float | None = None
+
+    @property
+    def configurations(self) -> int | None:
+        """How many configurations it is made for, if ``max_trials`` does not say; None: any."""
+        return None
+
+    def check_cohort(self, configurations: int) -> None:  # noqa: B027 - optional
+        """Check that a run of so many configurations is possible.
+
+        Args:
+            configurations: Their number.
+
+        Raises:
+            InvalidArgument: There are too few, or too many.
+        """
 
     @abstractmethod
     def new_state(self, *, mode: str, seed: int) -> SchedulerState:

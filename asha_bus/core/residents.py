@@ -1,0 +1,167 @@
+"""Paused trials in the memory of their workers: who holds which, and who is to go on."""
+
+from __future__ import annotations
+
+import math
+
+from asha_bus.core.latency import Latencies
+from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.trial import Trial, TrialState
+from asha_bus.core.trials import TrialTable
+
+
+class Residents:
+    """The paused trials of a run, by the workers that hold them.
+
+    A paused trial without a holder keeps its rungs; any worker trains it from the start once
+    it is to go on. ``most``: how many a worker holds at most; None: no limit. Times are
+    seconds on the run's clock.
+    """
+
+    def __init__(self, table: TrialTable, roster: Roster, most: int | None) -> None:
+        self._table = table
+        self.roster = roster
+        self._most = most
+        #: Trials that are to go on and wait for their holder, and since when.
+        self._since: dict[int, float] = {}
+        #: How long trials waited for their holders, and the longest time in seconds.
+        self.waits = Latencies()
+        self.longest_wait_s = 0.0
+        #: How many residents were dropped because a worker had too many.
+        self.dropped = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many trials are to go on and wait for their holder."""
+        return len(self._since)
+
+    def holder(self, trial: Trial) -> WorkerRecord | None:
+        """The worker that has ``trial`` in memory, or None."""
+        worker = self.roster.get(trial.worker or "")
+        return worker if worker is not None and trial.id in worker.residents else None
+
+    def resume(self, roster: Roster) -> None:
+        """Continue with other workers, which hold nothing."""
+        self.roster = roster
+        self._since.clear()
+
+    def nobody_waits(self) -> None:
+        """The run ends: no trial is to go on."""
+        self._since.clear()
+
+    # --- trials ---------------------------------------------------------------
+
+    def park(self, worker: WorkerRecord, trial: Trial) -> None:
+        """``trial`` pauses in the memory of ``worker``; another may have to leave it."""
+        worker.trial = None
+        worker.residents[trial.id] = trial.attempt
+        self._table.pause(trial)
+        if self._most is not None and len(worker.residents) > self._most:
+            self.dropped += 1
+            self._drop(worker, self._least(worker))
+
+    def _least(self, worker: WorkerRecord) -> int:
+        """The least promising resident of ``worker``; one that is to go on only if all are."""
+        numbers = worker.residents.keys() - worker.going_on or worker.residents
+        return min(numbers, key=lambda number: self._promise(self._table[number]))
+
+    def _promise(self, trial: Trial) -> tuple[float, ...]:
+        metric = trial.rungs[-1].judged
+        sign = 1 if self._table.mode == "min" else -1
+        return len(trial.rungs), -sign * metric if math.isfinite(metric) else -math.inf, -trial.id
+
+    def _drop(self, worker: WorkerRecord, number: int) -> None:
+        worker.drops.append(number)
+        self._forget(worker, number)
+
+    def _forget(self, worker: WorkerRecord, number: int) -> None:
+        """``worker`` has a resident no longer."""
+        del worker.residents[number]
+        if number in worker.going_on:
+            worker.going_on.remove(number)
+            self._retrain(self._table[number])
+
+    def _retrain(self, trial: Trial) -> None:
+        """Any worker may train ``trial``, from the start; that is no fault of the trial."""
+        self._since.pop(trial.id, None)
+        trial.forgiven += 1
+        self._table.requeue(trial)
+
+    def go_on(self, trial: Trial, now: float) -> WorkerRecord | None:
+        """``trial`` is to go on; returns its holder, which must be told if it waits."""
+        holder = self.holder(trial)
+        if holder is None:
+            self._retrain(trial)
+        else:
+            holder.going_on.add(trial.id)
+            self._since[trial.id] = now
+        return holder
+
+    def stop(self, trial: Trial) -> WorkerRecord | None:
+        """``trial`` does not go on; returns its holder, which is to drop it."""
+        holder = self.holder(trial)
+        if holder is not None:
+            del holder.residents[trial.id]
+            holder.drops.append(trial.id)
+        return holder
+
+    def take(self, worker: WorkerRecord, now: float) -> Trial:
+        """Resume the resident of ``worker`` that is to go on from the highest rung."""
+        number = max(worker.going_on, key=lambda one: (len(self._table[one].rungs), -one))
+        worker.going_on.remove(number)
+        del worker.residents[number]
+        worker.trial = number
+        trial = self._table[number]
+        self._table.go_on(trial)
+        waited_s = now - self._since.pop(number)
+        self.waits.add(waited_s)
+        self.longest_wait_s = max(self.longest_wait_s, waited_s)
+        return trial
+
+    # --- workers --------------------------------------------------------------
+
+    def lose(self, worker: WorkerRecord, *, may_return: bool = False) -> None:
+        """``worker`` is gone, perhaps for a while: its residents have no holder."""
+        held = {**worker.suspended_residents, **worker.residents}
+        for number in list(worker.residents):
+            self._forget(worker, number)
+        worker.suspended_residents = held if may_return else {}
+        if not may_return:  # in case that it is heard again
+            worker.drops += held
+
+    def take_back(self, worker: WorkerRecord) -> None:
+        """``worker`` has returned, and holds what no other worker has begun to train."""
+        for number, attempt in worker.suspended_residents.items():
+            trial = self._table[number]
+            if trial.attempt == attempt and trial.state is TrialState.PAUSED:
+                worker.residents[number] = attempt
+            elif trial.attempt == attempt and trial.state is TrialState.PENDING:
+                trial.forgiven -= 1
+                self._table.hand_back(trial)
+                worker.residents[number] = attempt
+                worker.going_on.add(number)
+                self._since[number] = worker.heard
+            else:
+                worker.drops.append(number)
+        worker.suspended_residents = {}
+
+    def forget(self, worker: WorkerRecord, numbers: tuple[int, ...]) -> None:
+        """``worker`` had to drop ``numbers``, as far as it holds them."""
+        for number in numbers:
+            if number in worker.residents:
+                self._forget(worker, number)
+
+    def validate(self) -> None:
+        """Check the invariants; AssertionError if one is broken."""
+        going_on: set[int] = set()
+        for worker in self.roster.workers.values():
+            assert worker.going_on <= worker.residents.keys()
+            assert self._most is None or len(worker.residents) <= self._most
+            assert worker.active or not worker.residents
+            going_on |= worker.going_on
+            for number, attempt in worker.residents.items():
+                trial = self._table[number]
+                assert trial.state is TrialState.PAUSED and trial.worker == worker.name
+                assert trial.attempt == attempt
+                assert trial.is_undecided is (number not in worker.going_on)
+        assert going_on == set(self._since)
