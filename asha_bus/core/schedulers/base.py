@@ -216,7 +216,7 @@ class Scheduler(ABC):
         return None
 
     def check_cohort(self, configurations: int) -> None:  # noqa: B027 - optional
-        """Check that a run of so many configurations is possible.
+        """Check that a run of this number of configurations is possible.
 
         Args:
             configurations: Their number.

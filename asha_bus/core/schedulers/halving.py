@@ -226,8 +226,7 @@ class Hyperband(_Halving):
     def __post_init__(self) -> None:
         if isinstance(self.plans, str) or not isinstance(self.plans, Sequence) or not self.plans:
             raise InvalidArgument(
-                f"Hyperband: plans must be a list of at least one plan, got "
-                f"{shortened(self.plans)}"
+                f"Hyperband: plans must be a list of at least one plan, got {shortened(self.plans)}"
             )
         found: list[_Sized] = []
         for number, plan in enumerate(self.plans):

@@ -239,9 +239,7 @@ class _PromotionState(SchedulerState):
             verdict = self._enter(trial, metric)
             shown = self._shown(rung.cutoff)
             n = max(rung.entries, 1)
-            records += (
-                RungRecord(number, rung.level, metric, n, rung.keep, shown, verdict, mean),
-            )
+            records += (RungRecord(number, rung.level, metric, n, rung.keep, shown, verdict, mean),)
             if verdict != "continue":
                 return Decision(verdict, records, None)
         if reached(resource, self._max_resource):

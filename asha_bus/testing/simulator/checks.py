@@ -28,6 +28,8 @@ def lasting(experiment: Experiment) -> list[Any]:
         known.append((worker.name, worker.slot, worker.seq, repr(worker.reply)))
         known.append((worker.trial, worker.active, worker.waiting, worker.idle_s))
         known.append((worker.may_return, worker.is_hung, worker.suspended))
+        known.append((worker.residents, worker.going_on, worker.drops))
+        known.append(worker.suspended_residents)
     return known
 
 

@@ -42,7 +42,8 @@ class VirtualWorker:
         self._clock, self._objective = clock, objective
         self._send, self._left, self._repeats = send, left, repeats
         self._request: m.Request | None = None
-        self._steps: Iterator[Step] = iter(())
+        #: The objectives of the current trial and of paused ones.
+        self._steps: dict[Attempt, Iterator[Step]] = {}
 
     def start(self) -> None:
         """Ask to join."""
@@ -96,6 +97,7 @@ class VirtualWorker:
             return
         request = self._request
         reply = self.worker.receive(message)
+        self._end_drops()
         if reply is not None:
             assert request is not None
             assert not isinstance(reply, m.Refused), reply.text
@@ -111,7 +113,12 @@ class VirtualWorker:
         if worker.attempt is not None and worker.attempt.stopped is not None:
             if (telemetry := worker.last_telemetry(now)) is not None:
                 self._send(self.name, telemetry)
+            self._steps.pop(worker.attempt, None)
             worker.abandon()
+        elif worker.attempt is not None and worker.attempt.is_paused:
+            if (telemetry := worker.last_telemetry(now)) is not None:
+                self._send(self.name, telemetry)
+            worker.park()
         if worker.done is not None:
             self.leave()
         elif worker.attempt is not None:
@@ -119,18 +126,28 @@ class VirtualWorker:
             self._step_later(worker.attempt)
         elif worker.upcoming is not None:
             attempt = worker.begin()
+            self._end_drops()
             worker.enter_objective(now)
-            self._steps = self._objective(attempt)
+            if attempt.is_paused:
+                attempt.is_paused = False
+            else:
+                self._steps[attempt] = self._objective(attempt)
             self._step_later(attempt)
         else:
             self._ask(worker.next(now))
+
+    def _end_drops(self) -> None:
+        """End the paused trials that need not be kept."""
+        for attempt in self.worker.drops:
+            self._steps.pop(attempt, None)
+        self.worker.drops.clear()
 
     # --- the objective -------------------------------------------------------
 
     def _step_later(self, attempt: Attempt) -> None:
         """Let the objective work on to its next report, or to its end."""
         try:
-            step = next(self._steps)
+            step = next(self._steps[attempt])
         except StopIteration:
             self._end("completed", None)
         except Exception as error:  # as in a real worker, whatever it is
@@ -155,6 +172,8 @@ class VirtualWorker:
         self._step_later(attempt)
 
     def _end(self, outcome: str, error: str | None) -> None:
+        if self.worker.attempt is not None:
+            self._steps.pop(self.worker.attempt, None)
         self.worker.leave_objective(self._clock.now)
         self._ask(self.worker.end(outcome, error, self._clock.now))
 
