@@ -274,6 +274,8 @@ class Heartbeat:
             self._client.on_heard()
             if isinstance(message, m.Interrupt):
                 self._end(message)
+            elif isinstance(message, m.Ask):
+                self._client.worker.receive(message)
         return message
 
     def _on_grace_expired(self, socket: zmq.Socket[bytes], limit: TimeLimit) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asha_bus.core.budget import Budget
 from asha_bus.core.events import Counters, RunSettings
 from asha_bus.core.messages import Assignment, Log
 from asha_bus.core.residents import Residents
@@ -36,6 +37,7 @@ class Assignments:
         self.counters = counters
         self.residents = Residents(table, roster, settings.scheduler.max_resident)
         self._pauses = settings.scheduler.pauses
+        self.budget = Budget(settings.max_total_resource)
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
         self.busy_window: WorkerTime | None = None
 
@@ -43,6 +45,7 @@ class Assignments:
         """Continue under other settings, with other workers."""
         self.settings, self._roster = settings, roster
         self.residents.resume(roster)
+        self.budget.limit = settings.max_total_resource
         self.busy_window = None
 
     def validate(self) -> None:
@@ -55,11 +58,19 @@ class Assignments:
 
     @property
     def has_next(self) -> bool:
-        """Whether there is a trial to assign now."""
+        """Whether there is a trial that any worker may get now."""
+        trial = self._peek()
+        if trial is None or self.budget.limit is None:
+            return trial is not None
+        return self.budget.fits(0, self._scheduler.next_resource(trial))
+
+    def _peek(self) -> Trial | None:
+        """The trial that any worker may get next; None: there is none now."""
         if self.table.queue:
-            return True
-        may_begin = not self._pauses or self._scheduler.may_begin()
-        return may_begin and self._suggestions.peek() is not None
+            return self.table[self.table.queue[0]]
+        if self._pauses and not self._scheduler.may_begin():
+            return None
+        return self._suggestions.peek()
 
     def assign(self, worker: WorkerRecord, now: float) -> Assignment | None:
         """Give ``worker`` the next trial; None if there is none now, or it has one.
@@ -69,20 +80,20 @@ class Assignments:
         table = self.table
         if worker.trial is not None:
             return None
-        if worker.going_on:
-            trial = self.residents.take(worker, now)
-            return self._assignment(trial)
+        own = self.residents.first(worker, self.may_resume) if worker.going_on else None
+        if own is not None:
+            self._may(own, own.resource)
+            self.residents.take(worker, own, now)
+            return self._assignment(own)
+        trial = self._peek()
+        if trial is None or not self._may(trial, 0):
+            return None
         if table.queue:
-            trial = table[table.queue.popleft()]
+            table.queue.popleft()
             self.counters.requeued += trial.is_suspended
             self.counters.retrained += trial.resource
-        elif self._pauses and not self._scheduler.may_begin():
-            return None
         else:
-            new = self._suggestions.pop()
-            if new is None:
-                return None
-            trial = new
+            self._suggestions.pop()
             table.add(trial, self.settings.epoch + now)
         table.run(trial, worker.name, self.settings.epoch + now)
         worker.trial = trial.id
@@ -94,9 +105,28 @@ class Assignments:
             self.busy_window = self._roster.busy(now)
         return self._assignment(trial)
 
+    def _may(self, trial: Trial, start: float) -> bool:
+        """Whether the budget lets ``trial`` go on from ``start``; that is reserved then."""
+        if self.budget.limit is None:
+            return True
+        return self.budget.grant(trial.id, start, self._scheduler.next_resource(trial))
+
     def _assignment(self, trial: Trial) -> Assignment:
-        next_resource = self._scheduler.next_resource(trial)
+        next_resource = self.budget.ask_at(self._scheduler.next_resource(trial))
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether there are trials for workers, and the budget has too little left for each."""
+        new = self._peek()
+        paused = [self.table[number] for number in self.residents.waiting]
+        if new is None and not paused:
+            return False
+        return not self.has_next and not any(map(self.may_resume, paused))
+
+    def may_resume(self, trial: Trial) -> bool:
+        """Whether the budget would let ``trial``, which has paused, go on now."""
+        return self.budget.fits(trial.resource, self._scheduler.next_resource(trial))
 
     def held(self, worker: WorkerRecord, number: int, attempt: int) -> Trial | None:
         """Trial ``number``, if ``worker`` holds this attempt at it."""
@@ -151,6 +181,7 @@ class Assignments:
         if not self._is_last(trial):
             worker.suspended = (trial.id, trial.attempt)
             worker.trial = None
+            self.budget.forfeit(trial.id)
             self.table.suspend(trial)
 
     def take_back(self, worker: WorkerRecord) -> None:
@@ -193,6 +224,7 @@ class Assignments:
             self.finish(trial, TrialState.LOST, now)
         else:
             self._release(trial)
+            self.budget.forfeit(trial.id)
             self.table.requeue(trial)
             self.counters.requeued += 1
 
@@ -200,6 +232,7 @@ class Assignments:
         """The worker had to drop ``trial`` while it had paused: another attempt begins."""
         trial.forgiven += 1
         self._release(trial)
+        self.budget.forfeit(trial.id)
         self.table.requeue(trial)
 
     def _release(self, trial: Trial) -> None:

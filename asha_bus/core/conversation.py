@@ -115,12 +115,12 @@ class Conversation:
         if self.is_journaled:
             self.emit(Send(worker.name, reply))
 
-    def send(self, to: str, message: m.Reply | m.Interrupt) -> None:
+    def send(self, to: str, message: m.Reply | m.Interrupt | m.Ask) -> None:
         """Send what no repeat has to get again."""
         if self.is_journaled or isinstance(message, m.Interrupt):
             self.emit(Send(to, message))
 
-    def beside(self, worker: WorkerRecord, message: m.Pong | m.Interrupt) -> None:
+    def beside(self, worker: WorkerRecord, message: m.Pong | m.Interrupt | m.Ask) -> None:
         """Send to the heartbeat socket of ``worker``."""
         self.send(worker.name + m.HEARTBEAT_SUFFIX, message)
 

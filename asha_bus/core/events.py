@@ -73,6 +73,8 @@ class RunSettings:
     suggest_timeout_s: float = 10.0
     repeats: int = 1
     retries: int = 0
+    #: The most resource that all trials get together; None: no limit.
+    max_total_resource: float | None = None
     searcher: str = ""
 
     def welcome(self, seq: int) -> Welcome:
@@ -200,6 +202,19 @@ class StopRun(NamedTuple):
     message: str = ""
 
 
+class StopTrial(NamedTuple):
+    """A hook of the user's stops ``trial``, at its next report, or at once if it has paused."""
+
+    trial: int
+
+
+class RungTimedOut(NamedTuple):
+    """A rung has waited for its last trials for as long as it may."""
+
+    bracket: int
+    rung: int
+
+
 class GraceExpired(NamedTuple):
     """The run ends, and its last trials had the time they were given."""
 
@@ -238,6 +253,8 @@ JournaledEvent = (
     | WorkerReturned
     | WorkerGone
     | StopRun
+    | StopTrial
+    | RungTimedOut
     | GraceExpired
     | Resumed
 )

@@ -25,9 +25,11 @@ from asha_bus.core.events import (
     Kept,
     Received,
     Resumed,
+    RungTimedOut,
     RunSettings,
     Stalled,
     StopRun,
+    StopTrial,
     Suggested,
     WorkerExited,
     WorkerGone,
@@ -37,6 +39,7 @@ from asha_bus.core.events import (
 from asha_bus.core.pausing import Pausing
 from asha_bus.core.presence import Presence
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
+from asha_bus.core.stragglers import Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.telemetry import Telemetry
 from asha_bus.core.trial import Trial, TrialState
@@ -78,18 +81,23 @@ class Experiment:
         self.assignments = Assignments(
             settings, self.table, self.roster, self.scheduler, self.suggestions, self.counters
         )
-        self._pausing = None
-        if settings.scheduler.pauses:
-            self._pausing = Pausing(
-                self.scheduler, self.assignments, self.suggestions, self._talk, self._answer_next
-            )
+        self._pauses = settings.scheduler.pauses
+        self._stragglers = Stragglers(settings.scheduler.rung_timeout)
+        self._pausing = Pausing(
+            self.scheduler,
+            self.assignments,
+            self.suggestions,
+            self._talk,
+            self._stragglers,
+            answer=self._answer_next,
+        )
         self._expect()
         telemetry = Telemetry(self._talk, self.assignments, self.curves)
         self._presence = Presence(
             self.roster,
             self.assignments,
             self._talk,
-            is_over=lambda: self._ending.stop is not None,
+            interrupt=lambda: self._ending.interrupt if self._ending.stop is not None else None,
             settle=self._settle,
         )
         self._on_event: dict[type, Callable[[Any, float], None]] = {
@@ -102,6 +110,8 @@ class Experiment:
             WorkerReturned: self._presence.on_returned,
             WorkerGone: self._presence.on_gone,
             StopRun: self._on_stop_run,
+            StopTrial: self._pausing.on_stop_trial,
+            RungTimedOut: self._pausing.on_timed_out,
             GraceExpired: self._on_grace_expired,
             Resumed: self._on_resumed,
             Stalled: self._on_stalled,
@@ -116,10 +126,10 @@ class Experiment:
             m.TrialHung: self._on_trial_hung,
             m.Telemetry: telemetry.on_telemetry,
             m.Reports: telemetry.on_reports,
-            m.Log: self._on_log,
-            m.Dropped: self._on_dropped,
-            m.Heartbeat: self._on_heartbeat,
-            m.Leave: self._on_leave,
+            m.Log: telemetry.on_log,
+            m.Dropped: self._presence.on_dropped,
+            m.Heartbeat: self._presence.on_heartbeat,
+            m.Leave: self._presence.on_leave,
         }
 
     # --- what the caller drives ----------------------------------------------
@@ -145,6 +155,7 @@ class Experiment:
         """
         self.counters.raise_to(counters)
         self.roster.hear_all(now)
+        self._stragglers.restart(now)
         self._emit_all(self.suggestions.requests_again())
         if self.ended is not None:
             self.emit(self.ended)
@@ -152,11 +163,13 @@ class Experiment:
     def handle(self, event: Event, now: float) -> None:
         """Handle one event."""
         self._on_event[type(event)](event, now)
-        if self._pausing is not None:
-            self._pausing.carry_out(now)
+        if self._pauses:
+            self._pausing.after(now)
             self._settle(now)
         if self._waiting:
             self._serve_waiting(now)
+        if self.assignments.budget.limit is not None:
+            self._end_without_budget(now)
         if not self.suggestions.is_idle:
             self._emit_all(self.suggestions.requests(self.roster.active))
 
@@ -167,6 +180,8 @@ class Experiment:
             self.handle(WorkerSilent(name), now)
         for name in self.roster.returns.expired(now):
             self.handle(WorkerGone(name), now)
+        for key in self._stragglers.expired(now):
+            self.handle(RungTimedOut(*key), now)
         due, grace_ends_at = self._ending.due, self._ending.grace_ends_at
         if due is not None and now >= due:
             self.handle(StopRun("max_time"), now)
@@ -178,6 +193,7 @@ class Experiment:
         """When `tick` must be called at the latest; None: never."""
         deadlines = [self._ending.due, self.suggestions.due]
         deadlines += [self.roster.leases.next_deadline(), self.roster.returns.next_deadline()]
+        deadlines.append(self._stragglers.due)
         if self.ended is None:
             deadlines.append(self._ending.grace_ends_at)
         return min((at for at in deadlines if at is not None), default=None)
@@ -253,6 +269,7 @@ class Experiment:
     def _on_stalled(self, event: Stalled, now: float) -> None:
         self.roster.stalled(event.seconds)
         self._waiting.stalled(event.seconds)
+        self._stragglers.stalled(event.seconds)
 
     def _on_journal_failed(self, event: JournalFailed, now: float) -> None:
         """End the run; from now on nothing is decided, recorded or promised."""
@@ -316,12 +333,21 @@ class Experiment:
             self._talk.reply(worker, m.Stop(report.seq, "completed", None))
             self._settle(now)
             return
+        if trial.is_hooked:
+            self._talk.record(event, now)
+            self.assignments.budget.settle(trial.id, report.resource)
+            self.scheduler.leave(trial)
+            self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
+            return
         decision = self.scheduler.report(trial, report.resource, report.metric)
         self._talk.record(event, now, decision.records)
         self.counters.decisions += 1
         self.table.enter(trial, decision.records)
         is_ending = self._ending.stop is not None
-        if self._pausing is not None:
+        budget = self.assignments.budget
+        if budget.limit is not None:
+            budget.settle(trial.id, report.resource)
+        if self._pauses:
             if decision.verdict == "pause" and not is_ending:
                 self.assignments.residents.park(worker, trial)
             self._pausing.carry_out(now)
@@ -335,9 +361,12 @@ class Experiment:
             following = self._assign(worker, now)
             self._talk.reply(worker, m.Pause(report.seq, following, worker.take_drops()))
             self.table.consider(trial)
+        elif not budget.grant(trial.id, report.resource, decision.next_resource):
+            self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         else:
             drops = worker.take_drops() if worker.drops else ()
-            self._talk.reply(worker, m.Continue(report.seq, decision.next_resource, drops))
+            next_resource = budget.ask_at(decision.next_resource)
+            self._talk.reply(worker, m.Continue(report.seq, next_resource, drops))
             self.table.consider(trial)
 
     def _stop(
@@ -363,6 +392,7 @@ class Experiment:
             if end.metric is not None:
                 self.table.note(trial, end.resource, end.metric, end.best_metric)
             trial.extras = end.extras
+            self.assignments.budget.settle(trial.id, end.resource)
             if end.outcome == "interrupted":
                 # unless the run is ending, somebody else interrupted the worker
                 self._presence.lose(worker, now)
@@ -377,16 +407,6 @@ class Experiment:
             self._settle(now)
         self._answer_next(worker, now)
 
-    def _on_heartbeat(self, sender: str, heartbeat: m.Heartbeat, now: float) -> None:
-        if (worker := self._talk.living_owner(sender, now)) is None:
-            return
-        worker.latency = heartbeat.latency
-        if worker.active:  # one that left, or whose slot is empty, stays gone
-            self.roster.hear(worker, now)
-        # one that was declared dead may still run what it had, which must end
-        ends = self._ending.stop is not None and worker.believes_in_trial
-        self._talk.beside(worker, self._ending.interrupt if ends else m.Pong(0))
-
     def _on_trial_hung(self, sender: str, hung: m.TrialHung, now: float) -> None:
         if (worker := self._talk.living_owner(sender, now)) is None:
             return
@@ -396,24 +416,6 @@ class Experiment:
             self._fail(trial, hung.error, now)
             self._settle(now)
         self._talk.beside(worker, m.Pong(hung.seq))
-
-    def _on_log(self, sender: str, log: m.Log, now: float) -> None:
-        worker = self._talk.teller(sender, now) or self._talk.owner(sender)
-        if worker is not None and self.table.log(log):
-            self._talk.record(Received(worker.name, log), now)
-
-    def _on_dropped(self, sender: str, dropped: m.Dropped, now: float) -> None:
-        worker = self._talk.teller(sender, now)
-        if worker is not None:
-            self._talk.record(Received(sender, dropped), now)
-            self.assignments.residents.forget(worker, dropped.trials)
-
-    def _on_leave(self, sender: str, leave: m.Leave, now: float) -> None:
-        worker = self._talk.teller(sender, now)
-        if worker is not None:
-            self._talk.record(Received(sender, leave), now)
-            worker.latency = leave.latency
-            self._presence.leave(worker, now)
 
     # --- trials --------------------------------------------------------------
 
@@ -461,18 +463,25 @@ class Experiment:
         if not self._ending.begin(stop, interrupt, now):
             return
         self.assignments.cancel_queue(now)
-        if self._pausing is not None:
+        if self._pauses:
             self._pausing.cancel(now)
         for worker in self.roster.workers.values():
             if worker.active and worker.trial is not None:
                 self._talk.beside(worker, interrupt)
         self._settle(now)
 
+    def _end_without_budget(self, now: float) -> None:
+        """Begin the end if nothing runs, and what would run next does not fit the budget."""
+        is_over = self.table.states[TrialState.RUNNING] or self._ending.stop is not None
+        if not is_over and self.assignments.is_short:
+            self._end(StopRun("max_total_resource"), AT_STOP, now)
+            self._serve_waiting(now)
+
     def _settle(self, now: float) -> None:
         """Begin the end of the run, or end it, if what just happened does so."""
         stop = self._ending.stop
         if stop is None:
-            if self._pausing is not None:
+            if self._pauses:
                 self._pausing.close_if_idle(now)
             enough = reason_to_end(self.settings, self.table, self.suggestions)
             if enough is not None:

@@ -285,9 +285,16 @@ class Interrupt(NamedTuple):
     exit_s: float
 
 
+class Ask(NamedTuple):
+    """This attempt must ask at its next report, whatever its resource."""
+
+    trial: int
+    attempt: int
+
+
 Request = Hello | Next | Report | End | Ping | TrialHung
 OneWay = Telemetry | Reports | Log | Dropped | Heartbeat | Leave
 FromWorker = Request | OneWay
 Reply = Welcome | Assign | Continue | Stop | Pause | Wait | Done | Pong | Refused
-ToWorker = Reply | Interrupt
+ToWorker = Reply | Interrupt | Ask
 Message = FromWorker | ToWorker

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
 from asha_bus.core.conversation import Conversation
+from asha_bus.core.events import RungTimedOut, StopTrial
 from asha_bus.core.roster import WorkerRecord
 from asha_bus.core.schedulers import Move, SchedulerState
+from asha_bus.core.stragglers import RungKey, Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
-from asha_bus.core.trial import TrialState
+from asha_bus.core.trial import FINAL, TrialState
 
 
 class Pausing:
@@ -25,12 +27,15 @@ class Pausing:
         assignments: Assignments,
         suggestions: SuggestionQueue,
         talk: Conversation,
+        stragglers: Stragglers,
+        *,
         answer: Callable[[WorkerRecord, float], None],
     ) -> None:
         self._scheduler = scheduler
         self._assignments = assignments
         self._suggestions = suggestions
         self._talk = talk
+        self._stragglers = stragglers
         self._answer = answer
 
     def carry_out(self, now: float) -> None:
@@ -45,12 +50,19 @@ class Pausing:
             if worker.going_on:
                 worker.waiting = False
                 self._answer(worker, now)
-            else:  # its final answer will say so again, in case that this one is lost
-                self._talk.send(worker.name, m.Wait(worker.seq, tuple(worker.drops)))
+            else:
+                self._tell(worker)
+
+    def _tell(self, worker: WorkerRecord) -> None:
+        """Tell a worker that waits what to drop; its final answer will say so again."""
+        self._talk.send(worker.name, m.Wait(worker.seq, worker.drops_now))
 
     def _carry_out(self, move: Move, now: float) -> WorkerRecord | None:
         table, residents = self._assignments.table, self._assignments.residents
         trial = table[move.trial]
+        if trial.state is not TrialState.PAUSED:  # a hook has stopped it meanwhile
+            self._scheduler.leave(trial)
+            return None
         last = trial.rungs[-1]
         record = last._replace(n=move.n, keep=move.keep, cutoff=move.cutoff, verdict=move.verdict)
         if move.mean is not None:
@@ -61,6 +73,61 @@ class Pausing:
         holder = residents.stop(trial)
         self._assignments.close(trial, TrialState.STOPPED, now)
         return holder
+
+    def after(self, now: float) -> None:
+        """An event was handled: carry out what follows, and see which rungs wait."""
+        self.carry_out(now)
+        if self._assignments.budget.limit is not None:
+            self._wake(now)
+        if self._stragglers.timeout_s is not None:
+            self._stragglers.update(self._waiting_rungs(), now)
+
+    def _wake(self, now: float) -> None:
+        """Answer workers that wait although a resident is to go on: the budget was short."""
+        for worker in self._talk.roster.workers.values():
+            may_resume = self._assignments.may_resume
+            if worker.waiting and self._assignments.residents.first(worker, may_resume):
+                worker.waiting = False
+                self._answer(worker, now)
+
+    def _waiting_rungs(self) -> Iterator[RungKey]:
+        """The rungs whose last trials run, every one of them."""
+        table = self._assignments.table
+        without_worker = {*table.queue, *self._assignments.residents.waiting}
+        kept = {(table[n].bracket, len(table[n].rungs)) for n in without_worker}
+        return (key for key in self._scheduler.stragglers(len(table)) if key not in kept)
+
+    def on_stop_trial(self, event: StopTrial, now: float) -> None:
+        """A hook stops a trial: at its next report, or now if no worker runs it."""
+        self._talk.record(event, now)
+        table, residents = self._assignments.table, self._assignments.residents
+        if event.trial >= len(table) or (trial := table[event.trial]).state in FINAL:
+            return
+        trial.is_hooked = True
+        if trial.state is TrialState.RUNNING:
+            self.ask(trial.id)
+            return
+        holder = residents.stop(trial)
+        if trial.state is TrialState.PENDING:
+            table.queue.remove(trial.id)
+        self._assignments.close(trial, TrialState.STOPPED, now)
+        self._scheduler.leave(trial)
+        if holder is not None and holder.waiting:
+            self._tell(holder)
+
+    def on_timed_out(self, event: RungTimedOut, now: float) -> None:
+        """A rung has waited long enough: its last trials must ask, and will be stopped."""
+        self._talk.record(event, now)
+        for number in self._scheduler.time_out(event.bracket, event.rung):
+            self.ask(number)
+
+    def ask(self, number: int) -> None:
+        """Have a running trial ask at its next report."""
+        if number < len(self._assignments.table):
+            trial = self._assignments.table[number]
+            worker = self._talk.roster.get(trial.worker or "")
+            if worker is not None and worker.trial == number:
+                self._talk.beside(worker, m.Ask(number, trial.attempt))
 
     def close_if_idle(self, now: float) -> None:
         """Decide on all paused trials if nothing can happen any more that would."""
@@ -85,8 +152,5 @@ class Pausing:
         """The run ends: no paused trial goes on."""
         for trial in self._assignments.table.trials:
             if trial.state is TrialState.PAUSED:
-                holder = self._assignments.residents.stop(trial)
-                if holder is not None:
-                    holder.going_on.discard(trial.id)
+                self._assignments.residents.stop(trial)
                 self._assignments.close(trial, TrialState.CANCELLED, now)
-        self._assignments.residents.nobody_waits()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
 from asha_bus.core.conversation import Conversation
-from asha_bus.core.events import WorkerExited, WorkerGone, WorkerReturned, WorkerSilent
+from asha_bus.core.events import Received, WorkerExited, WorkerGone, WorkerReturned, WorkerSilent
 from asha_bus.core.roster import Roster, WorkerRecord
 
 
@@ -18,7 +19,8 @@ class Presence:
     trial may be taken by another worker, and goes on in this one if it returns before that.
     What it had is lost once its end is certain: it exited, or did not return in time.
 
-    ``is_over``: whether the run is ending. ``settle``: called after a trial was lost.
+    ``interrupt``: what ends objectives; None as long as the run goes on. ``settle``: called after
+    a trial was lost.
     """
 
     def __init__(
@@ -26,13 +28,13 @@ class Presence:
         roster: Roster,
         assignments: Assignments,
         talk: Conversation,
-        is_over: Callable[[], bool],
+        interrupt: Callable[[], m.Interrupt | None],
         settle: Callable[[float], None],
     ) -> None:
         self.roster = roster
         self._assignments = assignments
         self._talk = talk
-        self._is_over = is_over
+        self._interrupt = interrupt
         self._settle = settle
 
     def on_exited(self, event: WorkerExited, now: float) -> None:
@@ -52,7 +54,7 @@ class Presence:
         self.roster.fall_silent(worker, now)
         if worker.trial is None:
             return
-        if self._is_over():
+        if self._interrupt() is not None:
             self.lose(worker, now)
         else:
             self._assignments.suspend(worker)
@@ -72,11 +74,34 @@ class Presence:
         self._gone(worker, now)
         worker.is_hung = True
 
-    def leave(self, worker: WorkerRecord, now: float) -> None:
+    def on_heartbeat(self, sender: str, heartbeat: m.Heartbeat, now: float) -> None:
+        """A worker is alive; tell it, if the run is ending."""
+        if (worker := self._talk.living_owner(sender, now)) is None:
+            return
+        worker.latency = heartbeat.latency
+        if worker.active:  # one that left, or whose slot is empty, stays gone
+            self.roster.hear(worker, now)
+        # one that was declared dead may still run what it had, which must end
+        interrupt = self._interrupt() if worker.believes_in_trial else None
+        self._talk.beside(worker, interrupt or m.Pong(0))
+
+    def on_dropped(self, sender: str, dropped: m.Dropped, now: float) -> None:
+        """A worker had to drop paused trials."""
+        worker = self._talk.teller(sender, now)
+        if worker is not None:
+            self._talk.record(Received(sender, dropped), now)
+            self._assignments.residents.forget(worker, dropped.trials)
+
+    def on_leave(self, sender: str, leave: m.Leave, now: float) -> None:
         """A worker leaves on purpose, and returns its trial if it has one.
 
         That is no fault of the trial: the bus was silent, or the driver seemed to be gone.
         """
+        worker = self._talk.teller(sender, now)
+        if worker is None:
+            return
+        self._talk.record(Received(sender, leave), now)
+        worker.latency = leave.latency
         if worker.trial is not None and self._assignments.settings.hang_timeout_s is not None:
             self._assignments.forgive(self._assignments.table[worker.trial])
         self._gone(worker, now)
@@ -85,7 +110,7 @@ class Presence:
         """The attempt of ``worker`` is lost."""
         assert worker.trial is not None
         trial = self._assignments.table[worker.trial]
-        self._assignments.lose(trial, now, is_over=self._is_over())
+        self._assignments.lose(trial, now, is_over=self._interrupt() is not None)
         self._settle(now)
 
     def _gone(self, worker: WorkerRecord, now: float) -> None:

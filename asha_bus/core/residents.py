@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Collection
 
 from asha_bus.core.latency import Latencies
 from asha_bus.core.roster import Roster, WorkerRecord
@@ -31,9 +32,9 @@ class Residents:
         self.dropped = 0
 
     @property
-    def waiting(self) -> int:
-        """How many trials are to go on and wait for their holder."""
-        return len(self._since)
+    def waiting(self) -> Collection[int]:
+        """The trials that are to go on and wait for their holder."""
+        return self._since.keys()
 
     def holder(self, trial: Trial) -> WorkerRecord | None:
         """The worker that has ``trial`` in memory, or None."""
@@ -43,10 +44,6 @@ class Residents:
     def resume(self, roster: Roster) -> None:
         """Continue with other workers, which hold nothing."""
         self.roster = roster
-        self._since.clear()
-
-    def nobody_waits(self) -> None:
-        """The run ends: no trial is to go on."""
         self._since.clear()
 
     # --- trials ---------------------------------------------------------------
@@ -102,21 +99,26 @@ class Residents:
         holder = self.holder(trial)
         if holder is not None:
             del holder.residents[trial.id]
+            holder.going_on.discard(trial.id)
+            self._since.pop(trial.id, None)
             holder.drops.append(trial.id)
         return holder
 
-    def take(self, worker: WorkerRecord, now: float) -> Trial:
-        """Resume the resident of ``worker`` that is to go on from the highest rung."""
-        number = max(worker.going_on, key=lambda one: (len(self._table[one].rungs), -one))
+    def first(self, worker: WorkerRecord, may: Callable[[Trial], bool]) -> Trial | None:
+        """Of the residents of ``worker`` that are to go on and may, that of the highest rung."""
+        trials = filter(may, map(self._table.__getitem__, worker.going_on))
+        return max(trials, key=lambda trial: (len(trial.rungs), -trial.id), default=None)
+
+    def take(self, worker: WorkerRecord, trial: Trial, now: float) -> None:
+        """``worker`` resumes ``trial``."""
+        number = trial.id
         worker.going_on.remove(number)
         del worker.residents[number]
         worker.trial = number
-        trial = self._table[number]
         self._table.go_on(trial)
         waited_s = now - self._since.pop(number)
         self.waits.add(waited_s)
         self.longest_wait_s = max(self.longest_wait_s, waited_s)
-        return trial
 
     # --- workers --------------------------------------------------------------
 

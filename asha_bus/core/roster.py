@@ -87,9 +87,14 @@ class WorkerRecord:
     #: Round trips by bucket, from its last heartbeat.
     latency: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def drops_now(self) -> Drops:
+        """The residents that it is to drop, as many as one message holds."""
+        return tuple(self.drops[:MAX_DROPS])
+
     def take_drops(self) -> Drops:
         """The residents that it is to drop, for an answer that will be repeated until it came."""
-        drops, self.drops = tuple(self.drops[:MAX_DROPS]), self.drops[MAX_DROPS:]
+        drops, self.drops = self.drops_now, self.drops[MAX_DROPS:]
         return drops
 
     @property

@@ -6,7 +6,7 @@ from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
 from asha_bus.core.conversation import Conversation
 from asha_bus.core.curves import Curves
-from asha_bus.core.events import Kept
+from asha_bus.core.events import Kept, Received
 from asha_bus.core.trial import Trial, TrialState
 
 
@@ -39,6 +39,12 @@ class Telemetry:
             self._talk.record(Kept(sender, part), now)
             self._curves.fit(self._assignments.table.trials)
         self._note(trial, message)
+
+    def on_log(self, sender: str, log: m.Log, now: float) -> None:
+        """A line of a trial, from either socket."""
+        worker = self._talk.teller(sender, now) or self._talk.owner(sender)
+        if worker is not None and self._assignments.table.log(log):
+            self._talk.record(Received(worker.name, log), now)
 
     def on_kept(self, event: Kept, now: float) -> None:
         """A journal is read: keep what was kept."""

@@ -51,7 +51,7 @@ _S = TrialState
 
 #: The states that each state may change to. Any other change is a bug.
 TRANSITIONS: dict[TrialState, frozenset[TrialState]] = {
-    _S.PENDING: frozenset({_S.RUNNING, _S.PAUSED, _S.CANCELLED}),
+    _S.PENDING: frozenset({_S.RUNNING, _S.PAUSED, _S.STOPPED, _S.CANCELLED}),
     _S.RUNNING: frozenset(_S) - {_S.RUNNING},
     _S.PAUSED: frozenset({_S.PENDING, _S.RUNNING, _S.STOPPED, _S.CANCELLED}),
     _S.COMPLETED: frozenset(),
@@ -180,6 +180,8 @@ class Trial:
     failures: int = 0
     #: Attempts that were interrupted by a pause of the worker or of the bus; also in ``forgiven``.
     pauses: int = 0
+    #: A hook of the user's has stopped it, or will at its next report.
+    is_hooked: bool = False
     #: Its worker fell silent: the attempt goes on if that returns before another one begins.
     is_suspended: bool = False
     #: The number of the repeat within its configuration, from 0.

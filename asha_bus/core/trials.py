@@ -322,9 +322,10 @@ class TrialTable:
             assert (trial.end_time is not None) == (trial.state in FINAL)
             verdicts = [record.verdict for record in trial.rungs]
             assert "stop" not in verdicts[:-1]
-            assert (trial.state is TrialState.STOPPED) == (verdicts[-1:] == ["stop"])
+            is_stopped = trial.state is TrialState.STOPPED
+            assert is_stopped == (verdicts[-1:] == ["stop"] or (is_stopped and trial.is_hooked))
             assert "pause" not in verdicts[:-1]
-            if trial.is_undecided:
+            if trial.is_undecided and not trial.is_hooked:
                 assert trial.state in (TrialState.PAUSED, TrialState.CANCELLED)
         assert counted == self.states
         assert self.finished == sum(counted[state] for state in FINAL)

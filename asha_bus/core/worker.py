@@ -65,6 +65,8 @@ class Attempt:
         self.warned = False
         #: When its objective started; None: not yet.
         self.began: float | None = None
+        #: Whether its next report must be a request: it may be stopped there.
+        self.must_ask = False
         #: Whether the bus has told it to pause; it is over, or resumed later.
         self.is_paused = False
 
@@ -216,7 +218,8 @@ class Worker:
             return None
         level = attempt.next_resource
         hits = is_target(metric, self.stop_at, self.mode)
-        if self.must_ask or hits or (level and reached(resource, level)):
+        must_ask = self.must_ask or attempt.must_ask
+        if must_ask or hits or (level and reached(resource, level)):
             return self._ask(
                 m.Report(
                     self._next_seq(),
@@ -298,6 +301,11 @@ class Worker:
     def receive(self, message: m.ToWorker) -> m.Reply | None:
         """Handle a message from the bus; return it if it answers the request, else None."""
         request = self._outstanding
+        if isinstance(message, m.Ask):
+            attempt = self.attempt
+            if attempt is not None and attempt.assignment[:2] == message:
+                attempt.must_ask = True
+            return None
         if isinstance(message, m.Interrupt) or request is None or message.seq != request.seq:
             return None  # a repeated answer to an earlier request
         if isinstance(message, m.Wait):
@@ -316,6 +324,7 @@ class Worker:
         elif isinstance(message, m.Continue):
             self._drop(message.drops)
             self._attempt().next_resource = message.next_resource
+            self._attempt().must_ask = False
         elif isinstance(message, m.Stop):
             self._drop(message.drops)
             self._attempt().stopped = message.why

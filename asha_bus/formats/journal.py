@@ -29,8 +29,10 @@ from asha_bus.core.events import (
     Kept,
     Received,
     Resumed,
+    RungTimedOut,
     RunSettings,
     StopRun,
+    StopTrial,
     Suggested,
     WorkerExited,
     WorkerGone,
@@ -65,6 +67,7 @@ _DICT = Rule("a dict", types=(dict,))
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
 _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT, _SILENT, _RETURNED = range(7, 14)
+_RUNG_TIMED_OUT, _STOP_TRIAL = range(14, 16)
 
 #: Events that are nothing but the number of a worker.
 _EVENTS_OF_WORKER: dict[int, type[WorkerGone | WorkerSilent | WorkerReturned]] = {
@@ -174,6 +177,10 @@ class Encoder:
             return head + _WORKER.pack(self._numbers[event.worker])
         if isinstance(event, StopRun):
             return _HEAD.pack(_STOP, now) + _packed(tuple(event))
+        if isinstance(event, RungTimedOut):
+            return _HEAD.pack(_RUNG_TIMED_OUT, now) + _packed(tuple(event))
+        if isinstance(event, StopTrial):
+            return _HEAD.pack(_STOP_TRIAL, now) + _packed(tuple(event))
         if isinstance(event, Resumed):
             self.workers.clear()
             self._numbers.clear()
@@ -227,6 +234,10 @@ class Encoder:
             event = _EVENTS_OF_WORKER[kind](self.workers[_WORKER.unpack(rest)[0]])
         elif kind == _STOP:
             event = StopRun(*_unpacked(rest))
+        elif kind == _RUNG_TIMED_OUT:
+            event = RungTimedOut(*_unpacked(rest))
+        elif kind == _STOP_TRIAL:
+            event = StopTrial(*_unpacked(rest))
         elif kind == _GRACE_EXPIRED:
             event = GraceExpired()
         elif kind == _RESUMED:

@@ -248,6 +248,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (72, m.Refused, (_seq, _text)),
     (73, m.Pause, (_seq, _assignment_or_nil, _drops)),
     (80, m.Interrupt, (_amount, _amount)),
+    (81, m.Ask, (_count, _seq)),
 )
 CODES: dict[type[Any], int] = {cls: code for code, cls, _ in TABLE}
 _REPORT = CODES[m.Report]

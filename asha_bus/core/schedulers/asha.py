@@ -16,6 +16,7 @@ from asha_bus.core.checks import check, checked, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.schedulers.base import (
+    MAX_RESOURCE,
     RESOURCE,
     Decision,
     Scheduler,
@@ -32,13 +33,14 @@ class ASHA(Scheduler):
     """Stop a trial at a rung unless it is among the best ``1 / reduction_factor`` there.
 
     Rungs are at ``min_resource * reduction_factor**k`` below ``max_resource``. A trial that
-    reaches ``max_resource`` is completed. Resources are in the unit of the objective's
-    reports, epochs for instance, and may be fractions. The algorithm is the stopping
-    variant of algorithm 2 of Li et al., "A System for Massively Parallel Hyperparameter
-    Tuning", MLSys 2020.
+    reaches ``max_resource``, or whose objective ends by itself, is completed. Resources are in
+    the unit of the objective's reports, epochs for instance, and may be fractions. The
+    algorithm is the stopping variant of algorithm 2 of Li et al., "A System for Massively
+    Parallel Hyperparameter Tuning", MLSys 2020.
 
     Args:
-        max_resource: The most resource that a trial gets.
+        max_resource: The most resource that a trial gets. None: there is no limit, and a rung
+            at every power, for objectives that end by themselves.
         min_resource: The resource at the first rung, before which no trial is stopped
             (default 1).
         reduction_factor: A whole number of at least 2 (default 3).
@@ -57,7 +59,7 @@ class ASHA(Scheduler):
         (1, 3, 9, 27)
     """
 
-    max_resource: float
+    max_resource: float | None
     min_resource: float = 1
     reduction_factor: int = 3
     brackets: int = 1
@@ -65,13 +67,21 @@ class ASHA(Scheduler):
     quorum: int = 0
 
     def __post_init__(self) -> None:
-        check("ASHA: max_resource", self.max_resource, RESOURCE)
+        if self.max_resource is not None:
+            check("ASHA: max_resource", self.max_resource, RESOURCE)
         check("ASHA: min_resource", self.min_resource, RESOURCE)
         check("ASHA: reduction_factor", self.reduction_factor, whole(2))
         check("ASHA: brackets", self.brackets, whole(1))
         check("ASHA: quorum", self.quorum, whole(0))
         if self.warmup != 0:
             check("ASHA: warmup", self.warmup, RESOURCE)
+        if self.max_resource is None:
+            if self.brackets > 1:
+                raise InvalidArgument(
+                    f"ASHA: {self.brackets} brackets need max_resource, which is None; give it, "
+                    f"or leave brackets out"
+                )
+            return
         if self.max_resource < self.min_resource:
             raise InvalidArgument(
                 f"ASHA: max_resource ({self.max_resource!r}) is less than min_resource "
@@ -96,9 +106,8 @@ class ASHA(Scheduler):
     @property
     def levels(self) -> tuple[float, ...]:
         """The resources of the rungs of bracket 0, ascending, computed exactly."""
-        return levels_below(
-            self.max_resource, self.min_resource, self.reduction_factor, self.warmup
-        )
+        most = MAX_RESOURCE if self.max_resource is None else self.max_resource
+        return levels_below(most, self.min_resource, self.reduction_factor, self.warmup)
 
     @property
     def bracket_weights(self) -> tuple[float, ...]:
@@ -185,9 +194,10 @@ class _ASHAState(SchedulerState):
             records += (RungRecord(number, level, metric, n, keep, shown, verdict, mean),)
             if not goes_on:
                 return Decision("stop", records, None)
-        if reached(resource, self._max_resource):
+        most = self._max_resource
+        if most is not None and reached(resource, most):
             return Decision("complete", records, None)
-        return Decision("continue", records, self._max_resource)
+        return Decision("continue", records, most)
 
     def rungs(self) -> list[RungStanding]:
         sign = self._sign
@@ -202,6 +212,7 @@ class _ASHAState(SchedulerState):
             )
             for s, rungs in enumerate(self._brackets)
             for position, rung in enumerate(rungs)
+            if self._max_resource is not None or rung.entries or not position
         ]
 
     def validate(self) -> None:

@@ -15,9 +15,10 @@ from asha_bus.core.trial import RungRecord, RungStanding, Trial
 #: Resources summed up from floats may miss a level by their last digits.
 _TOLERANCE = 1e-12
 
-#: A resource. Beyond this a float does not count by ones, and the wire has no larger whole numbers.
+#: Beyond this a float does not count by ones, and the wire has no larger whole numbers.
+MAX_RESOURCE = 2**53
 RESOURCE = Rule(
-    "a number above 0 and at most 2**53", lambda value: 0 < value <= 2**53, (int, float)
+    "a number above 0 and at most 2**53", lambda value: 0 < value <= MAX_RESOURCE, (int, float)
 )
 
 
@@ -156,8 +157,11 @@ class SchedulerState(ABC):
             trial: The trial.
         """
 
-    def stragglers(self) -> Sequence[tuple[int, int]]:
+    def stragglers(self, begun: int) -> Sequence[tuple[int, int]]:
         """Return the rungs for which ``rung_timeout`` counts now.
+
+        Args:
+            begun: How many trials have begun; they have the numbers below this.
 
         Returns:
             Pairs of bracket and rung: all their trials have begun, at least one has entered,
@@ -165,13 +169,17 @@ class SchedulerState(ABC):
         """
         return ()
 
-    def time_out(self, bracket: int, rung: int) -> None:  # noqa: B027 - optional
+    def time_out(self, bracket: int, rung: int) -> Sequence[int]:
         """Wait no longer for the trials that have not entered a rung.
 
         Args:
             bracket: The number of the bracket.
             rung: The number of the rung.
+
+        Returns:
+            The numbers of these trials, which are stopped at their next report.
         """
+        return ()
 
     def close(self) -> None:  # noqa: B027 - optional
         """Decide on all paused trials: no other trial runs or will begin."""

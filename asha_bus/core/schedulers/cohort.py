@@ -113,6 +113,8 @@ class CohortState(SchedulerState):
     def report(self, trial: Trial, resource: float, metric: float) -> Decision:
         plan = self._plans[trial.bracket]
         records: tuple[RungRecord, ...] = ()
+        if trial.id in self._late:
+            return Decision("stop", (self._too_late(plan, trial, resource, metric),), None)
         for number in range(len(trial.rungs), len(plan.rungs)):
             level = plan.rungs[number].level
             if not reached(resource, level):
@@ -127,7 +129,7 @@ class CohortState(SchedulerState):
         rung = plan.rungs[number]
         _, configuration = self._find(trial)
         mean = trial.mean_at(number, metric)
-        if configuration is None or trial.id in self._late:
+        if configuration is None:  # its other repeats were stopped
             return self._record(rung, number, metric, mean, "stop")
         rung.entries += not configuration.entered
         configuration.enter(trial, metric * self._sign)
@@ -144,6 +146,12 @@ class CohortState(SchedulerState):
             plan.rank(configuration, self._lot(configuration))
             verdict = self._decide(plan, trial) or verdict
         return self._record(rung, number, metric, mean, verdict)
+
+    def _too_late(self, plan: Plan, trial: Trial, resource: float, metric: float) -> RungRecord:
+        """The record of a trial for which its rung does not wait, wherever it is by now."""
+        number = min(len(trial.rungs), len(plan.rungs) - 1)
+        record = self._record(plan.rungs[number], number, metric, None, "stop")
+        return record._replace(resource=resource, mean=trial.mean_at(number, metric))
 
     def _give_up(self, plan: Plan, configuration: Configuration, trial: Trial) -> None:
         """A metric of ``configuration`` is no finite number: it cannot be among the best."""
@@ -194,22 +202,30 @@ class CohortState(SchedulerState):
 
     # --- the end of waiting ---------------------------------------------------
 
-    def stragglers(self) -> Sequence[tuple[int, int]]:
+    def stragglers(self, begun: int) -> Sequence[tuple[int, int]]:
         return [
             (bracket, number)
             for bracket, plan in enumerate(self._plans)
             for number, count in plan.outstanding()
             if 0 < count == plan.rungs[number].on_the_way and plan.rungs[number].entries
+            if number or max(self._missing(plan, 0)) < begun
         ]
 
-    def time_out(self, bracket: int, rung: int) -> None:
+    def _missing(self, plan: Plan, rung: int) -> list[int]:
+        """The trials on their way to ``rung``."""
+        configurations = plan.configurations.values()
+        return [trial for one in configurations if one.rung == rung for trial in one.on_the_way]
+
+    def time_out(self, bracket: int, rung: int) -> Sequence[int]:
         plan = self._plans[bracket]
+        missing = self._missing(plan, rung)
+        self._late.update(missing)
         for configuration in list(plan.configurations.values()):
             if configuration.rung == rung:
                 for trial in configuration.on_the_way:
-                    self._late.add(trial)
                     self._leave(plan, configuration, trial)
         self._decide(plan)
+        return missing
 
     def close(self) -> None:
         for plan in self._plans:

@@ -12,7 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
 from asha_bus.core.checks import ABOVE_0, check, checked, shortened, whole
@@ -296,7 +296,7 @@ def _powers(ratio: float | Fraction, eta: int) -> int:
 def _classic_plan(n: int, levels: Sequence[float], eta: int) -> Pairs:
     """The plan that keeps one of ``eta`` at each of ``levels``, and at least one."""
     added = [Fraction(str(level)) for level in levels]
-    added = [added[0], *(b - a for a, b in zip(added, added[1:], strict=False))]
+    added = [added[0], *(b - a for a, b in pairwise(added))]
     plain = [int(one) if one.denominator == 1 else float(one) for one in added]
     return tuple((one, max(n // eta ** (k + 1), 1)) for k, one in enumerate(plain))
 

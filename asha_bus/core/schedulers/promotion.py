@@ -250,7 +250,7 @@ class _PromotionState(SchedulerState):
     def _enter(self, trial: Trial, metric: float) -> str:
         configuration = self._configurations.get(trial.configuration)
         if configuration is None or trial.id in self._late:
-            return "stop"
+            return "stop"  # its other repeats were stopped, or it came back too late
         configuration.enter(trial, metric * self._sign)
         if configuration.is_complete:
             return self._rank(configuration, trial.id)

@@ -153,5 +153,6 @@ def assert_rungs_like_the_oracle(story: Story) -> None:
 
 def assert_the_journal_gives_the_state(story: Story) -> None:
     """The journal handled again, all at once, gives the state that there is."""
-    again = replay(bytes(story.journal), "journal").experiment
+    schedulers = [type(story.settings.scheduler)]
+    again = replay(bytes(story.journal), "journal", schedulers).experiment
     assert lasting(story.experiment) == lasting(again)

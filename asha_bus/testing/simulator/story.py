@@ -116,7 +116,7 @@ class Story(Simulation):
         self.look: Callable[[], object] = lambda: None
         #: All that the experiment was told, for a replay; None: a tick.
         self.events: list[tuple[float, Event | None]] = []
-        self._encoder = Encoder()
+        self._encoder = Encoder([type(settings.scheduler)])
         #: The journal, as it is on the disk.
         self.journal = bytearray(Header("story", settings, ("dict", ()), {}, "0").encode())
         self._dies_next = False
@@ -198,7 +198,8 @@ class Story(Simulation):
                 self._record(effect)
         self._effects.clear()
         torn = self.random.randbytes(self.random.randrange(40))
-        again = replay(bytes(self.journal) + torn, "journal")
+        schedulers = [type(self.settings.scheduler)]
+        again = replay(bytes(self.journal) + torn, "journal", schedulers)
         assert (len(self.journal), len(torn)) == (again.end, again.torn)
         assert lasting(self.experiment) == lasting(again.experiment)
         counters = asdict(self.experiment.counters)
