@@ -34,7 +34,10 @@ from asha_bus.driver.readings import (
 )
 
 #: Why a run may end.
-REASONS = ("max_trials", "max_time", "stop_at", "exhausted", "stopped", "failed")
+REASONS = (
+    *("max_trials", "max_time", "max_total_resource", "stop_at", "stop_run"),
+    *("exhausted", "stopped", "failed"),
+)
 
 
 class Family(NamedTuple):

@@ -82,7 +82,8 @@ def fmin(
             `functools.partial` of one, or a searcher. Default None: TPE.
         max_evals: The number of trials in all, including those that ``trials`` holds already
             and those of ``points_to_evaluate``. One of ``max_evals``, ``timeout``,
-            ``loss_threshold`` and ``early_stop_fn`` is needed. Default None.
+            ``loss_threshold``, ``early_stop_fn`` and ``max_total_resource`` is needed. Default
+            None.
         timeout: The run ends after this many seconds. Default None.
         loss_threshold: The run ends when a trial's loss is this low. Default None.
         trials: A `SparkTrials` runs the trials on Spark; a `Trials` runs them in one process
@@ -147,6 +148,7 @@ def fmin(
     if loss_threshold is not None:
         check("loss_threshold", loss_threshold, FINITE)
     has_end = loss_threshold is not None or early_stop_fn is not None or known.is_finite
+    has_end = has_end or options.get("max_total_resource") is not None
     max_evals = _limit(max_evals, timeout, has_end)
     if points_to_evaluate is not None:
         check("points_to_evaluate", points_to_evaluate, _LIST)

@@ -22,7 +22,7 @@ NO_WORKER_S = 15.0
 _UNJUDGED = 5
 
 #: Where nobody succeeded, the ends that somebody asked for are no failure of the run.
-_ASKED_FOR = ("stopped", "max_time")
+_ASKED_FOR = ("stopped", "stop_run", "max_time", "max_total_resource")
 
 
 class Alarms:
@@ -61,7 +61,7 @@ class Alarms:
     def at_end(self, status: Status, result: Result) -> None:
         """Warn of what is wrong with ``result``; AllTrialsFailed if none of its trials succeeded.
 
-        A run that was ended by the user or by ``max_time`` is only warned of.
+        A run that was ended by the user, ``max_time`` or a budget is only warned of.
         """
         self._check_failures(status, lambda number: result.trials[number])
         if not self._is_judged and status.states[TrialState.COMPLETED]:

@@ -12,6 +12,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Annotated, Literal, ParamSpec, TypeVar
 
 from asha_bus.core.checks import (
+    ABOVE_0,
     PATH,
     PORT,
     SECONDS,
@@ -112,11 +113,16 @@ class LaunchArguments:
         searcher: What suggests configurations: `RandomSearch`, a `Searcher`, or any object
             with its methods. One that learns runs in a process of its own. Default None:
             random search.
-        max_trials: The run ends after this many trials. It, or ``max_time``, is needed unless
-            the space is finite. Default None.
+        max_trials: The run ends after this many trials. It, ``max_time`` or
+            ``max_total_resource`` is needed unless the space is finite. Default None.
         max_time: The run ends after this many seconds: no new trial begins; running ones are
             asked to stop at their next report, interrupted after 2 s, and killed after 5 s. Of
             a resumed run it is the total over all launches. Default None.
+        max_total_resource: The most resource that all trials get together, such as epochs. A
+            trial begins or continues only if what it needs to its next rung is left; what
+            was lost with a worker counts. The run ends when nothing more fits. Without rungs
+            reports are counted, and each worker may exceed it by one report. Of a resumed
+            run it is the total over all launches. Default None.
         stop_at: The run ends when a trial's last metric is as good as this, even if the trial
             is one of several repeats. Default None.
         spark: The `SparkSession` to use. Default None: the active one, or a new one.
@@ -136,8 +142,8 @@ class LaunchArguments:
         resume: True continues the run in ``journal``, or begins it if there is no such file.
             Ended trials and all rungs stand; what was running or cancelled is run again.
             Space, scheduler, mode, objective and seed (if given) must be the same.
-            ``max_trials`` and ``max_time`` are totals over all launches; the time between two
-            launches does not count. Default False.
+            ``max_trials``, ``max_time`` and ``max_total_resource`` are totals over all
+            launches; the time between two launches does not count. Default False.
         retry_failed: True runs failed and lost trials of a resumed run again. Default False.
         trial_timeout: Seconds that one attempt at a trial may take, clean-up included. Then
             it is interrupted and fails; 5 s later its worker's process is replaced. Default
@@ -198,6 +204,7 @@ class LaunchArguments:
     searcher: Annotated[RandomSearch | Suggests | None, _SEARCHER] = None
     max_trials: Annotated[int | None, whole(1)] = None
     max_time: Annotated[float | None, SECONDS] = None
+    max_total_resource: Annotated[float | None, ABOVE_0] = None
     stop_at: Annotated[float | None, FINITE] = None
     spark: "SparkSession | None" = None
     engine: Annotated[EngineName, one_of(EngineName)] = "spark"

@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from asha_bus._version import __version__
@@ -16,9 +17,10 @@ from asha_bus.core.checks import described, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import RunSettings
 from asha_bus.core.messages import Point
-from asha_bus.core.schedulers import NoStopping
+from asha_bus.core.schedulers import NoStopping, Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import MAX_GRID_POINTS, Space, as_space
+from asha_bus.core.trial import Trial
 from asha_bus.formats.journal import Header
 from asha_bus.formats.space_form import describe, parts_of
 from asha_bus.formats.wire import MAX_POINT
@@ -34,6 +36,10 @@ from asha_bus.searchers.base import Suggests
 from asha_bus.searchers.past import past_trials
 
 logger = logging.getLogger("asha_bus")
+
+
+#: What ends any run.
+_ENDS = "max_trials, max_time (seconds) or max_total_resource"
 
 
 class RawPoint(tuple[float, ...]):
@@ -125,6 +131,7 @@ class Plan:
 def make_plan(given: LaunchArguments) -> Plan:
     """The run that was asked for; InvalidArgument where objective and space do not fit."""
     shape = shape_of(given.objective)
+    scheduler = given.scheduler or NoStopping()
     space = as_space(given.space, [if_hyperopt])
     check_takes(given.objective, space, tuple(given.data or ()))
     _check_size(space)
@@ -141,6 +148,8 @@ def make_plan(given: LaunchArguments) -> Plan:
             name_of(given.objective),
             type(given.scheduler).__name__,
         )
+    if given.max_total_resource is not None:
+        _check_budget(scheduler, given.max_total_resource)
     monitors = as_monitors(given.monitor)
     run = secrets.token_hex(8)
     max_trials, limit_reason = _limit(space, given)
@@ -148,7 +157,7 @@ def make_plan(given: LaunchArguments) -> Plan:
         **{
             **_settings_of(given),
             "run": run,
-            "scheduler": given.scheduler or NoStopping(),
+            "scheduler": scheduler,
             "seed": secrets.randbits(31) if given.seed is None else given.seed,
             "max_trials": max_trials,
             "limit_reason": limit_reason,
@@ -198,21 +207,36 @@ def _form(plain: Any) -> str:
 
 def _limit(space: Space, given: LaunchArguments) -> tuple[int | None, str]:
     """How many trials there are at most, and the reason to give when they are done."""
-    has_end = given.max_trials is not None or given.max_time is not None
+    ends = (given.max_trials, given.max_time, given.max_total_resource)
+    has_end = any(end is not None for end in ends)
     if space.is_finite:
         if not has_end and space.branches > MAX_GRID_POINTS:
             raise InvalidArgument(
                 f"the space has {space.branches} configurations, so the run needs another end: "
-                f"give max_trials or max_time (seconds)"
+                f"give {_ENDS}"
             )
         every = space.branches * given.repeats
         if given.max_trials is None or given.max_trials >= every:
             return min(every, 2**63 - 1), "exhausted"
     elif not has_end:
         raise InvalidArgument(
-            "the space is infinite, so the run needs an end: give max_trials or max_time (seconds)"
+            f"the space is infinite, so the run needs an end: give {_ENDS}"
         )
     return given.max_trials, "max_trials"
+
+
+def _check_budget(scheduler: Scheduler, most: float) -> None:
+    """Check that one trial reaches its first rung with the resource of the whole run."""
+    state, trial = scheduler.new_state(mode="min", seed=0), Trial(0, (), 0)
+    state.expect(1, 1)
+    state.assign(trial, Random(0))
+    trial.bracket = 0  # the one with the lowest rung
+    first = state.next_resource(trial)
+    if first is not None and most < first:
+        raise InvalidArgument(
+            f"max_total_resource must be at least {first:g}, at which {type(scheduler).__name__} "
+            f"decides on a trial for the first time, got {most:g}"
+        )
 
 
 def _check_size(space: Space) -> None:

@@ -193,8 +193,8 @@ def _configuration(result: Result) -> dict[str, Any]:
         if settings.searcher:
             found["searcher"] = settings.searcher
         for name in (
-            *("max_trials", "max_time_s", "stop_at", "trial_timeout_s", "max_failures"),
-            *("fail_fast", "max_attempts", "lease_s"),
+            *("max_trials", "max_time_s", "max_total_resource", "stop_at"),
+            *("trial_timeout_s", "max_failures", "fail_fast", "max_attempts", "lease_s"),
         ):
             found[name] = plain(getattr(settings, name))
     return found

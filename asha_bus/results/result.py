@@ -47,7 +47,8 @@ class Result:
         seed: The run's seed.
         space: The run's space.
         trials: A `TrialRecord` of every trial that was begun, by number.
-        reason: Why the run ended: ``max_trials``, ``max_time``, ``stop_at``, ``exhausted``
+        reason: Why the run ended: ``max_trials``, ``max_time``, ``max_total_resource``,
+            ``stop_at``, ``stop_run`` (the function of that name said so), ``exhausted``
             (every point of a finite space was run), ``stopped`` (by the user) or ``failed``.
             ``unfinished``: the journal that this was read from has no end of the run.
         message: Details of the reason, for instance of a failure; empty if there are none.
@@ -403,8 +404,9 @@ class Result:
 class AllTrialsFailed(AshaBusError):
     """Raised at the end of a run in which trials failed or were lost and none succeeded.
 
-    A trial succeeded if it is COMPLETED, or STOPPED by a rule. A run that the user or
-    ``max_time`` ended returns its result instead, and logs a warning.
+    A trial succeeded if it is COMPLETED, or STOPPED by a rule. A run that the user,
+    ``stop_run``, ``max_time`` or ``max_total_resource`` ended returns its result instead, and
+    logs a warning.
 
     Attributes:
         result: The `Result`, whose trials have their tracebacks in ``error``.

@@ -16,6 +16,7 @@ DEFAULTS: dict[str, Any] = {
     "searcher": None,
     "max_trials": None,
     "max_time": None,
+    "max_total_resource": None,
     "stop_at": None,
     "engine": "spark",
     "workers": None,

@@ -26,6 +26,13 @@ from asha_bus import (
     uniform,
 )
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.schedulers import (
+    Hyperband,
+    MedianStopping,
+    PromotionASHA,
+    Scheduler,
+    SuccessiveHalving,
+)
 from asha_bus.launching.arguments import LaunchArguments
 
 
@@ -91,6 +98,35 @@ def test_a_plan_holds_what_was_given() -> None:
         settings.max_attempts,
     )
     assert (30, 0, True) == (settings.trial_timeout_s, settings.max_failures, settings.fail_fast)
+
+
+def test_a_total_of_resource_ends_a_run_without_another_end() -> None:
+    settings = plan_for(max_total_resource=100).settings
+    assert (None, 100) == (settings.max_trials, settings.max_total_resource)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "least"),
+    [
+        (ASHA(81, min_resource=3), 3),
+        (ASHA(81, min_resource=3, brackets=3), 3),
+        (ASHA(81, warmup=9), 9),
+        (NoStopping(max_resource=20), 20),
+        (PromotionASHA(81, min_resource=3), 3),
+        (MedianStopping(81, grace=5), 5),
+        (SuccessiveHalving([(4, 2), (2, 1)]), 4),
+        (Hyperband.classic(9, 3), 1),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_total_of_resource_below_the_first_rung_is_refused(
+    scheduler: Scheduler, least: float
+) -> None:
+    given = {"scheduler": scheduler, "max_trials": 100}
+    assert least == plan_for(**given, max_total_resource=least).settings.max_total_resource
+    words = f"max_total_resource must be at least {least}, .*{type(scheduler).__name__}.*, got "
+    with pytest.raises(InvalidArgument, match=words):
+        plan_for(**given, max_total_resource=least - 0.5)
 
 
 def test_missing_arguments_get_defaults() -> None:
@@ -169,7 +205,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: plan_for(),
-        "the space is infinite, so the run needs an end: give max_trials or max_time",
+        "the space is infinite, so the run needs an end: give max_trials, max_time",
     ),
     (lambda: plan_for(5), "objective must be a function, got 5 of type int"),  # type: ignore[arg-type]
     (lambda: plan_for(two), r"requires y, which the space lacks \(it has x\)"),
@@ -195,6 +231,8 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(max_time=-5.0), "max_time must be a number of seconds above 0.* got -5.0"),
     (lambda: plan_for(max_time=math.inf), "max_time must be a number of seconds .* got inf"),
     (lambda: plan_for(max_time="60"), "max_time must be a number of seconds .* got '60'"),
+    (lambda: plan_for(max_total_resource=0), "max_total_resource must be a number above 0, got 0"),
+    (lambda: plan_for(max_total_resource="9"), "max_total_resource must be .* got '9' of type str"),
     (lambda: plan_for(max_time=True), "max_time must be a number of seconds .* got True"),
     (lambda: plan_for(max_time=10**400), "max_time must be a number of seconds .* got 1000"),
     (lambda: plan_for(trial_timeout=0), "trial_timeout must be .* or None for no limit, got 0"),

@@ -4,6 +4,8 @@
 const REASONS = {
   unfinished: "unfinished", stopped: "stopped by the user", failed: "failed",
   exhausted: "ended: every point of the space was run",
+  max_total_resource: "ended: all of max_total_resource was used",
+  stop_run: "ended by stop_run",
 };
 
 function drawHead(run, isLive, choose) {
