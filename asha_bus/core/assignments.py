@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asha_bus.core.budget import Budget
+from asha_bus.core.budget import AT_EACH_REPORT, Budget
 from asha_bus.core.events import Counters, RunSettings
 from asha_bus.core.messages import Assignment, Log
 from asha_bus.core.residents import Residents
@@ -113,6 +113,8 @@ class Assignments:
 
     def _assignment(self, trial: Trial) -> Assignment:
         next_resource = self.budget.ask_at(self._scheduler.next_resource(trial))
+        if trial.is_hooked:  # an attempt before was lost until it would have been stopped
+            next_resource = AT_EACH_REPORT
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
 
     @property

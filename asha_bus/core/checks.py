@@ -22,7 +22,8 @@ C = TypeVar("C", bound=Callable[..., Any])
 _ELSEWHERE = (
     "fn=objective param_space=space direction=mode pruner=scheduler algo=searcher sampler=searcher "
     "search_alg=searcher n_trials=max_trials num_samples=max_trials max_evals=max_trials "
-    "timeout=max_time time_budget_s=max_time loss_threshold=stop_at n_jobs=workers "
+    "timeout=max_time time_budget_s=max_time loss_threshold=stop_at stop=stop_trial "
+    "callbacks=stop_run early_stop_fn=stop_run n_jobs=workers "
     "num_workers=workers parallelism=workers max_concurrent_trials=workers random_state=seed "
     "rstate=seed points_to_evaluate=initial enqueue_trial=initial load_if_exists=resume "
     "max_t=ASHA.max_resource max_resource=ASHA.max_resource grace_period=ASHA.min_resource "

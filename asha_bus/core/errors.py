@@ -114,7 +114,8 @@ class JournalError(AshaBusError):
 class SearcherError(AshaBusError):
     """A searcher raised, suggested a point outside the space, or cannot be sent to its process.
 
-    Raised by `launch` and `Run.result`; the message has the traceback, if the searcher raised.
+    Raised by `launch` and `Run.result` if that happened before the first trial, also for
+    ``stop_trial`` and ``stop_run``; the message has the traceback, if something raised.
     """
 
 

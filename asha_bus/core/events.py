@@ -75,6 +75,8 @@ class RunSettings:
     retries: int = 0
     #: The most resource that all trials get together; None: no limit.
     max_total_resource: float | None = None
+    #: Whether functions of the user's hear at once of each trial that enters a rung or ends.
+    hooks: bool = False
     searcher: str = ""
 
     def welcome(self, seq: int) -> Welcome:
@@ -283,7 +285,7 @@ class RequestSuggestions(NamedTuple):
 
 
 class TrialUpdated(NamedTuple):
-    """Tell a searcher that learns: ``trial`` entered a rung or ended."""
+    """Tell a searcher that learns, and hooks: ``trial`` entered a rung or ended."""
 
     trial: Trial
 

@@ -66,7 +66,7 @@ class Experiment:
     def __init__(self, settings: RunSettings, now: float, emit: Callable[[Effect], None]) -> None:
         self.settings = settings
         self.table = TrialTable(
-            settings.mode, settings.scheduler.full_resource, learns=settings.learns
+            settings.mode, settings.scheduler.full_resource, is_told=_is_told(settings)
         )
         self.roster = _roster(settings)
         self.counters = Counters()
@@ -249,6 +249,7 @@ class Experiment:
         self._talk.record(event, now)
         settings = self.settings = event.settings
         self.curves.kept = settings.curves
+        self.table.unseen = set() if _is_told(settings) else None  # a restart tells all again
         self.roster = self._talk.roster = self._presence.roster = _roster(settings, self.roster)
         self.suggestions.resume(settings)
         self.assignments.resume(settings, self.roster)
@@ -490,6 +491,10 @@ class Experiment:
             self._emit_all(self.suggestions.updates())
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)
+
+
+def _is_told(settings: RunSettings) -> bool:
+    return settings.learns or settings.hooks
 
 
 def _roster(settings: RunSettings, before: Roster | None = None) -> Roster:

@@ -99,10 +99,10 @@ class Pausing:
 
     def on_stop_trial(self, event: StopTrial, now: float) -> None:
         """A hook stops a trial: at its next report, or now if no worker runs it."""
-        self._talk.record(event, now)
         table, residents = self._assignments.table, self._assignments.residents
         if event.trial >= len(table) or (trial := table[event.trial]).state in FINAL:
             return
+        self._talk.record(event, now)
         trial.is_hooked = True
         if trial.state is TrialState.RUNNING:
             self.ask(trial.id)

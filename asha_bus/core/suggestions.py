@@ -39,7 +39,7 @@ class SuggestionQueue:
 
     A searcher that does not learn is asked far ahead, so that nobody waits for it. One
     that learns is asked as late as possible: for one point per worker. Trial updates are
-    sent only with the next request, so they never wake the searcher.
+    sent only with the next request, so they never wake the searcher; with hooks, at once.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class SuggestionQueue:
     def resume(self, settings: RunSettings) -> None:
         """Continue under other settings."""
         self._timeout_s = settings.suggest_timeout_s
+        self._hooks = settings.hooks
         self._max_trials = most = settings.max_trials
         #: There will be no more points than this; None: no limit.
         self._most = None if most is None else self._configurations(most)
@@ -86,7 +87,7 @@ class SuggestionQueue:
 
     @property
     def is_idle(self) -> bool:
-        """Whether `requests` has nothing to do: the usual case where nothing is learned."""
+        """Whether `requests` has nothing to do: the usual case without updates."""
         return self._ready is not None and self._table.unseen is None
 
     def requests(self, workers: int) -> Iterator[TrialUpdated | RequestSuggestions]:
@@ -95,6 +96,8 @@ class SuggestionQueue:
         ``workers``: how many there are, each of which may need a trial at any moment.
         """
         self.peek()
+        if self._hooks:
+            yield from self.updates()
         while (count := self._shortfall(workers)) > 0:
             first = self._requested
             self._requested += count

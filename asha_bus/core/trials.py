@@ -120,11 +120,11 @@ class TrialTable:
     """All trials that were begun, in order; the only place where their states change.
 
     ``full_resource``: what a trial gets if it is never stopped; None: unknown.
-    ``learns``: the searcher receives updates of trials.
+    ``is_told``: a searcher or hooks receive updates of trials.
     """
 
     def __init__(
-        self, mode: str, full_resource: float | None = None, *, learns: bool = False
+        self, mode: str, full_resource: float | None = None, *, is_told: bool = False
     ) -> None:
         self.mode = mode
         self._full_resource = full_resource
@@ -144,8 +144,8 @@ class TrialTable:
         self.saved = 0.0
         #: Trials that changed since they were last taken out; None: nobody has asked.
         self.changed: set[int] | None = None
-        #: Trials that changed since the searcher was told of them; None: it does not learn.
-        self.unseen: set[int] | None = set() if learns else None
+        #: Trials that changed since a searcher or hooks were told of them; None: there are none.
+        self.unseen: set[int] | None = set() if is_told else None
         #: The first trial of each kind of failure, at most `MAX_KINDS` of them.
         self.failures: dict[str, int] = {}
 

@@ -25,7 +25,7 @@ class Queue(SuggestionQueue):
 
     def __init__(self, limit: int | None = None, **settings: Any) -> None:
         given = RunSettings("run", ASHA(max_resource=9), 7, max_trials=limit, **settings)
-        self.table = TrialTable("min", learns=given.learns)
+        self.table = TrialTable("min", is_told=given.learns)
         scheduler = given.scheduler.new_state(mode="min", seed=7)
         super().__init__(given, scheduler, self.table, Waiting())
 
