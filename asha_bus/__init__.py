@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from asha_bus.results.records import BusReport, TrialRecord
     from asha_bus.results.result import AllTrialsFailed, Result
     from asha_bus.searchers.base import Branch, Searcher
+    from asha_bus.searchers.hooks import RunSummary
     from asha_bus.searchers.optuna import OptunaSearcher
     from asha_bus.searchers.tpe import TPE
 
@@ -83,6 +84,7 @@ __all__ = [
     "Result",
     "Run",
     "RunInfo",
+    "RunSummary",
     "RungRecord",
     "Searcher",
     "SearcherError",
@@ -128,6 +130,7 @@ _MODULES = {
     "results.records": ("BusReport", "TrialRecord"),
     "results.result": ("AllTrialsFailed", "Result"),
     "searchers.base": ("Branch", "Searcher"),
+    "searchers.hooks": ("RunSummary",),
     "searchers.optuna": ("OptunaSearcher",),
     "searchers.tpe": ("TPE",),
 }

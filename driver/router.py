@@ -25,6 +25,7 @@ from asha_bus.core.events import (
     Send,
     Stalled,
     StopRun,
+    StopTrial,
     Suggested,
     TrialUpdated,
     WorkerExited,
@@ -51,6 +52,8 @@ logger = logging.getLogger("asha_bus.bus")
 _TURN_S = 1.0
 #: A turn that took this much longer means that the process did not run.
 _STALL_S = 0.5
+#: Hooks learn how the run stands at most this often, and never later than so.
+_STANDING_S = 0.2
 #: Whoever has the run's key may send a lot and read nothing; a worker has one request
 #: under way. At most this many messages are kept per peer and direction.
 _HIGH_WATER = 200
@@ -121,6 +124,10 @@ class Router:
         #: The message that is being handled, as it arrived.
         self._body: bytes | None = None
         self._has_progressed = False
+        #: Whether something came of a trial since hooks were told how the run stands, and
+        #: when they may be told next.
+        self._has_news = False
+        self._standing_due = 0.0
         #: Why the journal cannot be written, until the experiment is notified.
         self._failure: str | None = None
         self._experiment = replayed.experiment
@@ -130,6 +137,7 @@ class Router:
             Suggested: self._on_event,
             FallbackDrawn: self._on_event,
             StopRun: self._on_event,
+            StopTrial: self._on_event,
             pipe.SlotEmpty: self._on_slot_empty,
             pipe.StatusRequest: self._on_status,
             pipe.ChangesRequest: lambda _: changes(self._experiment, _CHANGED, _POINTS),
@@ -170,7 +178,8 @@ class Router:
         turned = looked = self._now()
         while not self._pipe.is_closed:
             deadline = self._experiment.next_deadline()
-            patience = _TURN_S if deadline is None else min(max(deadline - turned, 0), _TURN_S)
+            most = _STANDING_S if self._has_news else _TURN_S
+            patience = most if deadline is None else min(max(deadline - turned, 0), most)
             waiting = arrivals + departures if self._pipe.wants_write else arrivals
             self._busy_s += self._now() - turned
             ready = zmq.zmq_poll(waiting, int(patience * 1000) + 1)
@@ -188,6 +197,9 @@ class Router:
             if deadline is not None and now >= deadline:
                 self._experiment.tick(now)
             self._flush()
+            if self._has_news and now >= self._standing_due:
+                self._has_news, self._standing_due = False, now + _STANDING_S
+                self._pipe.put(self._standing(now))
             self._pipe.flush()
             if self._failure is not None:
                 self._experiment.handle(JournalFailed(self._failure), now)
@@ -243,6 +255,7 @@ class Router:
                 self._send(effect)
         elif isinstance(effect, TrialUpdated):
             self._pipe.put(pipe.Observe(effect.trial.to_row()))
+            self._has_news = self._experiment.settings.hooks
         elif isinstance(effect, RequestSuggestions):
             self._pipe.put(effect)
         else:
@@ -281,7 +294,9 @@ class Router:
     # --- the supervisor's frames ---------------------------------------------
 
     def _on_call(self, call: pipe.Call) -> None:
-        self._pipe.send(pipe.Reply(call.number, self._handlers[type(call.request)](call.request)))
+        value = self._handlers[type(call.request)](call.request)
+        self._flush()  # whoever is answered does not ask another bus for the same
+        self._pipe.send(pipe.Reply(call.number, value))
 
     def _on_event(self, event: Event) -> None:
         self._experiment.handle(event, self._now())
@@ -296,6 +311,17 @@ class Router:
         dismissed = worker is not None and isinstance(worker.reply, Done)
         self._experiment.handle(WorkerExited(request.slot), self._now())
         return pipe.Departure(worker is not None, dismissed)
+
+    def _standing(self, now: float) -> pipe.Standing:
+        experiment = self._experiment
+        table, leader = experiment.table, experiment.table.leader
+        return pipe.Standing(
+            now - experiment.started,
+            table.states,
+            None if leader is None else leader.to_row(),
+            table.spent,
+            experiment.roster.active,
+        )
 
     def _on_status(self, request: pipe.StatusRequest) -> Status:
         unauthenticated = self._rejected["unauthenticated"] + self._gatekeeper.refused

@@ -6,11 +6,8 @@ The arguments are two descriptors of its pipe. It is set up, told and asked by t
 
 from __future__ import annotations
 
-import logging
-import os
 import pickle
 import select
-import signal
 import sys
 import time
 from collections import deque
@@ -18,21 +15,14 @@ from collections.abc import Iterator
 from io import RawIOBase
 
 from asha_bus.core.errors import SearcherError
-from asha_bus.driver.descriptors import keep_from_forks
+from asha_bus.driver.companion_side import begin, forget
 from asha_bus.formats import pipe
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 
 def main() -> int:
     """Suggest until the supervisor closes the pipe."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's to handle
-    logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
-    read_fd, write_fd = map(int, sys.argv[1:])
-    for descriptor in (read_fd, write_fd):  # what a searcher starts is not to keep them open
-        os.set_inheritable(descriptor, False)
-    source = open(read_fd, "rb", buffering=0)  # noqa: SIM115 - select sees all that is there
-    output = open(write_fd, "wb")  # noqa: SIM115 - both are open until the end
-    keep_from_forks(source, output)
+    source, output = begin()
     setup = pipe.read(source)
     if setup is None:
         return 0
@@ -57,7 +47,7 @@ def main() -> int:
         say(pipe.Failed(str(error)))
         return 1
     except BrokenPipeError:  # the driver is gone, and what is left has nowhere to go
-        os.dup2(os.open(os.devnull, os.O_WRONLY), write_fd)
+        forget(output)
     return 0
 
 

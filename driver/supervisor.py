@@ -7,26 +7,27 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import astuple
 from typing import Any, TypeVar
 
-from asha_bus.core.errors import BusError, SearcherError
+from asha_bus.core.errors import BusError
 from asha_bus.core.events import (
     Ended,
     FallbackDrawn,
     RequestSuggestions,
     Resumed,
     StopRun,
+    StopTrial,
     Suggested,
 )
-from asha_bus.core.messages import Point
 from asha_bus.core.status import Status
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.bus_process import BusProcess, Output
 from asha_bus.driver.calls import Call, Calls
 from asha_bus.driver.descriptors import keep_from_forks
+from asha_bus.driver.hook_client import HookClient
 from asha_bus.driver.journal import OpenJournal
 from asha_bus.driver.listener import listen_at
 from asha_bus.driver.patience import wait_for
@@ -57,11 +58,11 @@ _START_AGAIN_S = 30.0
 class Supervisor:
     """The bus of one run, seen from the user's process.
 
-    ``suggester`` draws what the bus asks for.
+    ``suggester`` draws what the bus asks for, ``hooks`` say what is to stop.
     """
 
-    def __init__(self, suggester: Suggester) -> None:
-        self.suggester = suggester
+    def __init__(self, suggester: Suggester, hooks: HookClient | None = None) -> None:
+        self.suggester, self._hooks = suggester, hooks
         self.keys = Keys.generate()
         #: How many times the bus was restarted.
         self.restarts = 0
@@ -74,7 +75,7 @@ class Supervisor:
         self.error: BusError | None = None
         #: A stop had to be over by a certain time, and the bus did not answer until then.
         self.is_abandoned = False
-        #: Why the searcher could not go on, where it could not.
+        #: Why the searcher or a hook could not go on, where it could not.
         self.search_failure: str | None = None
         self._setup: pipe.BusSetup | None = None
         self._bus: BusProcess | None = None
@@ -104,8 +105,9 @@ class Supervisor:
             pipe.CaughtUp: lambda _: None,  # while it stood by; see Standbys
             pipe.Notice: lambda notice: logger.warning("%s", notice.text),
             pipe.Unjournaled: self._on_unjournaled,
-            pipe.Observe: lambda frame: suggester.observe(frame.row),
-            RequestSuggestions: self._on_request_suggestions,
+            pipe.Observe: self._on_observe,
+            pipe.Standing: self._on_standing,
+            RequestSuggestions: suggester.request,
             Ended: self._on_ended,
         }
 
@@ -139,7 +141,9 @@ class Supervisor:
         keep_from_forks(self._opened.enter_context(io.FileIO(journal.fd, "r+")))
         self._watchdog = Watchdog(bus_timeout_s)
         try:
-            self.suggester.open(self._on_points, self._on_search_failure)
+            self.suggester.open(self._give, self._on_search_failure)
+            if self._hooks is not None:
+                self._hooks.open(self.tell, self._on_search_failure)
             listener = self._opened.enter_context(listen_at(host, port))
             keep_from_forks(listener)
             address, bound = listener.getsockname()
@@ -216,14 +220,20 @@ class Supervisor:
         """
         if within_s is not None and self._deadline is None:
             self._deadline = time.monotonic() + within_s
+        self.tell(StopRun(reason, message))
+
+    def tell(self, event: StopRun | StopTrial) -> None:
+        """Tell the bus, or the next one if it dies meanwhile; nothing where it is gone for good."""
         try:
-            self._send(StopRun(reason, message))
+            self._send(event)
         except BusError:
             logger.debug("the bus is gone already")
 
     def close(self) -> None:
         """End the bus process and wait for its end."""
         self.suggester.close()
+        if self._hooks is not None:
+            self._hooks.close()
         with self._lock:
             self._closing.set()
             current = self._bus
@@ -388,28 +398,20 @@ class Supervisor:
             unjournaled.text.partition(". ")[0],
         )
 
-    def _on_request_suggestions(self, request: RequestSuggestions) -> None:
-        if not request.is_fallback:
-            self.suggester.ask(request.first, request.number)
-            return
-        try:
-            point = self.suggester.fallback(request.first)
-        except SearcherError as error:
-            self.suggester.fail(str(error))
-            return
-        if point is None:
-            self._on_points(request.first, (), True)
-        else:
-            self._give(FallbackDrawn(request.first, point))
+    def _on_observe(self, frame: pipe.Observe) -> None:
+        self.suggester.observe(frame.row)
+        if self._hooks is not None:
+            self._hooks.observe(frame.row)
+
+    def _on_standing(self, standing: pipe.Standing) -> None:
+        if self._hooks is not None:
+            self._hooks.sum_up(standing)
 
     def _on_ended(self, ended: Ended) -> None:
         self.ending = ended
         self.ended.set()
 
     # --- the suggester's news, from any thread -------------------------------
-
-    def _on_points(self, first: int, points: Sequence[Point], is_last: bool) -> None:
-        self._give(Suggested(first, tuple(points), is_last))
 
     def _on_search_failure(self, text: str) -> None:
         self.search_failure = text

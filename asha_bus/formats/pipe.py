@@ -1,4 +1,4 @@
-"""The pipes between the user's process, the bus and the searcher's process.
+"""The pipes between the user's process, the bus, the searcher's process and the hooks' process.
 
 A frame is its length in four bytes, the highest first, and one msgpack array ``[kind,
 field, ...]``. `TABLE` has every kind; what its class says of the fields is their
@@ -8,16 +8,19 @@ specification. A named tuple in a field is an array of its fields. A `Status` is
 from the user's process   `BusSetup`, or first `StandbySetup` and later `BusSetup`;
 to the bus                then `Call`, `Suggested`, `FallbackDrawn`
 from the bus              `Ready` or `Failed`; then `Reply`, `RequestSuggestions`,
-                          `Observe`, `Progress`, `Notice`, `Unjournaled`, `Ended`;
-                          before, from one that stands by, `CaughtUp`
+                          `Observe`, `Standing`, `Progress`, `Notice`, `Unjournaled`,
+                          `Ended`; before, from one that stands by, `CaughtUp`
 to the searcher           `SearcherSetup`; then `Observe`, `Given`, `Suggest`
 from the searcher         `Points`, or `Failed`, with which it ends
+to the hooks              `HookSetup`; then `Observe`, `Standing`
+from the hooks            `Progress` when the first was asked, `Stop`, or `Failed`,
+                          with which it ends
 ========================  =======================================================
 
-A `Call` holds a request: `StopRun`, or one of those below, which say how their answer is
-read from the `Reply`. An unknown kind or a wrong number of fields is a `RemoteProtocolError`
-where it is read, any other object a `LocalProtocolError` where it is sent. Both
-ends are processes of one user and one version, so the fields are not checked any further.
+A `Call` holds a request: `StopRun`, `StopTrial`, or one of those below, which say how their
+answer is read from the `Reply`. An unknown kind or a wrong number of fields is a
+`RemoteProtocolError` where it is read, any other object a `LocalProtocolError` where it is sent.
+Both ends are processes of one user and one version, so the fields are not checked any further.
 """
 
 from __future__ import annotations
@@ -37,12 +40,13 @@ from asha_bus.core.events import (
     FallbackDrawn,
     RequestSuggestions,
     StopRun,
+    StopTrial,
     Suggested,
 )
 from asha_bus.core.log import LogLine, Place
 from asha_bus.core.messages import Point
 from asha_bus.core.status import Changes, Status
-from asha_bus.core.trial import TrialRow
+from asha_bus.core.trial import TrialRow, TrialState
 
 #: In front of each frame stands its length, in this many bytes.
 LENGTH_BYTES = 4
@@ -220,13 +224,23 @@ class Reply(NamedTuple):
 
 
 class Observe(NamedTuple):
-    """Updates a searcher that learns: a trial entered a rung or ended."""
+    """Updates a searcher that learns, and hooks: a trial entered a rung or ended."""
 
     row: TrialRow
 
 
+class Standing(NamedTuple):
+    """How the run stands, for hooks; see `asha_bus.searchers.hooks.RunSummary`."""
+
+    seconds: float
+    states: Mapping[TrialState, int]
+    leader: TrialRow | None
+    resource: float
+    workers: int
+
+
 class Progress(NamedTuple):
-    """This bus has accepted a message, its first."""
+    """This bus has accepted a message, its first; or the first hook has answered."""
 
 
 class CaughtUp(NamedTuple):
@@ -278,6 +292,22 @@ class Points(NamedTuple):
     seconds: float
 
 
+# --- the hooks' process -------------------------------------------------------
+
+
+class HookSetup(NamedTuple):
+    """The pickled `Hooks`, and where their functions are imported from."""
+
+    hooks: bytes
+    sys_path: Sequence[str]
+
+
+class Stop(NamedTuple):
+    """A hook says that ``trial`` is to be stopped; None: the run is to end."""
+
+    trial: int | None
+
+
 # --- bytes -------------------------------------------------------------------
 
 
@@ -287,6 +317,14 @@ def _scheduler(plain: Any) -> SchedulerClass | None:
 
 def _resume(plain: Any) -> Resume | None:
     return None if plain is None else Resume(*plain)
+
+
+def _row(plain: Any) -> TrialRow | None:
+    return None if plain is None else TrialRow.from_plain(plain)
+
+
+def _states(plain: Any) -> Mapping[TrialState, int]:
+    return {TrialState(name): count for name, count in plain.items()}
 
 
 def _status(plain: Any) -> Status | None:
@@ -311,6 +349,7 @@ TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
     (21, RowsRequest, {}),
     (22, TextsRequest, {}),
     (23, CurvesRequest, {}),
+    (24, StopTrial, {}),
     (32, Ready, {}),
     (33, Failed, {}),
     (34, Reply, {}),
@@ -320,11 +359,14 @@ TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
     (38, Notice, {}),
     (39, Unjournaled, {}),
     (40, Ended, {}),
+    (41, Standing, {"states": _states, "leader": _row}),
     (47, CaughtUp, {}),
     (48, SearcherSetup, {}),
     (49, Given, {}),
     (50, Suggest, {}),
     (51, Points, {}),
+    (52, HookSetup, {}),
+    (53, Stop, {}),
 )
 _KINDS = {cls: kind for kind, cls, _ in TABLE}
 _CLASSES = {kind: (cls, readers) for kind, cls, readers in TABLE}

@@ -114,7 +114,18 @@ class DryRun:
         return "\n".join(lines).rstrip()
 
 
-@checked({"max_trials": "n", "max_resource": "steps"})
+#: What to use in place of arguments of `launch`.
+_INSTEAD = {
+    "max_trials": "n",
+    "max_resource": "steps",
+    **{
+        name: f"launch({name}=...), since a dry run stops its trials by steps alone"
+        for name in ("stop_trial", "stop_run")
+    },
+}
+
+
+@checked(_INSTEAD)
 def dry_run(
     objective: Callable[..., object],
     space: Space | Mapping[str, object],
@@ -128,7 +139,8 @@ def dry_run(
     """Run the objective in this process, as a worker would, and print what it did.
 
     The objective is pickled and unpickled as on its way to a worker, and run by the worker's
-    own code: mistakes show in a second, before a cluster is spent on them.
+    own code: mistakes show in a second, before a cluster is spent on them. Schedulers and
+    functions that stop trials are not asked.
 
     Args:
         objective: As for `launch`.

@@ -14,6 +14,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import Resumed
 from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
+from asha_bus.driver.hook_client import make_hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.scheduler_class import named
 from asha_bus.driver.searcher_client import make_suggester
@@ -132,6 +133,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     try:
         # of the seed that the run has, which a resumed one brings along
         suggester = make_suggester(plan.search, engine.dumps)
+        own_rules = make_hooks(plan.hooks, engine.dumps)
         with ExitStack() as opened:
             exporter = _open_endpoint(plan, options, engine)
             if exporter is not None:
@@ -143,7 +145,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     except BaseException:
         os.close(journal.fd)
         raise
-    supervisor = Supervisor(suggester)
+    supervisor = Supervisor(suggester, own_rules)
     resumed = Resumed(plan.settings, given.retry_failed) if journal.is_resumed else None
     try:
         port = supervisor.start(

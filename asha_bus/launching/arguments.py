@@ -32,6 +32,7 @@ from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.choice import MonitorChoice
 from asha_bus.objective.kinds import to_metric
 from asha_bus.searchers.base import Suggests
+from asha_bus.searchers.hooks import StopsRun, StopsTrial
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -94,6 +95,8 @@ _PAGE = Rule(
     lambda value: isinstance(value, bool) or 0 < value <= 65_535,
     (bool, int),
 )
+_STOPS_TRIAL = Rule("a function that gets a TrialRecord and returns True or False", callable)
+_STOPS_RUN = Rule("a function that gets a RunSummary and returns True or False", callable)
 _INITIAL = Rule("a list of configurations", types=(list, tuple))
 
 
@@ -125,6 +128,12 @@ class LaunchArguments:
             run it is the total over all launches. Default None.
         stop_at: The run ends when a trial's last metric is as good as this, even if the trial
             is one of several repeats. Default None.
+        stop_trial: A function that gets the `TrialRecord` of each trial that has just entered
+            a rung, whose ``rungs`` tell its course. True stops the trial at its next report,
+            or at once if it has paused. It runs in a process of its own. Default None.
+        stop_run: A function that gets a `RunSummary`, at each rung entry and end of a trial
+            but at most five times a second. True ends the run with reason ``"stop_run"``. It
+            runs in the same process as ``stop_trial``. Default None.
         spark: The `SparkSession` to use. Default None: the active one, or a new one.
         engine: ``"spark"`` (default), or ``"local"`` for processes of this machine.
         workers: How many trials run at a time. Default None: all free slots or cores.
@@ -206,6 +215,8 @@ class LaunchArguments:
     max_time: Annotated[float | None, SECONDS] = None
     max_total_resource: Annotated[float | None, ABOVE_0] = None
     stop_at: Annotated[float | None, FINITE] = None
+    stop_trial: Annotated[StopsTrial | None, _STOPS_TRIAL] = None
+    stop_run: Annotated[StopsRun | None, _STOPS_RUN] = None
     spark: "SparkSession | None" = None
     engine: Annotated[EngineName, one_of(EngineName)] = "spark"
     workers: Annotated[int | None, whole(1)] = None
@@ -247,6 +258,11 @@ class LaunchArguments:
             raise InvalidArgument("retry_failed=True needs resume=True")
         if self.engine == "local" and self.spark is not None:
             raise InvalidArgument("spark was given together with engine='local'; leave one out")
+
+    @property
+    def hooks(self) -> bool:
+        """Whether there are functions that stop trials or the run."""
+        return self.stop_trial is not None or self.stop_run is not None
 
     @property
     def learns(self) -> bool:

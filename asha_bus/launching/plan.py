@@ -33,6 +33,7 @@ from asha_bus.objective.kinds import Shape, check_takes, name_of, shape_of, to_m
 from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.adapter import Search
 from asha_bus.searchers.base import Suggests
+from asha_bus.searchers.hooks import Hooks
 from asha_bus.searchers.past import past_trials
 
 logger = logging.getLogger("asha_bus")
@@ -121,6 +122,11 @@ class Plan:
             self.history,
             settings.repeats,
         )
+
+    @property
+    def hooks(self) -> Hooks:
+        """What may stop a trial or the run besides the scheduler."""
+        return Hooks(self.space, self.given.stop_trial, self.given.stop_run)
 
     def with_options(self, options: BusOptions, workers: int | None = None) -> Plan:
         """This plan under these options of the bus, with that many workers."""
@@ -219,9 +225,7 @@ def _limit(space: Space, given: LaunchArguments) -> tuple[int | None, str]:
         if given.max_trials is None or given.max_trials >= every:
             return min(every, 2**63 - 1), "exhausted"
     elif not has_end:
-        raise InvalidArgument(
-            f"the space is infinite, so the run needs an end: give {_ENDS}"
-        )
+        raise InvalidArgument(f"the space is infinite, so the run needs an end: give {_ENDS}")
     return given.max_trials, "max_trials"
 
 

@@ -52,6 +52,8 @@ def _standing(trial: TrialRecord) -> str:
     if trial.state is TrialState.PENDING:
         text += ": it waits for a worker"
         return f"{text}, to be restarted" if trial.attempts else text
+    if trial.state is TrialState.STOPPED and (not trial.rungs or trial.rungs[-1].verdict != "stop"):
+        text += " by stop_trial"
     text += f" at resource {trial.resource:g}"
     if trial.metric is not None:
         text += f" with metric {trial.metric:g}"

@@ -18,6 +18,8 @@ DEFAULTS: dict[str, Any] = {
     "max_time": None,
     "max_total_resource": None,
     "stop_at": None,
+    "stop_trial": None,
+    "stop_run": None,
     "engine": "spark",
     "workers": None,
     "seed": None,

@@ -153,7 +153,7 @@ def test_the_names_of_other_tuners_are_those_of_the_glossary() -> None:
         for theirs in re.findall(r"`([a-z_]+)`", others):
             if theirs not in (ours, "stop", "reduction_factor") and "_" in theirs:
                 assert ours == ELSEWHERE[theirs].rpartition(".")[2]
-    assert 9 == len(rows)
+    assert 12 == len(rows)
     taken = {
         *signature(ab.launch).parameters,
         *signature(ab.ASHA).parameters,

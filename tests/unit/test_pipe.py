@@ -17,12 +17,13 @@ from asha_bus.core.events import (
     FallbackDrawn,
     RequestSuggestions,
     StopRun,
+    StopTrial,
     Suggested,
 )
 from asha_bus.core.log import LogLine
 from asha_bus.core.messages import Telemetry
 from asha_bus.core.status import BusFigures, Changes, JournalFigures, Status, changes, status
-from asha_bus.core.trial import TrialRow
+from asha_bus.core.trial import TrialRow, TrialState
 from asha_bus.driver.pipe_end import PipeEnd
 from asha_bus.formats import pipe
 from asha_bus.formats.pipe import TABLE, decode, encode
@@ -70,6 +71,7 @@ FRAMES: list[Any] = [
     pipe.Call(6, pipe.RowsRequest(500)),
     pipe.Call(7, pipe.TextsRequest(0)),
     pipe.Call(8, pipe.CurvesRequest(9)),
+    pipe.Call(9, StopTrial(3)),
     Suggested(0, ((0.5,), (0.25,)), False),
     FallbackDrawn(3, (0.5,)),
     pipe.Ready(1.5, 0.1),
@@ -82,10 +84,15 @@ FRAMES: list[Any] = [
     pipe.Notice("mind"),
     pipe.Unjournaled("full"),
     Ended("failed", "why"),
+    pipe.Standing(1.5, {TrialState.RUNNING: 2}, a_row(), 12.5, 2),
+    pipe.Standing(0.0, {}, None, 0.0, 0),
     pipe.SearcherSetup(b"pickled", ("/one", "/two")),
     pipe.Given(4, (0.5, 1.0)),
     pipe.Suggest(5, 2),
     pipe.Points(5, ((0.5,), (0.75,)), True, 0.25),
+    pipe.HookSetup(b"pickled", ("/one", "/two")),
+    pipe.Stop(3),
+    pipe.Stop(None),
 ]
 
 

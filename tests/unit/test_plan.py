@@ -122,7 +122,7 @@ def test_a_total_of_resource_ends_a_run_without_another_end() -> None:
 def test_a_total_of_resource_below_the_first_rung_is_refused(
     scheduler: Scheduler, least: float
 ) -> None:
-    given = {"scheduler": scheduler, "max_trials": 100}
+    given: dict[str, Any] = {"scheduler": scheduler, "max_trials": 100}
     assert least == plan_for(**given, max_total_resource=least).settings.max_total_resource
     words = f"max_total_resource must be at least {least}, .*{type(scheduler).__name__}.*, got "
     with pytest.raises(InvalidArgument, match=words):
