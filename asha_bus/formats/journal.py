@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from asha_bus.core import messages as m
-from asha_bus.core.checks import Rule, check, shortened
+from asha_bus.core.checks import Rule, check, cut, shortened
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import (
     AppendToJournal,
@@ -260,9 +260,9 @@ def reading(path: str, failure: str) -> Iterator[None]:
     except JournalError:
         raise
     except InvalidArgument as error:
-        raise JournalError(f"{path}: {error}") from error
+        raise JournalError(f"{path}: {cut(str(error))}") from error
     except Exception as error:  # any error means that it cannot be read
-        raise JournalError(f"{path}: {failure}: {error!r}") from error
+        raise JournalError(f"{path}: {failure}: {cut(repr(error))}") from error
 
 
 def is_journal(data: bytes) -> bool:
@@ -285,9 +285,10 @@ def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[He
         plain = _unpacked(payload)
         number = plain["format"]
         if number > FORMAT:
+            version = cut(str(plain.get("version", "of that time")), 40)
             raise JournalError(
                 f"{path} has format {number}, but this asha-bus reads only formats up to "
-                f"{FORMAT}; install asha-bus {plain.get('version', 'of that time')} or later"
+                f"{FORMAT}; install asha-bus {version} or later"
             )
         header = Header(
             plain["name"],
@@ -392,13 +393,13 @@ class Replayer:
             entry = self._encoder.decode(payload)
             self._experiment.handle(entry.event, entry.now)
         except Exception as error:  # any error means that it cannot be replayed
-            raise JournalError(f"{where} cannot be replayed: {error!r}") from error
+            raise JournalError(f"{where} cannot be replayed: {cut(repr(error))}") from error
         if self._emitted != [entry.decisions]:
             found = [_shown(one) for one in self._emitted]
             raise JournalError(
                 f"{where} says {_shown(entry.decisions)}, but replaying it gives "
                 f"{found[0] if found else 'no record'}; this asha-bus decides differently from "
-                f"the version that wrote it ({self._header.version})"
+                f"the version that wrote it ({cut(self._header.version, 40)})"
             )
         self._emitted.clear()
         self._records += 1

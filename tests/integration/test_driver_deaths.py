@@ -14,6 +14,7 @@ from support.processes import children_of, is_alive, wait_until
 from support.programs import start_program
 
 import asha_bus as ab
+from asha_bus.driver import journal as journal_file
 
 PROGRAM = """
     import os, signal, time
@@ -105,3 +106,52 @@ def _held(pid: int) -> list[str]:
 def _pipes_of(pid: int) -> list[str]:
     command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     return [argument.decode() for argument in command[-3:-1]]
+
+
+ALONE = """
+    import asha_bus as ab
+    from support import objectives
+
+    if __name__ == "__main__":
+        ab.launch(
+            objectives.slow_slope, {"x": ab.uniform(0, 1)}, engine="local", workers=1, seed=7,
+            monitor=None, max_trials=900, scheduler=ab.ASHA(9), journal="journal",
+        )
+"""
+
+
+@pytest.mark.slow
+def test_a_resume_names_the_stopped_bus_of_a_dead_driver_which_keeps_the_lock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_file, "_LOCK_TIMEOUT_S", 0.2)
+    path = tmp_path / "journal"
+
+    def resume() -> ab.Result:
+        return ab.launch(
+            objectives.slow_slope,
+            {"x": ab.uniform(0, 1)},
+            scheduler=ab.ASHA(9),
+            engine="local",
+            workers=1,
+            seed=7,
+            monitor=None,
+            journal=path,
+            max_trials=len(ab.Result.from_journal(path).trials) + 2,
+            resume=True,
+        )
+
+    with start_program(tmp_path, ALONE) as program:
+        wait_until(lambda: path.exists() and path.stat().st_size > 6_000)
+        [bus] = children_of(program.pid, "asha_bus.driver")
+        with pytest.raises(ab.JournalError, match=rf"another run \(process .*\b{program.pid}\b"):
+            resume()
+        os.kill(bus, signal.SIGSTOP)
+        try:
+            program.kill()
+            program.wait()
+            with pytest.raises(ab.JournalError, match=f"driver is gone.*kill -9 {bus}$"):
+                resume()
+        finally:
+            os.kill(bus, signal.SIGKILL)
+    assert "max_trials" == resume().reason
