@@ -84,7 +84,6 @@ def test_a_standby_that_hangs_is_replaced_when_its_turn_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(standby, "STANDBY_BYTES", 3_000)
-    monkeypatch.setattr(standby, "TWO_STANDBYS_BYTES", 3_000)  # so there is one
     run = start(objectives.slow_slope, scheduler=ab.ASHA(9), max_trials=150, bus=QUICK)
     wait_until(lambda: len(children_of(os.getpid(), "asha_bus.driver")) == 2)
     first = run.bus_pid

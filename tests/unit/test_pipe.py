@@ -78,7 +78,7 @@ FRAMES: list[Any] = [
     RequestSuggestions(0, 50, True),
     pipe.Observe(a_row()),
     pipe.Progress(),
-    pipe.CaughtUp(),
+    pipe.CaughtUp(7),
     pipe.Notice("mind"),
     pipe.Unjournaled("full"),
     Ended("failed", "why"),
@@ -159,7 +159,7 @@ def test_changed_trials_are_sent_with_their_rungs_and_reports() -> None:
         ((3, 1, (32, 1.0, 0.1)), "32 is not a kind of frame here"),
         ((36, None), "cannot be read"),
         ((36, (1, 2)), "cannot be read"),
-        ((1, *(None,) * 9, (1, 2)), "BusSetup has 11 fields, got 10|cannot be read"),
+        ((1, *(None,) * 9, (1, 2)), "BusSetup has 12 fields, got 10|cannot be read"),
     ],
 )
 def test_an_invalid_frame_is_refused_by_its_reader(items: Any, message: str) -> None:
