@@ -159,7 +159,8 @@ class Router:
                 self._writer.go_on(figures.journal)
         if resumed is not None:
             self._experiment.handle(resumed, self._now())
-        self._experiment.restart(self._now(), asdict(before.counters) if before else {})
+        counters = asdict(before.counters) if before else {}
+        self._experiment.restart(self._now(), counters, before.returns if before else {})
         self._flush()
         self._pipe.flush()
         arrivals: list[tuple[Any, int]] = [

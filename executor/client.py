@@ -14,11 +14,11 @@ import zmq
 from asha_bus.core import messages as m
 from asha_bus.core.errors import AshaBusError, BusError, RemoteProtocolError
 from asha_bus.core.latency import Latencies
+from asha_bus.core.running import RunningTime
 from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Worker, cut
 from asha_bus.executor.interrupt import Interrupter, end_process
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Outbox
-from asha_bus.executor.running import RunningTime
 from asha_bus.formats import wire
 from asha_bus.launching.job import BusAddress
 
@@ -101,6 +101,7 @@ class Client:
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = connect(self.context, address, name)
         self._running = RunningTime(time.monotonic())
+        self._lock = threading.Lock()  # both threads look at the time
         #: When the bus was last heard, in seconds that this process ran.
         self._heard_at = 0.0
         self._patience_s = 0.0
@@ -173,7 +174,8 @@ class Client:
 
     def silent_s(self) -> float:
         """Seconds since the last message from the bus in which this process ran."""
-        return self._running.tick(time.monotonic()) - self._heard_at
+        with self._lock:
+            return self._running.tick(time.monotonic()) - self._heard_at
 
     def close(self) -> None:
         """Send `Leave` and close the socket."""

@@ -129,14 +129,16 @@ class Experiment:
         """Request the suggestions that the first workers will need."""
         self._emit_all(self.suggestions.requests(self.roster.active))
 
-    def restart(self, now: float, counters: Mapping[str, int]) -> None:
+    def restart(
+        self, now: float, counters: Mapping[str, int], returns: Mapping[str, float]
+    ) -> None:
         """Continue in a new bus: renew all leases, and repeat the unanswered requests.
 
-        ``counters`` are those of the bus before, as far as they are known: a journal
-        does not tell all of them.
+        ``counters`` and ``returns`` (see `Status`) are those of the bus before, as far as they
+        are known: a journal does not tell all of them.
         """
         self.counters.raise_to(counters)
-        self.roster.hear_all(now)
+        self.roster.hear_all(now, returns)
         self._emit_all(self.suggestions.requests_again())
         if self.ended is not None:
             self.emit(self.ended)
