@@ -26,6 +26,7 @@ from asha_bus.core.events import (
     Received,
     Resumed,
     RunSettings,
+    Send,
     Stalled,
     StopRun,
     Suggested,
@@ -245,7 +246,7 @@ class Experiment:
     # --- messages ------------------------------------------------------------
 
     def _on_ping(self, sender: str, ping: m.Ping, now: float) -> None:
-        self._talk.send(sender, m.Pong(ping.seq))
+        self._talk.emit(Send(sender, m.Pong(ping.seq)))  # it promises nothing of a journal
 
     def _on_hello(self, sender: str, hello: m.Hello, now: float) -> None:
         if hello.run != self.settings.run:
