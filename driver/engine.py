@@ -18,12 +18,12 @@ logger = logging.getLogger("asha_bus")
 class Hooks(NamedTuple):
     """Callbacks of an engine into the run, called from the engine's threads.
 
-    ``worker_exited(slot)``: the worker at ``slot`` has exited; returns what the bus knows of
-    it. ``has_workers()``: whether any worker is at work. ``fail(text)``: end the run, because
+    ``worker_exited(slot, how)``: the worker at ``slot`` has exited, as ``how`` says to people;
+    returns what the bus knows of it. ``has_workers()``: whether any worker is at work. ``fail(text)``: end the run, because
     no worker can be kept running. ``write(text)``: show a line that a worker printed.
     """
 
-    worker_exited: Callable[[str], Departure]
+    worker_exited: Callable[[str, str], Departure]
     has_workers: Callable[[], bool]
     fail: Callable[[str], None]
     write: Callable[[str], None]

@@ -6,6 +6,7 @@ import collections
 import logging
 import os
 import pickle
+import signal
 import subprocess
 import tempfile
 import threading
@@ -25,6 +26,9 @@ from asha_bus.launching.job import WorkerSetup
 from asha_bus.objective.shared import PickledDescriptor, dumps
 
 logger = logging.getLogger("asha_bus")
+
+#: At most so much of a worker's output goes into the error of its trial.
+_SHOWN_CHARS = 4_000
 
 #: How many last lines of a worker's output are shown if it cannot start.
 _OUTPUT_LINES = 30
@@ -135,12 +139,14 @@ class LocalEngine(Engine):
             slot = f"{index}.{number}"
             try:
                 status, output = self._work(slot)
-                why = f"the last one exited with status {status}:\n{output}"
+                how = _ending(status, output)
+                why = f"the last one {how}"
             except Exception as error:  # no descriptors, processes or threads left, for example
-                why = f"it could not be started: {type(error).__name__}: {error}"
+                how = f"could not be started: {type(error).__name__}: {error}"
+                why = f"it {how}"
             if self._closing.is_set():
                 return
-            departure = self._hooks.worker_exited(slot)
+            departure = self._hooks.worker_exited(slot, how)
             if departure.dismissed:
                 return
             pause_s = self._slots.pause_s(
@@ -205,3 +211,22 @@ class LocalEngine(Engine):
                     self._hooks.write(text)
                 except Exception as error:
                     logger.debug("a line of a worker could not be shown: %r", error)
+
+
+def _ending(status: int, output: str) -> str:
+    """How a worker ended, in words: its exit status or signal, and what it printed last."""
+    if status >= 0:
+        how = f"ended with exit status {status}"
+    else:
+        how = f"ended by signal {-status} ({_signal_name(-status)})"
+        if -status == signal.SIGKILL:
+            how += ", which the system sends where memory is short"
+    said = output.strip()[-_SHOWN_CHARS:]
+    return f"{how}; its last output:\n{said}" if said else f"{how}, and printed nothing before"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return "a real-time signal"

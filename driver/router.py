@@ -295,7 +295,7 @@ class Router:
             self._serve()
         worker = self._experiment.roster.at(request.slot)
         dismissed = worker is not None and isinstance(worker.reply, Done)
-        self._experiment.handle(WorkerExited(request.slot), self._now())
+        self._experiment.handle(WorkerExited(request.slot, request.how), self._now())
         return pipe.Departure(worker is not None, dismissed)
 
     def _on_status(self, request: pipe.StatusRequest) -> Status:

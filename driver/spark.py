@@ -208,7 +208,9 @@ class SparkEngine(Engine):
             number += 1
             slot = f"{index}.{number}"
             failure = self._run_job(work, slot, tasks)
-            left = [self._hooks.worker_exited(f"{slot}.{partition}") for partition in range(tasks)]
+            last = (failure or "").strip().rpartition("\n")[2]
+            how = f"ended with its Spark job ({last}); see the executor's log" if last else ""
+            left = [self._hooks.worker_exited(f"{slot}.{part}", how) for part in range(tasks)]
             if self._closing.is_set() or all(departure.dismissed for departure in left):
                 return
             if self._is_stopped():

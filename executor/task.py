@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import socket
 import time
@@ -17,6 +18,8 @@ from asha_bus.executor.output import Recorder
 from asha_bus.executor.runner import Runner
 from asha_bus.launching.job import Job
 
+_STDERR_FD = 2
+
 
 def work(
     job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool], tagged: bool = False
@@ -26,6 +29,8 @@ def work(
     ``tagged``: print captured output with the trial in front of each line.
     Returns the reason of the end. Raises `BusError` if the bus cannot be reached.
     """
+    if not faulthandler.is_enabled():
+        faulthandler.enable(_STDERR_FD)  # a crash in native code says where it was
     objective = job.objective
     if job.data:
         loaded = {name: shared.value for name, shared in job.data.items()}
