@@ -22,7 +22,7 @@ from asha_bus.driver import process
 from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.driver.engine import Engine, Hooks, Slots
 from asha_bus.driver.process import start_thread
-from asha_bus.launching.job import WorkerSetup
+from asha_bus.launching.job import MAX_FAILURE_BYTES, WorkerSetup
 from asha_bus.objective.shared import PickledDescriptor, dumps
 
 logger = logging.getLogger("asha_bus")
@@ -137,8 +137,9 @@ class LocalEngine(Engine):
         while not self._closing.is_set():
             number += 1
             slot = f"{index}.{number}"
+            cannot_load = ""
             try:
-                status, output = self._work(slot)
+                status, output, cannot_load = self._work(slot)
                 how = _ending(status, output)
                 why = f"the last one {how}"
             except Exception as error:  # no descriptors, processes or threads left, for example
@@ -152,19 +153,20 @@ class LocalEngine(Engine):
             pause_s = self._slots.pause_s(
                 index,
                 joined=departure.joined,
-                why=f"a local worker could not be started; {why}",
+                why=cannot_load or f"a local worker could not be started; {why}",
+                is_hopeless=bool(cannot_load),
             )
             if pause_s is None:
                 return
             logger.info("worker %s is started again: %s", slot, why.partition("\n")[0])
             self._closing.wait(pause_s)
 
-    def _work(self, slot: str) -> tuple[int, str]:
-        """Run one worker; return its exit status and the end of its output."""
+    def _work(self, slot: str) -> tuple[int, str, str]:
+        """Run one worker; return its exit status, the end of its output, why it has no job."""
         setup = WorkerSetup(slot, os.getpid(), process.import_paths())
         with self._lock:
             if self._closing.is_set():
-                return 0, ""
+                return 0, "", ""
             worker = process.start(
                 "asha_bus.executor",
                 self._env,
@@ -173,7 +175,6 @@ class LocalEngine(Engine):
             )
             self._workers[slot] = worker
         try:
-            worker.from_it.close()  # it says nothing there
             stdout = worker.process.stdout
             assert stdout is not None
             last = collections.deque[str](maxlen=_OUTPUT_LINES)
@@ -192,7 +193,7 @@ class LocalEngine(Engine):
             status = worker.process.wait()
             # a process that the objective left behind may keep the pipe open
             reader.join(_LAST_OUTPUT_S)
-            return status, "\n".join(last)
+            return status, "\n".join(last), _said(worker)
         except BaseException:
             worker.process.kill()
             worker.process.wait()
@@ -200,6 +201,7 @@ class LocalEngine(Engine):
         finally:
             with self._lock:
                 del self._workers[slot]
+            worker.from_it.close()
 
     def _forward(self, stdout: IO[bytes], last: collections.deque[str]) -> None:
         """Show what a worker prints; where that cannot be shown, it is lost, and read on."""
@@ -211,6 +213,15 @@ class LocalEngine(Engine):
                     self._hooks.write(text)
                 except Exception as error:
                     logger.debug("a line of a worker could not be shown: %r", error)
+
+
+def _said(worker: process.Child) -> str:
+    """What a worker that has ended wrote to its pipe, which a child of it may keep open."""
+    os.set_blocking(worker.from_it.fileno(), False)
+    try:
+        return os.read(worker.from_it.fileno(), MAX_FAILURE_BYTES).decode(errors="replace")
+    except BlockingIOError:
+        return ""
 
 
 def _ending(status: int, output: str) -> str:

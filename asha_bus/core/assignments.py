@@ -174,7 +174,8 @@ class Assignments:
         elif self._is_last(trial):
             end = f", which {how}" if how else f"; {_UNKNOWN_END}"
             trial.error = (
-                f"lost with its worker {trial.attempt} times, the last one being {trial.worker}{end}"
+                f"lost with its worker {trial.attempt} times, the last one being "
+                f"{trial.worker}{end}"
             )
             self.finish(trial, TrialState.LOST, now)
         else:
