@@ -346,7 +346,7 @@ def _unpacked(
 
     A Python worker has its current folder at the front of sys.path, where a folder named
     asha_bus would hide the package. ``sys_path`` is added at the end. ``broadcasts``: the
-    broadcasts that ``pickled`` refers to. ``is_work``: it is a worker's, and gives back a
+    broadcasts that ``pickled`` refers to. ``is_work``: it is a worker's, and returns a
     `CannotLoad` where it cannot be unpickled.
     """
 

@@ -14,12 +14,14 @@ import pickle
 import sys
 
 from asha_bus.core.errors import BusError
+from asha_bus.executor.orphan import end_with_parent
 from asha_bus.executor.task import with_data, work
 from asha_bus.launching.job import MAX_FAILURE_BYTES, CannotLoad, WorkerSetup
 
 
 def main() -> int:
     """Read the job and work on it; return the exit status, 0 after a regular end."""
+    end_with_parent()  # a parent that is gone already is noticed once the objective runs
     read_fd, write_fd = map(int, sys.argv[1:])
     with open(read_fd, "rb") as source:
         setup: WorkerSetup = pickle.load(source)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.space import Space
 
-#: A local worker says in at most so many bytes why it cannot load its job: a pipe holds them.
+#: The most bytes in which a local worker says why it cannot load its job: a pipe holds them.
 MAX_FAILURE_BYTES = 16_000
 
 
@@ -69,7 +69,7 @@ def _job(address: BusAddress, capture_output: bool, *parts: Any) -> Job:
 
 
 class CannotLoad(NamedTuple):
-    """What a worker gives back that cannot load its job: no other one could on that machine."""
+    """What a worker returns that cannot load its job: no other one could on that machine."""
 
     text: str
 
@@ -78,6 +78,7 @@ class CannotLoad(NamedTuple):
         """``error`` in words, which came while ``part`` was loaded; None: it was unpickled last."""
         frames = traceback.extract_tb(error.__traceback__)[1:]  # without the caller's own
         at = f" (in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+        said = "".join(traceback.format_exception_only(type(error), error)).strip()
         advice = "create what cannot be unpickled inside the objective, or mend its unpickling"
         if isinstance(error, ImportError):
             advice = (
@@ -86,7 +87,7 @@ class CannotLoad(NamedTuple):
             )
         return cls(
             f"{part or _Mark.last} cannot be loaded in a worker on {socket.gethostname()} "
-            f"({sys.executable}): {type(error).__name__}: {error}{at}; {advice}"
+            f"({sys.executable}): {said}{at}; {advice}"
         )
 
 
