@@ -73,6 +73,7 @@ def test_data_that_cannot_be_unpickled_is_named() -> None:
     assert error.startswith("data['data'] cannot be loaded in a worker on ")
 
 
+@pytest.mark.slow
 def test_a_task_says_the_same(spark: Any, memory_only: Any) -> None:
     error = error_of(memory_only, spark=spark)
     assert error.startswith("the objective cannot be loaded in a worker on ")
