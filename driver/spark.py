@@ -211,7 +211,7 @@ class SparkEngine(Engine):
             found = self._run_job(work, slot, tasks)
             is_hopeless = isinstance(found, CannotLoad)
             failure = found.text if isinstance(found, CannotLoad) else found
-            last = (failure or "").strip(": \n").rpartition("\n")[2]
+            last = (failure or "").strip().rpartition("\n")[2].lstrip(": ")
             how = f"ended with its Spark job ({last}); see the executor's log" if last else ""
             left = [self._hooks.worker_exited(f"{slot}.{part}", how) for part in range(tasks)]
             if self._closing.is_set() or all(departure.dismissed for departure in left):
