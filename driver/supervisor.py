@@ -281,7 +281,7 @@ class Supervisor:
                 if not goes_on or self._failure is not None or not self._is_journaled:
                     return False
                 if is_first:
-                    self._restarts.next_pause_s()
+                    self._restarts.next_pause_s(self._watchdog.running_s)
                     if self._restarts.is_in_vain:
                         return False
                     self._ready.clear()

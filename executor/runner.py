@@ -122,17 +122,14 @@ class RunningTrial(Trial):
         self._client.check_process()
         with self._lock:
             if not self._is_over:
-                outbox = self._client.outbox
-                outbox.put(m.Log(self.id, self.attempt, "info", cut(str(text))))
-                for log in outbox.take(_clock()):
-                    self._client.tell(log)
+                self._put("info", str(text))
 
     def warn(self, text: str) -> None:
-        """Send a warning, after all lines that still wait."""
-        outbox = self._client.outbox
-        outbox.put(m.Log(self.id, self.attempt, "warning", cut(text)))
-        for log in outbox.take():
-            self._client.tell(log)
+        """Have a warning sent, after all lines that still wait."""
+        self._put("warning", text)
+
+    def _put(self, level: str, text: str) -> None:
+        self._client.outbox.put(m.Log(self.id, self.attempt, level, cut(text)))
 
     def __iter__(self) -> Iterator[int]:
         for step in count():
@@ -202,13 +199,12 @@ class Runner:
         if trial.bus_error is not None:
             raise trial.bus_error
         settle(self._client)
-        for log in self._client.outbox.take():
-            self._client.tell(log)
+        if attempt.stopped is not None and error is not None:  # the decision stands
+            trial.warn(f"error while the stopped trial was ending:\n{error}")
+        self._client.send_lines()
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:
             self._client.tell(telemetry)
         if attempt.stopped is not None:
-            if error is not None:  # the decision stands; report the error as a warning
-                trial.warn(f"error while the stopped trial was ending:\n{error}")
             self._worker.abandon()
             return
         if outcome == "completed" and attempt.metric is None:

@@ -26,6 +26,7 @@ from asha_bus.core.events import (
     Received,
     Resumed,
     RunSettings,
+    Send,
     Stalled,
     StopRun,
     Suggested,
@@ -129,14 +130,16 @@ class Experiment:
         """Request the suggestions that the first workers will need."""
         self._emit_all(self.suggestions.requests(self.roster.active))
 
-    def restart(self, now: float, counters: Mapping[str, int]) -> None:
+    def restart(
+        self, now: float, counters: Mapping[str, int], returns: Mapping[str, float]
+    ) -> None:
         """Continue in a new bus: renew all leases, and repeat the unanswered requests.
 
-        ``counters`` are those of the bus before, as far as they are known: a journal
-        does not tell all of them.
+        ``counters`` and ``returns`` (see `Status`) are those of the bus before, as far as they
+        are known: a journal does not tell all of them.
         """
         self.counters.raise_to(counters)
-        self.roster.hear_all(now)
+        self.roster.hear_all(now, returns)
         self._emit_all(self.suggestions.requests_again())
         if self.ended is not None:
             self.emit(self.ended)
@@ -243,7 +246,7 @@ class Experiment:
     # --- messages ------------------------------------------------------------
 
     def _on_ping(self, sender: str, ping: m.Ping, now: float) -> None:
-        self._talk.send(sender, m.Pong(ping.seq))
+        self._talk.emit(Send(sender, m.Pong(ping.seq)))  # it promises nothing of a journal
 
     def _on_hello(self, sender: str, hello: m.Hello, now: float) -> None:
         if hello.run != self.settings.run:

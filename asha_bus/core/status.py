@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from asha_bus.core.curves import Point
@@ -94,6 +94,8 @@ class Status:
     bus: BusFigures
     #: Workers that stayed silent for too long, which the engine should replace.
     hung: Sequence[HungWorker] = ()
+    #: The seconds in which each silent worker may still return.
+    returns: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Status:
@@ -143,6 +145,7 @@ def status(experiment: Experiment, now: float, bus: BusFigures | None = None) ->
         failures=tuple(table.failures.values()),
         bus=bus or BusFigures(),
         hung=roster.hung,
+        returns=roster.returns.left(now),
     )
 
 

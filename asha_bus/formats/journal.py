@@ -63,6 +63,9 @@ _DICT = Rule("a dict", types=(dict,))
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
 _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT, _SILENT, _RETURNED = range(7, 14)
 
+#: Stands between the slot of a worker and what is known of its end.
+_NUL = "\0"
+
 #: Events that are nothing but the number of a worker.
 _EVENTS_OF_WORKER: dict[int, type[WorkerGone | WorkerSilent | WorkerReturned]] = {
     _GONE: WorkerGone,
@@ -165,7 +168,8 @@ class Encoder:
         if isinstance(event, FallbackDrawn):
             return _HEAD.pack(_FALLBACK_DRAWN, now) + _packed(tuple(event))
         if isinstance(event, WorkerExited):
-            return _HEAD.pack(_WORKER_EXITED, now) + event.slot.encode()
+            how = f"{_NUL}{event.how}" if event.how else ""
+            return _HEAD.pack(_WORKER_EXITED, now) + f"{event.slot}{how}".encode()
         if isinstance(event, WorkerGone | WorkerSilent | WorkerReturned):
             head = _HEAD.pack(_KINDS_OF_WORKER[type(event)], now)
             return head + _WORKER.pack(self._numbers[event.worker])
@@ -219,7 +223,8 @@ class Encoder:
         elif kind == _FALLBACK_DRAWN:
             event = FallbackDrawn(*_unpacked(rest))
         elif kind == _WORKER_EXITED:
-            event = WorkerExited(rest.decode())
+            slot, _, how = rest.decode().partition(_NUL)
+            event = WorkerExited(slot, how)
         elif kind in _EVENTS_OF_WORKER:
             event = _EVENTS_OF_WORKER[kind](self.workers[_WORKER.unpack(rest)[0]])
         elif kind == _STOP:

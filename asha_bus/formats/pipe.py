@@ -183,9 +183,13 @@ class Departure(NamedTuple):
 
 
 class SlotEmpty(NamedTuple):
-    """Tell that the worker at ``slot`` has exited, and ask what is known of it."""
+    """Tell that the worker at ``slot`` has exited, and ask what is known of it.
+
+    ``how``: see `asha_bus.core.events.WorkerExited`.
+    """
 
     slot: str
+    how: str = ""
 
     def answer(self, plain: Any) -> Departure:
         """What is known."""

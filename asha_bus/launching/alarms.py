@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from asha_bus.core.failures import MAX_KINDS, gist
+from asha_bus.core.running import RunningTime
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.status import Status
 from asha_bus.core.trial import TrialRow, TrialState
@@ -42,7 +43,7 @@ class Alarms:
         self._logger = logger
         self._engine = engine
         self._rows = rows
-        self._began = time.monotonic()
+        self._running = RunningTime(time.monotonic())
         self._waits = True
         self._kinds = 0
         #: Whether there is nothing to say: of an objective that returns once the plan has warned.
@@ -81,7 +82,7 @@ class Alarms:
             self._logger.warning("%s", _with_first_error("the run ended by failed", result))
 
     def _check_workers(self, status: Status) -> None:
-        waited_s = time.monotonic() - self._began
+        waited_s = self._running.tick(time.monotonic())
         if status.joined_now:
             self._waits = False
         elif waited_s > NO_WORKER_S:

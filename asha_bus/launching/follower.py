@@ -136,10 +136,11 @@ class Follower:
 
     # --- what the engine says ------------------------------------------------
 
-    def on_worker_exited(self, slot: str) -> pipe.Departure:
-        """The worker at ``slot`` has exited; what the bus knows of it."""
+    def on_worker_exited(self, slot: str, how: str) -> pipe.Departure:
+        """The worker at ``slot`` has exited, as ``how`` says; what the bus knows of it."""
+        how = how.encode(errors="replace").decode()
         try:
-            return self.supervisor.call(pipe.SlotEmpty(slot))
+            return self.supervisor.call(pipe.SlotEmpty(slot, how))
         except BusError:
             is_over = self.supervisor.ended.is_set()
             return pipe.Departure(joined=is_over, dismissed=is_over)

@@ -74,6 +74,40 @@ def test_a_killed_driver_leaves_no_lock_no_data_and_no_worker(
             os.kill(forked, signal.SIGKILL)
 
 
+FREEZES = """
+    import ctypes, os
+    from pathlib import Path
+    import asha_bus as ab
+
+    def train(x):
+        lock = ctypes.create_string_buffer(64)
+        libc = ctypes.PyDLL(None)  # which keeps the interpreter's lock
+        libc.pthread_mutex_lock(lock)
+        Path("frozen").write_text("now")
+        libc.pthread_mutex_lock(lock)  # never returns, whatever signal comes
+
+    if __name__ == "__main__":
+        ab.launch(
+            train, {"x": ab.uniform(0, 1)}, engine="local", workers=1, max_trials=1, monitor=None,
+        )
+"""
+
+
+@pytest.mark.slow
+def test_a_worker_frozen_in_native_code_does_not_outlive_a_killed_driver(tmp_path: Path) -> None:
+    with start_program(tmp_path, FREEZES) as program:
+        wait_until(lambda: (tmp_path / "frozen").exists())
+        ours = children_of(program.pid, "asha_bus.")
+        assert 2 == len(ours)
+        try:
+            program.kill()
+            program.wait()
+            wait_until(lambda: not any(map(is_alive, ours)))
+        finally:
+            for pid in filter(is_alive, ours):
+                os.kill(pid, signal.SIGKILL)
+
+
 def test_a_fork_during_the_run_does_not_keep_the_bus_from_ending(tmp_path: Path) -> None:
     run = ab.start(
         objectives.slow_slope,

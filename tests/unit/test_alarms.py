@@ -32,6 +32,31 @@ def test_nobody_has_joined_counts_from_this_launch(
     )
 
 
+def test_time_in_which_the_driver_stood_still_does_not_count(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock:
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    nobody = status(Bench().experiment, 0.0)
+    alarms = Alarms(plan_for(max_trials=1), LOGGER, lambda: "2 local workers", lambda first: [])
+    for _ in range(20):
+        clock.now += 0.5
+        alarms.check(nobody)
+    clock.now += 3_600  # the lid was closed
+    alarms.check(nobody)
+    assert [] == caplog.messages
+    for _ in range(10):
+        clock.now += 0.5
+        alarms.check(nobody)
+    assert ["no worker has joined for 16 s"] == [text.partition(";")[0] for text in caplog.messages]
+
+
 def test_a_worker_of_this_launch_is_enough(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -313,7 +313,7 @@ def test_without_a_journal_workers_are_sent_home_and_nothing_is_promised() -> No
     # nobody learns of what would be forgotten, whatever arrives
     assert None is bench.hello("d")
     assert m.Done(2, "failed") == bench.ask("d")
-    assert (None, None) == (bench.send("e", m.Ping(1)), bench.send("a", m.Leave({})))
+    assert (m.Pong(1), None) == (bench.send("e", m.Ping(1)), bench.send("a", m.Leave({})))
     assert [] == bench.heartbeat("d")
     assert [AT_STOP, AT_STOP] == bench.heartbeat("c")  # the first one may be lost
     assert [S.CANCELLED, S.RUNNING, S.RUNNING] == bench.states()  # who left has none

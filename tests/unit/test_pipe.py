@@ -118,7 +118,7 @@ def test_every_kind_of_frame_is_tried_here_and_has_a_number_of_its_own() -> None
         (pipe.RowsRequest(0), [a_row(), a_row()]),
         (pipe.TextsRequest(0), {3: "hello\n"}),
         (pipe.CurvesRequest(0), {3: (((0.5, 0.7),), {"lr": ((0.5, 1.0),)})}),
-        (pipe.SlotEmpty("0.1"), pipe.Departure(True, False)),
+        (pipe.SlotEmpty("0.1", "ended with exit status 3"), pipe.Departure(True, False)),
     ],
     ids=lambda value: type(value).__name__,
 )
