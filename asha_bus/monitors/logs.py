@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -16,6 +17,9 @@ Aside = Callable[[], AbstractContextManager[object]]
 _drawn: list[Aside] = []
 _handlers: set[logging.Handler] = set()
 _lock = threading.Lock()
+
+# a child draws nothing, and a lock of a drawing may be held in it for ever
+os.register_at_fork(after_in_child=_drawn.clear)
 
 
 def make_room(aside: Aside) -> None:

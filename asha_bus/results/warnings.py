@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -24,13 +25,14 @@ def warnings_of(result: Result) -> tuple[str, ...]:
     bus, settings = result.bus, result.settings
     if not result.space.parameters and result.space.branches == 1:
         found.append(NO_PARAMETER)
-    if settings is not None:
+    if settings is not None and not bus.decisions:
         completed = [t for t in result.trials if t.state is TrialState.COMPLETED]
         entered = any(trial.rungs for trial in result.trials)
         if is_unjudged(settings.scheduler, len(completed), bus.decisions, entered=entered):
             reached = max(trial.resource for trial in completed)
             found.append(judged_nothing(settings.scheduler, len(completed), reached))
-    if result.best is None and any(trial.state in FINAL for trial in result.trials):
+    is_known = any(trial.state in FINAL for trial in result.trials)
+    if is_known and not any(map(_is_usable, result.trials)):
         found.append(no_usable_metric(result.trials))
     if bus.fallbacks:
         found.append(
@@ -78,6 +80,11 @@ def no_usable_metric(trials: Sequence[TrialRecord]) -> str:
         return f"{head}: of {len(trials)}, " + ", ".join(f"{n} {way}" for way, n in ways.items())
     ((way, count),) = ways.items()
     return f"{head}: {'the only one' if count == 1 else f'all {count}'} {way}"
+
+
+def _is_usable(trial: TrialRecord) -> bool:
+    metric = trial.metric
+    return metric is not None and math.isfinite(metric) and trial.state not in _FAILED
 
 
 def _way(trial: TrialRecord) -> str:

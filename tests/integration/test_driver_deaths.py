@@ -6,6 +6,8 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from support.processes import children_of, is_alive, wait_until
 from support.programs import start_program
 
 import asha_bus as ab
+from asha_bus.monitors import logs
 
 PROGRAM = """
     import os, signal, time
@@ -134,6 +137,22 @@ def test_sigterm_ends_a_run_in_good_order_and_may_be_a_stop(
         wait_until(lambda: not any(map(is_alive, ours)))
     assert reason == ab.Result.from_journal(journal).reason
     assert 2 == len(list(tmp_path.glob("finally-*")))
+
+
+def test_a_forked_child_makes_no_room_for_a_drawing() -> None:
+    @contextmanager
+    def aside() -> Iterator[None]:  # as if another thread drew at the moment of the fork
+        yield
+
+    logs.make_room(aside)
+    try:
+        child = os.fork()
+        if child == 0:
+            os._exit(len(logs._drawn))
+        assert (child, 0) == os.waitpid(child, 0)
+        assert 1 == len(logs._drawn)
+    finally:
+        logs.leave(aside)
 
 
 def _held(pid: int) -> list[str]:
