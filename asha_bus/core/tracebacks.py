@@ -48,7 +48,8 @@ def raises_short(function: Callable[P, T]) -> Callable[P, T]:
             return function(*args, **kwargs)
         except AshaBusError as error:
             short = error.with_traceback(outside(error.__traceback__))
-        raise short  # here, so that it gets no other context
+        # here, so that it gets no other context
+        raise short
 
     return call
 
