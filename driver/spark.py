@@ -37,6 +37,15 @@ _PING_TIMEOUT_S = 5.0
 _SLOTS_TIMEOUT_S = 60.0
 _SLOTS_PAUSE_S = 0.5
 
+#: What Spark says if tasks run with another Python than this one, or with none.
+_OTHER_PYTHON = ("PYTHON_VERSION_MISMATCH", "Cannot run program")
+_PYTHON_ADVICE = (
+    f"\nTasks run with the Python that PYSPARK_PYTHON names, or else with python3. Before the "
+    f"session is made, set os.environ['PYSPARK_PYTHON'] = sys.executable, which is "
+    f"{sys.executable} here; on a cluster, name a Python of version "
+    f"{'.'.join(map(str, sys.version_info[:2]))} that all executors have"
+)
+
 #: How long to wait for cancelled tasks; Spark kills their Python workers after about 3 s.
 _CANCEL_TIMEOUT_S = 15.0
 #: The same where the user is in a hurry.
@@ -121,8 +130,8 @@ class SparkEngine(Engine):
         if missing:
             raise WorkerError(
                 f"the executor on {host} lacks {' and '.join(missing)} in its Python {python}. "
-                f"Run {python} -m pip install {' '.join(missing)} there, or point PYSPARK_PYTHON "
-                f"at a Python that has them"
+                f"Run {python} -m pip install {' '.join(missing)} there, or use a Python that has "
+                f"them.{_PYTHON_ADVICE}"
             )
         if version != __version__:
             logger.info("shipping asha_bus to the executors, which have %s", version or "none")
@@ -254,7 +263,10 @@ class SparkEngine(Engine):
             self._label(f"asha-bus {self._name}: preflight")
             return self._context.parallelize([0], 1).mapPartitions(lambda _: [call()]).collect()[0]
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
-            raise WorkerError(f"Spark could not run a first task: {_reason(error)}") from error
+            advice = _PYTHON_ADVICE if any(sign in str(error) for sign in _OTHER_PYTHON) else ""
+            raise WorkerError(
+                f"Spark could not run a first task: {_reason(error)}{advice}"
+            ) from error
         finally:
             if not self._is_stopped():  # restore the state of this thread, which is the user's
                 self._context.removeJobTag(self._tag)

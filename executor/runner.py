@@ -14,6 +14,7 @@ from typing import Any
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError, ObjectiveError
 from asha_bus.core.space import POSITIONAL, Space
+from asha_bus.core.tracebacks import cut_internals
 from asha_bus.core.worker import Attempt, Worker, cut
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
@@ -299,12 +300,10 @@ def _consume(generator: types.GeneratorType[Any, None, Any], trial: RunningTrial
 
 
 def _traceback(error: BaseException) -> str:
-    """The traceback of ``error`` without the frames of this module."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
+    """The traceback of ``error`` without the frames of asha-bus."""
     try:
-        return "".join(traceback.format_exception(type(error), error, trace))
+        cut_internals(error)
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception as problem:  # formatting an exception may run user code
         name = type(problem).__name__
         return f"{type(error).__name__} (no traceback: formatting it raised {name})"

@@ -126,6 +126,11 @@ class Experiment:
     def emit(self, emit: Callable[[Effect], None]) -> None:
         self._talk.emit = emit
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether trials that still run were told to stop, since the run ends."""
+        return self._ending.stop is not None
+
     def start(self) -> None:
         """Request the suggestions that the first workers will need."""
         self._emit_all(self.suggestions.requests(self.roster.active))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from asha_bus.core.curves import Point
 from asha_bus.core.events import Counters
 from asha_bus.core.experiment import Experiment
+from asha_bus.core.failures import Repeated
 from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.roster import HungWorker, WorkerTime
 from asha_bus.core.trial import RungStanding, TrialRow, TrialState
@@ -91,7 +92,11 @@ class Status:
     dropped: int
     #: The first trial of each kind of failure, by time.
     failures: Sequence[int]
+    #: The warnings about trials, the first of each kind.
+    warnings: Sequence[Repeated]
     bus: BusFigures
+    #: Whether the run ends: trials that still run were told to stop.
+    is_ending: bool = False
     #: Workers that stayed silent for too long, which the engine should replace.
     hung: Sequence[HungWorker] = ()
     #: The seconds in which each silent worker may still return.
@@ -109,6 +114,7 @@ class Status:
             "worker_s": WorkerTime(*raw["worker_s"]),
             "busy": WorkerTime(*raw["busy"]),
             "queues": Queues(*raw["queues"]),
+            "warnings": tuple(Repeated(*warning) for warning in raw["warnings"]),
             "bus": BusFigures.from_plain(raw["bus"]),
             "hung": [HungWorker(*worker) for worker in raw["hung"]],
         }
@@ -143,7 +149,9 @@ def status(experiment: Experiment, now: float, bus: BusFigures | None = None) ->
         queues=Queues(len(table.queue), ready, undrawn, roster.waiting),
         dropped=experiment.curves.dropped,
         failures=tuple(table.failures.values()),
+        warnings=tuple(table.warnings.values()),
         bus=bus or BusFigures(),
+        is_ending=experiment.is_ending,
         hung=roster.hung,
         returns=roster.returns.left(now),
     )

@@ -38,8 +38,6 @@ _ABANDON_S = 3.0
 _PARTIAL_S = 1.0
 _HURRY_S = 0.5
 
-_LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
-
 
 class Follower:
     """Follows the run of ``plan``, whose bus is up; the engine may call it from now on."""
@@ -96,7 +94,7 @@ class Follower:
         if self._exporter is not None:
             self._exporter.close()
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)  # of the thread, or of the last call
         assert self._result is not None
         return self._result
 
@@ -224,7 +222,7 @@ class Follower:
         try:
             status = self.supervisor.status()
             for line in self.supervisor.call(pipe.LogsRequest(self._logged)):
-                self.logger.log(_LEVELS[line.level], "trial %d: %s", line.trial, line.text)
+                self._alarms.tell(line)
                 self._logged = line.place
             if self._exporter is not None:
                 self._exporter.update(status, self.supervisor)
@@ -298,4 +296,5 @@ class Follower:
             elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=plan.settings,
+            trial_warnings=status.warnings,
         )

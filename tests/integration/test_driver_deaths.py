@@ -6,6 +6,8 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from support.programs import start_program
 
 import asha_bus as ab
 from asha_bus.driver import journal as journal_file
+from asha_bus.monitors import logs
 
 PROGRAM = """
     import os, signal, time
@@ -131,6 +134,60 @@ def test_a_fork_during_the_run_does_not_keep_the_bus_from_ending(tmp_path: Path)
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+TERMINATED = """
+    import os, signal
+    import asha_bus as ab
+    from support import objectives
+
+    if __name__ == "__main__":
+        HANDLER
+        result = ab.launch(
+            objectives.ends_with_a_mark, {"x": ab.uniform(0, 1), "folder": os.getcwd()},
+            engine="local", workers=2, max_trials=4, monitor=None,
+            scheduler=ab.ASHA(10**6, min_resource=10**5), journal="journal",
+        )
+        print(result.reason)
+"""
+
+
+@pytest.mark.parametrize(
+    ("handler", "status", "reason"),
+    [
+        ("", -signal.SIGTERM, "unfinished"),
+        ("signal.signal(signal.SIGTERM, signal.default_int_handler)", 0, "stopped"),
+    ],
+)
+def test_sigterm_ends_a_run_in_good_order_and_may_be_a_stop(
+    handler: str, status: int, reason: str, tmp_path: Path
+) -> None:
+    journal = tmp_path / "journal"
+    with start_program(tmp_path, TERMINATED.replace("HANDLER", handler)) as program:
+        wait_until(lambda: journal.exists() and journal.stat().st_size > 2_000)
+        wait_until(lambda: 2 == len(ab.Result.from_journal(journal).trials))
+        ours = children_of(program.pid, "asha_bus.")
+        program.terminate()
+        assert status == program.wait(30)
+        wait_until(lambda: not any(map(is_alive, ours)))
+    assert reason == ab.Result.from_journal(journal).reason
+    assert 2 == len(list(tmp_path.glob("finally-*")))
+
+
+def test_a_forked_child_makes_no_room_for_a_drawing() -> None:
+    @contextmanager
+    def aside() -> Iterator[None]:  # as if another thread drew at the moment of the fork
+        yield
+
+    logs.make_room(aside)
+    try:
+        child = os.fork()
+        if child == 0:
+            os._exit(len(logs._drawn))
+        assert (child, 0) == os.waitpid(child, 0)
+        assert 1 == len(logs._drawn)
+    finally:
+        logs.leave(aside)
 
 
 def _held(pid: int) -> list[str]:
