@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from importlib import import_module
 import asha_bus
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.schedulers import Scheduler
+from asha_bus.formats.strict_json import to_json
 from asha_bus.results.tables import visible
 
 #: Seconds of a load test, and of one that only shows that it works.
@@ -157,7 +157,7 @@ def load_test(given: argparse.Namespace) -> None:
     report = module.measure(workers=given.workers, seconds=seconds, busy_driver=given.busy_driver)
     print(module.show(report), flush=True)
     if given.json:
-        print(json.dumps(report.to_plain()), flush=True)
+        print(to_json(report.to_plain()), flush=True)
 
 
 def _demo(given: argparse.Namespace) -> None:

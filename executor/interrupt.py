@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any
 
 from asha_bus.core.messages import Interrupt
+from asha_bus.core.running import RunningTime
 from asha_bus.executor.limit import TimeLimit
-from asha_bus.executor.running import RunningTime
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -61,6 +61,7 @@ class Interrupter:
         self._previous: Any = None
         self._interrupt_at = self._exit_at = float("inf")
         self._running = RunningTime(time.monotonic(), time.process_time())
+        self._lock = threading.Lock()  # the objective's thread also looks at the time
 
     def __enter__(self) -> Interrupter:
         if self._by_signal:
@@ -79,7 +80,8 @@ class Interrupter:
 
     def now(self) -> float:
         """The clock of all times here: seconds that this process ran, or native code in it."""
-        return self._running.tick(time.monotonic(), time.process_time())
+        with self._lock:
+            return self._running.tick(time.monotonic(), time.process_time())
 
     def order(self, order: Interrupt, now: float) -> None:
         """Set the deadlines at the end of the run; a later order can only shorten them."""

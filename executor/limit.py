@@ -72,7 +72,11 @@ class TimeLimit:
             f"TrialTimeout: the trial ran longer than trial_timeout={self._seconds:g} s; raise "
             f"trial_timeout, or have the objective do less in one trial"
         )
-        return text if trace is None else f"{trace.rstrip()}\n{text}"
+        if trace is None:
+            return text
+        head, _, last = trace.rstrip().rpartition("\n")
+        is_ours = "asha_bus.executor.interrupt.TrialInterrupted" in last  # says less than the text
+        return f"{head if is_ours else trace.rstrip()}\n{text}"
 
     def failure_of(self, thread: int) -> str:
         """The error text of a trial that ignores its interrupt in ``thread``."""

@@ -14,6 +14,7 @@ from typing import Any
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError, ObjectiveError
 from asha_bus.core.space import POSITIONAL, Space
+from asha_bus.core.tracebacks import cut_internals
 from asha_bus.core.worker import Attempt, Worker, cut
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
@@ -122,17 +123,14 @@ class RunningTrial(Trial):
         self._client.check_process()
         with self._lock:
             if not self._is_over:
-                outbox = self._client.outbox
-                outbox.put(m.Log(self.id, self.attempt, "info", cut(str(text))))
-                for log in outbox.take(_clock()):
-                    self._client.tell(log)
+                self._put("info", str(text))
 
     def warn(self, text: str) -> None:
-        """Send a warning, after all lines that still wait."""
-        outbox = self._client.outbox
-        outbox.put(m.Log(self.id, self.attempt, "warning", cut(text)))
-        for log in outbox.take():
-            self._client.tell(log)
+        """Have a warning sent, after all lines that still wait."""
+        self._put("warning", text)
+
+    def _put(self, level: str, text: str) -> None:
+        self._client.outbox.put(m.Log(self.id, self.attempt, level, cut(text)))
 
     def __iter__(self) -> Iterator[int]:
         for step in count():
@@ -202,13 +200,12 @@ class Runner:
         if trial.bus_error is not None:
             raise trial.bus_error
         settle(self._client)
-        for log in self._client.outbox.take():
-            self._client.tell(log)
+        if attempt.stopped is not None and error is not None:  # the decision stands
+            trial.warn(f"error while the stopped trial was ending:\n{error}")
+        self._client.send_lines()
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:
             self._client.tell(telemetry)
         if attempt.stopped is not None:
-            if error is not None:  # the decision stands; report the error as a warning
-                trial.warn(f"error while the stopped trial was ending:\n{error}")
             self._worker.abandon()
             return
         if outcome == "completed" and attempt.metric is None:
@@ -303,12 +300,10 @@ def _consume(generator: types.GeneratorType[Any, None, Any], trial: RunningTrial
 
 
 def _traceback(error: BaseException) -> str:
-    """The traceback of ``error`` without the frames of this module."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
+    """The traceback of ``error`` without the frames of asha-bus."""
     try:
-        return "".join(traceback.format_exception(type(error), error, trace))
+        cut_internals(error)
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception as problem:  # formatting an exception may run user code
         name = type(problem).__name__
         return f"{type(error).__name__} (no traceback: formatting it raised {name})"

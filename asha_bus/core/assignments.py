@@ -12,6 +12,12 @@ from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import FINAL, Trial, TrialState
 from asha_bus.core.trials import TrialTable
 
+#: What to do about a worker of whose end nothing is known.
+_UNKNOWN_END = (
+    "if the objective ends the process (memory, a crash in native code) or blocks it "
+    "(native code that keeps the interpreter's lock), see the worker's output"
+)
+
 
 class Assignments:
     """Joins the table of trials and the roster of workers.
@@ -211,15 +217,18 @@ class Assignments:
     def _is_last(self, trial: Trial) -> bool:
         return trial.attempt - trial.forgiven >= self.settings.max_attempts
 
-    def lose(self, trial: Trial, now: float, *, is_over: bool) -> None:
-        """Requeue ``trial`` after a lost attempt while attempts are left; else it is lost."""
+    def lose(self, trial: Trial, now: float, how: str = "", *, is_over: bool) -> None:
+        """Requeue ``trial`` after a lost attempt while attempts are left; else it is lost.
+
+        ``how``: what is known of the end of its worker.
+        """
         if is_over:
             self.finish(trial, TrialState.CANCELLED, now)
         elif self._is_last(trial):
+            end = f", which {how}" if how else f"; {_UNKNOWN_END}"
             trial.error = (
-                f"lost with its worker {trial.attempt} times, the last one being {trial.worker}; "
-                f"if the objective ends the process (memory, a crash in native code) or blocks it "
-                f"(native code that keeps the interpreter's lock), see the worker's output"
+                f"lost with its worker {trial.attempt} times, the last one being "
+                f"{trial.worker}{end}"
             )
             self.finish(trial, TrialState.LOST, now)
         else:

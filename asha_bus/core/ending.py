@@ -62,8 +62,8 @@ def reason_to_end(
     if most is None and table.finished == failed >= FIRST_FAILURES:
         first = _first_failure(table)
         head = (
-            f"the first {failed} trials all failed, trial {first.id} before the others, which ends "
-            f"a run without max_failures"
+            f"the first {failed} trials that ended all failed, beginning with trial {first.id}; "
+            f"pass max_failures to continue in spite of failures"
         )
         return StopRun("failed", f"{head}:\n{first.error}")
     return None

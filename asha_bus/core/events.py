@@ -172,9 +172,13 @@ class FallbackDrawn(NamedTuple):
 
 
 class WorkerExited(NamedTuple):
-    """The worker at ``slot`` is gone: its process or its Spark job ended."""
+    """The worker at ``slot`` is gone: its process or its Spark job ended.
+
+    ``how``: what is known of its end, such as "ended with exit status 3"; maybe nothing.
+    """
 
     slot: str
+    how: str = ""
 
 
 class WorkerSilent(NamedTuple):

@@ -27,6 +27,7 @@ from asha_bus.core.events import (
     Resumed,
     RungTimedOut,
     RunSettings,
+    Send,
     Stalled,
     StopRun,
     StopTrial,
@@ -143,18 +144,25 @@ class Experiment:
     def emit(self, emit: Callable[[Effect], None]) -> None:
         self._talk.emit = emit
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether trials that still run were told to stop, since the run ends."""
+        return self._ending.stop is not None
+
     def start(self) -> None:
         """Request the suggestions that the first workers will need."""
         self._emit_all(self.suggestions.requests(self.roster.active))
 
-    def restart(self, now: float, counters: Mapping[str, int]) -> None:
+    def restart(
+        self, now: float, counters: Mapping[str, int], returns: Mapping[str, float]
+    ) -> None:
         """Continue in a new bus: renew all leases, and repeat the unanswered requests.
 
-        ``counters`` are those of the bus before, as far as they are known: a journal
-        does not tell all of them.
+        ``counters`` and ``returns`` (see `Status`) are those of the bus before, as far as they
+        are known: a journal does not tell all of them.
         """
         self.counters.raise_to(counters)
-        self.roster.hear_all(now)
+        self.roster.hear_all(now, returns)
         self._stragglers.restart(now)
         self._emit_all(self.suggestions.requests_again())
         if self.ended is not None:
@@ -281,7 +289,7 @@ class Experiment:
     # --- messages ------------------------------------------------------------
 
     def _on_ping(self, sender: str, ping: m.Ping, now: float) -> None:
-        self._talk.send(sender, m.Pong(ping.seq))
+        self._talk.emit(Send(sender, m.Pong(ping.seq)))  # it promises nothing of a journal
 
     def _on_hello(self, sender: str, hello: m.Hello, now: float) -> None:
         if hello.run != self.settings.run:

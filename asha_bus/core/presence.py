@@ -44,7 +44,7 @@ class Presence:
             worker.active or worker.trial is not None or worker.may_return or worker.is_hung
         ):
             self._talk.record(event, now)
-            self._gone(worker, now)
+            self._gone(worker, now, event.how)
 
     def on_silent(self, event: WorkerSilent, now: float) -> None:
         """A worker may be dead, or may return."""
@@ -106,15 +106,15 @@ class Presence:
             self._assignments.forgive(self._assignments.table[worker.trial])
         self._gone(worker, now)
 
-    def lose(self, worker: WorkerRecord, now: float) -> None:
-        """The attempt of ``worker`` is lost."""
+    def lose(self, worker: WorkerRecord, now: float, how: str = "") -> None:
+        """The attempt of ``worker`` is lost. ``how``: what is known of the worker's end."""
         assert worker.trial is not None
         trial = self._assignments.table[worker.trial]
-        self._assignments.lose(trial, now, is_over=self._interrupt() is not None)
+        self._assignments.lose(trial, now, how, is_over=self._interrupt() is not None)
         self._settle(now)
 
-    def _gone(self, worker: WorkerRecord, now: float) -> None:
+    def _gone(self, worker: WorkerRecord, now: float, how: str = "") -> None:
         self._assignments.residents.lose(worker)
         self.roster.leave(worker)
         if worker.trial is not None:
-            self.lose(worker, now)
+            self.lose(worker, now, how)

@@ -191,13 +191,17 @@ class Roster:
             worker.is_hung = False
         self.leases.renew(worker.name, now)
 
-    def hear_all(self, now: float) -> None:
-        """Renew the leases of all active workers, and the time for silent ones to return."""
+    def hear_all(self, now: float, returns: Mapping[str, float]) -> None:
+        """A new bus began: renew the leases of all active workers.
+
+        ``returns``: how long each silent worker may still return. A longer time would never end
+        where one bus after the other dies, and time without a bus does not count.
+        """
         for worker in self.workers.values():
             if worker.active:
                 self.hear(worker, now)
             elif worker.may_return:
-                self.returns.renew(worker.name, now)
+                self.returns.renew(worker.name, now, returns.get(worker.name))
 
     def stalled(self, seconds: float) -> None:
         """The bus did not run for ``seconds``, in which it could hear nobody."""

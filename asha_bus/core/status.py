@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from asha_bus.core.curves import Point
 from asha_bus.core.events import Counters
 from asha_bus.core.experiment import Experiment
+from asha_bus.core.failures import Repeated
 from asha_bus.core.messages import DROPPED_KINDS
 from asha_bus.core.roster import HungWorker, WorkerTime
 from asha_bus.core.trial import RungStanding, TrialRow, TrialState
@@ -91,9 +92,15 @@ class Status:
     dropped: int
     #: The first trial of each kind of failure, by time.
     failures: Sequence[int]
+    #: The warnings about trials, the first of each kind.
+    warnings: Sequence[Repeated]
     bus: BusFigures
+    #: Whether the run ends: trials that still run were told to stop.
+    is_ending: bool = False
     #: Workers that stayed silent for too long, which the engine should replace.
     hung: Sequence[HungWorker] = ()
+    #: The seconds in which each silent worker may still return.
+    returns: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Status:
@@ -107,6 +114,7 @@ class Status:
             "worker_s": WorkerTime(*raw["worker_s"]),
             "busy": WorkerTime(*raw["busy"]),
             "queues": Queues(*raw["queues"]),
+            "warnings": tuple(Repeated(*warning) for warning in raw["warnings"]),
             "bus": BusFigures.from_plain(raw["bus"]),
             "hung": [HungWorker(*worker) for worker in raw["hung"]],
         }
@@ -141,8 +149,11 @@ def status(experiment: Experiment, now: float, bus: BusFigures | None = None) ->
         queues=Queues(len(table.queue), ready, undrawn, roster.waiting),
         dropped=experiment.curves.dropped,
         failures=tuple(table.failures.values()),
+        warnings=tuple(table.warnings.values()),
         bus=bus or BusFigures(),
+        is_ending=experiment.is_ending,
         hung=roster.hung,
+        returns=roster.returns.left(now),
     )
 
 

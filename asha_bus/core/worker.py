@@ -140,6 +140,10 @@ class Worker:
         """Make the request for a trial."""
         return self._ask(m.Next(self._next_seq(), self._idle(now)))
 
+    def ping(self) -> m.Request:
+        """Make the request after whose answer one-way messages are not lost on a dead bus."""
+        return self._ask(m.Ping(self._next_seq()))
+
     def begin(self) -> Attempt:
         """Start the trial that came with the last answer, or resume it if it has paused here.
 

@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from asha_bus.launching.options import EVERY_ADDRESS, BusOptions
 from asha_bus.launching.plan import Plan, make_plan
 from asha_bus.launching.run import Run, wait_for
 from asha_bus.monitors.choice import open_monitors
+from asha_bus.monitors.line import first_line
 from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
@@ -166,8 +168,12 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             bus_timeout_s=options.bus_timeout_s,
         )
         engine.preflight(address)
+        if resumed is not None:
+            plan = replace(plan, done=supervisor.status().finished)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
         follower = Follower(plan, supervisor, engine, monitors, exporter)
+        if resumed is not None:
+            follower.logger.info("%s", first_line(plan.info))
         used = 0.0 if resumed is None else follower.status().elapsed_s
         if given.max_time is not None and used >= given.max_time:
             text = "max_time=%g is used up: all launches of this run took %.1f s; give more"

@@ -27,6 +27,7 @@ from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
+from asha_bus.core.tracebacks import raises_short
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.choice import MonitorChoice
 from asha_bus.objective.kinds import to_metric
@@ -288,7 +289,7 @@ def _taking(
         del call.__wrapped__  # which takes other arguments
         parts = [args if _is_args(part) else part for part in _parts(function)]
         call.__doc__ = "\n\n".join(parts)
-        return call
+        return raises_short(call)
 
     return decorate
 

@@ -29,6 +29,7 @@ from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import as_monitors
 from asha_bus.objective.kinds import Shape, check_takes, name_of, shape_of, to_metric
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.warnings import NO_PARAMETER
 from asha_bus.searchers.adapter import Search
 from asha_bus.searchers.base import Suggests
 from asha_bus.searchers.past import past_trials
@@ -57,6 +58,8 @@ class Plan:
     initial: tuple[Point, ...]
     #: How many workers are started; None: not known yet.
     workers: int | None = None
+    #: How many trials earlier launches have finished; None: this is the first launch.
+    done: int | None = None
 
     @property
     def searcher(self) -> RandomSearch | Suggests:
@@ -93,7 +96,7 @@ class Plan:
     def info(self) -> RunInfo:
         """What monitors receive at the start."""
         info = RunInfo.of(self.name, self.settings, self.space, self.given.journal)
-        return replace(info, workers=self.workers)
+        return replace(info, workers=self.workers, resumed=self.done)
 
     def resumed(self, header: Header) -> Plan:
         """This plan for the run of ``header``: its name, its seed, its identity."""
@@ -130,8 +133,8 @@ def make_plan(given: LaunchArguments) -> Plan:
     _check_size(space)
     if not space.parameters and space.branches == 1:
         logger.warning(
-            "the space has no parameter, so every trial is the same: %s; a parameter is "
-            "uniform(0, 1), for instance, and (0, 1) a constant",
+            "%s: %s; a parameter is uniform(0, 1), for instance, and (0, 1) a constant",
+            NO_PARAMETER,
             shortened(given.space),
         )
     if shape is Shape.FUNCTION and not isinstance(given.scheduler, NoStopping | None):

@@ -89,6 +89,7 @@ class Live:
             decisions=status.counters.decisions,
             best=None if leader is None else TrialRecord.from_row(leader, self._space),
             result=lambda: self._result(status),
+            is_ending=status.is_ending,
         )
 
     def _result(self, status: Status) -> Result:
@@ -104,6 +105,7 @@ class Live:
             elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=self._settings,
+            trial_warnings=status.warnings,
         )
 
     def _update(

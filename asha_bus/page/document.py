@@ -123,6 +123,7 @@ def summary_document(
         "best": None if best is None else best.id,
         "best_reason": result.best_reason,
         "first_error": _first_error(result),
+        "warnings": [_cut(text) for text in result.warnings],
         "workers": result.bus.workers if workers is None else workers,
         "rungs": _rungs(result),
         "bus": {name: number(value) for name, value in asdict(result.bus).items()},

@@ -195,7 +195,9 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
         _scale_parameter(ax, axis)
         _scale_metric(ax, [trial.metric for trial in trials if trial.metric is not None])
         _finish(ax, "", axis.name, _metric(result, "last metric"))
-    if trials:
+    if not names:  # the one chart is empty, without anything for a legend
+        _add_note(axs[0], "no parameter varies")
+    elif trials:
         axs[0].legend(loc="best", fontsize=8, framealpha=0.8)
         axs[0].set_title(
             f"{result.name}: metric by parameter", loc="left", fontsize=11, **_AS_IT_IS

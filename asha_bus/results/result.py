@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
+from asha_bus.core.failures import Repeated
 from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
@@ -20,15 +21,10 @@ from asha_bus.results.configurations import Configurations, configurations_of
 from asha_bus.results.explain import explain, has_brackets, ranks
 from asha_bus.results.frame import frame_of
 from asha_bus.results.journals import read_journal
-from asha_bus.results.records import (
-    UNFINISHED,
-    BusReport,
-    TrialRecord,
-    failures_of,
-    repeats_of,
-)
+from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord, failures_of, repeats_of
 from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
+from asha_bus.results.warnings import no_usable_metric, warnings_of
 
 if TYPE_CHECKING:
     import pandas
@@ -54,6 +50,8 @@ class Result:
         elapsed_s: Seconds from the start of the bus to the end of the run.
         bus: A `BusReport`.
         settings: The scheduler and the limits of the run; None if they are not known.
+        trial_warnings: The warnings about trials, such as errors in clean-ups and retried
+            attempts: the first of each kind, with ``trial``, ``text`` and ``times``.
 
     Example:
         >>> result = ab.launch(
@@ -78,6 +76,7 @@ class Result:
         elapsed_s: float,
         bus: BusReport,
         settings: RunSettings | None = None,
+        trial_warnings: Sequence[Repeated] = (),
     ) -> None:
         self.name = name
         self.mode = mode
@@ -89,6 +88,7 @@ class Result:
         self.elapsed_s = elapsed_s
         self.bus = bus
         self.settings = settings
+        self.trial_warnings = tuple(trial_warnings)
 
     @classmethod
     def from_journal(
@@ -144,6 +144,7 @@ class Result:
             elapsed_s=replayed.now,
             bus=BusReport.from_journal(experiment),
             settings=experiment.settings,
+            trial_warnings=tuple(experiment.table.warnings.values()),
         )
 
     @property
@@ -161,6 +162,15 @@ class Result:
     def failures(self) -> tuple[TrialRecord, ...]:
         """The trials that failed or were lost, by the time of their end."""
         return tuple(failures_of(self.trials))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before trusting the result, a sentence each; empty if all is well.
+
+        For instance that all metrics were NaN, or that the scheduler judged nothing; and a
+        line for each of `trial_warnings`.
+        """
+        return warnings_of(self)
 
     @property
     def repeated(self) -> int:
@@ -182,15 +192,12 @@ class Result:
         repeats and, among equals, with the best mean of their last metrics. It is the first
         of these repeats. `by_configuration` has the mean and the spread.
         """
-        return self._find_best()[0]
+        return _best_of(self.trials, self.mode)[0]
 
     @property
     def best_reason(self) -> str:
         """Among which trials `best` was chosen, or why it is None."""
-        return self._find_best()[1]
-
-    def _find_best(self) -> tuple[TrialRecord | None, str]:
-        return _best_of(self.trials, self.mode)
+        return _best_of(self.trials, self.mode)[1]
 
     def by_configuration(self) -> Configurations:
         """List the configurations of the run, best first.
@@ -425,7 +432,7 @@ def _best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | No
     """The best of ``trials`` and among which it was chosen, or None and why."""
     lead = leading(repeats_of(trials), mode)
     if lead is None:
-        return None, "no trial has a usable metric"
+        return None, no_usable_metric(trials)
     completed, highest, _ = lead.progress
     why = "the best of the completed trials"
     if not completed:

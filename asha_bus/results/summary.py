@@ -18,7 +18,7 @@ _SHOWN = 10
 
 
 def text_of(result: Result) -> str:
-    """The counts by state, the reason, the first error, the best trial and the rungs."""
+    """The counts by state, the reason, the first error, the best trial, rungs and warnings."""
     best = result.best
     why = result.message.partition("\n")[0].rstrip(":")  # a traceback may follow
     ended_by = "" if result.reason == UNFINISHED else "ended by "
@@ -43,6 +43,8 @@ def text_of(result: Result) -> str:
     ]
     if result.searcher:
         lines.append(f"  searcher: {result.searcher}")
+    told = result.best_reason if best is None else ""
+    lines += [f"  warning: {text}" for text in result.warnings if text != told]
     return "\n".join(lines)
 
 

@@ -28,6 +28,7 @@ from faults.scenarios.outcome import HEAD, Outcome
 #: By name: the scenario, and the engines that it can be played on, the usual one first.
 SCENARIOS: dict[str, tuple[Scenario, tuple[str, ...]]] = {
     "bus-kill": (on_bus.bus_kill, ("local", "spark")),
+    "bus-kill-long": (on_bus.long_kill, ("local",)),
     "bus-hang": (on_helpers.bus_hang, ("local", "spark")),
     "stop-now": (on_helpers.stop_now, ("local", "spark")),
     "quiet-exit": (on_helpers.quiet_exit, ("local", "spark")),

@@ -13,6 +13,7 @@ from lib.results import simulated
 from support.results import make_result, make_trial
 
 from asha_bus import RungRecord, Space, TrialState, choice, uniform
+from asha_bus.core.failures import Repeated
 
 RUN = simulated(300, seed=1)  # no other metric is near its best one
 BEST: Any = RUN.best
@@ -302,6 +303,7 @@ def test_odd_runs_are_shown(browser: Any, tmp_path: Path) -> None:
         ),
         space=space,
         name=evil,
+        trial_warnings=[Repeated(0, evil, 2)],
     )
     for number, result in enumerate((odd, make_result())):
         watched = Watched(browser)
@@ -310,7 +312,9 @@ def test_odd_runs_are_shown(browser: Any, tmp_path: Path) -> None:
         watched.page.locator("#trials").scroll_into_view_if_needed()
         watched.wait("drawn.has('trials')")
         assert result.name == watched.text("#name")
-        assert "no trial has a usable metric" in watched.text("#figures")
+        figures = watched.text("#figures")
+        assert 1 == figures.count("no trial has a usable metric")
+        assert (f"trial 0: {evil} (1 more like this)" in figures) == (result is odd)
         assert len(result.trials) == len(watched.rows())
         if result.trials:
             assert {evil, "None", "[1,2]"} == set(watched.column("x"))

@@ -39,6 +39,11 @@ class Loopback:
         assert reply is not None, f"no answer to {request}, but {answer}"
         return reply
 
+    def send_lines(self) -> None:
+        """Send the lines that wait."""
+        for log in self.outbox.take():
+            self.tell(log)
+
     def tell(self, message: m.OneWay) -> None:
         assert self._carry(message) is None
 

@@ -218,6 +218,6 @@ def test_the_first_five_fail_with_all_their_retries_before_they_end_the_run() ->
         assert None is bench.ended
         fail(bench, number)
         bench.end("a", number, "failed", metric=None, error="no", attempt=2)
-    head = "the first 5 trials all failed, trial 0 before the others"
-    why = "which ends a run without max_failures"
-    assert Ended("failed", f"{head}, {why}:\nno") == bench.ended
+    head = "the first 5 trials that ended all failed, beginning with trial 0"
+    why = "pass max_failures to continue in spite of failures"
+    assert Ended("failed", f"{head}; {why}:\nno") == bench.ended

@@ -55,7 +55,7 @@ def eventful() -> Bench:
     bench.end("b", held(bench, "b"), "failed", error="ValueError: no")
     bench.ask("b")
     bench.send("a", m.Log(0, 1, "info", "a line"))
-    bench.handle(WorkerExited("slot of c"))
+    bench.handle(WorkerExited("slot of c", "ended by signal 9 (SIGKILL)"))
     bench.wait(61.0)  # the leases of a and b end
     bench.heartbeat("a")
     bench.wait(61.0)

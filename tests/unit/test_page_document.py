@@ -14,8 +14,9 @@ from lib.results import SPACE, simulated
 from support.results import make_result, make_trial
 
 from asha_bus import RungRecord, Space, TrialRecord, TrialState, choice, uniform
+from asha_bus.formats.strict_json import to_json
 from asha_bus.page import document as pages
-from asha_bus.page.html import page_html, to_json
+from asha_bus.page.html import page_html
 from asha_bus.page.report import report_document
 
 NAN, INF = math.nan, math.inf
@@ -234,3 +235,9 @@ def test_the_page_asks_for_nothing_from_elsewhere() -> None:
     assert "MIT License" in page  # of uPlot, which asks to go with every copy
     for attribute in ("src=", "@import", "url("):
         assert attribute not in page.replace("default-src", "")
+
+
+def test_a_number_that_is_not_finite_becomes_null_wherever_it_slips_through() -> None:
+    value = {"a": [NAN, (INF, 1.5)], "b": {"c": -INF, "d": "NaN"}, "e": True, "f": 2**70}
+    expected = {"a": [None, [None, 1.5]], "b": {"c": None, "d": "NaN"}, "e": True, "f": 2**70}
+    assert expected == strict(value)

@@ -142,6 +142,13 @@ def test_there_is_a_chart_per_parameter() -> None:
     assert {"relu", "tanh", "gelu"} == {label.get_text() for label in axs[3].get_xticklabels()}
 
 
+def test_a_run_without_parameters_has_a_note_in_place_of_charts() -> None:
+    trial = make_trial(0, params={"x": 3}, point=())
+    (ax,) = make_result(trial, space=ab.Space(x=3)).plot_params()
+    assert ["no parameter varies"] == [text.get_text() for text in ax.texts]
+    assert None is ax.get_legend()
+
+
 def test_texts_of_the_user_are_no_formulas() -> None:
     bad = "$\\bad$"
     result = ab.launch(

@@ -29,6 +29,9 @@ function drawHead(run, isLive, choose) {
     figures.push(["failed or lost", showCount(bad.count)],
       ["first error", el("span", {}, link, ` ${bad.error}`)]);
   }
+  for (const text of summary.warnings) {
+    if (best || text !== summary.best_reason) figures.push(["warning", text]);
+  }
   figures.push(
     ["trials", showCount(summary.trials)], ["elapsed", showSeconds(toNumber(summary.elapsed_s))],
     ["workers", showCount(summary.workers)], ["decisions", showCount(summary.bus.decisions)]);

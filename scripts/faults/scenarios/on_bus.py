@@ -11,6 +11,7 @@ from lib.processes import wait_until
 import asha_bus as ab
 from faults.scenarios.answers import ASKED, Answer
 from faults.scenarios.launching import (
+    END_S,
     Setting,
     ending,
     finished,
@@ -18,11 +19,14 @@ from faults.scenarios.launching import (
     kill,
     wait_for_workers,
 )
+from faults.scenarios.long_journal import lengthen
 from faults.scenarios.outcome import Outcome, check
 
 #: What was answered before a bus died is written down within this time; no other bus
 #: comes up as fast.
 _BEFORE_S = 0.05
+#: Long journals: with more than 4 MiB another bus stands by.
+_LONG_BYTES, _SMOKE_BYTES = 13_500_000, 4_500_000
 #: The promise.
 RECOVERY_S = 2.0
 
@@ -54,6 +58,28 @@ def bus_kill(setting: Setting) -> None:
     # a request that died with the bus is sent again after half a second
     longest = max(answer.ended - answer.asked for answer in answered)
     outcome.notes.append(f"the report that waited longest was answered after {longest:.2f} s")
+
+
+def long_kill(setting: Setting) -> None:
+    """The bus of a long run killed, and killed again each time as soon as decisions go on."""
+    outcome = setting.outcome
+    setting.launch(max_trials=2).result(END_S)
+    length = _SMOKE_BYTES if setting.smoke else _LONG_BYTES
+    trials = lengthen(setting.journal, length, setting.seed)
+    with ending(setting.launch(max_trials=trials + 400, resume=True)) as run:
+        wait_for_workers(setting)
+        supervisor = run._supervisor
+        wait_until(lambda: supervisor._standby.is_ready, "a bus that stands by", END_S)
+        for _ in range(3):
+            at = kill(run.bus_pid)
+            outcome.faults += 1
+            outcome.recoveries.append(_recovery(setting, at))
+        result = finished(run, setting)
+        outcome.expect(supervisor.restarts == 3, f"{supervisor.restarts} restarts for 3 kills")
+    check(outcome, result, setting.folder, setting.journal)
+    outcome.recovered_within(RECOVERY_S)
+    times = ", ".join(f"{seconds:.2f}" for seconds in outcome.recoveries)
+    outcome.notes.append(f"{length / 1e6:.1f} MB of journal; seconds after each kill: {times}")
 
 
 def bus_stop(setting: Setting) -> None:
