@@ -173,6 +173,16 @@ class Assignments:
             self.table.requeue(trial)
             self.counters.failed_attempts += 1
 
+    def may_continue(self, trial: Trial, until: float | None) -> bool:
+        """Whether the budget lets ``trial``, which has reported, continue; it is reserved then."""
+        return self.budget.grant(trial.id, trial.resource, until)
+
+    def cancel_running(self, now: float) -> None:
+        """Cancel the trials that workers run."""
+        for worker in self._roster.workers.values():
+            if worker.trial is not None:
+                self.finish(self.table[worker.trial], TrialState.CANCELLED, now)
+
     def cancel_queue(self, now: float) -> None:
         """Cancel the trials that wait for a worker."""
         self.table.cancel_queue(self.settings.epoch + now)

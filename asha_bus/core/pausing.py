@@ -12,7 +12,7 @@ from asha_bus.core.roster import WorkerRecord
 from asha_bus.core.schedulers import Move, SchedulerState
 from asha_bus.core.stragglers import RungKey, Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
-from asha_bus.core.trial import FINAL, TrialState
+from asha_bus.core.trial import FINAL, Trial, TrialState
 
 
 class Pausing:
@@ -73,6 +73,14 @@ class Pausing:
         holder = residents.stop(trial)
         self._assignments.close(trial, TrialState.STOPPED, now)
         return holder
+
+    def after_report(
+        self, worker: WorkerRecord, trial: Trial, verdict: str, now: float, *, is_ending: bool
+    ) -> None:
+        """``trial`` has reported: it may have to pause, and others may have been decided on."""
+        if verdict == "pause" and not is_ending:
+            self._assignments.residents.park(worker, trial)
+        self.carry_out(now)
 
     def after(self, now: float) -> None:
         """An event was handled: carry out what follows, and see which rungs wait."""

@@ -45,6 +45,8 @@ _T = TypeVar("_T", bound=_Tried)
 
 #: A trial in one of these states has no standing.
 _BAD = frozenset({TrialState.FAILED, TrialState.LOST})
+#: A trial in one of these states runs again in a resumed run.
+_AGAIN = frozenset({TrialState.RUNNING, TrialState.PAUSED, TrialState.CANCELLED})
 
 
 class Standing(NamedTuple):
@@ -292,16 +294,19 @@ class TrialTable:
         leader = self.leader
         return leader is not None and leader.configuration == trial.configuration
 
-    def reopen(self, states: frozenset[TrialState]) -> None:
-        """Queue all trials in one of ``states`` again, and suspended ones, by number.
+    def reopen(self, *, retry_failed: bool) -> list[Trial]:
+        """Queue all trials that a resumed run runs again, by number; return those that had failed.
 
-        Those whose rung has not decided on them wait for that instead.
+        These are the ones that ran or were cancelled, and with ``retry_failed`` those that
+        failed or were lost. Those whose rung has not decided on them wait for that instead.
         Failures count afresh, and warnings are logged again.
         """
         self.failures.clear()
         self._logged.clear()
+        had_failed: list[Trial] = []
         for trial in self.trials:
-            if trial.state in states or trial.is_suspended:
+            is_failed = trial.state in _BAD
+            if (retry_failed if is_failed else trial.state in _AGAIN) or trial.is_suspended:
                 self.states[trial.state] -= 1
                 self.finished -= trial.state in FINAL
                 trial.reopen()
@@ -309,8 +314,11 @@ class TrialTable:
                     if looked_at is not None:
                         looked_at.add(trial.id)
                 self.states[trial.state] += 1
+                if is_failed:
+                    had_failed.append(trial)
         self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
         self._find_lead()
+        return had_failed
 
     def cancel_queue(self, now: float) -> None:
         """Cancel the trials that wait for a worker."""

@@ -102,6 +102,21 @@ def trial_hung(bench: Bench, trial: int, attempt: int = 1, seq: int = 1) -> list
     return [answer] if answer is not None else []
 
 
+def test_the_trial_that_came_after_one_that_hangs_in_its_clean_up_is_not_to_blame() -> None:
+    bench = Bench(scheduler=ASHA(max_resource=9), max_trials=9, max_attempts=1, trial_timeout_s=9.0)
+    bench.join("b", "a")
+    bench.report("b", 0, 1, 0.1)
+    answer = bench.report("a", 1, 1, 0.5)
+    assert isinstance(answer, m.Stop) and answer.next is not None
+    following = answer.next.trial
+    for _ in range(2):  # it repeats itself until it is answered
+        assert [m.Pong(1)] == trial_hung(bench, 1)
+    bench.handle(WorkerExited("slot of a"))
+    assert S.PENDING is bench.states()[following]
+    trial = bench.trial(following)
+    assert 0 == trial.attempt - trial.forgiven
+
+
 def test_the_limit_travels_with_the_welcome() -> None:
     welcome = Bench(trial_timeout_s=30.0).hello("a")
     assert isinstance(welcome, m.Welcome)

@@ -277,7 +277,7 @@ def test_waiting_and_leaving_again_and_again_leaves_nothing_behind() -> None:
 def test_workers_under_ever_new_names_are_refused_or_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in ("roster", "experiment"):
+    for module in ("roster", "presence"):
         monkeypatch.setattr(f"asha_bus.core.{module}.MAX_WORKERS", 20)
     bench = Bench(lease_s=60.0, max_trials=1)
     bench.join("busy")

@@ -35,7 +35,7 @@ def test_a_trial_pauses_and_its_worker_gets_another_one() -> None:
     assert "PAUSED" == state_of(run, 0)
 
 
-def test_the_holder_goes_on_with_the_same_attempt() -> None:
+def test_the_holder_continues_the_same_attempt() -> None:
     run = bench((1, 1), (1, 1), trials=2)
     run.join("w")
     run.report("w", trial=0, resource=1, metric=0.1)

@@ -83,7 +83,7 @@ def test_a_resumed_run_logs_each_kind_again_and_counts_on() -> None:
     bench.join("a")
     warn(bench, "a", 0, "hm")
     table = bench.experiment.table
-    table.reopen(frozenset())
+    table.reopen(retry_failed=False)
     table.logs.clear()
     warn(bench, "a", 0, "hm")
     assert 1 == len(table.logs)
