@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from asha_bus import core
-from asha_bus.driver.descriptors import keep_from_forks, open_standard
+from asha_bus.driver.descriptors import keep_from_forks, open_standard, starting
 
 logger = logging.getLogger("asha_bus")
 
@@ -78,10 +78,10 @@ def start(
     The pipe has descriptors above 2, whose numbers are the module's two arguments: where it
     reads, and where it writes. So nothing that is printed there, by a sitecustomize for
     example, gets into it. What is printed goes to ``output``; None: to stderr. Raises
-    `OSError` where no process can be started.
+    `OSError` where no process can be started. Another thread that forks waits meanwhile.
     """
     open_standard()
-    with ExitStack() as opened:
+    with starting, ExitStack() as opened:
         its_reading, our_writing = os.pipe()
         theirs = [its_reading]
         opened.callback(os.close, its_reading)
@@ -101,10 +101,10 @@ def start(
             pass_fds=(*theirs, *pass_fds),
         )
         opened.pop_all()
-    for end_of_pipe in theirs:
-        os.close(end_of_pipe)
-    if child.stdout is not None:
-        keep_from_forks(child.stdout)
+        for end_of_pipe in theirs:
+            os.close(end_of_pipe)
+        if child.stdout is not None:
+            keep_from_forks(child.stdout)
     return Child(child, to_it, from_it)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import subprocess
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import objectives
@@ -14,6 +17,7 @@ from support.processes import children_of, is_alive, wait_until
 from support.programs import start_program
 
 import asha_bus as ab
+from asha_bus.driver import process
 
 PROGRAM = """
     import os, signal, time
@@ -96,6 +100,37 @@ def test_a_fork_during_the_run_does_not_keep_the_bus_from_ending(tmp_path: Path)
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+
+
+def test_a_fork_waits_for_a_process_that_is_being_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would inherit the other ends of that process's pipes, and the start would hang."""
+    inside, forked = threading.Event(), threading.Event()
+    children: list[int] = []
+    begin = subprocess.Popen
+
+    def popen(*arguments: Any, **options: Any) -> Any:
+        inside.set()
+        assert not forked.wait(0.5)
+        return begin(*arguments, **options)
+
+    def fork() -> None:
+        inside.wait(60)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        children.append(child)
+        forked.set()
+
+    forker = threading.Thread(target=fork)
+    forker.start()
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    try:
+        started = process.start("asha_bus._version")
+        process.end(started, 30.0)
+    finally:
+        forker.join(60)
+    assert forked.is_set()
+    os.waitpid(children[0], 0)
 
 
 def _held(pid: int) -> list[str]:
