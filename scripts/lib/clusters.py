@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lib import ROOT
 from lib.processes import free_port, wait_until
 
 #: A Java virtual machine starts within this time, even on a busy machine.
@@ -42,7 +43,10 @@ class Spark:
     def session(self) -> Any:
         """The session, which says nothing: harm is done to what it runs."""
         if self._session is None:
-            self._session = make_session(self.master, {"spark.log.level": "OFF"})
+            conf = {"spark.log.level": "OFF"}
+            if not self.master.startswith("local"):  # whose executors see the scripts as it is
+                conf["spark.executorEnv.PYTHONPATH"] = str(ROOT / "scripts")
+            self._session = make_session(self.master, conf)
         return self._session
 
     def release(self) -> None:

@@ -7,6 +7,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -138,6 +139,9 @@ def play(name: str, engine: str, scenario: Scenario, seed: int, **given: Any) ->
             scenario(Setting(outcome, random, folder=Path(folder), **given))
     except (Broken, ab.AshaBusError) as error:
         outcome.broken.append(str(error))
+    except Exception as error:  # of the scenario itself: the others are played all the same
+        traceback.print_exc()
+        outcome.broken.append(f"the scenario failed: {error!r}")
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, handler)

@@ -58,9 +58,9 @@ def bus_kill(setting: Setting) -> None:
 
 
 def bus_stop(setting: Setting) -> None:
-    """The bus stands still for longer than a lease."""
+    """The bus stands still for longer than a lease, and goes on before it is replaced."""
     outcome = setting.outcome
-    pause_s, lease_s = (3.0, 1.5) if setting.smoke else (20.0, 5.0)
+    pause_s, lease_s = (3.0, 1.5) if setting.smoke else (7.5, 5.0)
     options = ab.BusOptions(lease_s=lease_s, bus_timeout_s=60)
     with ending(setting.launch(max_trials=150, bus=options)) as run:
         wait_for_workers(setting)

@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -31,41 +32,47 @@ _BUS_TIMEOUT_S = 10.0
 
 
 def driver_kill(setting: Setting) -> None:
-    """The driver killed, with a fork of it alive: nothing stays behind, and the run is resumed."""
+    """The driver killed, without and with a living fork of it: nothing stays, and it is resumed."""
+    for forks in (True,) if setting.smoke else (False, True):
+        _kill(setting.part("forked" if forks else "alone"), forks)
+
+
+def _kill(setting: Setting, forks: bool) -> None:
     outcome = setting.outcome
-    engine = outcome.engine
+    case = setting.folder.name
+    lived, limit_s = f"{case}: workers lived", _ENDED_S[outcome.engine]
     temporary = setting.folder / "temporary"
     temporary.mkdir()
     env = {"TMPDIR": str(temporary)}
-    limit_s = _ENDED_S[engine]
     options: dict[str, Any] = {"lease_s": _BUS_TIMEOUT_S, "bus_timeout_s": _BUS_TIMEOUT_S}
-    with driver(setting, env, max_trials=2_500, learns=True, forks=True, **options) as process:
-        wait_until(lambda: _forked(setting) is not None, "the fork", 60.0)
-        child = _forked(setting)
-        assert child is not None
-        try:
-            workers = wait_for_workers(setting)
-            helpers = descendants("asha_bus.driver", process.pid)
-            time.sleep(setting.random.uniform(0, 1))
-            at = kill(process.pid)
-            process.wait()
-            outcome.faults = 1
-            for what, pids in (("bus and searcher lived", helpers), ("workers lived", workers)):
-                wait_until(lambda pids=pids: gone(pids), what, limit_s + 20.0)  # type: ignore[misc]
-                outcome.figures[what] = time.monotonic() - at
-            outcome.expect(
-                outcome.figures["workers lived"] < limit_s,
-                f"workers lived for {outcome.figures['workers lived']:.1f} s, not {limit_s:g} s",
-            )
-            _check_left(setting, child, temporary, workers)
-            resumed_at = time.monotonic()
-            total = len(ab.Result.from_journal(setting.journal).trials) + 20
-            with ending(setting.launch(max_trials=total, resume=True, searcher=ab.TPE())) as run:
-                again = first_answer(setting, resumed_at, lambda a: a.pid not in workers, 60.0)
-                outcome.recoveries.append(again.ended - resumed_at)
-                result = finished(run, setting)
-        finally:
-            os.kill(child, signal.SIGKILL)
+    with ExitStack() as stack:
+        process = stack.enter_context(
+            driver(setting, env, max_trials=2_500, learns=True, forks=forks, **options)
+        )
+        child = None
+        if forks:
+            wait_until(lambda: _forked(setting) is not None, "the fork", 60.0)
+            child = _forked(setting)
+            assert child is not None
+            stack.callback(os.kill, child, signal.SIGKILL)
+        workers = wait_for_workers(setting)
+        helpers = descendants("asha_bus.driver", process.pid)
+        time.sleep(setting.random.uniform(0, 1))
+        at = kill(process.pid)
+        process.wait()
+        outcome.faults += 1
+        for what, pids in ((f"{case}: helpers lived", helpers), (lived, workers)):
+            wait_until(lambda pids=pids: gone(pids), what, limit_s + 20.0)  # type: ignore[misc]
+            outcome.figures[what] = time.monotonic() - at
+        seconds = outcome.figures[lived]
+        outcome.expect(seconds < limit_s, f"{lived} for {seconds:.1f} s, not {limit_s:g} s")
+        _check_left(setting, child, temporary, workers)
+        resumed_at = time.monotonic()
+        total = len(ab.Result.from_journal(setting.journal).trials) + 20
+        with ending(setting.launch(max_trials=total, resume=True, searcher=ab.TPE())) as run:
+            again = first_answer(setting, resumed_at, lambda a: a.pid not in workers, 60.0)
+            outcome.recoveries.append(again.ended - resumed_at)
+            result = finished(run, setting)
     check(outcome, result, setting.folder, setting.journal)
     outcome.expect(len(result.trials) == total, f"{len(result.trials)} trials, not {total}")
 
@@ -76,12 +83,12 @@ def _forked(setting: Setting) -> int | None:
     return int(text) if text.endswith("\n") else None
 
 
-def _check_left(setting: Setting, child: int, temporary: Path, workers: list[int]) -> None:
+def _check_left(setting: Setting, child: int | None, temporary: Path, workers: list[int]) -> None:
     outcome = setting.outcome
-    outcome.expect(is_alive(child), "the fork has ended")
-    held = [os.readlink(link) for link in Path(f"/proc/{child}/fd").iterdir()]
-    journals = [path for path in held if path == str(setting.journal)]
-    outcome.expect(not journals, "the fork holds the journal")
+    if child is not None:
+        outcome.expect(is_alive(child), "the fork has ended")
+        held = [os.readlink(link) for link in Path(f"/proc/{child}/fd").iterdir()]
+        outcome.expect(str(setting.journal) not in held, "the fork holds the journal")
     left = [path.name for path in temporary.iterdir() if path.name.startswith("asha")]
     outcome.expect(not left, f"{left} are left in the temporary folder")
     with setting.journal.open("rb") as journal:
@@ -91,4 +98,6 @@ def _check_left(setting: Setting, child: int, temporary: Path, workers: list[int
             outcome.expect(False, "the journal is locked")
     outcome.expect(not working(setting), "a worker lives")
     ran = [pid for pid in workers if (setting.folder / f"finally-{pid}").exists()]
-    outcome.notes.append(f"finally ran in {len(ran)} of {len(workers)} workers")
+    outcome.notes.append(
+        f"{setting.folder.name}: finally ran in {len(ran)} of {len(workers)} workers"
+    )
