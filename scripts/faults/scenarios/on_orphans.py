@@ -51,7 +51,7 @@ def _kill(setting: Setting, forks: bool) -> None:
         )
         child = None
         if forks:
-            wait_until(lambda: _forked(setting) is not None, "the fork", 60.0)
+            wait_until(lambda: _forked(setting) is not None, "the fork", 150.0)
             child = _forked(setting)
             assert child is not None
             stack.callback(os.kill, child, signal.SIGKILL)
