@@ -6,7 +6,7 @@ import fcntl
 import os
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def _kill(setting: Setting, forks: bool) -> None:
             wait_until(lambda: _forked(setting) is not None, "the fork", 150.0)
             child = _forked(setting)
             assert child is not None
-            stack.callback(os.kill, child, signal.SIGKILL)
+            stack.callback(_end, child)
         workers = wait_for_workers(setting)
         helpers = descendants("asha_bus.driver", process.pid)
         time.sleep(setting.random.uniform(0, 1))
@@ -67,6 +67,8 @@ def _kill(setting: Setting, forks: bool) -> None:
         seconds = outcome.figures[lived]
         outcome.expect(seconds < limit_s, f"{lived} for {seconds:.1f} s, not {limit_s:g} s")
         _check_left(setting, child, temporary, workers)
+        if child is not None and outcome.engine == "cluster":
+            _end(child)  # it keeps Spark's Java process alive, which keeps the cluster's slots
         resumed_at = time.monotonic()
         total = len(ab.Result.from_journal(setting.journal).trials) + 20
         with ending(setting.launch(max_trials=total, resume=True, searcher=ab.TPE())) as run:
@@ -75,6 +77,11 @@ def _kill(setting: Setting, forks: bool) -> None:
             result = finished(run, setting)
     check(outcome, result, setting.folder, setting.journal)
     outcome.expect(len(result.trials) == total, f"{len(result.trials)} trials, not {total}")
+
+
+def _end(child: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(child, signal.SIGKILL)
 
 
 def _forked(setting: Setting) -> int | None:
