@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from asha_bus import core
-from asha_bus.driver.descriptors import keep_from_forks, open_standard
+from asha_bus.driver.descriptors import keep_from_forks, open_standard, starting
 from asha_bus.driver.twins import Twin
 
 logger = logging.getLogger("asha_bus")
@@ -86,10 +86,10 @@ def start(
     The pipe has descriptors above 2, whose numbers are the module's two arguments: where it
     reads, and where it writes. So nothing that is printed there, by a sitecustomize for
     example, gets into it. What is printed goes to ``output``; None: to stderr. Raises
-    `OSError` where no process can be started.
+    `OSError` where no process can be started. Another thread that forks waits meanwhile.
     """
     open_standard()
-    with ExitStack() as opened:
+    with starting, ExitStack() as opened:
         to_it, from_it, theirs = open_pipes(opened)
         child = subprocess.Popen(
             [*command(module), *map(str, theirs)],
@@ -101,9 +101,9 @@ def start(
             pass_fds=(*theirs, *pass_fds),
         )
         opened.pop_all()
-    close_all(theirs)
-    if child.stdout is not None:
-        keep_from_forks(child.stdout)
+        close_all(theirs)
+        if child.stdout is not None:
+            keep_from_forks(child.stdout)
     return Child(child, to_it, from_it)
 
 

@@ -257,6 +257,17 @@ _WITH_DROPS = frozenset(code for code, cls, _ in TABLE if cls._field_defaults.ge
 _FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
 _TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRST_TO_WORKER}
 
+#: What msgpack raises for invalid values and bytes. Anything else is not about them, such as
+#: the exception of a signal handler of the user's, which may strike there.
+_INVALID = (
+    msgpack.UnpackException,
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+
 
 def encode(message: m.Message) -> bytes:
     """Encode ``message``; raises `LocalProtocolError` if that is impossible.
@@ -272,7 +283,7 @@ def encode(message: m.Message) -> bytes:
             body = _packing.pack(items)
         except UnicodeEncodeError:
             body = msgpack.packb(items, unicode_errors="replace")
-    except Exception as error:  # any error of the packer means an invalid message
+    except _INVALID as error:
         raise LocalProtocolError(f"cannot encode {_shortened.repr(message)}: {error}") from error
     if len(body) > MAX_BODY_BYTES:
         raise LocalProtocolError(
@@ -314,7 +325,7 @@ def _unpack(body: bytes, max_array: int) -> tuple[Any, ...]:
             max_map_len=BUCKETS,
             max_ext_len=0,
         )
-    except Exception as error:  # any error of the unpacker means invalid bytes
+    except _INVALID as error:
         # not its repr, which contains all remaining bytes
         raise RemoteProtocolError(
             f"not msgpack within the limits: {type(error).__name__} {error}", kind="undecodable"

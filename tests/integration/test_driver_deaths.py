@@ -5,10 +5,13 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import objectives
@@ -17,6 +20,7 @@ from support.programs import start_program
 
 import asha_bus as ab
 from asha_bus.driver import journal as journal_file
+from asha_bus.driver import process
 from asha_bus.monitors import logs
 
 PROGRAM = """
@@ -188,6 +192,37 @@ def test_a_forked_child_makes_no_room_for_a_drawing() -> None:
         assert 1 == len(logs._drawn)
     finally:
         logs.leave(aside)
+
+
+def test_a_fork_waits_for_a_process_that_is_being_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would inherit the other ends of that process's pipes, and the start would hang."""
+    inside, forked = threading.Event(), threading.Event()
+    children: list[int] = []
+    begin = subprocess.Popen
+
+    def popen(*arguments: Any, **options: Any) -> Any:
+        inside.set()
+        assert not forked.wait(0.5)
+        return begin(*arguments, **options)
+
+    def fork() -> None:
+        inside.wait(60)
+        child = os.fork()
+        if child == 0:
+            os._exit(0)
+        children.append(child)
+        forked.set()
+
+    forker = threading.Thread(target=fork)
+    forker.start()
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    try:
+        started = process.start("asha_bus._version")
+        process.end(started, 30.0)
+    finally:
+        forker.join(60)
+    assert forked.is_set()
+    os.waitpid(children[0], 0)
 
 
 def _held(pid: int) -> list[str]:

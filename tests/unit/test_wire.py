@@ -232,3 +232,23 @@ def test_a_message_msgpack_cannot_encode_is_a_local_error(make: Callable[[], m.R
 def test_no_pickle_is_on_the_wire(message: Any) -> None:
     """What was sent is plain data: JSON can write it, but for the keys of latencies."""
     json.dumps(msgpack.unpackb(wire.encode(message), strict_map_key=False))
+
+
+def test_an_exception_of_the_users_is_no_invalid_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Alarm(Exception):
+        """Raised by the user's signal handler while a reply is decoded."""
+
+    class Ringing:
+        def pack(self, items: object) -> bytes:
+            raise Alarm
+
+    def ring(*_: object, **__: object) -> None:
+        raise Alarm
+
+    body = wire.encode(m.Pong(1))
+    monkeypatch.setattr(msgpack, "unpackb", ring)
+    monkeypatch.setattr(wire, "_packing", Ringing())
+    with pytest.raises(Alarm):
+        wire.decode_to_worker(body)
+    with pytest.raises(Alarm):
+        wire.encode(m.Pong(1))
