@@ -130,8 +130,10 @@ class Presence:
             is_over = self._interrupt() is not None
             self._assignments.fail(trial, hung.error, now, is_over=is_over)
             self._settle(now)
-        elif worker.trial not in (None, hung.trial):
-            # it got that one when this one was stopped, and exits without having begun it
+        elif (
+            worker.trial not in (None, hung.trial)
+            and self._assignments.run_by(worker, hung.trial, hung.attempt) is not None
+        ):  # it got that one when this one was stopped, and exits without having begun it
             self._talk.record(Received(worker.name, hung), now)
             self._assignments.drop(self._assignments.table[worker.trial])
         self._talk.beside(worker, m.Pong(hung.seq))

@@ -9,6 +9,7 @@ import pytest
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_STOP
 from asha_bus.core.events import Ended, StopRun, WorkerExited
+from asha_bus.core.schedulers import ASHA
 from asha_bus.core.trial import TrialState
 from asha_bus.testing.simulator import Bench
 
