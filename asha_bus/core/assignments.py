@@ -5,6 +5,7 @@ from __future__ import annotations
 from asha_bus.core.budget import Budget
 from asha_bus.core.events import Counters, RunSettings
 from asha_bus.core.messages import Assignment, Log
+from asha_bus.core.pace import Pace
 from asha_bus.core.residents import Residents
 from asha_bus.core.roster import Roster, WorkerRecord, WorkerTime
 from asha_bus.core.schedulers import SchedulerState
@@ -44,6 +45,8 @@ class Assignments:
         self.residents = Residents(table, roster, settings.scheduler.max_resident)
         self._pauses = settings.scheduler.pauses
         self.budget = Budget(settings.max_total_resource)
+        #: How fast trials train, where that decides on anything.
+        self.pace = Pace() if settings.scheduler.rebalance else None
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
         self.busy_window: WorkerTime | None = None
 
@@ -90,7 +93,7 @@ class Assignments:
         if own is not None:
             self._may(own, own.resource)
             self.residents.take(worker, own, now)
-            return self._assignment(own)
+            return self._assignment(own, now)
         trial = self._peek()
         if trial is None or not self._may(trial, 0):
             return None
@@ -109,7 +112,7 @@ class Assignments:
             worker.idle_before_s = worker.idle_s
         if len(table) == self._suggestions.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
-        return self._assignment(trial)
+        return self._assignment(trial, now)
 
     def _may(self, trial: Trial, start: float) -> bool:
         """Whether the budget lets ``trial`` go on from ``start``; that is reserved then."""
@@ -117,7 +120,13 @@ class Assignments:
             return True
         return self.budget.grant(trial.id, start, self._scheduler.next_resource(trial))
 
-    def _assignment(self, trial: Trial) -> Assignment:
+    def next_resource(self, trial: Trial) -> float | None:
+        """The resource of the next decision on ``trial``; None: there is none."""
+        return self._scheduler.next_resource(trial)
+
+    def _assignment(self, trial: Trial, now: float) -> Assignment:
+        if self.pace is not None:
+            self.pace.begin(trial, now)
         next_resource = self.budget.ask_at(self._scheduler.next_resource(trial))
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
 

@@ -212,6 +212,12 @@ class StopTrial(NamedTuple):
     trial: int
 
 
+class Rebalanced(NamedTuple):
+    """``trial`` is to go on, and an idle worker brings it to its next rung before its holder."""
+
+    trial: int
+
+
 class RungTimedOut(NamedTuple):
     """A rung has waited for its last trials for as long as it may."""
 
@@ -259,6 +265,7 @@ JournaledEvent = (
     | StopRun
     | StopTrial
     | RungTimedOut
+    | Rebalanced
     | GraceExpired
     | Resumed
 )

@@ -23,11 +23,11 @@ from asha_bus.core.events import (
     GraceExpired,
     JournalFailed,
     Kept,
+    Rebalanced,
     Received,
     Resumed,
     RungTimedOut,
     RunSettings,
-    Send,
     Stalled,
     StopRun,
     StopTrial,
@@ -88,6 +88,7 @@ class Experiment:
             self.suggestions,
             self._talk,
             self._stragglers,
+            self._waiting,
             answer=self._answer_next,
         )
         self._expect()
@@ -113,6 +114,7 @@ class Experiment:
             StopRun: self._on_stop_run,
             StopTrial: self._pausing.on_stop_trial,
             RungTimedOut: self._pausing.on_timed_out,
+            Rebalanced: self._pausing.on_rebalanced,
             GraceExpired: self._on_grace_expired,
             Resumed: self._on_resumed,
             Stalled: self._on_stalled,
@@ -123,7 +125,7 @@ class Experiment:
             m.Next: self._on_next,
             m.Report: self._on_report,
             m.End: self._on_end,
-            m.Ping: self._on_ping,
+            m.Ping: self._presence.on_ping,
             m.TrialHung: self._presence.on_trial_hung,
             m.Telemetry: telemetry.on_telemetry,
             m.Reports: telemetry.on_reports,
@@ -184,8 +186,8 @@ class Experiment:
     def tick(self, now: float) -> None:
         """Handle what is due at ``now``: leases, max_time, the end of the grace, fallbacks."""
         self._presence.tick(now)
-        for key in self._stragglers.expired(now):
-            self.handle(RungTimedOut(*key), now)
+        for event in self._pausing.due(now):
+            self.handle(event, now)
         due, grace_ends_at = self._ending.due, self._ending.grace_ends_at
         if due is not None and now >= due:
             self.handle(StopRun("max_time"), now)
@@ -195,9 +197,8 @@ class Experiment:
 
     def next_deadline(self) -> float | None:
         """When `tick` must be called at the latest; None: never."""
-        deadlines = [self._ending.due, self.suggestions.due]
+        deadlines = [self._ending.due, self.suggestions.due, self._pausing.next_deadline]
         deadlines += [self.roster.leases.next_deadline(), self.roster.returns.next_deadline()]
-        deadlines.append(self._stragglers.due)
         if self.ended is None:
             deadlines.append(self._ending.grace_ends_at)
         return min((at for at in deadlines if at is not None), default=None)
@@ -277,9 +278,6 @@ class Experiment:
 
     # --- messages ------------------------------------------------------------
 
-    def _on_ping(self, sender: str, ping: m.Ping, now: float) -> None:
-        self._talk.emit(Send(sender, m.Pong(ping.seq)))  # it promises nothing of a journal
-
     def _on_next(self, sender: str, request: m.Next, now: float) -> None:
         worker = self._talk.requester(sender, request, now)
         if worker is not None:
@@ -318,14 +316,13 @@ class Experiment:
         self._talk.record(event, now, decision.records)
         self.counters.decisions += 1
         self.table.enter(trial, decision.records)
-        is_ending = self._ending.stop is not None
         if self._pauses:
-            self._pausing.after_report(worker, trial, decision.verdict, now, is_ending=is_ending)
+            self._pausing.after_report(worker, trial, decision, now, is_ending=self.is_ending)
         if decision.verdict == "complete":
             self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
         elif decision.verdict == "stop":
             self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
-        elif is_ending:
+        elif self.is_ending:
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         elif decision.verdict == "pause":
             following = self._assign(worker, now)
@@ -369,7 +366,7 @@ class Experiment:
             elif end.outcome == "dropped":
                 self.assignments.drop(trial)
             elif end.outcome == "failed":
-                self._fail(trial, end.error, now)
+                self.assignments.fail(trial, end.error, now, is_over=self.is_ending)
             else:
                 self.assignments.finish(trial, TrialState.COMPLETED, now)
                 if is_target(end.metric, self.settings.stop_at, self.settings.mode):
@@ -378,9 +375,6 @@ class Experiment:
         self._answer_next(worker, now)
 
     # --- trials --------------------------------------------------------------
-
-    def _fail(self, trial: Trial, error: str | None, now: float) -> None:
-        self.assignments.fail(trial, error, now, is_over=self._ending.stop is not None)
 
     def _emit_all(self, effects: Iterator[Effect]) -> None:
         for effect in effects:

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
 from asha_bus.core.conversation import Conversation
-from asha_bus.core.events import Received, WorkerExited, WorkerGone, WorkerReturned, WorkerSilent
+from asha_bus.core.events import (
+    Received,
+    Send,
+    WorkerExited,
+    WorkerGone,
+    WorkerReturned,
+    WorkerSilent,
+)
 from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
 
 
@@ -119,6 +126,10 @@ class Presence:
         # one that was declared dead may still run what it had, which must end
         interrupt = self._interrupt() if worker.believes_in_trial else None
         self._talk.beside(worker, interrupt or m.Pong(0))
+
+    def on_ping(self, sender: str, ping: m.Ping, now: float) -> None:
+        """Somebody asks whether the bus is there."""
+        self._talk.emit(Send(sender, m.Pong(ping.seq)))  # it promises nothing of a journal
 
     def on_trial_hung(self, sender: str, hung: m.TrialHung, now: float) -> None:
         """An objective ignored its time limit: the trial fails, and its worker exits."""

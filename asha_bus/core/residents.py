@@ -94,6 +94,12 @@ class Residents:
             self._since[trial.id] = now
         return holder
 
+    def hand_over(self, trial: Trial) -> None:
+        """``trial``, which is to go on, leaves its holder: any worker may train it."""
+        holder = self.holder(trial)
+        if holder is not None and trial.id in holder.going_on:
+            self._drop(holder, trial.id)
+
     def stop(self, trial: Trial) -> WorkerRecord | None:
         """``trial`` does not go on; returns its holder, which is to drop it."""
         holder = self.holder(trial)

@@ -27,6 +27,7 @@ from asha_bus.core.events import (
     GraceExpired,
     JournaledEvent,
     Kept,
+    Rebalanced,
     Received,
     Resumed,
     RungTimedOut,
@@ -67,7 +68,7 @@ _DICT = Rule("a dict", types=(dict,))
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
 _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT, _SILENT, _RETURNED = range(7, 14)
-_RUNG_TIMED_OUT, _STOP_TRIAL = range(14, 16)
+_RUNG_TIMED_OUT, _STOP_TRIAL, _REBALANCED = range(14, 17)
 
 #: Stands between the slot of a worker and what is known of its end.
 _NUL = "\0"
@@ -183,6 +184,8 @@ class Encoder:
             return _HEAD.pack(_STOP, now) + _packed(tuple(event))
         if isinstance(event, RungTimedOut):
             return _HEAD.pack(_RUNG_TIMED_OUT, now) + _packed(tuple(event))
+        if isinstance(event, Rebalanced):
+            return _HEAD.pack(_REBALANCED, now) + _packed(tuple(event))
         if isinstance(event, StopTrial):
             return _HEAD.pack(_STOP_TRIAL, now) + _packed(tuple(event))
         if isinstance(event, Resumed):
@@ -241,6 +244,8 @@ class Encoder:
             event = StopRun(*_unpacked(rest))
         elif kind == _RUNG_TIMED_OUT:
             event = RungTimedOut(*_unpacked(rest))
+        elif kind == _REBALANCED:
+            event = Rebalanced(*_unpacked(rest))
         elif kind == _STOP_TRIAL:
             event = StopTrial(*_unpacked(rest))
         elif kind == _GRACE_EXPIRED:

@@ -218,6 +218,10 @@ class Scheduler(ABC):
     #: the moment when all of them have begun; None: no limit.
     rung_timeout: float | None = None
 
+    #: Whether an idle worker trains a promoted trial from the start where that ends before the
+    #: worker that holds it has time for it.
+    rebalance: bool = False
+
     @property
     def configurations(self) -> int | None:
         """How many configurations it is made for, if ``max_trials`` does not say; None: any."""

@@ -51,6 +51,8 @@ class PromotionASHA(Scheduler):
         max_resident: The most paused trials that a worker keeps in memory (default 8). Beyond
             it the least promising one is dropped, and trained again from the start if it is
             promoted. None: no limit.
+        rebalance: Whether an idle worker trains a promoted trial from the start where that
+            ends before the worker that holds it has time for it (default False).
 
     Raises:
         InvalidArgument: An argument is out of range; the message names it.
@@ -67,6 +69,7 @@ class PromotionASHA(Scheduler):
     reduction_factor: int = 3
     warmup: float = 0
     max_resident: int | None = 8
+    rebalance: bool = False
 
     def __post_init__(self) -> None:
         check("PromotionASHA: max_resource", self.max_resource, RESOURCE)
