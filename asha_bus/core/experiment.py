@@ -248,6 +248,8 @@ class Experiment:
                     self.scheduler.rejoin(trial)
         self.table.reopen(frozenset(again))
         self.table.logs.clear()  # the launch before has logged them
+        if self._pausing is not None:
+            self._pausing.resume()
         self._settle(now)
 
     def _on_stalled(self, event: Stalled, now: float) -> None:

@@ -32,9 +32,13 @@ class Pausing:
         self._suggestions = suggestions
         self._talk = talk
         self._answer = answer
+        #: The run ends, and its paused trials are cancelled: verdicts are for a resumed run.
+        self._is_over = False
 
     def carry_out(self, now: float) -> None:
         """Carry out the verdicts on paused trials, and tell the workers that wait."""
+        if self._is_over:
+            return
         told: dict[str, WorkerRecord] = {}
         while moves := self._scheduler.take_moves():
             for move in moves:
@@ -83,6 +87,7 @@ class Pausing:
 
     def cancel(self, now: float) -> None:
         """The run ends: no paused trial goes on."""
+        self._is_over = True
         for trial in self._assignments.table.trials:
             if trial.state is TrialState.PAUSED:
                 holder = self._assignments.residents.stop(trial)
@@ -90,3 +95,7 @@ class Pausing:
                     holder.going_on.discard(trial.id)
                 self._assignments.close(trial, TrialState.CANCELLED, now)
         self._assignments.residents.nobody_waits()
+
+    def resume(self) -> None:
+        """The run continues: cancelled trials wait for their verdicts again."""
+        self._is_over = False
