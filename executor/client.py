@@ -95,6 +95,8 @@ class Client:
         self.worker = worker
         self.latencies = Latencies()
         self.outbox = Outbox()
+        #: Called while a worker waits for a trial and is to end paused ones (`Worker.drops`).
+        self.on_drops: Callable[[], None] | None = None
         self._address = address
         self._name = name
         self._pid = os.getpid()
@@ -134,6 +136,8 @@ class Client:
             reply = self.worker.receive(message)
             if reply is None:
                 waited = waited or isinstance(message, m.Wait)
+                if isinstance(message, m.Wait) and self.on_drops is not None:
+                    self.on_drops()
             elif isinstance(reply, m.Refused):
                 raise BusError(f"the bus refused this worker: {reply.text}")
             else:

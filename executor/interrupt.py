@@ -43,7 +43,7 @@ def end_process(why: str) -> None:
 
 
 class Interrupter:
-    """Raises `TrialInterrupted` in the thread that created it, while ``armed`` is set.
+    """Raises `TrialInterrupted` in the thread that created it, or that of `aim`, if ``armed``.
 
     In the main thread the exception comes by a signal, which also ends a blocking system
     call. In any other thread it comes with the next Python instruction. ``armed`` is set
@@ -71,6 +71,11 @@ class Interrupter:
         self.armed = False
         if self._by_signal:
             signal.signal(signal.SIGINT, self._previous)
+
+    def aim(self, thread: int) -> None:
+        """Raise in another thread from now on, by its identifier."""
+        self.thread = thread
+        self._by_signal = thread == threading.main_thread().ident
 
     @property
     def ordered(self) -> bool:
@@ -110,6 +115,8 @@ class Interrupter:
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         limit, self._aimed_at = self._aimed_at, None
+        if not self._by_signal:
+            return  # the objective has a thread of its own now
         if limit is not None and limit is not self.limit:
             return  # the signal was meant for an earlier trial
         if self.armed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 import traceback
@@ -37,6 +38,8 @@ logger = logging.getLogger("asha_bus.executor")
 MAX_IGNORED_STOPS = 100
 
 _clock = time.monotonic
+
+_HERE = os.path.dirname(__file__)
 
 
 class RunningTrial(Trial):
@@ -106,7 +109,7 @@ class RunningTrial(Trial):
             worker = self._worker
             try:
                 self._interrupter.armed = False  # never interrupt a half-made request
-                settle(self._client)
+                self._settle()
                 if resource is not None and resource == self._attempt.resource:
                     self._warn_repeat(resource)
                 request = worker.report(metric, resource, extras, _clock(), is_end=is_end)
@@ -139,6 +142,9 @@ class RunningTrial(Trial):
             if self.should_stop:
                 return
             yield step
+
+    def _settle(self) -> None:
+        settle(self._client)
 
     def _ask(self, request: m.Request) -> None:
         self._worker.leave_objective(_clock())
@@ -198,14 +204,26 @@ class Runner:
     def _run_trial(self, attempt: Attempt) -> None:
         trial = RunningTrial(attempt, self._client, self._interrupter)
         outcome, error = self._call(trial)
+        self._conclude(trial)
+        self._finish(trial, outcome, error)
+
+    def _conclude(self, trial: RunningTrial) -> None:
+        """Send what the objective has left unsent."""
         self._client.check_process()
         if trial.bus_error is not None:
             raise trial.bus_error
         settle(self._client)
-        for log in self._client.outbox.take():
-            self._client.tell(log)
+        self._send_logs()
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:
             self._client.tell(telemetry)
+
+    def _send_logs(self) -> None:
+        for log in self._client.outbox.take():
+            self._client.tell(log)
+
+    def _finish(self, trial: RunningTrial, outcome: str, error: str | None) -> None:
+        """Tell the bus how the attempt ended."""
+        attempt = trial._attempt
         if attempt.stopped is not None:
             if error is not None:  # the decision stands; report the error as a warning
                 trial.warn(f"error while the stopped trial was ending:\n{error}")
@@ -278,7 +296,7 @@ class Runner:
         else:
             value = self._objective(**trial.params)
         if isinstance(value, types.GeneratorType):
-            _consume(value, trial)
+            self._consume(value, trial)
         elif value is not None and not trial.should_stop and trial._attempt.metric is None:
             trial.report_value(value, is_end=True)
         elif value is None and self._shape is Shape.FUNCTION:
@@ -286,26 +304,25 @@ class Runner:
                 "the objective returned None; return the metric, or yield one per epoch"
             )
 
+    def _consume(self, generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
+        """Report each value that ``generator`` yields, then close it."""
+        try:
+            for value in generator:
+                if not trial.report_value(value):
+                    return
+        finally:
+            generator.close()
+
     def _without_metric(self) -> str:
         if self._shape is Shape.TRIAL:
             return "ObjectiveError: the objective ended without a report; call trial.report(metric)"
         return "ObjectiveError: the generator ended without yielding a metric"
 
 
-def _consume(generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
-    """Report each value that ``generator`` yields, then close it."""
-    try:
-        for value in generator:
-            if not trial.report_value(value):
-                return
-    finally:
-        generator.close()
-
-
 def _traceback(error: BaseException) -> str:
-    """The traceback of ``error`` without the frames of this module."""
+    """The traceback of ``error`` without the frames of this package."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+    while trace is not None and os.path.dirname(trace.tb_frame.f_code.co_filename) == _HERE:
         trace = trace.tb_next
     try:
         return "".join(traceback.format_exception(type(error), error, trace))

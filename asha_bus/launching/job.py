@@ -32,6 +32,8 @@ class Job:
     capture_output: bool = False
     #: By name what each ``value`` gives, which is loaded once in each worker.
     data: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether the scheduler pauses trials, which then stay in the worker's memory.
+    pauses: bool = False
 
 
 class WorkerSetup(NamedTuple):

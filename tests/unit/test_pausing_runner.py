@@ -1,0 +1,425 @@
+"""The runner where trials pause: who is resumed, what each has for itself, how it ends."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, cast
+
+import pytest
+from support.loopback import SPACE, Loopback, run_objective
+
+import asha_bus as ab
+from asha_bus.core import messages as m
+from asha_bus.core.errors import BusError
+from asha_bus.core.events import StopRun
+from asha_bus.executor.client import Client
+from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
+from asha_bus.executor.pausing import PausingRunner
+from asha_bus.testing.simulator import Bench
+
+S = ab.TrialState
+PLAN = ab.SuccessiveHalving([(4, 5), (2, 2), (6, 1)])
+SHORT = ab.SuccessiveHalving([(1, 1), (1, 1)])
+
+
+def warnings_of(bench: Bench) -> list[tuple[int, str]]:
+    lines = bench.experiment.table.logs
+    return [(line.trial, line.text) for line in lines if line.level == "warning"]
+
+
+def generator_that(act: Callable[[float, int], None]) -> Callable[[float], Iterator[float]]:
+    """A generator that calls ``act`` before each report; a smaller x is better."""
+
+    def objective(x: float) -> Iterator[float]:
+        for step in range(1, 100):
+            act(x, step)
+            yield x
+
+    return objective
+
+
+def trial_that(act: Callable[[float, int], None]) -> Callable[[ab.Trial], None]:
+    """The same by hand."""
+
+    def objective(trial: ab.Trial) -> None:
+        for step in trial:
+            act(trial.params["x"], step + 1)
+            trial.report(trial.params["x"])
+
+    return objective
+
+
+BOTH = pytest.mark.parametrize("made_by", [generator_that, trial_that])
+
+
+@BOTH
+@pytest.mark.parametrize(
+    ("scheduler", "trials", "epochs"),
+    [
+        (PLAN, 8, 54),
+        (ab.SuccessiveHalving.classic(8, 1, 2), 8, 20),
+        (ab.Hyperband.classic(27), None, 357),
+    ],
+)
+def test_each_epoch_of_a_plan_is_trained_once(
+    made_by: Any, scheduler: Any, trials: int | None, epochs: int
+) -> None:
+    trained: Counter[tuple[float, int]] = Counter()
+    objective = made_by(lambda x, step: trained.update([(x, step)]))
+    bench = run_objective(
+        objective, scheduler=scheduler, max_trials=trials or scheduler.configurations
+    )
+    assert epochs == len(trained) == trained.total()
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert 0 == bench.experiment.counters.retrained
+
+
+@BOTH
+def test_a_promotion_resumes_the_trial_where_it_was(made_by: Any) -> None:
+    trained: Counter[tuple[float, int]] = Counter()
+    objective = made_by(lambda x, step: trained.update([(-x, step)]))
+    scheduler = ab.PromotionASHA(27, max_resident=None)
+    bench = run_objective(objective, scheduler=scheduler, max_trials=30)
+    assert {1} == set(trained.values())
+    assert sum(trial.resource for trial in bench.experiment.table.trials) == trained.total()
+
+
+@BOTH
+def test_a_resident_that_is_dropped_runs_its_clean_up(made_by: Any) -> None:
+    """The order comes with the answer to a report, of a trial that goes on."""
+    ended: list[float] = []
+    running: list[float] = []
+
+    if made_by is generator_that:
+
+        def objective(x: float) -> Iterator[float]:
+            try:
+                for _ in range(100):
+                    running.append(x)
+                    yield -x  # each is better than the one before
+            finally:
+                ended.append(x)
+    else:
+
+        def objective(trial: ab.Trial) -> None:  # type: ignore[misc]
+            x = trial.params["x"]
+            try:
+                for _ in trial:
+                    running.append(x)
+                    trial.report(-x)
+            finally:
+                ended.append(x)
+
+    scheduler = ab.PromotionASHA(9, max_resident=1)
+    bench = run_objective(objective, scheduler=scheduler, max_trials=12)
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert set(map(float, range(12))) == set(ended)
+    assert bench.experiment.assignments.residents.dropped > 0
+    assert [] == warnings_of(bench)
+
+
+def test_a_parked_report_returns_false_at_the_end() -> None:
+    told: dict[int, list[bool]] = {}
+    bench = Bench(scheduler=PLAN, max_trials=8)
+
+    def objective(trial: ab.Trial) -> None:
+        answers = told.setdefault(trial.id, [])
+        for step in trial:
+            if trial.id == 2 and step == 1:
+                bench.handle(StopRun("stopped"))
+            answers.append(trial.report(0.5))
+            assert trial.should_stop is not answers[-1]
+
+    run_objective(objective, bench=bench)
+    assert [S.CANCELLED] * 3 == bench.states()
+    assert {0: [True] * 3 + [False], 1: [True] * 3 + [False]} == {0: told[0], 1: told[1]}
+    assert [] == warnings_of(bench)
+    assert not [t for t in threading.enumerate() if t.name.startswith("asha-bus-trial-")]
+
+
+def test_an_objective_that_ignores_the_end_of_its_pause_is_ended() -> None:
+    seen: list[BaseException] = []
+    bench = Bench(scheduler=SHORT, max_trials=2)
+
+    def objective(trial: ab.Trial) -> None:
+        if trial.id == 1:
+            bench.handle(StopRun("stopped"))
+        try:
+            while True:
+                trial.report(0.5)
+        except BaseException as error:
+            seen.append(error)
+            raise
+
+    run_objective(objective, bench=bench)
+    assert [TrialInterrupted] * 2 == [type(error) for error in seen]
+    assert [S.CANCELLED] * 2 == bench.states()
+
+
+@BOTH
+def test_a_clean_up_that_raises_is_a_warning_of_its_trial(made_by: Any) -> None:
+    if made_by is generator_that:
+
+        def objective(x: float) -> Iterator[float]:
+            try:
+                while True:
+                    yield 9 - x  # the last one is the best
+            finally:
+                raise OSError(f"disk full in {x}")
+    else:
+
+        def objective(trial: ab.Trial) -> None:  # type: ignore[misc]
+            try:
+                for _ in trial:
+                    trial.report(9 - trial.params["x"])
+            finally:
+                raise OSError(f"disk full in {trial.params['x']}")
+
+    bench = run_objective(objective, scheduler=SHORT, max_trials=3)
+    assert [S.STOPPED, S.STOPPED, S.COMPLETED] == bench.states()
+    said = warnings_of(bench)
+    assert {0, 1, 2} == {trial for trial, _ in said}
+    assert all(f"OSError: disk full in {trial}.0" in text for trial, text in said)
+    assert [True, True] == ["while the paused trial was ending" in t for n, t in said if n < 2]
+
+
+def test_without_a_bus_the_residents_end_all_the_same() -> None:
+    client = Loopback(Bench(scheduler=SHORT, max_trials=9))
+    ended: list[float] = []
+
+    def objective(x: float) -> Iterator[float]:
+        client.is_cut = x == 3
+        try:
+            while True:
+                yield 9 - x
+        finally:
+            ended.append(x)
+
+    client.tell = lambda message: None  # type: ignore[method-assign]
+    with pytest.raises(BusError, match="the bus was silent"):
+        PausingRunner(cast(Client, client), Interrupter(), objective, SPACE).run()
+    assert [0, 1, 2, 3] == sorted(ended)
+
+
+# --- what each has for itself -------------------------------------------------
+
+VARIABLE: ContextVar[float] = ContextVar("VARIABLE")
+
+
+@BOTH
+def test_context_variables_are_each_trials_own(made_by: Any) -> None:
+    def act(x: float, step: int) -> None:
+        if step == 1:
+            assert VARIABLE.get(None) is None
+            VARIABLE.set(x)
+        assert x == VARIABLE.get()
+
+    bench = run_objective(made_by(act), scheduler=PLAN, max_trials=8)
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert VARIABLE.get(None) is None
+
+
+def test_what_belongs_to_a_thread_is_the_own_of_a_trial_objective() -> None:
+    """As ``torch.no_grad()`` and the default device do."""
+    local = threading.local()
+
+    def act(x: float, step: int) -> None:
+        if step == 1:
+            assert not hasattr(local, "x")
+            local.x = x
+        assert x == local.x
+
+    bench = run_objective(trial_that(act), scheduler=PLAN, max_trials=8)
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert not hasattr(local, "x")
+
+
+def test_what_belongs_to_a_thread_is_shared_by_generators() -> None:
+    local = threading.local()
+    seen: list[Any] = []
+
+    def act(x: float, step: int) -> None:
+        seen.append(getattr(local, "x", None))
+        local.x = x
+
+    run_objective(generator_that(act), scheduler=SHORT, max_trials=2)
+    assert [None, 0.0] == seen[:2]
+
+
+@BOTH
+def test_what_belongs_to_the_process_is_shared(made_by: Any) -> None:
+    """Random state is: a trial that is resumed finds what the others left."""
+    import random
+
+    def act(x: float, step: int) -> None:
+        if step == 1:
+            random.seed(x)
+        random.random()
+
+    draws: list[float] = []
+
+    def last(x: float, step: int) -> None:
+        act(x, step)
+        if x == 0 and step == 2:
+            draws.append(random.random())
+
+    before = random.getstate()
+    try:
+        run_objective(made_by(last), scheduler=SHORT, max_trials=2)
+        alone = random.Random(0.0)
+        assert draws != [[alone.random() for _ in range(3)][-1]]
+    finally:
+        random.setstate(before)
+
+
+@BOTH
+def test_a_lock_that_is_held_at_a_report_is_held_for_the_pause(made_by: Any) -> None:
+    lock = threading.Lock()
+    found: list[bool] = []
+
+    def act(x: float, step: int) -> None:
+        if step == 1:
+            found.append(lock.acquire(blocking=False))
+
+    run_objective(made_by(act), scheduler=SHORT, max_trials=2)
+    assert [True, False] == found
+
+
+def test_generators_run_in_the_workers_thread_and_trial_objectives_do_not() -> None:
+    threads: set[int] = set()
+    run_objective(
+        generator_that(lambda x, step: threads.add(threading.get_ident())),
+        scheduler=PLAN,
+        max_trials=8,
+    )
+    assert {threading.get_ident()} == threads
+    threads.clear()
+    run_objective(
+        trial_that(lambda x, step: threads.add(threading.get_ident())),
+        scheduler=PLAN,
+        max_trials=8,
+    )
+    assert threading.get_ident() not in threads
+
+
+@BOTH
+def test_a_failure_after_a_pause_fails_that_trial_only(made_by: Any) -> None:
+    def act(x: float, step: int) -> None:
+        if x == 1 and step == 5:
+            raise ValueError("no luck")
+
+    bench = run_objective(made_by(act), scheduler=PLAN, max_trials=8)
+    assert [1] == [t.id for t in bench.experiment.table.trials if t.state is S.FAILED]
+    error = bench.trial(1).error or ""
+    assert error.splitlines()[-1] == "ValueError: no luck"
+    assert "executor/" not in error
+
+
+def test_other_threads_of_a_trial_may_report() -> None:
+    def objective(trial: ab.Trial) -> None:
+        def work() -> None:
+            for _ in trial:
+                trial.report(trial.params["x"])
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+
+    bench = run_objective(objective, scheduler=PLAN, max_trials=8)
+    assert 54 == sum(t.resource for t in bench.experiment.table.trials)
+
+
+# --- memory ------------------------------------------------------------------
+
+
+@BOTH
+def test_a_trial_that_runs_out_of_memory_at_its_begin_is_begun_again(made_by: Any) -> None:
+    begun: Counter[float] = Counter()
+
+    def act(x: float, step: int) -> None:
+        if step == 1:
+            begun[x] += 1
+        if x == 3 and begun[x] == 1:
+            raise MemoryError
+
+    bench = run_objective(made_by(act), scheduler=PLAN, max_trials=8)
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert 2 == begun[3]
+    assert 1 == bench.trial(3).attempt
+    assert ["out of memory" in text for trial, text in warnings_of(bench)] == [True]
+    # the three that had paused are trained again, as they are promoted
+    assert 3 * 4 == bench.experiment.counters.retrained
+    assert [2, 2, 2] == [begun[x] for x in range(3)]
+
+
+@BOTH
+def test_a_trial_that_runs_out_of_memory_later_is_queued_again(made_by: Any) -> None:
+    begun: Counter[float] = Counter()
+
+    def act(x: float, step: int) -> None:
+        if step == 1:
+            begun[x] += 1
+        if x == 3 and step == 2 and begun[x] == 1:
+            raise MemoryError
+
+    bench = run_objective(made_by(act), scheduler=PLAN, max_trials=8)
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert (2, 1) == (bench.trial(3).attempt, bench.trial(3).forgiven)
+
+
+def test_a_trial_that_runs_out_of_memory_alone_fails() -> None:
+    def act(x: float, step: int) -> None:
+        if x == 0:
+            raise MemoryError
+
+    bench = run_objective(generator_that(act), scheduler=PLAN, max_trials=8)
+    assert S.FAILED is bench.trial(0).state
+
+
+def test_a_resume_of_what_was_given_up_is_answered_with_dropped() -> None:
+    """The word that it was dropped is lost on the way."""
+    client = Loopback(Bench(scheduler=PLAN, max_trials=8))
+    begun: Counter[float] = Counter()
+
+    def act(x: float, step: int) -> None:
+        if step == 1:
+            begun[x] += 1
+        if x == 3 and begun[x] == 1:
+            raise MemoryError
+
+    carry = client._carry
+    client._carry = lambda message: (  # type: ignore[method-assign]
+        None if isinstance(message, m.Dropped) else carry(message)
+    )
+    bench = client._bench
+    PausingRunner(cast(Client, client), Interrupter(), generator_that(act), SPACE).run()
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert [2, 2, 2, 2] == [begun[x] for x in range(4)]
+    assert [2, 2, 2] == [bench.trial(number).attempt for number in range(3)]
+
+
+# --- time ---------------------------------------------------------------------
+
+
+@BOTH
+def test_time_paused_does_not_count(made_by: Any) -> None:
+    bench = Bench(scheduler=SHORT, max_trials=2, trial_timeout_s=10.0)
+    interrupter = Interrupter()
+    now = [0.0]
+    interrupter.now = lambda: now[0]  # type: ignore[method-assign]
+    over: list[bool] = []
+
+    def act(x: float, step: int) -> None:
+        now[0] += 6.0
+        limit = interrupter.limit
+        assert limit is not None
+        over.append(limit.wants_interrupt(now[0]))
+
+    client = cast(Client, Loopback(bench))
+    PausingRunner(client, interrupter, made_by(act), SPACE).run()
+    # trial 0 trains for 6 s, trial 1 as well, then trial 0 again, which makes 12 s
+    assert [False, False, True] == over
+    assert interrupter.limit is None
