@@ -240,6 +240,8 @@ class Experiment:
         self._expect()
         self._ending = Ending(self.started, settings.max_time_s)
         self.ended = None
+        if self._pausing is not None:
+            self._pausing.is_over = False
         again = {TrialState.RUNNING, TrialState.PAUSED, TrialState.CANCELLED}
         if event.retry_failed:
             again |= (had_left := {TrialState.FAILED, TrialState.LOST})
@@ -248,8 +250,6 @@ class Experiment:
                     self.scheduler.rejoin(trial)
         self.table.reopen(frozenset(again))
         self.table.logs.clear()  # the launch before has logged them
-        if self._pausing is not None:
-            self._pausing.resume()
         self._settle(now)
 
     def _on_stalled(self, event: Stalled, now: float) -> None:

@@ -32,12 +32,12 @@ class Pausing:
         self._suggestions = suggestions
         self._talk = talk
         self._answer = answer
-        #: The run ends, and its paused trials are cancelled: verdicts are for a resumed run.
-        self._is_over = False
+        #: Whether the run ends: verdicts that come then wait for a launch that resumes it.
+        self.is_over = False
 
     def carry_out(self, now: float) -> None:
         """Carry out the verdicts on paused trials, and tell the workers that wait."""
-        if self._is_over:
+        if self.is_over:
             return
         told: dict[str, WorkerRecord] = {}
         while moves := self._scheduler.take_moves():
@@ -87,7 +87,7 @@ class Pausing:
 
     def cancel(self, now: float) -> None:
         """The run ends: no paused trial goes on."""
-        self._is_over = True
+        self.is_over = True
         for trial in self._assignments.table.trials:
             if trial.state is TrialState.PAUSED:
                 holder = self._assignments.residents.stop(trial)
@@ -95,7 +95,3 @@ class Pausing:
                     holder.going_on.discard(trial.id)
                 self._assignments.close(trial, TrialState.CANCELLED, now)
         self._assignments.residents.nobody_waits()
-
-    def resume(self) -> None:
-        """The run continues: cancelled trials wait for their verdicts again."""
-        self._is_over = False
