@@ -332,6 +332,65 @@ def test_other_threads_of_a_trial_may_report() -> None:
     assert 54 == sum(t.resource for t in bench.experiment.table.trials)
 
 
+class Alarm(Exception):
+    """What a handler of a user's signal raises."""
+
+
+@BOTH
+def test_an_answer_that_an_exception_cut_short_may_have_been_a_pause(made_by: Any) -> None:
+    """The objective has ended by it, so that there is nothing to resume."""
+    client = Loopback(Bench(scheduler=PLAN, max_trials=8))
+    ask, alarms = client.ask, [0]
+
+    def cut_short(request: m.Request) -> m.Reply:
+        if isinstance(request, m.Report) and request.trial in alarms:
+            alarms.remove(request.trial)
+            client._carry(request)
+            raise Alarm
+        return ask(request)
+
+    client.ask = cut_short  # type: ignore[method-assign]
+    trained: Counter[tuple[float, int]] = Counter()
+    objective = made_by(lambda x, step: trained.update([(x, step)]))
+    PausingRunner(cast(Client, client), Interrupter(), objective, SPACE).run()
+    bench = client._bench
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert (2, 1) == (bench.trial(0).attempt, bench.trial(1).attempt)
+    assert [(0, True)] == [(trial, "Alarm" in text) for trial, text in warnings_of(bench)]
+    assert {2} == {trained[0.0, step] for step in range(1, 5)}
+    assert 54 + 4 == trained.total()
+
+
+def test_an_objective_that_catches_such_an_exception_goes_on_where_it_was() -> None:
+    client = Loopback(Bench(scheduler=PLAN, max_trials=8))
+    ask, alarms = client.ask, [0]
+
+    def cut_short(request: m.Request) -> m.Reply:
+        if isinstance(request, m.Report) and request.trial in alarms:
+            alarms.remove(request.trial)
+            client._carry(request)
+            raise Alarm
+        return ask(request)
+
+    client.ask = cut_short  # type: ignore[method-assign]
+    trained: Counter[float] = Counter()
+
+    def objective(trial: ab.Trial) -> None:
+        for _ in trial:
+            trained[trial.id] += 1
+            try:
+                trial.report(trial.params["x"])
+            except Alarm:
+                pass
+
+    PausingRunner(cast(Client, client), Interrupter(), objective, SPACE).run()
+    bench = client._bench
+    assert {S.COMPLETED, S.STOPPED} == set(bench.states())
+    assert {1} == {trial.attempt for trial in bench.experiment.table.trials}
+    # what was computed before the pause was known of is reported after it
+    assert (54, 12) == (trained.total(), trained[0])
+
+
 # --- memory ------------------------------------------------------------------
 
 
