@@ -97,6 +97,8 @@ class Client:
         self.outbox = Outbox()
         #: Called while a worker waits for a trial and is to end paused ones (`Worker.drops`).
         self.on_drops: Callable[[], None] | None = None
+        #: The attempt that had paused and runs its clean-up now.
+        self.ending: Attempt | None = None
         self._address = address
         self._name = name
         self._pid = os.getpid()
@@ -258,7 +260,7 @@ class Heartbeat:
 
     def _check_clean_up(self, now: float) -> None:
         """Warn once of a stopped trial whose clean-up does not end."""
-        attempt = self._client.worker.attempt
+        attempt = self._client.ending or self._client.worker.attempt
         if attempt is None or attempt.stopped is None:
             self._stopped = None
         elif self._stopped is None or self._stopped[0] is not attempt:

@@ -22,7 +22,8 @@ class OwnThread:
         self._turn = threading.Semaphore(0)
         self._turn_back = threading.Semaphore(0)
         self._error: BaseException | None = None
-        self._has_ended = False
+        #: Whether the function has returned or raised.
+        self.has_ended = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         try:
             self._thread.start()
@@ -35,15 +36,12 @@ class OwnThread:
         assert self._thread.ident is not None
         return self._thread.ident
 
-    def step(self) -> bool:
-        """Let the function run until it parks or ends; return whether it has parked.
-
-        Raises what the function raised.
-        """
+    def step(self) -> None:
+        """Let the function run until it parks or ends; raises what it raised."""
         self._turn.release()
         while not self._turn_back.acquire(timeout=_LOOK_S):
             if not self._thread.is_alive():  # an interrupt struck after its last line
-                self._error, self._has_ended = self._error or TrialInterrupted(), True
+                self._error, self.has_ended = self._error or TrialInterrupted(), True
                 break
         if self._error is not None:
             error, self._error = self._error, None
@@ -51,7 +49,6 @@ class OwnThread:
                 raise error
             finally:
                 del error  # its frames hold what the objective holds
-        return not self._has_ended
 
     def park(self) -> None:
         """Return the turn to the worker's thread, and wait for the next one.
@@ -60,6 +57,10 @@ class OwnThread:
         """
         self._turn_back.release()
         self._turn.acquire()
+
+    def free(self) -> None:
+        """Let nobody wait in `park` any more: the function has ended."""
+        self._turn.release()
 
     def _run(self) -> None:
         self._turn.acquire()
@@ -70,5 +71,5 @@ class OwnThread:
         except BaseException as error:  # `step` raises it in the worker's thread
             self._error = error
         del function
-        self._has_ended = True
+        self.has_ended = True
         self._turn_back.release()

@@ -50,11 +50,17 @@ class ResidentTrial(RunningTrial):
         return self._attempt.is_paused or bool(self._worker.drops)
 
     def end(self) -> None:
-        if self.is_suspended:  # a parked thread holds the lock, so that no other one reports
+        has_thread_ended = self.thread is not None and self.thread.has_ended
+        if self.is_suspended and not has_thread_ended:
+            # a parked thread holds the lock, so that no other one reports
             self._interrupter.armed = False
             self.suspended_at = self._interrupter.now()
-        else:
-            super().end()
+            return
+        self._is_over = True
+        if self.thread is not None:
+            self.thread.free()  # another thread of the objective may wait in a report
+        super().end()
+        self.is_suspended = False
 
     def _settle(self) -> None:
         super()._settle()
@@ -65,7 +71,7 @@ class ResidentTrial(RunningTrial):
         self._wait_if_parked()
 
     def _wait_if_parked(self) -> None:
-        if self.thread is not None and self.must_wait:
+        if self.thread is not None and self.must_wait and not self._is_over:
             self.is_suspended = True
             self.thread.park()
 
@@ -89,12 +95,14 @@ class PausingRunner(Runner):
 
     def run(self) -> str:
         try:
-            return super().run()
+            reason = super().run()
         finally:
             if self._suspended:
                 self._interrupter.order(AT_MAX_TIME, self._interrupter.now())
                 self._worker.drop(list(self._worker.residents))
                 self._end_drops()
+        self._send_logs()
+        return reason
 
     def _run_trial(self, attempt: Attempt) -> None:
         self._end_drops()
@@ -112,7 +120,7 @@ class PausingRunner(Runner):
         while trial.is_suspended and not attempt.is_paused:
             self._end_drops()
             outcome, error = self._call(trial)
-        self._conclude(trial)
+        self._conclude(trial, error)
         if attempt.is_paused:
             self._park(trial, error)
         elif trial.is_out_of_memory and attempt.stopped is None and self._make_room(trial):
@@ -160,10 +168,11 @@ class PausingRunner(Runner):
             trial = self._suspended.pop(attempt, None)
             if trial is not None:
                 attempt.stopped = "dropped"
+                self._client.ending = attempt
                 _, error = self._call(trial)
+                self._client.ending = None
                 if error is not None:
                     trial.warn(f"error while the paused trial was ending:\n{error}")
-                self._send_logs()
 
     # --- one stretch of an objective, from its begin or a pause to the next pause or its end
 
@@ -198,11 +207,12 @@ class PausingRunner(Runner):
         if trial.thread is None:
             run = partial(trial.context.run, super()._run_shape, trial)
             trial.thread = OwnThread(run, f"asha-bus-trial-{trial.id}")
-        self._interrupter.aim(trial.thread.ident)
+        self._interrupter.thread = trial.thread.ident
         try:
             trial.thread.step()
         finally:
-            self._interrupter.aim(threading.get_ident())
+            self._interrupter.armed = False
+            self._interrupter.thread = threading.get_ident()
 
     def _consume(self, generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
         assert isinstance(trial, ResidentTrial)

@@ -204,15 +204,17 @@ class Runner:
     def _run_trial(self, attempt: Attempt) -> None:
         trial = RunningTrial(attempt, self._client, self._interrupter)
         outcome, error = self._call(trial)
-        self._conclude(trial)
+        self._conclude(trial, error)
         self._finish(trial, outcome, error)
 
-    def _conclude(self, trial: RunningTrial) -> None:
+    def _conclude(self, trial: RunningTrial, error: str | None) -> None:
         """Send what the objective has left unsent."""
         self._client.check_process()
         if trial.bus_error is not None:
             raise trial.bus_error
         settle(self._client)
+        if trial._attempt.stopped is not None and error is not None:  # the decision stands
+            trial.warn(f"error while the stopped trial was ending:\n{error}")
         self._send_logs()
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:
             self._client.tell(telemetry)
@@ -225,8 +227,6 @@ class Runner:
         """Tell the bus how the attempt ended."""
         attempt = trial._attempt
         if attempt.stopped is not None:
-            if error is not None:  # the decision stands; report the error as a warning
-                trial.warn(f"error while the stopped trial was ending:\n{error}")
             self._worker.abandon()
             return
         if outcome == "completed" and attempt.metric is None:

@@ -15,7 +15,7 @@ import asha_bus as ab
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError
 from asha_bus.core.events import StopRun
-from asha_bus.executor.client import Client
+from asha_bus.executor.client import Client, Heartbeat
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.pausing import PausingRunner
 from asha_bus.testing.simulator import Bench
@@ -202,6 +202,22 @@ def test_without_a_bus_the_residents_end_all_the_same() -> None:
     with pytest.raises(BusError, match="the bus was silent"):
         PausingRunner(cast(Client, client), Interrupter(), objective, SPACE).run()
     assert [0, 1, 2, 3] == sorted(ended)
+
+
+def test_a_clean_up_of_a_paused_trial_that_takes_long_is_warned_of() -> None:
+    client = Loopback(Bench(scheduler=SHORT, max_trials=2))
+    heartbeat = Heartbeat(cast(Any, None), cast(Client, client), Interrupter(), "w", lambda: False)
+
+    def objective(x: float) -> Iterator[float]:
+        try:
+            while True:
+                yield -x
+        finally:
+            for now in (0.0, 10.0, 20.0):
+                heartbeat._check_clean_up(now)
+
+    PausingRunner(cast(Client, client), Interrupter(), objective, SPACE).run()
+    assert [0, 1] == [t for t, text in warnings_of(client._bench) if "clean-up still runs" in text]
 
 
 # --- what each has for itself -------------------------------------------------
@@ -391,6 +407,26 @@ def test_an_objective_that_catches_such_an_exception_goes_on_where_it_was() -> N
     assert (54, 12) == (trained.total(), trained[0])
 
 
+def test_an_objective_may_end_while_another_of_its_threads_reports() -> None:
+    threads: list[threading.Thread] = []
+
+    def objective(trial: ab.Trial) -> None:
+        def work() -> None:
+            for _ in trial:
+                trial.report(trial.params["x"])
+
+        threads.append(threading.Thread(target=work))
+        threads[-1].start()
+        while not trial._attempt.metric and trial.id:  # type: ignore[attr-defined]
+            pass
+
+    bench = run_objective(objective, scheduler=PLAN, max_trials=8)
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+    assert bench.ended is not None
+
+
 # --- memory ------------------------------------------------------------------
 
 
@@ -465,20 +501,21 @@ def test_a_resume_of_what_was_given_up_is_answered_with_dropped() -> None:
 
 @BOTH
 def test_time_paused_does_not_count(made_by: Any) -> None:
-    bench = Bench(scheduler=SHORT, max_trials=2, trial_timeout_s=10.0)
+    scheduler = ab.SuccessiveHalving([(1, 1), (2, 1)])
+    bench = Bench(scheduler=scheduler, max_trials=2, trial_timeout_s=10.0)
     interrupter = Interrupter()
     now = [0.0]
     interrupter.now = lambda: now[0]  # type: ignore[method-assign]
     over: list[bool] = []
 
     def act(x: float, step: int) -> None:
-        now[0] += 6.0
+        now[0] += 4.0
         limit = interrupter.limit
         assert limit is not None
         over.append(limit.wants_interrupt(now[0]))
 
     client = cast(Client, Loopback(bench))
     PausingRunner(client, interrupter, made_by(act), SPACE).run()
-    # trial 0 trains for 6 s, trial 1 as well, then trial 0 again, which makes 12 s
-    assert [False, False, True] == over
+    # trial 0 trains for 4 s, trial 1 as well, then trial 0 for 8 s more
+    assert [False, False, False, True] == over
     assert interrupter.limit is None
