@@ -154,7 +154,7 @@ class PausingRunner(Runner):
         if residents:
             trial.warn(
                 f"out of memory: its worker dropped its {len(residents)} paused trials, and the "
-                f"trial is begun again; a smaller max_resident of the scheduler avoids this"
+                f"trial is restarted; a smaller max_resident of the scheduler avoids this"
             )
             self._give_up(residents)
             self._end_drops()
