@@ -141,9 +141,9 @@ class LaunchArguments:
             launches does not count. Successive halving and Hyperband need the same
             ``max_trials``. Default False.
         retry_failed: True runs failed and lost trials of a resumed run again. Default False.
-        trial_timeout: Seconds that one attempt at a trial may take, clean-up included. Then
-            it is interrupted and fails; 5 s later its worker's process is replaced. Default
-            None: no limit.
+        trial_timeout: Seconds that one attempt at a trial may take, clean-up included; time for
+            which it is paused does not count. Then it is interrupted and fails; 5 s later its
+            worker's process is replaced. Default None: no limit.
         max_failures: The run ends with reason ``"failed"`` when more trials than this failed
             or were lost. Default None: only if the first five trials all failed.
         fail_fast: True ends the run at the first failed trial. Default False.

@@ -57,7 +57,6 @@ def test_a_promotion_resumes_the_trial_where_it_was(made_by: Any) -> None:
 
 @BOTH
 def test_a_resident_that_is_dropped_runs_its_clean_up(made_by: Any) -> None:
-    """The order comes with the answer to a report, of a trial that goes on."""
     ended: list[float] = []
     running: list[float] = []
 
@@ -67,7 +66,8 @@ def test_a_resident_that_is_dropped_runs_its_clean_up(made_by: Any) -> None:
             try:
                 for _ in range(100):
                     running.append(x)
-                    yield -x  # each is better than the one before
+                    alive.append(len(set(running)) - len(ended))
+                    yield x % 3
             finally:
                 ended.append(x)
     else:
@@ -77,16 +77,54 @@ def test_a_resident_that_is_dropped_runs_its_clean_up(made_by: Any) -> None:
             try:
                 for _ in trial:
                     running.append(x)
-                    trial.report(-x)
+                    alive.append(len(set(running)) - len(ended))
+                    trial.report(x % 3)
             finally:
                 ended.append(x)
 
+    alive: list[int] = []
     scheduler = ab.PromotionASHA(9, max_resident=1)
     bench = run_objective(objective, scheduler=scheduler, max_trials=12)
+    assert max(alive) == 2
     assert {S.COMPLETED, S.STOPPED} == set(bench.states())
     assert set(map(float, range(12))) == set(ended)
     assert bench.experiment.assignments.residents.dropped > 0
     assert [] == warnings_of(bench)
+
+
+@BOTH
+def test_the_clean_up_of_a_resident_runs_before_the_next_step_of_another(made_by: Any) -> None:
+    """The order comes with the answer to a report of a trial that continues."""
+    story: list[tuple[str, float, int]] = []
+
+    if made_by is generator_that:
+
+        def objective(x: float) -> Iterator[float]:
+            try:
+                for step in range(1, 100):
+                    story.append(("step", x, step))
+                    yield -x
+            finally:
+                story.append(("end", x, 0))
+    else:
+
+        def objective(trial: ab.Trial) -> None:  # type: ignore[misc]
+            x = trial.params["x"]
+            try:
+                for step in trial:
+                    story.append(("step", x, step + 1))
+                    trial.report(-x)
+            finally:
+                story.append(("end", x, 0))
+
+    run_objective(objective, scheduler=SHORT, max_trials=2)
+    assert [
+        ("step", 0, 1),
+        ("step", 1, 1),
+        ("end", 0, 0),
+        ("step", 1, 2),
+        ("end", 1, 0),
+    ] == story
 
 
 def test_a_parked_report_returns_false_at_the_end() -> None:
@@ -191,15 +229,22 @@ def test_a_clean_up_of_a_paused_trial_that_takes_long_is_warned_of() -> None:
 # --- memory ------------------------------------------------------------------
 
 
+class OutOfMemoryError(RuntimeError):
+    """As that of torch."""
+
+
 @BOTH
-def test_a_trial_that_runs_out_of_memory_at_its_begin_is_restarted(made_by: Any) -> None:
+@pytest.mark.parametrize("error", [MemoryError(), OutOfMemoryError("no memory on the device")])
+def test_a_trial_that_runs_out_of_memory_at_its_begin_is_restarted(
+    made_by: Any, error: Exception
+) -> None:
     begun: Counter[float] = Counter()
 
     def act(x: float, step: int) -> None:
         if step == 1:
             begun[x] += 1
         if x == 3 and begun[x] == 1:
-            raise MemoryError
+            raise error
 
     bench = run_objective(made_by(act), scheduler=PLAN, max_trials=8)
     assert {S.COMPLETED, S.STOPPED} == set(bench.states())
