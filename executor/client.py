@@ -95,6 +95,10 @@ class Client:
         self.worker = worker
         self.latencies = Latencies()
         self.outbox = Outbox()
+        #: Called while a worker waits for a trial and is to end paused ones (`Worker.drops`).
+        self.on_drops: Callable[[], None] | None = None
+        #: The attempt that had paused and runs its clean-up now.
+        self.ending: Attempt | None = None
         self._address = address
         self._name = name
         self._pid = os.getpid()
@@ -135,6 +139,8 @@ class Client:
             reply = self.worker.receive(message)
             if reply is None:
                 waited = waited or isinstance(message, m.Wait)
+                if isinstance(message, m.Wait) and self.on_drops is not None:
+                    self.on_drops()
             elif isinstance(reply, m.Refused):
                 raise BusError(f"the bus refused this worker: {reply.text}")
             else:
@@ -282,7 +288,7 @@ class Heartbeat:
 
     def _check_clean_up(self, now: float) -> None:
         """Warn once of a stopped trial whose clean-up does not end."""
-        attempt = self._client.worker.attempt
+        attempt = self._client.ending or self._client.worker.attempt
         if attempt is None or attempt.stopped is None:
             self._stopped = None
         elif self._stopped is None or self._stopped[0] is not attempt:

@@ -43,7 +43,7 @@ def end_process(why: str) -> None:
 
 
 class Interrupter:
-    """Raises `TrialInterrupted` in the thread that created it, while ``armed`` is set.
+    """Raises `TrialInterrupted` in ``thread``, by default the one that created it, if ``armed``.
 
     In the main thread the exception comes by a signal, which also ends a blocking system
     call. In any other thread it comes with the next Python instruction. ``armed`` is set
@@ -56,8 +56,8 @@ class Interrupter:
         self.limit: TimeLimit | None = None
         #: The limit that caused the pending signal; None: the end of the run caused it.
         self._aimed_at: TimeLimit | None = None
+        #: The thread of the objective.
         self.thread = threading.get_ident()
-        self._by_signal = threading.current_thread() is threading.main_thread()
         self._previous: Any = None
         self._interrupt_at = self._exit_at = float("inf")
         self._running = RunningTime(time.monotonic(), time.process_time())
@@ -72,6 +72,10 @@ class Interrupter:
         self.armed = False
         if self._by_signal:
             signal.signal(signal.SIGINT, self._previous)
+
+    @property
+    def _by_signal(self) -> bool:
+        return self.thread == threading.main_thread().ident
 
     @property
     def ordered(self) -> bool:
@@ -99,19 +103,22 @@ class Interrupter:
             self._interrupt(limit)
 
     def _interrupt(self, limit: TimeLimit | None) -> None:
-        if self._by_signal:
+        thread = self.thread  # the worker's thread may change it at any point
+        if thread == threading.main_thread().ident:
             self._aimed_at = limit
-            signal.pthread_kill(self.thread, signal.SIGINT)
+            signal.pthread_kill(thread, signal.SIGINT)
             return
         self.armed = False
         if limit is not None:
             limit.is_over = True
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(self.thread), ctypes.py_object(TrialInterrupted)
+            ctypes.c_ulong(thread), ctypes.py_object(TrialInterrupted)
         )
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         limit, self._aimed_at = self._aimed_at, None
+        if not self._by_signal:
+            return  # the objective has a thread of its own now
         if limit is not None and limit is not self.limit:
             return  # the signal was meant for an earlier trial
         if self.armed:

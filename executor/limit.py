@@ -50,6 +50,10 @@ class TimeLimit:
         """Cancel the timer: the attempt has ended."""
         faulthandler.cancel_dump_traceback_later()
 
+    def postpone(self, seconds: float) -> None:
+        """Do not count time for which the attempt was paused."""
+        self._ends_at += seconds
+
     def wants_interrupt(self, now: float) -> bool:
         """Whether the objective should be interrupted now, for the first time or again."""
         if self.is_over or now < self._ends_at:

@@ -107,7 +107,7 @@ class RunningTrial(Trial):
             worker = self._worker
             try:
                 self._interrupter.armed = False  # never interrupt a half-made request
-                settle(self._client)
+                self._settle()
                 if resource is not None and resource == self._attempt.resource:
                     self._warn_repeat(resource)
                 request = worker.report(metric, resource, extras, _clock(), is_end=is_end)
@@ -137,6 +137,9 @@ class RunningTrial(Trial):
             if self.should_stop:
                 return
             yield step
+
+    def _settle(self) -> None:
+        settle(self._client)
 
     def _ask(self, request: m.Request) -> None:
         self._worker.leave_objective(_clock())
@@ -196,15 +199,24 @@ class Runner:
     def _run_trial(self, attempt: Attempt) -> None:
         trial = RunningTrial(attempt, self._client, self._interrupter)
         outcome, error = self._call(trial)
+        self._conclude(trial, error)
+        self._finish(trial, outcome, error)
+
+    def _conclude(self, trial: RunningTrial, error: str | None) -> None:
+        """Send what the objective has left unsent."""
         self._client.check_process()
         if trial.bus_error is not None:
             raise trial.bus_error
         settle(self._client)
-        if attempt.stopped is not None and error is not None:  # the decision stands
+        if trial._attempt.stopped is not None and error is not None:  # the decision stands
             trial.warn(f"error while the stopped trial was ending:\n{error}")
         self._client.send_lines()
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:
             self._client.tell(telemetry)
+
+    def _finish(self, trial: RunningTrial, outcome: str, error: str | None) -> None:
+        """Tell the bus how the attempt ended."""
+        attempt = trial._attempt
         if attempt.stopped is not None:
             self._worker.abandon()
             return
@@ -275,7 +287,7 @@ class Runner:
         else:
             value = self._objective(**trial.params)
         if isinstance(value, types.GeneratorType):
-            _consume(value, trial)
+            self._consume(value, trial)
         elif value is not None and not trial.should_stop and trial._attempt.metric is None:
             trial.report_value(value, is_end=True)
         elif value is None and self._shape is Shape.FUNCTION:
@@ -283,20 +295,19 @@ class Runner:
                 "the objective returned None; return the metric, or yield one per epoch"
             )
 
+    def _consume(self, generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
+        """Report each value that ``generator`` yields, then close it."""
+        try:
+            for value in generator:
+                if not trial.report_value(value):
+                    return
+        finally:
+            generator.close()
+
     def _without_metric(self) -> str:
         if self._shape is Shape.TRIAL:
             return "ObjectiveError: the objective ended without a report; call trial.report(metric)"
         return "ObjectiveError: the generator ended without yielding a metric"
-
-
-def _consume(generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
-    """Report each value that ``generator`` yields, then close it."""
-    try:
-        for value in generator:
-            if not trial.report_value(value):
-                return
-    finally:
-        generator.close()
 
 
 def _traceback(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from asha_bus.core.worker import Worker
 from asha_bus.executor.client import Client, Heartbeat
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Recorder
+from asha_bus.executor.pausing import PausingRunner
 from asha_bus.executor.runner import Runner
 from asha_bus.launching.job import CannotLoad, Job
 
@@ -54,10 +55,11 @@ def work(
             heartbeat.start()
             try:
                 client.join()
+                runner = PausingRunner if job.pauses else Runner
                 if not job.capture_output:
-                    return Runner(client, interrupter, objective, job.space).run()
+                    return runner(client, interrupter, objective, job.space).run()
                 with Recorder(client.outbox, tagged=tagged) as recorder:
-                    return Runner(client, interrupter, objective, job.space, recorder).run()
+                    return runner(client, interrupter, objective, job.space, recorder).run()
             finally:
                 heartbeat.stop()
         finally:

@@ -259,6 +259,7 @@ class Experiment:
         self._expect()
         self._ending = Ending(self.started, settings.max_time_s)
         self.ended = None
+        self._pausing.is_over = False
         for trial in self.table.reopen(retry_failed=event.retry_failed):
             self.scheduler.rejoin(trial)
         self.table.logs.clear()  # the launch before has logged them

@@ -22,6 +22,7 @@ from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import spark_task
 from asha_bus.launching.arguments import LaunchArguments, takes_arguments
+from asha_bus.launching.cohorts import warn_of_residents
 from asha_bus.launching.follower import Follower
 from asha_bus.launching.job import BusAddress, Job
 from asha_bus.launching.options import EVERY_ADDRESS, BusOptions
@@ -128,10 +129,11 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     options = given.bus or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options, workers)
     data = gather(given.data or {}, options.max_data_bytes)
+    warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
     journal = _open(plan)
-    if journal.is_resumed:
-        plan = plan.resumed(journal.header)
     try:
+        if journal.is_resumed:
+            plan = plan.resumed(journal.header)
         # of the seed that the run has, which a resumed one brings along
         suggester = make_suggester(plan.search, engine.dumps)
         with ExitStack() as opened:
@@ -185,7 +187,14 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             follower.on_output,
         )
         shared = engine.share(data)
-        job = Job(address, given.objective, plan.space, given.capture_output, shared)
+        job = Job(
+            address,
+            given.objective,
+            plan.space,
+            given.capture_output,
+            shared,
+            pauses=plan.settings.scheduler.pauses,
+        )
         engine.start(job, workers, hooks)
         follower.start()
     except BaseException:  # not even an interrupt may leave a bus behind

@@ -38,6 +38,8 @@ class Job:
     capture_output: bool = False
     #: By name what each ``value`` gives, which is loaded once in each worker.
     data: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether the scheduler pauses trials, which then stay in the worker's memory.
+    pauses: bool = False
 
     def __reduce__(self) -> Any:
         """Pickled with a mark in front of each part, so that a failure can name the part."""

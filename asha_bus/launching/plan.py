@@ -24,6 +24,12 @@ from asha_bus.formats.space_form import describe, parts_of
 from asha_bus.formats.wire import MAX_POINT
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import LaunchArguments
+from asha_bus.launching.cohorts import (
+    check_cohort,
+    check_reports,
+    check_same_cohort,
+    size_of_cohort,
+)
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import as_monitors
@@ -99,8 +105,12 @@ class Plan:
         return replace(info, workers=self.workers, resumed=self.done)
 
     def resumed(self, header: Header) -> Plan:
-        """This plan for the run of ``header``: its name, its seed, its identity."""
+        """This plan for the run of ``header``: its name, its seed, its identity.
+
+        Raises `InvalidArgument` if the run cannot be resumed with this number of trials.
+        """
         old = header.settings
+        check_same_cohort(old.scheduler, old.max_trials, self.settings.max_trials)
         settings = replace(self.settings, run=old.run, seed=old.seed)
         return replace(self, name=header.name, settings=settings)
 
@@ -137,6 +147,7 @@ def make_plan(given: LaunchArguments) -> Plan:
             NO_PARAMETER,
             shortened(given.space),
         )
+    check_reports(given, shape)
     if shape is Shape.FUNCTION and not isinstance(given.scheduler, NoStopping | None):
         logger.warning(
             "objective %s returns once, as far as can be seen, so there is nothing that %s could "
@@ -147,6 +158,7 @@ def make_plan(given: LaunchArguments) -> Plan:
     monitors = as_monitors(given.monitor)
     run = secrets.token_hex(8)
     max_trials, limit_reason = _limit(space, given)
+    check_cohort(given, max_trials)
     settings = RunSettings(
         **{
             **_settings_of(given),
@@ -211,11 +223,13 @@ def _limit(space: Space, given: LaunchArguments) -> tuple[int | None, str]:
         every = space.branches * given.repeats
         if given.max_trials is None or given.max_trials >= every:
             return min(every, 2**63 - 1), "exhausted"
-    elif not has_end:
+        return given.max_trials, "max_trials"
+    max_trials = size_of_cohort(given)
+    if max_trials is None and not has_end:
         raise InvalidArgument(
             "the space is infinite, so the run needs an end: give max_trials or max_time (seconds)"
         )
-    return given.max_trials, "max_trials"
+    return max_trials, "max_trials"
 
 
 def _check_size(space: Space) -> None:

@@ -212,6 +212,8 @@ class Scheduler(ABC):
 
     #: Whether it pauses trials, so that their objectives must report more than once.
     pauses: ClassVar[bool] = False
+    #: Whether the number of its trials must be known at the start, and stays.
+    fixed_cohort: ClassVar[bool] = False
     #: The most paused trials that a worker keeps in memory; None: no limit.
     max_resident: int | None = None
     #: Seconds after which a rung is decided without the trials that have not entered it, from

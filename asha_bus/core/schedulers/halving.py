@@ -30,6 +30,7 @@ class _Halving(Scheduler):
     """What `SuccessiveHalving` and `Hyperband` share: plans, and a cohort for each."""
 
     pauses: ClassVar[bool] = True
+    fixed_cohort: ClassVar[bool] = True
     warmup: float
 
     @property
