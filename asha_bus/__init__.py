@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from asha_bus.searchers.base import Branch, Searcher
     from asha_bus.searchers.optuna import OptunaSearcher
     from asha_bus.searchers.tpe import TPE
+    from asha_bus.simulation._simulate import simulate
+    from asha_bus.simulation.outcome import Simulated
 
 __all__ = [
     "ASHA",
@@ -86,6 +88,7 @@ __all__ = [
     "RungRecord",
     "Searcher",
     "SearcherError",
+    "Simulated",
     "Snapshot",
     "Space",
     "SparkTrials",
@@ -107,6 +110,7 @@ __all__ = [
     "normal",
     "ordinal",
     "randint",
+    "simulate",
     "space_eval",
     "start",
     "uniform",
@@ -130,6 +134,8 @@ _MODULES = {
     "searchers.base": ("Branch", "Searcher"),
     "searchers.optuna": ("OptunaSearcher",),
     "searchers.tpe": ("TPE",),
+    "simulation._simulate": ("simulate",),
+    "simulation.outcome": ("Simulated",),
 }
 _ON_USE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
