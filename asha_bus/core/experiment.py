@@ -240,6 +240,8 @@ class Experiment:
         self._expect()
         self._ending = Ending(self.started, settings.max_time_s)
         self.ended = None
+        if self._pausing is not None:
+            self._pausing.is_over = False
         again = {TrialState.RUNNING, TrialState.PAUSED, TrialState.CANCELLED}
         if event.retry_failed:
             again |= (had_left := {TrialState.FAILED, TrialState.LOST})

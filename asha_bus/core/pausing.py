@@ -32,9 +32,13 @@ class Pausing:
         self._suggestions = suggestions
         self._talk = talk
         self._answer = answer
+        #: Whether the run ends: verdicts that come then wait for a launch that resumes it.
+        self.is_over = False
 
     def carry_out(self, now: float) -> None:
         """Carry out the verdicts on paused trials, and tell the workers that wait."""
+        if self.is_over:
+            return
         told: dict[str, WorkerRecord] = {}
         while moves := self._scheduler.take_moves():
             for move in moves:
@@ -83,6 +87,7 @@ class Pausing:
 
     def cancel(self, now: float) -> None:
         """The run ends: no paused trial goes on."""
+        self.is_over = True
         for trial in self._assignments.table.trials:
             if trial.state is TrialState.PAUSED:
                 holder = self._assignments.residents.stop(trial)
