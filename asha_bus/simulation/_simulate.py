@@ -20,9 +20,9 @@ from asha_bus.core.trial import TrialRow
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.searchers.base import Suggests
-from asha_bus.simulation import recorded
 from asha_bus.simulation.fleet import Conditions, Fleet
 from asha_bus.simulation.outcome import Simulated
+from asha_bus.simulation.recorded import Recorded, read
 from asha_bus.simulation.workloads import Curves, Drawn, Row, Rows, Workload, check_drawn
 from asha_bus.testing.simulator.simulation import Searcher
 
@@ -49,7 +49,7 @@ _MODE = Rule("'min' or 'max'", lambda value: value in ("min", "max"), (str,))
 _PLAIN = RunSettings("simulated", NoStopping(), 0)
 
 #: What `simulate` takes as curves.
-CurvesGiven = Callable[[Any, float], float] | Sequence[Any] | str | os.PathLike[str]
+CurvesGiven = Callable[[Any, float], float] | Sequence[Any] | str | os.PathLike[str] | Recorded
 
 
 class _InOrder:
@@ -176,8 +176,10 @@ def simulate(
     random = Random()
     source: _Source
     if isinstance(curves, (str, os.PathLike)):
+        curves = read(curves, schedulers)
+    if isinstance(curves, Recorded):
         _check_known("a journal", space, searcher, end)
-        source = _of_journal(curves, schedulers, step_s, random)
+        source = _of_journal(curves, step_s, random)
         repeats = source.settings.repeats
         if workers is None and not joins:
             joins = source.joins
@@ -256,13 +258,7 @@ class _Source(NamedTuple):
     joins: Sequence[float] = ()
 
 
-def _of_journal(
-    path: str | os.PathLike[str],
-    schedulers: Sequence[type[Scheduler]],
-    step_s: Drawn | None,
-    random: Random,
-) -> _Source:
-    journal = recorded.read(path, schedulers)
+def _of_journal(journal: Recorded, step_s: Drawn | None, random: Random) -> _Source:
     return _Source(
         journal.settings,
         journal.space,

@@ -116,7 +116,11 @@ class Fleet(Bus):
         self.waits = self.experiment.assignments.residents.waits = _Waits()
         self._latency = drawing(given.latency_s, random)
         self._service_s = given.service_s
-        self._failures, self._losses, self._replace_s = given.failures, given.losses, given.replace_s
+        self._failures, self._losses, self._replace_s = (
+            given.failures,
+            given.losses,
+            given.replace_s,
+        )
         #: Time, a number for equal times, worker, its turn, and what happens.
         self._heap: list[tuple[float, int, _Worker | None, int, Any]] = []
         self._planned = 0

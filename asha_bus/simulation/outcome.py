@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import cached_property
 from statistics import median
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.space import Space
 from asha_bus.core.status import status
-from asha_bus.core.trial import TrialState
 from asha_bus.results.records import BusReport, TrialRecord
 from asha_bus.results.result import Result
 from asha_bus.results.tables import table
@@ -106,7 +106,6 @@ class Simulated:
         middle, longest = self.promotion_wait_s
         ended = self._fleet.ended
         rows = [
-            ("scheduler", str(settings.scheduler)),
             ("ended by", ended.reason if ended else ""),
             ("trials", f"{self._status.trials:,}"),
             *((f"  {state}", f"{count:,}") for state, count in states.items() if count),
@@ -126,4 +125,4 @@ class Simulated:
         leader = self._fleet.experiment.table.leader
         if leader is not None and leader.metric is not None:
             rows.append(("best trial", f"{leader.id}: {leader.metric:g} at {leader.resource:g}"))
-        return table(rows)
+        return f"{shortened(settings.scheduler)}\n{table(rows)}"
