@@ -32,7 +32,6 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.latency import Latencies
 from asha_bus.core.trial import Trial
-from asha_bus.core.trials import is_better
 from asha_bus.simulation.workloads import Drawn, Workload, drawing
 from asha_bus.testing.simulator.bus import Bus
 from asha_bus.testing.simulator.simulation import Searcher
@@ -135,7 +134,8 @@ class Fleet(Bus):
         self.served_s = self.longest_queued_s = 0.0
         #: When the best metric of all reports so far became better, and to what.
         self.best: list[tuple[float, float]] = []
-        self._best: float | None = None
+        self._sign = 1.0 if settings.mode == "min" else -1.0
+        self._best_key = math.inf
         for number in range(given.workers):
             self._plan(0.0, None, 0, f"slot {number}")
         for number, at in enumerate(given.joins, given.workers):
@@ -213,8 +213,8 @@ class Fleet(Bus):
         kind = type(what)
         if kind is m.Report or kind is m.End:
             metric = what.metric
-            if is_better(metric, self._best, self.settings.mode):
-                self._best = metric
+            if metric is not None and -math.inf < self._sign * metric < self._best_key:
+                self._best_key = self._sign * metric
                 self.best.append((start, metric))
         self.experiment.handle(Received(worker.name, what), start)
         if self._requests:
@@ -350,7 +350,8 @@ class Fleet(Bus):
         worker.idle_since = sent = at + seconds
         if metric is not None:
             attempt.resource, attempt.metric = resource, metric
-            if is_better(metric, attempt.best, self.settings.mode):
+            sign, best = self._sign, attempt.best
+            if -math.inf < sign * metric < (math.inf if best is None else sign * best):
                 attempt.best = metric
         if ends != "report":
             self._end_attempt(worker, sent, ends, error)
