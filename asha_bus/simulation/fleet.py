@@ -41,6 +41,8 @@ _NO_EXTRAS: m.Extras = {}
 #: What happens to a worker beside its messages.
 _LOST = "lost"
 _INTERRUPTED = "interrupted"
+#: What happens to the run.
+_MAX_TIME = "max_time"
 
 
 @dataclass(frozen=True)
@@ -127,9 +129,8 @@ class Fleet(Bus):
         self._joined = 0
         self._free_at = 0.0
         self._requests: list[RequestSuggestions] = []
-        self._is_timed = (
-            settings.max_time_s is not None or settings.scheduler.rung_timeout is not None
-        )
+        #: Whether something is due by the experiment's clock, beside ``max_time``.
+        self._is_timed = settings.scheduler.rung_timeout is not None
         #: For how long the router was busy, and the longest that a message waited for it.
         self.served_s = self.longest_queued_s = 0.0
         #: When the best metric of all reports so far became better, and to what.
@@ -142,6 +143,8 @@ class Fleet(Bus):
             self._plan(at, None, 0, f"slot {number}")
         for at in given.leaves:
             self._plan(at, None, 0, None)
+        if settings.max_time_s is not None:
+            self._plan(settings.max_time_s, None, 0, _MAX_TIME)
 
     # --- time ----------------------------------------------------------------
 
@@ -174,7 +177,7 @@ class Fleet(Bus):
         return True
 
     def _advance(self) -> None:
-        if not self._heap:
+        if not self._heap:  # not even an end of the time
             assert not self._workers, "workers wait, and nothing will ever happen again"
             self.handle(StopRun("stopped", "all workers have left"))
             assert self.ended is not None
@@ -185,6 +188,8 @@ class Fleet(Bus):
             clock.now = max(clock.now, at)
             if what is None:
                 self._send_home()
+            elif what is _MAX_TIME:
+                self.tick()
             else:
                 self._join(what)
             return

@@ -19,6 +19,10 @@ from asha_bus.simulation.fleet import Fleet
 class Simulated:
     """The outcome of `simulate`. Times are virtual seconds from the start of the run.
 
+    Args:
+        fleet: The run, which has ended; `simulate` gives it.
+        space: Its space.
+
     Attributes:
         elapsed_s: How long the run took.
         busy_share: The share of the workers' time that they worked on trials, from each
