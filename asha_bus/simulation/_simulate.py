@@ -28,7 +28,7 @@ from asha_bus.testing.simulator.simulation import Searcher
 
 #: What a decision costs the router, as the load test measured it: seconds of processor time.
 SERVICE_S = 50e-6
-#: Seconds that a message takes where nothing else is said.
+#: Seconds that a message takes by default.
 LATENCY_S = 1e-3
 #: Leases that never end, so that no worker need send heartbeats.
 _NEVER_S = 1e9
@@ -45,7 +45,7 @@ _SECONDS = Rule(
 _RATE = Rule("a number of at least 0", lambda value: 0 <= value <= MAX_SECONDS, (int, float))
 _MODE = Rule("'min' or 'max'", lambda value: value in ("min", "max"), (str,))
 
-#: What holds where nothing else is said.
+#: What holds by default.
 _PLAIN = RunSettings("simulated", NoStopping(), 0)
 
 #: What `simulate` takes as curves.
@@ -187,7 +187,7 @@ def simulate(
         step_s = 1.0 if step_s is None else step_s
         if callable(curves):
             if space is None:
-                raise InvalidArgument("curves as a function need a space as well")
+                raise InvalidArgument("curves as a function also need a space")
             found = as_space(space, [if_hyperopt])
             by = RandomSearch() if searcher is None else searcher
             search = Search(by, found, seed or 0, mode or "min", repeats=repeats)

@@ -39,7 +39,7 @@ def curve(point: Point, resource: float) -> float:
 
 
 def scheduler_of(name: str, most: float, least: float, eta: int, trials: int) -> Scheduler:
-    """The scheduler called ``name`` for so many ``trials`` from resource ``least`` to ``most``."""
+    """The scheduler called ``name`` for ``trials`` from resource ``least`` to ``most``."""
     if name == "asha":
         return ASHA(most, least, eta)
     if name == "promotion":
@@ -99,7 +99,7 @@ def _simulated(given: argparse.Namespace, schedulers: Schedulers) -> Simulated:
         trials = min(given.trials or len(journal.rows), len(journal.rows))
         scheduler = scheduler_of(given.scheduler, most, given.min_resource, given.eta, trials)
     elif given.max_resource is not None:
-        raise InvalidArgument("--max-resource needs a --scheduler as well")
+        raise InvalidArgument("--max-resource also needs --scheduler")
     return simulate(
         journal, scheduler=scheduler, max_trials=given.trials, step_s=given.step_s, **common
     )

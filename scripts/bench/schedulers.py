@@ -5,7 +5,7 @@ Tuning", MLSys 2020: resources from 1 to 256, a reduction factor of 4, 25 and 50
 training times scaled by 1 + |z| with z from a normal distribution, drawn for each stretch
 between two decisions, and workers that are lost at a small rate. The second one has the
 learning curves of real networks (``bench/tuning/networks.py``). The quality is the median,
-over all seeds, of the best final loss of so many random configurations, 500 in the first
+over all seeds, of the best final loss of some random configurations, 500 in the first
 workload and 100 in the second. What is shown are the medians over the seeds, and the middle
 half of them in brackets; a run that has not got there when the time is up counts as infinite.
 """
@@ -29,8 +29,9 @@ from asha_bus.simulation import command
 from bench.tuning import networks
 
 ETA = 4
-#: How often a synchronous plan is begun, so that workers that wait have something to do.
-ROUNDS = 24
+#: How many configurations are in the cohorts of a plan, which are begun one after the other, so
+#: that workers that wait have something to do.
+IN_COHORTS = 6_144
 
 
 class Workload(NamedTuple):
@@ -42,7 +43,7 @@ class Workload(NamedTuple):
     least: float
     most: float
     workers: int
-    #: So many random configurations, each run to its end, say what quality is asked for.
+    #: How many random configurations, each run to its end, say what quality is asked for.
     fully_trained: int
     #: The standard deviation of z, and how often a worker is lost, for each second of work.
     sigma: float = 1.0
@@ -55,7 +56,7 @@ def _of_network(point: Point) -> list[float]:
 
 
 def network(point: Point, resource: float) -> float:
-    """The loss of a network after so many epochs."""
+    """The loss of a network after some epochs."""
     return _of_network(point)[int(resource) - 1]
 
 
@@ -81,14 +82,15 @@ def schedulers(workload: Workload) -> dict[str, tuple[Scheduler, int]]:
     many = 1_000_000
     hyperband = Hyperband.classic(most, ETA, least)
     first = hyperband.plans[0]
+    rounds = IN_COHORTS // first[0]
     step = max(int(most / 16), 1)
     return {
         "ASHA": (ab.ASHA(most, least, ETA), many),
         "PromotionASHA": (PromotionASHA(most, least, ETA, max_resident=None), many),
-        "SuccessiveHalving": (Hyperband([first] * ROUNDS), first[0] * ROUNDS),
+        "SuccessiveHalving": (Hyperband([first] * rounds), first[0] * rounds),
         "Hyperband": (
-            Hyperband(list(hyperband.plans) * (ROUNDS // 2)),
-            (hyperband.configurations or 1) * (ROUNDS // 2),
+            Hyperband(list(hyperband.plans) * (rounds // 2)),
+            (hyperband.configurations or 1) * (rounds // 2),
         ),
         "MedianStopping": (MedianStopping(most, grace=step, interval=step), many),
         "random search": (ab.NoStopping(most), many),

@@ -104,4 +104,4 @@ def test_the_command(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 0 == cli.main(["simulate", "--trials", "300", "--workers", "9"])
     assert "decisions a second" in capsys.readouterr().out
     assert 2 == cli.main(["simulate", "--journal", str(whole), "--max-resource", "81"])
-    assert "--max-resource needs a --scheduler" in capsys.readouterr().err
+    assert "--max-resource also needs --scheduler" in capsys.readouterr().err

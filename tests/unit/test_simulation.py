@@ -289,7 +289,7 @@ def test_the_result_is_one_like_any_other() -> None:
         ({"joins": [-1.0]}, "each of joins must be a number of seconds"),
         ({"mode": "least"}, "mode must be 'min' or 'max'"),
         ({"max_trials": None}, "max_trials or max_time"),
-        ({"space": None}, "need a space"),
+        ({"space": None}, "also need a space"),
         ({"scheduler": NoStopping()}, "pass end=RESOURCE"),
         ({"scheduler": SuccessiveHalving([(1, 20), (2, 1)])}, "keeps 20 configurations"),
         ({"curves": [[1.0]]}, "space is for curves as a function"),
