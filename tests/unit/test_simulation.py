@@ -24,6 +24,7 @@ from asha_bus.core.schedulers import (
 from asha_bus.core.trial import TrialState
 from asha_bus.core.worker import Attempt
 from asha_bus.searchers.adapter import Search, SearcherAdapter
+from asha_bus.simulation.workloads import Row
 from asha_bus.testing.simulator import Simulation, Step
 
 S = TrialState
@@ -48,10 +49,6 @@ def curve(params: dict[str, float], resource: float) -> float:
 def pace(point: tuple[float, ...]) -> float:
     """Seconds for a unit of resource, which differ, so that nothing happens at once."""
     return 1 + point[0]
-
-
-class Paced(ab.RandomSearch):
-    """Nothing but a name for the searcher of these tests."""
 
 
 def by_virtual_workers(scheduler: Scheduler, workers: int, trials: int, repeats: int) -> Simulation:
@@ -312,3 +309,10 @@ def test_mix_of_the_seed_is_its_own() -> None:
     )
     assert one.result.trials[0].params != other.result.trials[0].params
     assert mix(1) != mix(2)
+
+
+def test_times_between_two_decisions_are_shared_out_by_the_resource() -> None:
+    row = Row(0, {1: 0.5, 3: 0.25}, times=[(1, 2.0), (3, 10.0)])
+    assert [0.0, 1.0, 2.0, 6.0, 10.0] == [row.at(at) for at in (0, 0.5, 1, 2, 3)]
+    assert 20.0 == row.at(6)  # beyond, as long as on average
+    assert Row(0, {1: 0.5}).at(1) is None
