@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ from asha_bus.core.schedulers import (
     Scheduler,
     SuccessiveHalving,
 )
-from asha_bus.core.trial import TrialState
+from asha_bus.core.trial import FINAL, TrialState
 from asha_bus.core.worker import Attempt
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.simulation.workloads import Row
@@ -316,3 +317,30 @@ def test_times_between_two_decisions_are_shared_out_by_the_resource() -> None:
     assert [0.0, 1.0, 2.0, 6.0, 10.0] == [row.at(at) for at in (0, 0.5, 1, 2, 3)]
     assert 20.0 == row.at(6)  # beyond, as long as on average
     assert Row(0, {1: 0.5}).at(1) is None
+
+
+@pytest.mark.parametrize("scheduler", SCHEDULERS, ids=lambda one: type(one).__name__)
+def test_troubled_runs_end_and_their_books_agree(scheduler: Scheduler) -> None:
+    for seed in range(12):
+        random = Random(seed)
+        run = ab.simulate(
+            curve,
+            SPACE,
+            scheduler=scheduler,
+            max_trials=192,
+            workers=random.randint(1, 9),
+            failures=random.choice([0.0, 0.05, 0.5]),
+            losses=random.choice([0.0, 0.02, 0.2]),
+            replace_s=random.choice([0.0, 3.0]),
+            retries=random.choice([0, 1]),
+            repeats=random.choice([1, 2]),
+            joins=[random.uniform(0, 30)],
+            leaves=[random.uniform(0, 60)],
+            max_time=random.choice([None, 60.0]),
+            stop_at=random.choice([None, 0.2]),
+            step_s=lambda random: 1 + abs(random.gauss(0, 1)),
+            latency_s=random.choice([0.001, 0.5]),
+            seed=seed,
+        )
+        run._fleet.experiment.validate()
+        assert FINAL >= {trial.state for trial in run.result.trials}
