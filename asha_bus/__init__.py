@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from asha_bus.searchers.base import Branch, Searcher
     from asha_bus.searchers.optuna import OptunaSearcher
     from asha_bus.searchers.tpe import TPE
+    from asha_bus.simulation._simulate import simulate
+    from asha_bus.simulation.outcome import Simulated
 
 __all__ = [
     "ASHA",
@@ -104,6 +106,7 @@ __all__ = [
     "SchedulerState",
     "Searcher",
     "SearcherError",
+    "Simulated",
     "Snapshot",
     "Space",
     "SparkTrials",
@@ -126,6 +129,7 @@ __all__ = [
     "normal",
     "ordinal",
     "randint",
+    "simulate",
     "space_eval",
     "start",
     "uniform",
@@ -149,6 +153,8 @@ _MODULES = {
     "searchers.base": ("Branch", "Searcher"),
     "searchers.optuna": ("OptunaSearcher",),
     "searchers.tpe": ("TPE",),
+    "simulation._simulate": ("simulate",),
+    "simulation.outcome": ("Simulated",),
 }
 _ON_USE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

@@ -19,6 +19,8 @@ from asha_bus.results.tables import visible
 #: Seconds of a load test, and of one that only shows that it works.
 _LOAD_SECONDS = 20.0
 _SMOKE_SECONDS = 3.0
+#: The schedulers that can be simulated by name.
+_SIMULATED = ("asha", "promotion", "halving", "hyperband", "median", "none")
 #: The status that a shell shows for a program which SIGPIPE ended.
 _BROKEN_PIPE = 141
 
@@ -96,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained HTML file")
     _add_schedulers(report)
     report.set_defaults(command=_report)
+    simulated = commands.add_parser(
+        "simulate", help="run a scheduler with any number of workers in virtual time"
+    )
+    _add_simulate_arguments(simulated)
+    simulated.set_defaults(command=_simulate)
     dashboard = commands.add_parser(
         "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
     )
@@ -103,6 +110,24 @@ def _parser() -> argparse.ArgumentParser:
     dashboard.add_argument("--force", action="store_true", help="overwrite files that differ")
     dashboard.set_defaults(command=_dashboard)
     return parser
+
+
+def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--journal", metavar="RUN", help="use this run's trials; default: curves like networks'")
+    add("--workers", type=_count, help="default: 100, or those of the journal")
+    add("--trials", type=_count, help="default: 10,000, or those of the journal")
+    add("--scheduler", choices=_SIMULATED, help="default: asha, or that of the journal")
+    add("--max-resource", type=float, help="default: 256, or that of the journal's scheduler")
+    add("--min-resource", type=float, default=1.0, help="default: %(default)s")
+    add("--eta", type=_count, default=4, help="the reduction factor; default: %(default)s")
+    add("--step-s", type=float, help="seconds for a unit of resource; default: 10, or its own")
+    add("--latency-s", type=float, help="of a message; default: 0.001, or 0 for a journal")
+    add("--service-s", type=float, default=50e-6, help="of the router; default: %(default)s")
+    add("--failures", type=float, default=0.0, help="of trials, for a second; default: none")
+    add("--losses", type=float, default=0.0, help="of workers, for a second; default: none")
+    add("--max-time", type=float, help="virtual seconds; default: no limit")
+    add("--seed", type=int, help="default: 0, or that of the journal")
 
 
 def _add_schedulers(parser: argparse.ArgumentParser) -> None:
@@ -185,6 +210,12 @@ def _report(given: argparse.Namespace) -> None:
         print(result.explain(result.best.id), flush=True)
     if given.html is not None:
         print(f"written: {result.report(given.html)}", flush=True)
+
+
+def _simulate(given: argparse.Namespace) -> None:
+    from asha_bus.simulation.command import run
+
+    print(run(given), flush=True)
 
 
 def _dashboard(given: argparse.Namespace) -> None:
