@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nlargest
 from typing import Any, NamedTuple
 
 from asha_bus.core.curves import Point
 from asha_bus.core.events import Counters
 from asha_bus.core.experiment import Experiment
+from asha_bus.core.latency import percentile
 from asha_bus.core.messages import DROPPED_KINDS
+from asha_bus.core.residents import WAIT_UNIT_S
 from asha_bus.core.roster import HungWorker, WorkerTime
 from asha_bus.core.trial import RungStanding, TrialRow, TrialState
+
+
+#: A status names at most so many workers that have paused trials.
+MOST_HOLDERS = 100
 
 
 class JournalFigures(NamedTuple):
@@ -56,6 +63,23 @@ class Queues(NamedTuple):
     waiting_workers: int
 
 
+class PausingFigures(NamedTuple):
+    """What is known of paused trials."""
+
+    #: The paused trials in the memory of each worker that has some: of those with the most.
+    by_worker: Mapping[str, int] = {}
+    #: All of them, and the most that a worker ever had.
+    residents: int = 0
+    most_held: int = 0
+    #: Residents that were dropped for lack of room.
+    dropped: int = 0
+    #: Trials that are to continue and wait for the worker that has them.
+    waiting: int = 0
+    #: How long such trials waited: the median, and the longest time. None: none did.
+    wait_p50_s: float | None = None
+    wait_max_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The numbers of a run at one moment. Times are in seconds."""
@@ -92,6 +116,7 @@ class Status:
     #: The first trial of each kind of failure, by time.
     failures: Sequence[int]
     bus: BusFigures
+    pausing: PausingFigures
     #: Workers that stayed silent for too long, which the engine should replace.
     hung: Sequence[HungWorker] = ()
 
@@ -108,6 +133,7 @@ class Status:
             "busy": WorkerTime(*raw["busy"]),
             "queues": Queues(*raw["queues"]),
             "bus": BusFigures.from_plain(raw["bus"]),
+            "pausing": PausingFigures(*raw["pausing"]),
             "hung": [HungWorker(*worker) for worker in raw["hung"]],
         }
         return cls(**{**raw, **read})
@@ -142,7 +168,26 @@ def status(experiment: Experiment, now: float, bus: BusFigures | None = None) ->
         dropped=experiment.curves.dropped,
         failures=tuple(table.failures.values()),
         bus=bus or BusFigures(),
+        pausing=_pausing(experiment),
         hung=roster.hung,
+    )
+
+
+def _pausing(experiment: Experiment) -> PausingFigures:
+    if not experiment.settings.scheduler.pauses:
+        return PausingFigures()
+    residents = experiment.assignments.residents
+    held = {w.name: len(w.residents) for w in experiment.roster.workers.values() if w.residents}
+    waits = residents.waits.to_counts()
+    most = nlargest(MOST_HOLDERS, held, key=lambda name: held[name])
+    return PausingFigures(
+        {name: held[name] for name in most},
+        sum(held.values()),
+        residents.most_held,
+        residents.dropped,
+        residents.waiting,
+        percentile(waits, 0.5) * WAIT_UNIT_S if waits else None,
+        residents.longest_wait_s if waits else None,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -141,6 +142,18 @@ class Plan:
         return Verdict(
             configuration, verdict, entered, rung.entries, rung.places, rung.cutoff, mean
         )
+
+    # --- for people -----------------------------------------------------------
+
+    def to_come(self) -> Iterator[tuple[int, float]]:
+        """For each rung, how many configurations may still enter it."""
+        begun = Counter(one.rung for one in self.configurations.values() if not one.entered)
+        for number, count in self.outstanding():
+            yield number, count - self.rungs[number].on_the_way + begun[number]
+
+    def paused(self, number: int) -> int:
+        """How many configurations wait for the verdict of a rung."""
+        return sum(one.rung == number and bool(one.entered) for one in self.configurations.values())
 
     def validate(self) -> None:
         """Check the invariants; raises `AssertionError` if one is broken."""
