@@ -37,7 +37,7 @@ from asha_bus.core.space import (
     randint,
     uniform,
 )
-from asha_bus.core.trial import RungRecord, TrialState
+from asha_bus.core.trial import RungRecord, RungStanding, TrialState
 from asha_bus.launching.options import BusOptions
 
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
     from asha_bus.objective.kinds import Trial
+    from asha_bus.results.decisions import DecisionRecord
     from asha_bus.results.records import BusReport, TrialRecord
     from asha_bus.results.result import AllTrialsFailed, Result
     from asha_bus.searchers.base import Branch, Searcher
@@ -69,6 +70,7 @@ __all__ = [
     "BusError",
     "BusOptions",
     "BusReport",
+    "DecisionRecord",
     "FileMonitor",
     "InvalidArgument",
     "JournalError",
@@ -84,6 +86,7 @@ __all__ = [
     "Run",
     "RunInfo",
     "RungRecord",
+    "RungStanding",
     "Searcher",
     "SearcherError",
     "Snapshot",
@@ -125,6 +128,7 @@ _MODULES = {
     "monitors.base": ("Monitor", "RunInfo", "Snapshot"),
     "monitors.file": ("FileMonitor",),
     "objective.kinds": ("Trial",),
+    "results.decisions": ("DecisionRecord",),
     "results.records": ("BusReport", "TrialRecord"),
     "results.result": ("AllTrialsFailed", "Result"),
     "searchers.base": ("Branch", "Searcher"),

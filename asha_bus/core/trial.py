@@ -85,6 +85,8 @@ class RungRecord(NamedTuple):
             the last rung of a plan.
         mean: With repeats, the mean metric of the configuration's repeats that had entered
             the rung; it is compared in place of ``metric``. None without repeats.
+        paused_n: The number of entries when the trial paused, if its verdict came later; else
+            None.
 
     Example:
         >>> RungRecord(0, 1, 0.25, 3, 1, 0.5, "continue").judged
@@ -99,6 +101,7 @@ class RungRecord(NamedTuple):
     cutoff: float | None
     verdict: str
     mean: float | None = None
+    paused_n: int | None = None
 
     @property
     def judged(self) -> float:

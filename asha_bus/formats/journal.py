@@ -112,7 +112,7 @@ WrittenDecision = tuple[int, int, int, float, int]
 
 
 def _decision(record: RungRecord) -> WrittenDecision:
-    rung, _, _, n, keep, cutoff, verdict, _ = record
+    rung, _, _, n, keep, cutoff, verdict, _, _ = record
     return rung, n, keep, math.inf if cutoff is None else cutoff, _VERDICT_NUMBERS[verdict]
 
 

@@ -297,4 +297,5 @@ class Follower:
             elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=plan.settings,
+            rungs=status.rungs,
         )

@@ -104,6 +104,7 @@ class Live:
             elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=self._settings,
+            rungs=status.rungs,
         )
 
     def _update(

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
-from asha_bus.core.schedulers import Schedulers
+from asha_bus.core.schedulers import Scheduler, Schedulers
 from asha_bus.core.space import Space
-from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import leading
+from asha_bus.core.trial import RungStanding, TrialState
 from asha_bus.formats.journal import reading, replay
 from asha_bus.results.branches import Branches, BranchRecord
-from asha_bus.results.configurations import Configurations, configurations_of
-from asha_bus.results.explain import explain, has_brackets, ranks
+from asha_bus.results.configurations import Configurations, best_of, configurations_of
+from asha_bus.results.decisions import Decisions, decisions_of
+from asha_bus.results.explain import explainer
 from asha_bus.results.frame import frame_of
 from asha_bus.results.journals import read_journal
 from asha_bus.results.records import (
@@ -25,7 +25,6 @@ from asha_bus.results.records import (
     BusReport,
     TrialRecord,
     failures_of,
-    repeats_of,
 )
 from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
@@ -54,6 +53,7 @@ class Result:
         elapsed_s: Seconds from the start of the bus to the end of the run.
         bus: A `BusReport`.
         settings: The scheduler and the limits of the run; None if they are not known.
+        rungs: A `RungStanding` for each rung of each bracket or plan; empty if they are not known.
 
     Example:
         >>> result = ab.launch(
@@ -78,6 +78,7 @@ class Result:
         elapsed_s: float,
         bus: BusReport,
         settings: RunSettings | None = None,
+        rungs: Sequence[RungStanding] = (),
     ) -> None:
         self.name = name
         self.mode = mode
@@ -89,6 +90,7 @@ class Result:
         self.elapsed_s = elapsed_s
         self.bus = bus
         self.settings = settings
+        self.rungs = tuple(rungs)
 
     @classmethod
     def from_journal(
@@ -142,8 +144,9 @@ class Result:
             reason=ended.reason,
             message=ended.message,
             elapsed_s=replayed.now,
-            bus=BusReport.from_journal(experiment),
+            bus=BusReport.from_journal(experiment, replayed.now),
             settings=experiment.settings,
+            rungs=experiment.scheduler.rungs(),
         )
 
     @property
@@ -153,9 +156,24 @@ class Result:
         return {state: counted[state] for state in TrialState}
 
     @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler; None if it is not known."""
+        return None if self.settings is None else self.settings.scheduler
+
+    @property
     def searcher(self) -> str:
         """The searcher and its settings, as text; empty if they are not known."""
         return "" if self.settings is None else self.settings.searcher
+
+    @property
+    def idle_seconds(self) -> float:
+        """Seconds that workers spent outside the objective; see `BusReport`."""
+        return self.bus.idle_seconds
+
+    @property
+    def retrained_resource(self) -> float:
+        """Resource that was trained again from the start; see `BusReport`."""
+        return self.bus.retrained_resource
 
     @property
     def failures(self) -> tuple[TrialRecord, ...]:
@@ -190,7 +208,7 @@ class Result:
         return self._find_best()[1]
 
     def _find_best(self) -> tuple[TrialRecord | None, str]:
-        return _best_of(self.trials, self.mode)
+        return best_of(self.trials, self.mode)
 
     def by_configuration(self) -> Configurations:
         """List the configurations of the run, best first.
@@ -229,7 +247,7 @@ class Result:
                 number=number,
                 fixed=self.space.level1(number),
                 trials=len(trials),
-                best=_best_of(trials, self.mode)[0],
+                best=best_of(trials, self.mode)[0],
             )
             for number, trials in sorted(found.items())
         )
@@ -253,12 +271,18 @@ class Result:
             raise InvalidArgument(
                 f"there is no trial {trial_id!r}; this run has {len(self.trials)}, counted from 0"
             )
-        return explain(
-            self.trials[trial_id],
-            ranks(self.trials, self.mode),
-            mode=self.mode,
-            brackets=has_brackets(self.trials),
-        )
+        return explainer(self.trials, self.mode, self.scheduler)(self.trials[trial_id])
+
+    def decisions(self) -> Decisions:
+        """List all rung decisions of the run, by trial and rung.
+
+        Returns:
+            A `DecisionRecord` for each. Printed, it is a table; ``to_pandas()`` converts it.
+
+        Example:
+            >>> stopped = [one.trial for one in result.decisions() if one.verdict == "stop"]
+        """
+        return decisions_of(self.trials)
 
     def rung_table(self) -> list[tuple[int, float, int, int]]:
         """Count the entries of each rung, over all brackets.
@@ -419,20 +443,3 @@ class AllTrialsFailed(AshaBusError):
     def __init__(self, message: str, result: Result) -> None:
         super().__init__(message)
         self.result = result
-
-
-def _best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | None, str]:
-    """The best of ``trials`` and among which it was chosen, or None and why."""
-    lead = leading(repeats_of(trials), mode)
-    if lead is None:
-        return None, "no trial has a usable metric"
-    completed, highest, _ = lead.progress
-    why = "the best of the completed trials"
-    if not completed:
-        why = f"no trial completed; the best of those that entered the rung at {highest:g}"
-        if highest == 0:
-            why = "no trial completed or entered a rung; the best of all"
-    if any(trial.repeat for trial in trials):
-        why += ", by the mean of a configuration's repeats"
-    best: TrialRecord = lead.trials[0]
-    return best, why
