@@ -96,6 +96,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained HTML file")
     _add_schedulers(report)
     report.set_defaults(command=_report)
+    story = commands.add_parser("story", help="show all that happened to one trial of a journal")
+    story.add_argument("journal", metavar="JOURNAL")
+    story.add_argument("trial", metavar="TRIAL", type=int, help="the trial's number, from 0")
+    _add_schedulers(story)
+    story.set_defaults(command=_story)
     dashboard = commands.add_parser(
         "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
     )
@@ -185,6 +190,12 @@ def _report(given: argparse.Namespace) -> None:
         print(result.explain(result.best.id), flush=True)
     if given.html is not None:
         print(f"written: {result.report(given.html)}", flush=True)
+
+
+def _story(given: argparse.Namespace) -> None:
+    from asha_bus.results.story import story_of
+
+    print(story_of(given.journal, given.trial, _schedulers(given)), flush=True)
 
 
 def _dashboard(given: argparse.Namespace) -> None:
