@@ -17,8 +17,7 @@ from asha_bus.core.residents import WAIT_UNIT_S
 from asha_bus.core.roster import HungWorker, WorkerTime
 from asha_bus.core.trial import RungStanding, TrialRow, TrialState
 
-
-#: A status names at most so many workers that have paused trials.
+#: The most workers that a status names with their paused trials.
 MOST_HOLDERS = 100
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 
-from asha_bus.core.trial import FINAL, RungRecord, TrialState
+from asha_bus.core.trial import FINAL, RungStanding, TrialState
 from asha_bus.core.trials import ranked_trials
 from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.line import best_text, clock, params_text
 from asha_bus.monitors.screen import cut
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
+from asha_bus.results.rungs import entered_text, has_plans, pauses, standings
 from asha_bus.results.tables import table
 
 #: The largest numbers of running trials and of curves that are shown.
@@ -20,6 +20,7 @@ _MOST_TRIALS = 8
 _MOST_CURVES = 5
 
 _CURVE_COLUMNS = 24
+_BAR_COLUMNS = 24
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -88,23 +89,58 @@ def _head(run: RunInfo, result: Result, workers: int | None) -> list[str]:
 
 def _rungs(result: Result) -> list[str]:
     """Each rung: entries, trials that continued, and the current cutoff."""
-    last: dict[tuple[int, int], RungRecord] = {}
-    passed: Counter[tuple[int, int]] = Counter()
-    for trial in result.trials:
-        for record in trial.rungs:
-            key = trial.bracket, record.rung
-            passed[key] += record.verdict == "continue"
-            if key not in last or record.n > last[key].n:
-                last[key] = record
-    has_brackets = len({bracket for bracket, _ in last}) > 1
+    if pauses(result):
+        return _plans(standings(result))
+    rungs = standings(result)
     rows = [("rung", "resource", "entries", "went on", "cutoff")]
-    for (bracket, rung), record in sorted(last.items()):
-        cutoff = "-" if record.cutoff is None else f"{record.cutoff:g}"
-        name = f"{bracket}/{rung}" if has_brackets else f"{rung}"
+    for rung in rungs:
+        name = f"{rung.bracket}/{rung.rung}" if has_plans(rungs) else f"{rung.rung}"
         rows.append(
-            (name, f"{record.resource:g}", f"{record.n}", f"{passed[bracket, rung]}", cutoff)
+            (name, f"{rung.resource:g}", f"{rung.entries}", f"{rung.passed}", _cutoff(rung))
         )
     return table(rows).splitlines()
+
+
+def _plans(rungs: list[RungStanding]) -> list[str]:
+    """The rungs of a scheduler that pauses, a group of lines for each plan, with bars.
+
+    In a bar, `█` went on or is kept, `▒` is paused, `░` was stopped, `·` is still to come.
+    """
+    rows = [("rung", "resource", "entered", "paused", "went on", "keeps", "cutoff", "")]
+    most = max(max(rung.entries, rung.expected or 0) for rung in rungs)
+    plan = None
+    for rung in rungs:
+        if has_plans(rungs) and rung.bracket != plan:
+            plan = rung.bracket
+            rows.append((f"plan {plan}", "", "", "", "", "", "", ""))
+        rows.append(
+            (
+                f"{rung.rung}",
+                f"{rung.resource:g}",
+                entered_text(rung),
+                "-" if rung.is_last else f"{rung.paused}",
+                f"{rung.passed}",
+                "-" if rung.keep is None else f"{rung.keep}",
+                _cutoff(rung),
+                _bar(rung, most),
+            )
+        )
+    return table(rows, left=[0, 7]).splitlines()
+
+
+def _bar(rung: RungStanding, most: int) -> str:
+    """What became of those that entered, in a bar of which the largest rung takes the whole."""
+    stopped = rung.entries - rung.passed - rung.paused
+    to_come = max((rung.expected or 0) - rung.entries, 0)
+    bar, done = "", 0
+    for count, block in zip((rung.passed, rung.paused, stopped, to_come), "█▒░·", strict=True):
+        done += count
+        bar = bar.ljust(round(_BAR_COLUMNS * done / max(most, 1)), block)
+    return bar
+
+
+def _cutoff(rung: RungStanding) -> str:
+    return "-" if rung.cutoff is None else f"{rung.cutoff:g}"
 
 
 def _running(result: Result) -> list[str]:

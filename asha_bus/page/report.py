@@ -20,7 +20,9 @@ def report_document(result: Result) -> dict[str, Any]:
     """The run's document with the explanation of each trial and the importance."""
     return {
         **run_document(result),
-        "explain": list(map(explainer(result.trials, result.mode, result.scheduler), result.trials)),
+        "explain": list(
+            map(explainer(result.trials, result.mode, result.scheduler), result.trials)
+        ),
         "importance": importance_document(result),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from asha_bus.results.frame import imported_pandas
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.tables import table
 
@@ -63,14 +64,10 @@ class Decisions(tuple[DecisionRecord, ...]):
         Example:
             >>> by_verdict = result.decisions().to_pandas().groupby("verdict").size()
         """
-        try:
-            import pandas
-        except ImportError as error:
-            raise ImportError("to_pandas() needs pandas: pip install pandas") from error
         # a column at a time: row by row takes a hundred times as long
         columns = zip(*self, strict=True) if self else [()] * len(DecisionRecord._fields)
         named = dict(zip(DecisionRecord._fields, map(list, columns), strict=True))
-        found = pandas.DataFrame(named)
+        found = imported_pandas().DataFrame(named)
         return found.astype({"mean": float, "cutoff": float, "paused_n": "Int64"})
 
     def __repr__(self) -> str:
