@@ -84,7 +84,24 @@ def _head(run: RunInfo, result: Result, workers: int | None) -> list[str]:
         f"{run.name}: {run.mode} by {run.scheduler}",
         f"{finished}{total} trials done{f': {states}' if states else ''}",
         pace,
+        *([_residents(result)] if pauses(result) else []),
     ]
+
+
+def _residents(result: Result) -> str:
+    """Who has paused trials in memory, and how long they waited to continue."""
+    bus, held = result.bus, result.bus.residents
+    text = f"paused in memory: {sum(held.values())}"
+    if held:
+        text += f", at most {max(held.values())} of a worker"
+    if bus.dropped_residents:
+        text += f", {bus.dropped_residents} dropped"
+    if math.isfinite(bus.promotion_wait_max_s):
+        text += (
+            f"; to go on they waited {bus.promotion_wait_p50_s:.3g} s (median), "
+            f"{bus.promotion_wait_max_s:.3g} s (longest)"
+        )
+    return text
 
 
 def _rungs(result: Result) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
-from lib.results import simulated
+from lib.results import QUIET_BUS, simulated
 from support.monitors import INFO, snapshot_of
 from support.results import make_result, make_trial
 
@@ -224,6 +225,26 @@ def test_promotions_have_no_end() -> None:
         "0            1        4       2        1      -     0.5  ██████▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░"
         == (rungs_of(result)[1])
     )
+
+
+def test_residents_and_their_waits_are_shown() -> None:
+    bus = replace(
+        QUIET_BUS,
+        residents={"a": 3, "b": 1},
+        dropped_residents=2,
+        promotion_wait_p50_s=1.25,
+        promotion_wait_max_s=60.0,
+    )
+    scheduler = PromotionASHA(max_resource=3)
+    result = make_result(rungs=[RungStanding(0, 0, 1, 4, 1, 0.5, 2)], bus=bus)
+    result.settings = RunSettings("run", scheduler, 7)
+    lines = run_table(INFO, result, 2, width=200, height=40)
+    assert (
+        "paused in memory: 4, at most 3 of a worker, 2 dropped; to go on they waited 1.25 s "
+        "(median), 60 s (longest)" == lines[3]
+    )
+    result.bus = QUIET_BUS
+    assert "paused in memory: 0" == run_table(INFO, result, 2, width=200, height=40)[3]
 
 
 def test_the_rungs_of_a_simulated_run_shrink() -> None:

@@ -220,12 +220,14 @@ class CohortState(SchedulerState):
 
     def rungs(self) -> list[RungStanding]:
         return [
-            self._standing(bracket, plan, number, to_come)
+            self._standing(bracket, plan, number, to_come, paused)
             for bracket, plan in enumerate(self._plans)
-            for number, to_come in plan.to_come()
+            for number, to_come, paused in plan.waiting()
         ]
 
-    def _standing(self, bracket: int, plan: Plan, number: int, to_come: float) -> RungStanding:
+    def _standing(
+        self, bracket: int, plan: Plan, number: int, to_come: float, paused: int
+    ) -> RungStanding:
         rung = plan.rungs[number]
         is_last = number == len(plan.rungs) - 1
         return RungStanding(
@@ -235,7 +237,7 @@ class CohortState(SchedulerState):
             rung.entries,
             min(rung.keep, len(rung.keys)) if is_last else rung.gone_on,
             self._shown(rung.cutoff),
-            0 if is_last else plan.paused(number),
+            0 if is_last else paused,
             None if math.isinf(to_come) else int(rung.entries + to_come),
             rung.places,
             is_last,

@@ -145,15 +145,14 @@ class Plan:
 
     # --- for people -----------------------------------------------------------
 
-    def to_come(self) -> Iterator[tuple[int, float]]:
-        """For each rung, how many configurations may still enter it."""
+    def waiting(self) -> Iterator[tuple[int, float, int]]:
+        """For each rung, how many configurations may still enter it, and how many wait there."""
+        # some wait for their own repeats, and cannot be ranked yet
         begun = Counter(one.rung for one in self.configurations.values() if not one.entered)
         for number, count in self.outstanding():
-            yield number, count - self.rungs[number].on_the_way + begun[number]
-
-    def paused(self, number: int) -> int:
-        """How many configurations wait for the verdict of a rung."""
-        return sum(one.rung == number and bool(one.entered) for one in self.configurations.values())
+            rung = self.rungs[number]
+            incomplete = rung.on_the_way - begun[number]
+            yield number, count - incomplete, len(rung.undecided) + incomplete
 
     def validate(self) -> None:
         """Check the invariants; raises `AssertionError` if one is broken."""
