@@ -176,7 +176,8 @@ def _pausing(experiment: Experiment) -> PausingFigures:
     if not experiment.settings.scheduler.pauses:
         return PausingFigures()
     residents = experiment.assignments.residents
-    held = {w.name: len(w.residents) for w in experiment.roster.workers.values() if w.residents}
+    workers = experiment.roster.workers.values()
+    held = {worker.name: len(worker.residents) for worker in workers if worker.residents}
     waits = residents.waits.to_counts()
     most = nlargest(MOST_HOLDERS, held, key=lambda name: held[name])
     return PausingFigures(
@@ -184,7 +185,7 @@ def _pausing(experiment: Experiment) -> PausingFigures:
         sum(held.values()),
         residents.most_held,
         residents.dropped,
-        residents.waiting,
+        sum(len(worker.going_on) for worker in workers),
         percentile(waits, 0.5) * WAIT_UNIT_S if waits else None,
         residents.longest_wait_s if waits else None,
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asha_bus.core.trial import FINAL, RungStanding, TrialState
 from asha_bus.core.trials import ranked_trials
-from asha_bus.monitors.base import RunInfo
-from asha_bus.monitors.line import best_text, clock, params_text
+from asha_bus.monitors.base import RunInfo, Snapshot
+from asha_bus.monitors.line import PlainLines, best_text, clock, params_text
 from asha_bus.monitors.screen import cut
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
@@ -51,6 +51,31 @@ def run_table(
         if len(part) > 1 and room > 1:
             lines += ["", *_fit(part, room)]
     return [cut(line, width) for line in lines[: max(height, 1)]]
+
+
+class RungLines(PlainLines):
+    """The lines of `PlainLines`, each with the rungs below it, where there is no terminal."""
+
+    follows_trials = True
+    #: Makes the result whose rungs are shown; None: there is none yet.
+    _result_now: Callable[[], Result] | None = None
+
+    def on_refresh(self, snapshot: Snapshot) -> None:
+        """Show the state of the run and its rungs, if it is time."""
+        self._result_now = snapshot.result
+        super().on_refresh(snapshot)
+
+    def on_finish(self, result: Result | None) -> None:
+        """Show the result and its rungs."""
+        self._result_now = None if result is None else lambda: result
+        super().on_finish(result)
+
+    def show(self, line: str) -> None:
+        """Print it, and a line for each rung that there is."""
+        super().show(line)
+        rungs = [] if self._result_now is None else _rungs(self._result_now())
+        for one in rungs if len(rungs) > 1 else []:  # there is more than the head
+            super().show(one)
 
 
 def sparkline(values: Sequence[float], columns: int = _CURVE_COLUMNS) -> str:

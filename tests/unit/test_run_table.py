@@ -15,7 +15,7 @@ from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Hyperband, PromotionASHA, Scheduler, SuccessiveHalving
 from asha_bus.monitors.line import PlainLines, clock, failed_text
 from asha_bus.monitors.screen import cut, print_text
-from asha_bus.monitors.table import run_table, sparkline
+from asha_bus.monitors.table import RungLines, run_table, sparkline
 
 
 def entry(rung: int, metric: float, n: int, verdict: str, cutoff: float | None) -> RungRecord:
@@ -259,3 +259,23 @@ def test_the_rungs_of_a_simulated_run_shrink() -> None:
 def test_a_line_counts_paused_trials() -> None:
     states = {TrialState.PAUSED: 3, TrialState.FAILED: 1}
     assert ", 3 paused, 1 failed" == failed_text(states)
+
+
+def test_where_there_is_no_terminal_the_rungs_stand_below_each_line() -> None:
+    written: list[str] = []
+    now = 0.0
+    lines = RungLines(lambda: now, written.append)
+    lines.on_start(INFO)
+    assert 1 == len(written)
+    result = simulated(27, scheduler=SuccessiveHalving.classic(27), until=8.0)
+    lines.on_refresh(snapshot_of(result))
+    assert 1 == len(written)  # it is not time yet
+    now = 30.0
+    lines.on_refresh(snapshot_of(result))
+    line, *rungs = written[1:]
+    assert line.startswith("my-run: ")
+    assert rungs_of(result)[:5] == [one.removesuffix("\n") for one in rungs]
+    lines.on_finish(make_result())
+    assert len(written) == 1 + 6 + 1
+    lines.on_finish(None)
+    assert "my-run: ended with an error\n" == written[-1]
