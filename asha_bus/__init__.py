@@ -48,7 +48,7 @@ from asha_bus.core.space import (
     randint,
     uniform,
 )
-from asha_bus.core.trial import RungRecord, TrialState
+from asha_bus.core.trial import RungRecord, RungStanding, TrialState
 from asha_bus.launching.options import BusOptions
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
     from asha_bus.objective.kinds import Trial
+    from asha_bus.results.decisions import DecisionRecord
     from asha_bus.results.records import BusReport, TrialRecord
     from asha_bus.results.result import AllTrialsFailed, Result
     from asha_bus.searchers.base import Branch, Searcher
@@ -83,6 +84,7 @@ __all__ = [
     "BusOptions",
     "BusReport",
     "Decision",
+    "DecisionRecord",
     "FileMonitor",
     "Hyperband",
     "InvalidArgument",
@@ -102,6 +104,7 @@ __all__ = [
     "Run",
     "RunInfo",
     "RungRecord",
+    "RungStanding",
     "Scheduler",
     "SchedulerState",
     "Searcher",
@@ -148,6 +151,7 @@ _MODULES = {
     "monitors.base": ("Monitor", "RunInfo", "Snapshot"),
     "monitors.file": ("FileMonitor",),
     "objective.kinds": ("Trial",),
+    "results.decisions": ("DecisionRecord",),
     "results.records": ("BusReport", "TrialRecord"),
     "results.result": ("AllTrialsFailed", "Result"),
     "searchers.base": ("Branch", "Searcher"),

@@ -103,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_simulate_arguments(simulated)
     simulated.set_defaults(command=_simulate)
+    story = commands.add_parser("story", help="show all that happened to one trial of a journal")
+    story.add_argument("journal", metavar="JOURNAL")
+    story.add_argument("trial", metavar="TRIAL", type=int, help="the trial's number, from 0")
+    _add_schedulers(story)
+    story.set_defaults(command=_story)
     dashboard = commands.add_parser(
         "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
     )
@@ -216,6 +221,12 @@ def _simulate(given: argparse.Namespace) -> None:
     from asha_bus.simulation.command import run
 
     print(run(given), flush=True)
+
+
+def _story(given: argparse.Namespace) -> None:
+    from asha_bus.results.story import story_of
+
+    print(story_of(given.journal, given.trial, _schedulers(given)), flush=True)
 
 
 def _dashboard(given: argparse.Namespace) -> None:

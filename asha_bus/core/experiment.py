@@ -388,6 +388,9 @@ class Experiment:
     # --- workers -------------------------------------------------------------
 
     def _answer_next(self, worker: WorkerRecord, now: float) -> None:
+        if worker.waits_since is not None:
+            worker.idle_s += now - worker.waits_since
+            worker.waits_since = None
         if worker.trial is not None:
             # it holds a trial that it does not know of: that attempt is lost
             self._presence.lose(worker, now)

@@ -76,7 +76,9 @@ class Pausing:
             self._scheduler.leave(trial)
             return None
         last = trial.rungs[-1]
-        record = last._replace(n=move.n, keep=move.keep, cutoff=move.cutoff, verdict=move.verdict)
+        record = last._replace(
+            n=move.n, keep=move.keep, cutoff=move.cutoff, verdict=move.verdict, paused_n=last.n
+        )
         if move.mean is not None:
             record = record._replace(mean=move.mean)
         table.judge(trial, record)

@@ -119,7 +119,7 @@ WrittenDecision = tuple[int, int, int, float, int]
 
 
 def _decision(record: RungRecord) -> WrittenDecision:
-    rung, _, _, n, keep, cutoff, verdict, _ = record
+    rung, _, _, n, keep, cutoff, verdict, _, _ = record
     return rung, n, keep, math.inf if cutoff is None else cutoff, _VERDICT_NUMBERS[verdict]
 
 
@@ -380,13 +380,19 @@ class Replayer:
 
     def feed(self, data: bytes) -> None:
         """Replay the whole records in ``data``, the next bytes of the journal; keep the rest."""
+        for _ in self.walk(data):
+            pass
+
+    def walk(self, data: bytes) -> Iterator[Entry]:
+        """Replay as `feed` does, and give each record when its event has been handled."""
         data = self._rest + data
         at = 0
         while (payload := _payload(data, at)) is not None:
-            self._replay(payload)
+            entry = self._replay(payload)
             length = _FRAME.size + len(payload)
             at += length
             self.end += length
+            yield entry
         self._rest = data[at:]
 
     def result(self) -> Replayed:
@@ -411,7 +417,7 @@ class Replayer:
         if type(effect) is AppendToJournal:
             self._emitted.append(tuple(map(_decision, effect.decisions)))
 
-    def _replay(self, payload: bytes) -> None:
+    def _replay(self, payload: bytes) -> Entry:
         where = f"{self._path}: record {self._records} at byte {self.end}"
         try:
             entry = self._encoder.decode(payload)
@@ -428,6 +434,7 @@ class Replayer:
         self._emitted.clear()
         self._records += 1
         self._now = entry.now
+        return entry
 
 
 def replay(data: bytes, path: str, schedulers: Schedulers = ()) -> Replayed:

@@ -19,6 +19,7 @@ from asha_bus.core import messages as m
 from asha_bus.core.curve import MAX_NAMES
 from asha_bus.core.errors import LocalProtocolError, RemoteProtocolError
 from asha_bus.core.latency import BUCKETS
+from asha_bus.core.roster import MAX_DROPS
 
 #: Limits of one message; a larger one is rejected on receipt. A message within the other
 #: limits always fits into `MAX_BODY_BYTES`, so that only a bug can exceed that.
@@ -168,7 +169,7 @@ def _assignment_or_nil(value: Any) -> bool:
 
 
 def _drops(value: Any) -> bool:
-    return type(value) is tuple and all(map(_count, value))
+    return type(value) is tuple and len(value) <= MAX_DROPS and all(map(_count, value))
 
 
 def _one_of(*choices: str) -> Check:

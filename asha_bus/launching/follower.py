@@ -297,4 +297,5 @@ class Follower:
             bus=BusReport.from_status(status),
             settings=plan.settings,
             trial_warnings=status.warnings,
+            rungs=status.rungs,
         )

@@ -46,4 +46,5 @@ def partial_result(from_journal: Callable[[], Result], seen: Result, within_s: f
         bus=known.bus,
         settings=seen.settings,
         trial_warnings=known.trial_warnings,
+        rungs=known.rungs,
     )

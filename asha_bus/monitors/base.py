@@ -125,7 +125,7 @@ class Reported(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """``trial`` entered a rung; ``record`` has the decision."""
+    """``trial`` entered a rung, or the verdict came for which it paused; ``record`` has it."""
 
     trial: TrialRecord
     record: RungRecord
@@ -191,7 +191,7 @@ class Monitor:
         """
 
     def on_decision(self, trial: TrialRecord, record: RungRecord) -> None:
-        """Called when a trial enters a rung.
+        """Called when a trial enters a rung, and again when the verdict comes for which it paused.
 
         Args:
             trial: The trial.

@@ -93,5 +93,7 @@ def _in_terminal(names: Sequence[str], run: RunInfo) -> Monitor:
 
         return Progress()
     if not is_terminal():
-        return PlainLines()
+        from asha_bus.monitors.table import RungLines
+
+        return RungLines() if "rungs" in names else PlainLines()
     return TerminalTable(with_curves="curves" in names)

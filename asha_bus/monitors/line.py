@@ -94,9 +94,9 @@ def first_line(run: RunInfo) -> str:
 
 
 def failed_text(states: Mapping[TrialState, int]) -> str:
-    """How many trials failed and how many were lost, such as ``, 3 failed, 1 lost``."""
-    bad = (TrialState.FAILED, TrialState.LOST)
-    return "".join(f", {states[s]} {s.value.lower()}" for s in bad if states.get(s))
+    """How many trials have paused, failed and were lost, such as ``, 3 failed, 1 lost``."""
+    shown = (TrialState.PAUSED, TrialState.FAILED, TrialState.LOST)
+    return "".join(f", {states[s]} {s.value.lower()}" for s in shown if states.get(s))
 
 
 def running_text(snapshot: Snapshot) -> str:

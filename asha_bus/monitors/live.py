@@ -106,6 +106,7 @@ class Live:
             bus=BusReport.from_status(status),
             settings=self._settings,
             trial_warnings=status.warnings,
+            rungs=status.rungs,
         )
 
     def _update(
@@ -126,7 +127,10 @@ class Live:
         if is_new_attempt and new.attempts:
             self._told[number] = 0.0
             events.append(Assigned(new))
-        events += self._reported(new, fresh, new.rungs[0 if old is None else len(old.rungs) :])
+        known = () if old is None else old.rungs
+        events += self._reported(new, fresh, new.rungs[len(known) :])
+        # the verdicts that were to come when the trial paused
+        events += [Decided(new, b) for a, b in zip(known, new.rungs, strict=False) if a != b]
         if new.state in FINAL:
             events.append(TrialEnded(new))
         return events

@@ -15,12 +15,18 @@ if TYPE_CHECKING:
 _MOST_S = 9e9
 
 
-def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
-    """The table of `Result.to_pandas`, made column by column."""
+def imported_pandas() -> Any:
+    """The module pandas, or an `ImportError` that says how to get it."""
     try:
         import pandas
     except ImportError as error:
         raise ImportError("to_pandas() needs pandas: pip install pandas") from error
+    return pandas
+
+
+def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
+    """The table of `Result.to_pandas`, made column by column."""
+    pandas = imported_pandas()
     if not trials:
         return pandas.DataFrame()
     # a column at a time: row by row takes a hundred times as long

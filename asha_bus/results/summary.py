@@ -9,6 +9,7 @@ from asha_bus.core.failures import gist
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import ranked_trials
 from asha_bus.results.records import UNFINISHED
+from asha_bus.results.rungs import lines_of
 
 if TYPE_CHECKING:
     from asha_bus.results.result import Result
@@ -37,10 +38,7 @@ def text_of(result: Result) -> str:
         )
         if any(trial.repeat for trial in result.trials):
             lines.append(f"  {_mean_of_best(result)}")
-    lines += [
-        f"  rung {number} at {resource:g}: {entries} entered, {passed} went on"
-        for number, resource, entries, passed in result.rung_table()
-    ]
+    lines += [f"  {line}" for line in lines_of(result)]
     if result.searcher:
         lines.append(f"  searcher: {result.searcher}")
     told = result.best_reason if best is None else ""

@@ -14,6 +14,7 @@ from support.results import make_result, make_trial
 
 from asha_bus import RungRecord, Space, TrialState, choice, uniform
 from asha_bus.core.failures import Repeated
+from asha_bus.core.schedulers import Hyperband
 
 RUN = simulated(300, seed=1)  # no other metric is near its best one
 BEST: Any = RUN.best
@@ -279,6 +280,30 @@ def test_many_long_names_fit_a_phone(browser: Any, tmp_path: Path) -> None:
         watched.wait(f"drawn.has('{name}')")
         assert 390 == watched.page.evaluate("document.documentElement.scrollWidth"), name
     assert names[-1] in watched.text("#importance-rows")
+    watched.close()
+    assert [] == watched.complaints
+
+
+def test_the_rungs_of_plans_show_who_is_to_come_and_who_has_paused(
+    browser: Any, tmp_path: Path
+) -> None:
+    result = simulated(21, scheduler=Hyperband.classic(9), until=8.0)
+    assert result.counts[TrialState.PAUSED]
+    watched = Watched(browser)
+    watched.page.goto(result.report(tmp_path / "run.html").as_uri())
+    watched.page.locator("#rungs").scroll_into_view_if_needed()
+    watched.wait("drawn.has('rungs')")
+    rows = [" ".join(text.split()) for text in watched.texts("#rungs-rows tr")]
+    for row, rung in zip(rows, result.rungs, strict=True):
+        assert row.startswith(
+            f"plan {rung.bracket}, {rung.rung} {rung.resource:g} {rung.entries} of {rung.expected} "
+            f"{rung.passed}{' kept' if rung.is_last else ''}"
+        )
+    paused = watched.texts("#rungs-rows td.pauses")
+    assert [str(rung.paused) for rung in result.rungs] == paused
+    assert f"PAUSED {result.counts[TrialState.PAUSED]}" in watched.texts("#states li")
+    watched.page.locator("#curves").scroll_into_view_if_needed()
+    watched.wait("drawn.has('curves')")
     watched.close()
     assert [] == watched.complaints
 

@@ -8,6 +8,7 @@ when a worker asks. One report makes at most one configuration a candidate.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
@@ -306,9 +307,19 @@ class _PromotionState(SchedulerState):
     # --- for people -----------------------------------------------------------
 
     def rungs(self) -> list[RungStanding]:
+        waiting = [one for one in self._configurations.values() if one.entered]
+        incomplete = Counter(one.rung for one in waiting if one.on_the_way)
+        paused = Counter(one.rung for one in waiting)
         return [
             RungStanding(
-                0, number, rung.level, rung.entries, len(rung.promoted), self._shown(rung.cutoff)
+                0,
+                number,
+                rung.level,
+                # with repeats, some wait for the others before the rung counts them
+                rung.entries + incomplete[number],
+                len(rung.promoted),
+                self._shown(rung.cutoff),
+                paused[number],
             )
             for number, rung in enumerate(self._rungs)
         ]
