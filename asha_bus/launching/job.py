@@ -45,7 +45,7 @@ class Job:
         """Pickled with a mark in front of each part, so that a failure can name the part."""
         objective, space, data = map(_Mark, ("the objective", "the space", "the data"))
         parts = (objective, self.objective, space, self.space, data, self.data)
-        return _job, (self.address, self.capture_output, *parts)
+        return _job, (self.address, self.capture_output, self.pauses, *parts)
 
 
 class _Mark:
@@ -65,9 +65,9 @@ def _begin(part: str) -> None:
     _Mark.last = part
 
 
-def _job(address: BusAddress, capture_output: bool, *parts: Any) -> Job:
+def _job(address: BusAddress, capture_output: bool, pauses: bool, *parts: Any) -> Job:
     _, objective, _, space, _, data = parts
-    return Job(address, objective, space, capture_output, data)
+    return Job(address, objective, space, capture_output, data, pauses)
 
 
 class CannotLoad(NamedTuple):

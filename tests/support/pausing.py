@@ -14,8 +14,12 @@ SHORT = ab.SuccessiveHalving([(1, 1), (1, 1)])
 
 
 def warnings_of(bench: Bench) -> list[tuple[int, str]]:
-    lines = bench.experiment.table.logs
-    return [(line.trial, line.text) for line in lines if line.level == "warning"]
+    """The warnings in the logs of the trials."""
+    return [
+        (trial.id, text)
+        for trial in bench.experiment.table.trials
+        for text in str(trial.log or "").split("warning: ")[1:]
+    ]
 
 
 def generator_that(act: Callable[[float, int], None]) -> Callable[[float], Iterator[float]]:
