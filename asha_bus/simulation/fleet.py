@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import math
-from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -30,7 +29,6 @@ from asha_bus.core.events import (
     TrialUpdated,
     WorkerExited,
 )
-from asha_bus.core.latency import Latencies
 from asha_bus.core.trial import Trial
 from asha_bus.simulation.workloads import Drawn, Workload, drawing
 from asha_bus.testing.simulator.bus import Bus
@@ -57,16 +55,6 @@ class Conditions:
     failures: float = 0.0
     losses: float = 0.0
     replace_s: float = 0.0
-
-
-class _Waits(Latencies):
-    """How long promoted trials waited, each of them: it may be hours."""
-
-    def __init__(self) -> None:
-        self.all = array("d")
-
-    def add(self, seconds: float) -> None:
-        self.all.append(seconds)
 
 
 class _Attempt:
@@ -114,7 +102,6 @@ class Fleet(Bus):
         super().__init__(settings)
         self.experiment.emit = self._emit
         self._workload, self._searcher, self._random = workload, searcher, random
-        self.waits = self.experiment.assignments.residents.waits = _Waits()
         self._latency = drawing(given.latency_s, random)
         self._service_s = given.service_s
         self._failures, self._losses, self._replace_s = (

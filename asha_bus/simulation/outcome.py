@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from statistics import median
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.space import Space
@@ -58,8 +57,8 @@ class Simulated:
         self.retrained_resource = experiment.counters.retrained
         self.router_share = fleet.served_s / self.elapsed_s if self.elapsed_s else 0.0
         self.router_wait_s = fleet.longest_queued_s
-        waits = fleet.waits.all
-        self.promotion_wait_s = (median(waits) if waits else 0.0, max(waits, default=0.0))
+        pausing = self._status.pausing
+        self.promotion_wait_s = (pausing.wait_p50_s or 0.0, pausing.wait_max_s or 0.0)
         self.times: Sequence[float] = tuple(at for at, _ in fleet.best)
         self.metrics: Sequence[float] = tuple(metric for _, metric in fleet.best)
 

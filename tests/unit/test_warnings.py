@@ -14,7 +14,7 @@ from support.results import make_result, make_trial
 import asha_bus as ab
 from asha_bus import Space, TrialState
 from asha_bus.core import messages as m
-from asha_bus.core.events import RunSettings, StopRun
+from asha_bus.core.events import Resumed, RunSettings, StopRun
 from asha_bus.core.failures import MAX_KINDS, Repeated
 from asha_bus.core.status import status
 from asha_bus.monitors.line import first_line, last_line, running_text
@@ -83,8 +83,8 @@ def test_a_resumed_run_logs_each_kind_again_and_counts_on() -> None:
     bench.join("a")
     warn(bench, "a", 0, "hm")
     table = bench.experiment.table
-    table.reopen(retry_failed=False)
-    table.logs.clear()
+    bench.handle(Resumed(bench.settings))
+    bench.join("a")
     warn(bench, "a", 0, "hm")
     assert 1 == len(table.logs)
     assert [2] == [one.times for one in table.warnings.values()]
