@@ -31,6 +31,7 @@ from asha_bus.core.events import (
     WorkerExited,
 )
 from asha_bus.core.latency import Latencies
+from asha_bus.core.residents import WAIT_UNIT_S
 from asha_bus.core.trial import Trial
 from asha_bus.simulation.workloads import Drawn, Workload, drawing
 from asha_bus.testing.simulator.bus import Bus
@@ -60,13 +61,15 @@ class Conditions:
 
 
 class _Waits(Latencies):
-    """How long promoted trials waited, each of them: it may be hours."""
+    """How long promoted trials waited; also each time, in seconds."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.all = array("d")
 
     def add(self, seconds: float) -> None:
-        self.all.append(seconds)
+        super().add(seconds)
+        self.all.append(seconds * WAIT_UNIT_S)  # exact, since it is a power of two
 
 
 class _Attempt:
