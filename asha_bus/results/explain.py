@@ -200,6 +200,8 @@ def _standing(trial: TrialRecord) -> str:
         text += f": it waits for {waits}"
     elif trial.state is TrialState.CANCELLED and is_undecided:
         text += ": the run ended before the verdict of its rung"
+    elif trial.state is TrialState.STOPPED and not any(r.verdict == "stop" for r in trial.rungs):
+        text += ": a hook stopped it"
     if trial.error:
         text += f": {trial.error.strip().splitlines()[-1]}"
     return text

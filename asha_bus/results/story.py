@@ -15,6 +15,7 @@ from asha_bus.core import messages as m
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import (
     Event,
+    Rebalanced,
     Received,
     Resumed,
     StopRun,
@@ -209,6 +210,8 @@ def _departure(event: Event) -> str:
         return "it did not return in time"
     if isinstance(event, WorkerExited):
         return "its process ended"
+    if isinstance(event, Rebalanced):
+        return "an idle worker trains it before that one would"
     if isinstance(event, WorkerReturned):
         return "it returned, and another one has the trial"
     if isinstance(event, Received) and isinstance(event.message, m.Leave):
@@ -235,6 +238,8 @@ def _ended(trial: Trial, event: Event) -> str:
         text += f" with metric {trial.metric:g}"
     if trial.state is _S.CANCELLED and isinstance(event, StopRun):
         text += f": the run ended by {event.reason}"
+    if trial.state is _S.STOPPED and trial.is_hooked:
+        text += ": a hook stopped it"
     return f"{text}: {_last_line(trial.error)}" if trial.error else text
 
 

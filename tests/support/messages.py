@@ -103,6 +103,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
     m.Pong: st.builds(m.Pong, counts),
     m.Refused: st.builds(m.Refused, seqs, texts),
     m.Interrupt: st.builds(m.Interrupt, amounts, amounts),
+    m.Ask: st.builds(m.Ask, counts, seqs),
 }
 
 FROM_WORKER = [cls for number, cls, _ in wire.TABLE if number < wire.FIRST_TO_WORKER]
@@ -147,6 +148,7 @@ SAMPLES: tuple[m.Message, ...] = (
     STOP,
     PAUSE,
     INTERRUPT,
+    m.Ask(12, 1),
     m.Continue(7, 27),
     m.Wait(2),
     m.Done(9, "max_trials"),

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from asha_bus import InvalidArgument, JournalError, cli
+from asha_bus import InvalidArgument, JournalError, Result, cli
 from asha_bus.core import messages as m
-from asha_bus.core.events import Resumed, StopRun, WorkerExited
+from asha_bus.core.events import Resumed, StopRun, StopTrial, WorkerExited
 from asha_bus.core.schedulers import ASHA, PromotionASHA, SuccessiveHalving
 from asha_bus.core.space import Space, uniform
 from asha_bus.formats.journal import Encoder, Header
@@ -107,6 +107,18 @@ def test_a_trial_that_is_stopped_later(journal: Path) -> None:
         "rung 0 decided, when 2 had come: stopped",
         "ended STOPPED at resource 1 with metric 0.5",
     ] == told(bench, journal, 0)[-2:]
+
+
+def test_a_trial_that_a_hook_stops(journal: Path) -> None:
+    bench = pausing()
+    bench.join("a")
+    bench.report("a", 0, 1, 0.5)
+    bench.handle(StopTrial(0))
+    assert (
+        "ended STOPPED at resource 1 with metric 0.5: a hook stopped it"
+        == (told(bench, journal, 0)[-1])
+    )
+    assert Result.from_journal(journal).explain(0).endswith("metric 0.5: a hook stopped it")
 
 
 def test_a_worker_that_falls_silent_and_returns_too_late(journal: Path) -> None:
