@@ -45,6 +45,7 @@ def test_the_epochs_are_those_of_the_plan(
     assert residents.begun(tmp_path) == residents.ended(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", [residents.by_yield, residents.by_report])
 def test_a_stop_runs_the_clean_up_of_paused_trials(
     spark: Any, objective: Any, tmp_path: Path
