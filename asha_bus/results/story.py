@@ -216,6 +216,8 @@ def _departure(event: Event) -> str:
         return "it returned, and another one has the trial"
     if isinstance(event, Received) and isinstance(event.message, m.Leave):
         return "it left"
+    if isinstance(event, Received) and isinstance(event.message, m.Next):
+        return "the worker asked for another trial"
     return "it is gone"
 
 

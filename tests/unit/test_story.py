@@ -109,6 +109,16 @@ def test_a_trial_that_is_stopped_later(journal: Path) -> None:
     ] == told(bench, journal, 0)[-2:]
 
 
+def test_a_worker_that_does_not_know_of_its_trial(journal: Path) -> None:
+    bench = Bench(scheduler=ASHA(max_resource=9), max_trials=9)
+    bench.join("a")
+    bench.ask("a")
+    assert (
+        "attempt 1 with a is lost: the worker asked for another trial"
+        == (told(bench, journal, 0)[1])
+    )
+
+
 def test_a_trial_that_a_hook_stops(journal: Path) -> None:
     bench = pausing()
     bench.join("a")
