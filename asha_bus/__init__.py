@@ -23,7 +23,18 @@ from asha_bus.core.errors import (
     SearcherError,
     WorkerError,
 )
-from asha_bus.core.schedulers import ASHA, NoStopping
+from asha_bus.core.schedulers import (
+    ASHA,
+    Decision,
+    Hyperband,
+    MedianStopping,
+    Move,
+    NoStopping,
+    PromotionASHA,
+    Scheduler,
+    SchedulerState,
+    SuccessiveHalving,
+)
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import (
     Space,
@@ -37,7 +48,7 @@ from asha_bus.core.space import (
     randint,
     uniform,
 )
-from asha_bus.core.trial import RungRecord, TrialState
+from asha_bus.core.trial import RungRecord, RungStanding, TrialState
 from asha_bus.launching.options import BusOptions
 
 if TYPE_CHECKING:
@@ -52,12 +63,15 @@ if TYPE_CHECKING:
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
     from asha_bus.objective.kinds import Trial
+    from asha_bus.results.decisions import DecisionRecord
     from asha_bus.results.records import BusReport, TrialRecord
     from asha_bus.results.result import AllTrialsFailed, Result
     from asha_bus.searchers.base import Branch, Searcher
     from asha_bus.searchers.hooks import RunSummary
     from asha_bus.searchers.optuna import OptunaSearcher
     from asha_bus.searchers.tpe import TPE
+    from asha_bus.simulation._simulate import simulate
+    from asha_bus.simulation.outcome import Simulated
 
 __all__ = [
     "ASHA",
@@ -70,14 +84,20 @@ __all__ = [
     "BusError",
     "BusOptions",
     "BusReport",
+    "Decision",
+    "DecisionRecord",
     "FileMonitor",
+    "Hyperband",
     "InvalidArgument",
     "JournalError",
     "LocalProtocolError",
+    "MedianStopping",
     "Monitor",
+    "Move",
     "NoStopping",
     "ObjectiveError",
     "OptunaSearcher",
+    "PromotionASHA",
     "ProtocolError",
     "RandomSearch",
     "RemoteProtocolError",
@@ -86,11 +106,16 @@ __all__ = [
     "RunInfo",
     "RunSummary",
     "RungRecord",
+    "RungStanding",
+    "Scheduler",
+    "SchedulerState",
     "Searcher",
     "SearcherError",
+    "Simulated",
     "Snapshot",
     "Space",
     "SparkTrials",
+    "SuccessiveHalving",
     "Trial",
     "TrialRecord",
     "TrialState",
@@ -109,6 +134,7 @@ __all__ = [
     "normal",
     "ordinal",
     "randint",
+    "simulate",
     "space_eval",
     "start",
     "uniform",
@@ -127,12 +153,15 @@ _MODULES = {
     "monitors.base": ("Monitor", "RunInfo", "Snapshot"),
     "monitors.file": ("FileMonitor",),
     "objective.kinds": ("Trial",),
+    "results.decisions": ("DecisionRecord",),
     "results.records": ("BusReport", "TrialRecord"),
     "results.result": ("AllTrialsFailed", "Result"),
     "searchers.base": ("Branch", "Searcher"),
     "searchers.hooks": ("RunSummary",),
     "searchers.optuna": ("OptunaSearcher",),
     "searchers.tpe": ("TPE",),
+    "simulation._simulate": ("simulate",),
+    "simulation.outcome": ("Simulated",),
 }
 _ON_USE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,11 +13,14 @@ from importlib import import_module
 import asha_bus
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.schedulers import Scheduler
+from asha_bus.formats.strict_json import to_json
 from asha_bus.results.tables import visible
 
 #: Seconds of a load test, and of one that only shows that it works.
 _LOAD_SECONDS = 20.0
 _SMOKE_SECONDS = 3.0
+#: The schedulers that can be simulated by name.
+_SIMULATED = ("asha", "promotion", "halving", "hyperband", "median", "none")
 #: The status that a shell shows for a program which SIGPIPE ended.
 _BROKEN_PIPE = 141
 
@@ -96,6 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--html", metavar="PATH", help="write it as one self-contained HTML file")
     _add_schedulers(report)
     report.set_defaults(command=_report)
+    simulated = commands.add_parser(
+        "simulate", help="run a scheduler with any number of workers in virtual time"
+    )
+    _add_simulate_arguments(simulated)
+    simulated.set_defaults(command=_simulate)
+    story = commands.add_parser("story", help="show all that happened to one trial of a journal")
+    story.add_argument("journal", metavar="JOURNAL")
+    story.add_argument("trial", metavar="TRIAL", type=int, help="the trial's number, from 0")
+    _add_schedulers(story)
+    story.set_defaults(command=_story)
     dashboard = commands.add_parser(
         "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
     )
@@ -103,6 +115,24 @@ def _parser() -> argparse.ArgumentParser:
     dashboard.add_argument("--force", action="store_true", help="overwrite files that differ")
     dashboard.set_defaults(command=_dashboard)
     return parser
+
+
+def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--journal", metavar="RUN", help="use this run's trials; default: curves like networks'")
+    add("--workers", type=_count, help="default: 100, or those of the journal")
+    add("--trials", type=_count, help="default: 10,000, or those of the journal")
+    add("--scheduler", choices=_SIMULATED, help="default: asha, or that of the journal")
+    add("--max-resource", type=float, help="default: 256, or that of the journal's scheduler")
+    add("--min-resource", type=float, default=1.0, help="default: %(default)s")
+    add("--eta", type=_count, default=4, help="the reduction factor; default: %(default)s")
+    add("--step-s", type=float, help="seconds for a unit of resource; default: 10, or its own")
+    add("--latency-s", type=float, help="of a message; default: 0.001, or 0 for a journal")
+    add("--service-s", type=float, default=50e-6, help="of the router; default: %(default)s")
+    add("--failures", type=float, default=0.0, help="of trials, for a second; default: none")
+    add("--losses", type=float, default=0.0, help="of workers, for a second; default: none")
+    add("--max-time", type=float, help="virtual seconds; default: no limit")
+    add("--seed", type=int, help="default: 0, or that of the journal")
 
 
 def _add_schedulers(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +187,7 @@ def load_test(given: argparse.Namespace) -> None:
     report = module.measure(workers=given.workers, seconds=seconds, busy_driver=given.busy_driver)
     print(module.show(report), flush=True)
     if given.json:
-        print(json.dumps(report.to_plain()), flush=True)
+        print(to_json(report.to_plain()), flush=True)
 
 
 def _demo(given: argparse.Namespace) -> None:
@@ -185,6 +215,18 @@ def _report(given: argparse.Namespace) -> None:
         print(result.explain(result.best.id), flush=True)
     if given.html is not None:
         print(f"written: {result.report(given.html)}", flush=True)
+
+
+def _simulate(given: argparse.Namespace) -> None:
+    from asha_bus.simulation.command import run
+
+    print(run(given), flush=True)
+
+
+def _story(given: argparse.Namespace) -> None:
+    from asha_bus.results.story import story_of
+
+    print(story_of(given.journal, given.trial, _schedulers(given)), flush=True)
 
 
 def _dashboard(given: argparse.Namespace) -> None:

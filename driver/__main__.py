@@ -14,7 +14,6 @@ import signal
 import sys
 import time
 from dataclasses import replace
-from io import RawIOBase
 from typing import Any
 
 from asha_bus.core.errors import JournalError
@@ -23,6 +22,7 @@ from asha_bus.driver.journal import Writer
 from asha_bus.driver.pipe_end import PipeEnd
 from asha_bus.driver.router import Router
 from asha_bus.driver.scheduler_class import imported
+from asha_bus.driver.twins import fork
 from asha_bus.formats import pipe
 from asha_bus.formats.journal import Replayer
 
@@ -45,39 +45,40 @@ def main() -> int:
     gc.disable()
     _raise_descriptor_limit()
     read_fd, write_fd = map(int, sys.argv[1:])
-    # unbuffered: the frames after the first are read from the descriptor itself
-    with open(read_fd, "rb", buffering=0, closefd=False) as stream:
-        setup = pipe.read(stream)
-        if setup is None:
-            return 0
-        fd, path = setup.journal_fd, setup.journal_path
-        reading_since = time.monotonic()
-        replayed, failure = None, ""
-        schedulers = imported(setup.scheduler)
-        replay_s = 0.0
-        try:
-            size = os.fstat(fd).st_size
-            stands_by = isinstance(setup, pipe.StandbySetup)
-            replayer = Replayer(
-                _read(fd, 0, min(size, _STANDBY_FIRST) if stands_by else size), path, schedulers
-            )
+    setup = _read_frame(read_fd)
+    if setup is None:
+        return 0
+    fd, path = setup.journal_fd, setup.journal_path
+    schedulers = imported(setup.scheduler)
+    reading_since = time.monotonic()
+    try:
+        stands_by = isinstance(setup, pipe.StandbySetup)
+        size = os.fstat(fd).st_size
+        begin = _read(fd, 0, min(size, _STANDBY_FIRST) if stands_by else size)
+        replayer = Replayer(begin, path, schedulers)
+        while True:
             if stands_by:
-                setup = _stand_by(replayer, fd, stream, write_fd)
+                setup = _stand_by(replayer, fd, read_fd, write_fd)
                 if setup is None:
                     return 0
                 reading_since = time.monotonic()  # what it had read before held up nobody
             replayer.feed(_read(fd, replayer.read, os.fstat(fd).st_size))
             replayed = replayer.result()
             replay_s = time.monotonic() - reading_since
-        except JournalError as error:
-            failure = str(error)
-    end = PipeEnd(read_fd, write_fd)
-    if replayed is None:
-        end.send(pipe.Failed(failure))
+            if replayed.torn:
+                os.ftruncate(fd, replayed.end)
+                replayer.forget()
+            ends = None if setup.twins is None else fork(setup.twins, read_fd, write_fd)
+            if ends is None:
+                break
+            read_fd, write_fd = ends
+            stands_by = True
+    except JournalError as error:
+        PipeEnd(read_fd, write_fd).send(pipe.Failed(str(error)))
         return 1
     assert isinstance(setup, pipe.BusSetup)
+    end = PipeEnd(read_fd, write_fd)
     if replayed.torn:
-        os.ftruncate(fd, replayed.end)
         end.send(
             pipe.Notice(
                 f"{path}: cut off {replayed.torn} bytes of an incomplete last record; "
@@ -103,7 +104,14 @@ def _read(fd: int, begin: int, end: int) -> bytes:
     return os.pread(fd, end - begin, begin)
 
 
-def _stand_by(replayer: Replayer, fd: int, stream: RawIOBase, write_fd: int) -> Any:
+def _read_frame(read_fd: int) -> Any:
+    """The next frame; None at the end of the pipe."""
+    # unbuffered: the frames after it are read from the descriptor itself
+    with open(read_fd, "rb", buffering=0, closefd=False) as stream:
+        return pipe.read(stream)
+
+
+def _stand_by(replayer: Replayer, fd: int, read_fd: int, write_fd: int) -> Any:
     """Follow the journal that another bus writes until this one is to take its place.
 
     Returns how it is to be set up, or None if it is not needed any more. It is never
@@ -111,7 +119,7 @@ def _stand_by(replayer: Replayer, fd: int, stream: RawIOBase, write_fd: int) -> 
     """
     patience_s = 0.0
     is_behind = True
-    while not select.select([stream], [], [], patience_s)[0]:
+    while not select.select([read_fd], [], [], patience_s)[0]:
         size = os.fstat(fd).st_size
         begin = replayer.read
         replayer.feed(_read(fd, begin, min(size, begin + _STANDBY_CHUNK)))
@@ -120,8 +128,8 @@ def _stand_by(replayer: Replayer, fd: int, stream: RawIOBase, write_fd: int) -> 
             patience_s = _STANDBY_LOOK_S
             if is_behind:
                 is_behind = False
-                os.write(write_fd, pipe.encode(pipe.CaughtUp()))
-    return pipe.read(stream)
+                os.write(write_fd, pipe.encode(pipe.CaughtUp(os.getpid())))
+    return _read_frame(read_fd)
 
 
 def _raise_descriptor_limit() -> None:

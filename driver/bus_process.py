@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import IO, Any
 
 from asha_bus.driver import process
+from asha_bus.driver.descriptors import keep_from_forks
+from asha_bus.driver.twins import Twin, is_readable
 from asha_bus.formats import pipe
 
 _WRITE_BYTES = 1 << 16
 #: The number of bytes of a dead bus's output that are shown, the last ones.
 _OUTPUT_BYTES = 20_000
+#: A twin that was forked says so within this time.
+_MEET_S = 1.0
 
 
 class Output:
@@ -39,16 +44,52 @@ class Output:
 
 
 class BusProcess:
-    """A bus, or one that stands by; what it prints goes to ``output``.
+    """A bus, or one that stands by.
 
-    Raises `OSError` where no process can be started.
+    ``twins``: our end of the socket over which it gets the pipes of its twins; ``their_twins``
+    is the number of its own end.
     """
 
-    def __init__(self, output: IO[bytes], pass_fds: Sequence[int]) -> None:
-        self._child = process.start("asha_bus.driver", output=output, pass_fds=pass_fds)
-        os.set_blocking(self._child.to_it.fileno(), False)
+    def __init__(self, child: process.Peer, twins: socket.socket, their_twins: int) -> None:
+        self._child = child
+        self._twins = twins
+        self.their_twins = their_twins
+        os.set_blocking(child.to_it.fileno(), False)
         self._lock = threading.Lock()
         self._outgoing = bytearray()
+
+    @classmethod
+    def start(cls, output: IO[bytes], pass_fds: Sequence[int]) -> BusProcess:
+        """Start one, which prints to ``output``; `OSError` where no process can be started."""
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                keep_from_forks(ours)
+                passed = (*pass_fds, theirs.fileno())
+                child = process.start("asha_bus.driver", output=output, pass_fds=passed)
+                return cls(child, ours, theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+
+    def twin(self) -> BusProcess:
+        """Let it fork a twin, once its `BusSetup` asks for one; see `asha_bus.driver.twins`.
+
+        Raises `OSError` where that cannot be.
+        """
+        with ExitStack() as opened:
+            to_it, from_it, theirs = process.open_pipes(opened)
+            socket.send_fds(self._twins, [b"-"], theirs)
+            twins = self._twins.dup()
+            keep_from_forks(twins)
+            opened.pop_all()
+        process.close_all(theirs)
+        return BusProcess(process.Peer(Twin(from_it), to_it, from_it), twins, self.their_twins)
+
+    def meet(self) -> bool:
+        """Whether it lives, and is to take over: then `pid` is known."""
+        its = self._child.process
+        return its.meet(_MEET_S) if isinstance(its, Twin) else not self.has_exited
 
     @property
     def pid(self) -> int:
@@ -62,10 +103,8 @@ class BusProcess:
 
     @property
     def has_spoken(self) -> bool:
-        """Whether it has said something that nobody has read, or has ended."""
-        poll = select.poll()
-        poll.register(self._child.from_it, select.POLLIN)
-        return bool(poll.poll(0))
+        """Whether it has said something that nobody has read."""
+        return not self.has_exited and is_readable(self._child.from_it, 0.0)
 
     def write(self, frame: Any) -> None:
         """Tell it ``frame``: now as far as the pipe takes it, the rest with `flush`."""
@@ -106,4 +145,5 @@ class BusProcess:
         """End it; see `asha_bus.driver.process.end`."""
         with self._lock, contextlib.suppress(OSError):  # it has ended, and left something unread
             self._child.to_it.close()
+        self._twins.close()
         process.end(self._child, timeout_s, reads_on=reads_on)

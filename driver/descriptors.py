@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import weakref
 from typing import Protocol
 
@@ -14,6 +15,10 @@ class _Open(Protocol):
 
 #: What no forked child may hold open. Weak: what is closed is forgotten.
 _kept: weakref.WeakSet[_Open] = weakref.WeakSet()
+
+#: Held while a process is started: a child that is forked meanwhile would keep the other ends
+#: of its pipes, and with them the start would wait for as long as that child lives.
+starting = threading.RLock()
 
 
 def open_standard() -> None:
@@ -47,6 +52,7 @@ def _let_go() -> None:
 
     The file objects stay valid, so closing them later closes nobody else's descriptor.
     """
+    starting.release()
     kept = list(_kept)
     if not kept:
         return
@@ -57,4 +63,6 @@ def _let_go() -> None:
     os.close(null)
 
 
-os.register_at_fork(after_in_child=_let_go)
+os.register_at_fork(
+    before=starting.acquire, after_in_parent=starting.release, after_in_child=_let_go
+)

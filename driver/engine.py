@@ -18,12 +18,13 @@ logger = logging.getLogger("asha_bus")
 class Hooks(NamedTuple):
     """Callbacks of an engine into the run, called from the engine's threads.
 
-    ``worker_exited(slot)``: the worker at ``slot`` has exited; returns what the bus knows of
-    it. ``has_workers()``: whether any worker is at work. ``fail(text)``: end the run, because
-    no worker can be kept running. ``write(text)``: show a line that a worker printed.
+    ``worker_exited(slot, how)``: the worker at ``slot`` has exited, as ``how`` says to people;
+    returns what the bus knows of it. ``has_workers()``: whether any worker is at work.
+    ``fail(text)``: end the run, because no worker can be kept running. ``write(text)``: show a
+    line that a worker printed.
     """
 
-    worker_exited: Callable[[str], Departure]
+    worker_exited: Callable[[str, str], Departure]
     has_workers: Callable[[], bool]
     fail: Callable[[str], None]
     write: Callable[[str], None]
@@ -95,10 +96,13 @@ class Slots:
         self._lock = threading.Lock()
         self._restarts = [Restarts() for _ in range(number)]
 
-    def pause_s(self, slot: int, *, joined: bool, why: str) -> float | None:
+    def pause_s(
+        self, slot: int, *, joined: bool, why: str, is_hopeless: bool = False
+    ) -> float | None:
         """Seconds until ``slot`` is filled again; None: the run ends, since none can be filled.
 
         ``why``: what was wrong with the worker that has ended, or could not be started.
+        ``is_hopeless``: another one would fail in the same way.
         """
         with self._lock:
             restarts = self._restarts[slot]
@@ -107,7 +111,7 @@ class Slots:
             pause_s = restarts.next_pause_s()
             is_new = restarts.fruitless == MAX_FRUITLESS + 1
             all_in_vain = all(each.is_in_vain for each in self._restarts)
-        if all_in_vain and not self._hooks.has_workers():
+        if (all_in_vain or is_hopeless) and not self._hooks.has_workers():
             self._hooks.fail(why)
             return None
         if is_new:

@@ -43,7 +43,7 @@ _endpoints: dict[tuple[str, int], Endpoint] = {}
 
 
 class Endpoint(Collector):
-    """Serves the metrics of some runs over HTTP, at any path, until the last one is gone."""
+    """Serves the metrics of some runs over HTTP, at ``/metrics``, until the last one is gone."""
 
     def __init__(self, host: str, port: int) -> None:
         self._runs: dict[str, RunMetrics] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import logging
 import os
@@ -13,9 +14,11 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from asha_bus.core.checks import cut
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import AppendToJournal
 from asha_bus.core.status import JournalFigures
+from asha_bus.driver.holders import holders
 from asha_bus.formats.journal import Encoder, Header, is_journal, read_header
 from asha_bus.results.journals import check_is_file
 
@@ -100,11 +103,21 @@ def _lock(fd: int, path: Path) -> None:
             return
         except OSError as error:
             if time.monotonic() > deadline:
-                raise JournalError(
-                    f"the journal {path} is in use by another run; wait for its end, or give "
-                    f"another path"
-                ) from error
+                raise JournalError(f"the journal {path} is in use by {_user(fd)}") from error
             time.sleep(0.05)
+
+
+def _user(fd: int) -> str:
+    """The processes that have the journal locked, and what to do."""
+    found = holders(fd)
+    pids = " ".join(map(str, sorted(found)))
+    if found and all(found.values()):  # the driver would be among them
+        return (
+            f"the bus of a run whose driver is gone: it was stopped, or hangs. End it with: "
+            f"kill -9 {pids}"
+        )
+    who = f" (process {pids.replace(' ', ', ')})" if found else ""
+    return f"another run{who}; wait for its end, or give another path"
 
 
 #: How many characters of a differing value are shown, and how many before the difference.
@@ -115,10 +128,7 @@ _SHOWN_BEFORE = 60
 def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: bool) -> OpenJournal:
     data = os.pread(fd, os.fstat(fd).st_size, 0)
     if not data:
-        beginning = header.encode()
-        _write(fd, beginning, path)
-        os.fsync(fd)
-        _sync_folder(path)
+        _begin(fd, header.encode(), path)
         return OpenJournal(fd, str(path.absolute()), header, is_resumed=False)
     if not resume:
         has_run = "holds a run; pass resume=True to continue it, or give another path"
@@ -129,15 +139,16 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
     if not seed_given:
         del names["seed"]
     differing = [
-        f"{name} was {was} and is {now}"
+        f"{cut(name, 100)} was {was} and is {now}"
         for name in names
         if old.identity.get(name) != header.identity.get(name)
         for was, now in [_shown(old.identity.get(name), header.identity.get(name))]
     ]
     if differing:
         raise InvalidArgument(
-            f"journal={str(path)!r} belongs to another run: {'; '.join(differing)}. Pass the "
-            f"values that it was started with, or give another path"
+            f"journal={str(path)!r} belongs to another run: "
+            f"{cut('; '.join(differing), 3_000)}. Pass the values that it was "
+            f"started with, or give another path"
         )
     return OpenJournal(fd, str(path.absolute()), old, is_resumed=True)
 
@@ -156,6 +167,22 @@ def _shown(*values: Any) -> list[str]:
     ]
 
 
+def _begin(fd: int, beginning: bytes, path: Path) -> None:
+    """Write the header of a new journal, and wait for the disk."""
+    try:
+        _append(fd, beginning)
+        os.fsync(fd)
+        _sync_folder(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):  # an empty file is as good as none
+            os.ftruncate(fd, 0)
+        todo = "Free some space there" if error.errno == errno.ENOSPC else "Look at that disk"
+        raise JournalError(
+            f"the journal {path} cannot be begun: {error.strerror} in {path.absolute().parent}, "
+            f"and no trial was run. {todo}, or give another path"
+        ) from error
+
+
 def _sync_folder(path: Path) -> None:
     """Sync the folder, so that the file's name is on disk."""
     folder = os.open(path.resolve().parent, os.O_RDONLY)
@@ -167,17 +194,25 @@ def _sync_folder(path: Path) -> None:
 
 def _write(fd: int, data: bytes, path: Path | str) -> None:
     """Append all of ``data``, or nothing and raise `JournalError`."""
+    try:
+        _append(fd, data)
+    except OSError as error:
+        raise JournalError(
+            f"the journal {path} cannot be written: {error.strerror}. Free some space, and pass "
+            f"resume=True to continue: every answered request is in the journal"
+        ) from error
+
+
+def _append(fd: int, data: bytes) -> None:
+    """Append all of ``data``, or nothing and raise `OSError`."""
     written = 0
     try:
         written = os.write(fd, data)
         while written < len(data):
             written += os.write(fd, data[written:])
-    except OSError as error:
+    except OSError:
         os.ftruncate(fd, os.fstat(fd).st_size - written)
-        raise JournalError(
-            f"the journal {path} cannot be written: {error.strerror}. Free some space, and pass "
-            f"resume=True to continue: every answered request is in the journal"
-        ) from error
+        raise
 
 
 class Writer:

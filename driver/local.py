@@ -6,6 +6,7 @@ import collections
 import logging
 import os
 import pickle
+import signal
 import subprocess
 import tempfile
 import threading
@@ -21,10 +22,13 @@ from asha_bus.driver import process
 from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.driver.engine import Engine, Hooks, Slots
 from asha_bus.driver.process import start_thread
-from asha_bus.launching.job import WorkerSetup
+from asha_bus.launching.job import MAX_FAILURE_BYTES, WorkerSetup
 from asha_bus.objective.shared import PickledDescriptor, dumps
 
 logger = logging.getLogger("asha_bus")
+
+#: At most so much of a worker's output goes into the error of its trial.
+_SHOWN_CHARS = 4_000
 
 #: How many last lines of a worker's output are shown if it cannot start.
 _OUTPUT_LINES = 30
@@ -133,32 +137,36 @@ class LocalEngine(Engine):
         while not self._closing.is_set():
             number += 1
             slot = f"{index}.{number}"
+            cannot_load = ""
             try:
-                status, output = self._work(slot)
-                why = f"the last one exited with status {status}:\n{output}"
+                status, output, cannot_load = self._work(slot)
+                how = _ending(status, output)
+                why = f"the last one {how}"
             except Exception as error:  # no descriptors, processes or threads left, for example
-                why = f"it could not be started: {type(error).__name__}: {error}"
+                how = f"could not be started: {type(error).__name__}: {error}"
+                why = f"it {how}"
             if self._closing.is_set():
                 return
-            departure = self._hooks.worker_exited(slot)
+            departure = self._hooks.worker_exited(slot, how)
             if departure.dismissed:
                 return
             pause_s = self._slots.pause_s(
                 index,
                 joined=departure.joined,
-                why=f"a local worker could not be started; {why}",
+                why=cannot_load or f"a local worker could not be started; {why}",
+                is_hopeless=bool(cannot_load),
             )
             if pause_s is None:
                 return
             logger.info("worker %s is started again: %s", slot, why.partition("\n")[0])
             self._closing.wait(pause_s)
 
-    def _work(self, slot: str) -> tuple[int, str]:
-        """Run one worker; return its exit status and the end of its output."""
+    def _work(self, slot: str) -> tuple[int, str, str]:
+        """Run one worker; return its exit status, the end of its output, why it has no job."""
         setup = WorkerSetup(slot, os.getpid(), process.import_paths())
         with self._lock:
             if self._closing.is_set():
-                return 0, ""
+                return 0, "", ""
             worker = process.start(
                 "asha_bus.executor",
                 self._env,
@@ -167,7 +175,6 @@ class LocalEngine(Engine):
             )
             self._workers[slot] = worker
         try:
-            worker.from_it.close()  # it says nothing there
             stdout = worker.process.stdout
             assert stdout is not None
             last = collections.deque[str](maxlen=_OUTPUT_LINES)
@@ -186,7 +193,7 @@ class LocalEngine(Engine):
             status = worker.process.wait()
             # a process that the objective left behind may keep the pipe open
             reader.join(_LAST_OUTPUT_S)
-            return status, "\n".join(last)
+            return status, "\n".join(last), _said(worker)
         except BaseException:
             worker.process.kill()
             worker.process.wait()
@@ -194,6 +201,7 @@ class LocalEngine(Engine):
         finally:
             with self._lock:
                 del self._workers[slot]
+            worker.from_it.close()
 
     def _forward(self, stdout: IO[bytes], last: collections.deque[str]) -> None:
         """Show what a worker prints; where that cannot be shown, it is lost, and read on."""
@@ -205,3 +213,31 @@ class LocalEngine(Engine):
                     self._hooks.write(text)
                 except Exception as error:
                     logger.debug("a line of a worker could not be shown: %r", error)
+
+
+def _said(worker: process.Child) -> str:
+    """What a worker that has ended wrote to its pipe, which a child of it may keep open."""
+    os.set_blocking(worker.from_it.fileno(), False)
+    try:
+        return os.read(worker.from_it.fileno(), MAX_FAILURE_BYTES).decode(errors="replace")
+    except BlockingIOError:
+        return ""
+
+
+def _ending(status: int, output: str) -> str:
+    """How a worker ended, in words: its exit status or signal, and what it printed last."""
+    if status >= 0:
+        how = f"ended with exit status {status}"
+    else:
+        how = f"ended by signal {-status} ({_signal_name(-status)})"
+        if -status == signal.SIGKILL:
+            how += ", which the system sends where memory is short"
+    said = output.strip()[-_SHOWN_CHARS:]
+    return f"{how}; its last output:\n{said}" if said else f"{how}, and printed nothing before"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return "a real-time signal"

@@ -25,6 +25,7 @@ from asha_bus.driver.readings import (
     info,
     is_up,
     journal,
+    number,
     of,
     one,
     process,
@@ -145,15 +146,65 @@ METRICS: tuple[Family, ...] = (
     _counter("decisions_total", "Entries of each rung, by verdict", decisions, (*_RUNG, "verdict")),
     _gauge(
         "rung_entries",
-        "Trials that have entered each rung",
+        "Trials that have entered each rung; configurations, with repeats and a scheduler that "
+        "pauses",
         rungs(lambda rung: rung.entries),
+        _RUNG,
+    ),
+    _gauge(
+        "rung_expected",
+        "How many will have entered each rung of a plan in the end; 0 where it is any number",
+        rungs(lambda rung: rung.expected or 0),
+        _RUNG,
+    ),
+    _gauge(
+        "rung_paused",
+        "How many have entered each rung and wait for its verdict, with a scheduler that pauses",
+        rungs(lambda rung: rung.paused),
         _RUNG,
     ),
     _gauge(
         "rung_cutoff_metric",
         "The worst metric that would continue at each rung now; NaN before the first entry",
-        rungs(lambda rung: math.nan if rung.cutoff is None else rung.cutoff),
+        rungs(lambda rung: number(rung.cutoff)),
         _RUNG,
+    ),
+    # --- paused trials
+    _gauge(
+        "residents",
+        "Paused trials in the memory of workers",
+        status(lambda now: now.pausing.residents),
+    ),
+    _gauge(
+        "residents_most",
+        "The most paused trials that one worker has now",
+        status(lambda now: max(now.pausing.by_worker.values(), default=0)),
+    ),
+    _counter(
+        "residents_dropped_total",
+        "Paused trials that a worker dropped because it had too many, or too little memory",
+        status(lambda now: now.pausing.dropped),
+    ),
+    _gauge(
+        "promotions_waiting",
+        "Trials that are to continue and wait until the worker that has them is free",
+        status(lambda now: now.pausing.waiting),
+    ),
+    _gauge(
+        "promotion_wait_p50_seconds",
+        "The median time for which such trials waited, accurate within 2.2 %; 0: none did",
+        status(lambda now: now.pausing.wait_p50_s or 0),
+    ),
+    _gauge(
+        "promotion_wait_max_seconds",
+        "The longest time for which such a trial waited; 0: none did",
+        status(lambda now: now.pausing.wait_max_s or 0),
+    ),
+    _counter(
+        "resource_retrained_total",
+        "Resource that trials had used before they were trained again from the start, after "
+        "their worker was lost or had dropped them",
+        status(lambda now: now.counters.retrained),
     ),
     # --- workers
     _gauge(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
+import time
 
-#: The longest wait at a time: a pause of the process costs no more than this.
+from asha_bus.core.running import RunningTime
+
+#: The longest wait at a time, well below the longest step that counts in full.
 _STEP_S = 0.5
 
 
@@ -14,9 +17,8 @@ def wait_for(event: threading.Event, seconds: float) -> bool:
     While the process does not run (a laptop that sleeps, a container that is frozen), nothing
     can set the event, so that time does not count. Returns whether the event is set.
     """
-    left_s = seconds
-    while left_s > 0:
+    running = RunningTime(time.monotonic())
+    while (left_s := seconds - running.tick(time.monotonic())) > 0:
         if event.wait(min(left_s, _STEP_S)):
             return True
-        left_s -= _STEP_S
     return event.is_set()

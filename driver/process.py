@@ -9,14 +9,15 @@ import site
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from asha_bus import core
-from asha_bus.driver.descriptors import keep_from_forks, open_standard
+from asha_bus.driver.descriptors import keep_from_forks, open_standard, starting
+from asha_bus.driver.twins import Twin
 
 logger = logging.getLogger("asha_bus")
 
@@ -53,10 +54,10 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Child:
+class Peer:
     """A process of asha-bus, and the pipe between it and this one."""
 
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | Twin
     to_it: IO[bytes]
     from_it: IO[bytes]
 
@@ -64,6 +65,13 @@ class Child:
     def pid(self) -> int:
         """Its process id."""
         return self.process.pid
+
+
+@dataclass(frozen=True)
+class Child(Peer):
+    """One that this process has started."""
+
+    process: subprocess.Popen[bytes]
 
 
 def start(
@@ -78,19 +86,11 @@ def start(
     The pipe has descriptors above 2, whose numbers are the module's two arguments: where it
     reads, and where it writes. So nothing that is printed there, by a sitecustomize for
     example, gets into it. What is printed goes to ``output``; None: to stderr. Raises
-    `OSError` where no process can be started.
+    `OSError` where no process can be started. Another thread that forks waits meanwhile.
     """
     open_standard()
-    with ExitStack() as opened:
-        its_reading, our_writing = os.pipe()
-        theirs = [its_reading]
-        opened.callback(os.close, its_reading)
-        to_it = opened.enter_context(os.fdopen(our_writing, "wb"))
-        our_reading, its_writing = os.pipe()
-        theirs.append(its_writing)
-        opened.callback(os.close, its_writing)
-        from_it = opened.enter_context(os.fdopen(our_reading, "rb"))
-        keep_from_forks(to_it, from_it)
+    with starting, ExitStack() as opened:
+        to_it, from_it, theirs = open_pipes(opened)
         child = subprocess.Popen(
             [*command(module), *map(str, theirs)],
             stdin=subprocess.DEVNULL,
@@ -101,14 +101,34 @@ def start(
             pass_fds=(*theirs, *pass_fds),
         )
         opened.pop_all()
-    for end_of_pipe in theirs:
-        os.close(end_of_pipe)
-    if child.stdout is not None:
-        keep_from_forks(child.stdout)
+        close_all(theirs)
+        if child.stdout is not None:
+            keep_from_forks(child.stdout)
     return Child(child, to_it, from_it)
 
 
-def end(child: Child, timeout_s: float, *, reads_on: bool = False) -> None:
+def open_pipes(opened: ExitStack) -> tuple[IO[bytes], IO[bytes], tuple[int, int]]:
+    """Two pipes: what this process writes to and reads from, and the other's reading and writing.
+
+    They are closed with ``opened``.
+    """
+    its_reading, our_writing = os.pipe()
+    opened.callback(os.close, its_reading)
+    to_it = opened.enter_context(os.fdopen(our_writing, "wb"))
+    our_reading, its_writing = os.pipe()
+    opened.callback(os.close, its_writing)
+    from_it = opened.enter_context(os.fdopen(our_reading, "rb"))
+    keep_from_forks(to_it, from_it)
+    return to_it, from_it, (its_reading, its_writing)
+
+
+def close_all(descriptors: Iterable[int]) -> None:
+    """Close each of ``descriptors``."""
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def end(child: Peer, timeout_s: float, *, reads_on: bool = False) -> None:
     """End ``child`` by closing the pipe to it; kill it if it has not exited after ``timeout_s``.
 
     ``reads_on``: another thread reads from it to the end and closes that pipe. A process that
@@ -126,7 +146,7 @@ def end(child: Child, timeout_s: float, *, reads_on: bool = False) -> None:
         child.from_it.close()
 
 
-def _has_exited(child: Child, timeout_s: float) -> bool:
+def _has_exited(child: Peer, timeout_s: float) -> bool:
     try:
         child.process.wait(timeout_s)
     except subprocess.TimeoutExpired:

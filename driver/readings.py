@@ -16,7 +16,7 @@ from asha_bus.driver.figures import ProcessFigures
 #: Whose process figures there are.
 PROCESSES = ("bus", "driver")
 #: What a rung says to an entry.
-VERDICTS = ("continue", "stop")
+VERDICTS = ("continue", "stop", "complete")
 #: A bus that has not answered for so long is down.
 SILENT_S = 5.0
 
@@ -70,6 +70,11 @@ class Sample(NamedTuple):
     value: Any
 
 
+def number(value: float | None) -> float:
+    """``value``; NaN where there is none."""
+    return math.nan if value is None else value
+
+
 def one(read: Callable[[Facts], float]) -> Read:
     """A metric without labels of its own."""
     return lambda facts: [Sample((), read(facts))]
@@ -107,9 +112,11 @@ def _rung(rung: RungStanding) -> tuple[str, str, str]:
 
 
 def decisions(facts: Facts) -> Iterator[Sample]:
-    """Of each rung, how many went on and how many were stopped."""
+    """Of each rung, how many continued, were stopped, and completed in the last one of a plan."""
     for rung in of(facts).rungs:
-        counts = rung.passed, rung.entries - rung.passed
+        counts = (rung.passed, rung.entries - rung.passed - rung.paused, 0)
+        if rung.is_last:
+            counts = (0, 0, rung.entries)
         for verdict, count in zip(VERDICTS, counts, strict=True):
             yield Sample((*_rung(rung), verdict), count)
 
@@ -140,11 +147,7 @@ def journal(read: Callable[[JournalFigures], Any]) -> Read:
 def best(read: Callable[[TrialRow], float | None]) -> Read:
     """A number of the leading trial; NaN while there is none."""
 
-    def number(now: Status) -> float:
-        found = None if now.leader is None else read(now.leader)
-        return math.nan if found is None else found
-
-    return status(number)
+    return status(lambda now: number(None if now.leader is None else read(now.leader)))
 
 
 def process(name: str) -> Read:

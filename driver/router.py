@@ -167,7 +167,8 @@ class Router:
                 self._writer.go_on(figures.journal)
         if resumed is not None:
             self._experiment.handle(resumed, self._now())
-        self._experiment.restart(self._now(), asdict(before.counters) if before else {})
+        counters = asdict(before.counters) if before else {}
+        self._experiment.restart(self._now(), counters, before.returns if before else {})
         self._flush()
         self._pipe.flush()
         arrivals: list[tuple[Any, int]] = [
@@ -309,7 +310,7 @@ class Router:
             self._serve()
         worker = self._experiment.roster.at(request.slot)
         dismissed = worker is not None and isinstance(worker.reply, Done)
-        self._experiment.handle(WorkerExited(request.slot), self._now())
+        self._experiment.handle(WorkerExited(request.slot, request.how), self._now())
         return pipe.Departure(worker is not None, dismissed)
 
     def _standing(self, now: float) -> pipe.Standing:

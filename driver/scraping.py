@@ -10,18 +10,17 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from socketserver import TCPServer
 from typing import Any
-from urllib.parse import urlsplit
 
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
+
+from asha_bus.page.hosts import is_own_name
 
 #: A request and its answer may take this long; then the connection is closed.
 PATIENCE_S = 10.0
 #: The most connections at a time; further ones are closed at once.
 _MOST = 100
-#: An endpoint on loopback answers to these names only: another one may be an attack by a foreign
-#: page (DNS rebinding).
-_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_PATHS = frozenset({"/", "/metrics"})
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -30,9 +29,10 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_GET(self) -> None:
-        """Answer with the metrics at any path, to a known name."""
-        if not self.server.is_named(self.headers.get("Host", "")):
-            self.send_error(403)
+        """Answer with the metrics at ``/metrics`` and ``/``, to a known name."""
+        status = self._refusal()
+        if status is not None:
+            self.send_error(status)
             return
         encoder, content_type = choose_encoder(self.headers.get("Accept", ""))
         body = encoder(self.server.registry)
@@ -41,6 +41,18 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
+
+    def _refusal(self) -> int | None:
+        """Why the request is not answered, as a status; None: it is."""
+        hosts = self.headers.get_all("Host", [])
+        has_body = "Transfer-Encoding" in self.headers or "Content-Length" in self.headers
+        if has_body or len(hosts) > 1 or (not hosts and self.request_version != "HTTP/1.0"):
+            return 400
+        if not self.path.startswith("/"):  # an address with a host of its own
+            return 400
+        if not self.server.is_named(hosts[0] if hosts else ""):
+            return 403
+        return None if self.path.partition("?")[0] in _PATHS else 404
 
     def log_message(self, *arguments: Any) -> None:
         """Log nothing."""
@@ -72,10 +84,7 @@ class ScrapeServer(ThreadingHTTPServer):
 
     def is_named(self, host: str) -> bool:
         """Whether a request for ``host`` is answered: at an open address, each is."""
-        try:
-            return not self._is_on_loopback or urlsplit(f"//{host}").hostname in _NAMES
-        except ValueError:
-            return False
+        return not self._is_on_loopback or is_own_name(host)
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Start a thread for a connection, if there is room for it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 
+from asha_bus.core.running import RunningTime
 from asha_bus.driver.bus_process import BusProcess
 
 logger = logging.getLogger("asha_bus")
@@ -18,30 +19,6 @@ _HANG_LEAST_S = 2.0
 
 #: How often a supervisor looks.
 STEP_S = 0.25
-#: At most so much counts between two looks: whoever was paused longer did not wait.
-_MOST_S = 1.0
-
-
-class Silence:
-    """Counts the seconds for which somebody was waited for, by regular looks.
-
-    A machine that sleeps, and a container that is paused, let no time pass here.
-    """
-
-    def __init__(self) -> None:
-        self._seconds = 0.0
-        self._looked = time.monotonic()
-
-    def end(self) -> None:
-        """Something was heard, or nothing is waited for."""
-        self._seconds = 0.0
-
-    def look(self) -> float:
-        """The seconds of silence, with those since the last look."""
-        now = time.monotonic()
-        self._seconds += min(now - self._looked, _MOST_S)
-        self._looked = now
-        return self._seconds
 
 
 class Watchdog:
@@ -52,12 +29,18 @@ class Watchdog:
 
     def __init__(self, bus_timeout_s: float) -> None:
         self.hang_s = min(max(_HANG_SHARE * bus_timeout_s, _HANG_LEAST_S), HANG_S)
-        self._silence = Silence()
+        self._running = RunningTime(time.monotonic())
+        self._heard_at = 0.0
         self._killed: BusProcess | None = None
+
+    @property
+    def running_s(self) -> float:
+        """The seconds in which this process ran, up to the last look."""
+        return self._running.seconds
 
     def heard(self) -> None:
         """The bus has said something, or another one was started."""
-        self._silence.end()
+        self._heard_at = self._running.seconds
 
     def look(self, bus: BusProcess, more_s: float, *, waits: bool) -> bool:
         """Look at ``bus``, regularly; whether it hangs even though it was killed.
@@ -65,12 +48,12 @@ class Watchdog:
         ``more_s``: for how much longer than usual it may be silent. ``waits``: whether an
         answer is due.
         """
-        silent_s = self._silence.look()
+        silent_s = self._running.tick(time.monotonic()) - self._heard_at
         if not waits:
-            self._silence.end()
+            self.heard()
         if not waits or silent_s <= self.hang_s + more_s:
             return False
-        self._silence.end()
+        self.heard()
         if bus is self._killed:
             return True
         logger.warning(

@@ -22,6 +22,7 @@ from asha_bus.core.roster import HungWorker
 from asha_bus.driver.engine import Engine, Hooks, Slots
 from asha_bus.driver.process import guarded, import_paths
 from asha_bus.driver.ship import make_zip
+from asha_bus.launching.job import CannotLoad
 
 logger = logging.getLogger("asha_bus")
 
@@ -35,6 +36,15 @@ _PING_TIMEOUT_S = 5.0
 #: How long to wait for executors, which may register after the session is created.
 _SLOTS_TIMEOUT_S = 60.0
 _SLOTS_PAUSE_S = 0.5
+
+#: What Spark says if tasks run with another Python than this one, or with none.
+_OTHER_PYTHON = ("PYTHON_VERSION_MISMATCH", "Cannot run program")
+_PYTHON_ADVICE = (
+    f"\nTasks run with the Python that PYSPARK_PYTHON names, or else with python3. Before the "
+    f"session is made, set os.environ['PYSPARK_PYTHON'] = sys.executable, which is "
+    f"{sys.executable} here; on a cluster, name a Python of version "
+    f"{'.'.join(map(str, sys.version_info[:2]))} that all executors have"
+)
 
 #: How long to wait for cancelled tasks; Spark kills their Python workers after about 3 s.
 _CANCEL_TIMEOUT_S = 15.0
@@ -52,7 +62,7 @@ _NEEDED = {"pyzmq": "zmq", "msgpack": "msgpack"}
 
 
 #: The function that runs in a task; it takes the slot and the data of the run.
-Work = Callable[[str, Mapping[str, Any]], Iterator[str]]
+Work = Callable[[str, Mapping[str, Any]], Iterator[str | CannotLoad]]
 
 
 class SparkEngine(Engine):
@@ -67,7 +77,7 @@ class SparkEngine(Engine):
         spark: SparkSession | None,
         *,
         name: str,
-        task: Callable[[Any, str, Mapping[str, Any]], Iterator[str]],
+        task: Callable[[Any, str, Mapping[str, Any]], Iterator[str | CannotLoad]],
         ping: Callable[[Any, str, float], bool],
     ) -> None:
         self._session = _session(spark)
@@ -120,8 +130,8 @@ class SparkEngine(Engine):
         if missing:
             raise WorkerError(
                 f"the executor on {host} lacks {' and '.join(missing)} in its Python {python}. "
-                f"Run {python} -m pip install {' '.join(missing)} there, or point PYSPARK_PYTHON "
-                f"at a Python that has them"
+                f"Run {python} -m pip install {' '.join(missing)} there, or use a Python that has "
+                f"them.{_PYTHON_ADVICE}"
             )
         if version != __version__:
             logger.info("shipping asha_bus to the executors, which have %s", version or "none")
@@ -140,7 +150,7 @@ class SparkEngine(Engine):
 
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
         # Spark itself must pickle a broadcast, together with the job that uses it
-        work = self._packed(partial(self._task, replace(job, data={})))
+        work = self._packed(partial(self._task, replace(job, data={})), is_work=True)
         self._hooks = hooks
         self._workers = workers
         jobs = min(workers, _MAX_JOBS)
@@ -189,7 +199,7 @@ class SparkEngine(Engine):
         if not self._join(max(self._cancelled + within_s - time.monotonic(), 0.0)):
             logger.warning("some tasks of %s did not end; see Spark's UI", self._name)
 
-    def _packed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _packed(self, function: Callable[..., Any], *, is_work: bool = False) -> Callable[..., Any]:
         """Wrap ``function`` for Spark's closure, with the broadcasts that it captured."""
         is_here = self._master.startswith("local")
         captured = self._context._pickled_broadcast_vars  # those of this thread
@@ -197,7 +207,7 @@ class SparkEngine(Engine):
         pickled = self.dumps(function)
         broadcasts = [*captured]
         captured.clear()
-        return _unpacked(pickled, _own_modules() if is_here else [], broadcasts)
+        return _unpacked(pickled, _own_modules() if is_here else [], broadcasts, is_work)
 
     # --- one job -------------------------------------------------------------
 
@@ -207,8 +217,12 @@ class SparkEngine(Engine):
         while not self._closing.is_set():
             number += 1
             slot = f"{index}.{number}"
-            failure = self._run_job(work, slot, tasks)
-            left = [self._hooks.worker_exited(f"{slot}.{partition}") for partition in range(tasks)]
+            found = self._run_job(work, slot, tasks)
+            is_hopeless = isinstance(found, CannotLoad)
+            failure = found.text if isinstance(found, CannotLoad) else found
+            last = (failure or "").strip().rpartition("\n")[2].lstrip(": ")
+            how = f"ended with its Spark job ({last}); see the executor's log" if last else ""
+            left = [self._hooks.worker_exited(f"{slot}.{part}", how) for part in range(tasks)]
             if self._closing.is_set() or all(departure.dismissed for departure in left):
                 return
             if self._is_stopped():
@@ -217,7 +231,8 @@ class SparkEngine(Engine):
             pause_s = self._slots.pause_s(
                 index,
                 joined=any(departure.joined for departure in left),
-                why=f"a Spark task could not be started: {failure}",
+                why=f"{'' if is_hopeless else 'a Spark task could not be started: '}{failure}",
+                is_hopeless=is_hopeless,
             )
             if pause_s is None:
                 return
@@ -227,18 +242,18 @@ class SparkEngine(Engine):
     def _on_thread_failure(self, error: BaseException) -> None:
         self._hooks.fail(f"a thread that keeps a Spark job failed: {error!r}")
 
-    def _run_job(self, work: Work, slot: str, tasks: int) -> str | None:
+    def _run_job(self, work: Work, slot: str, tasks: int) -> str | CannotLoad | None:
         """Run one job to its end; return its error, or None."""
         try:
             self._label(f"asha-bus {self._name}: worker {slot}")
             # the lambda must not refer to this module, which executors may lack
             data = self._data
-            self._context.parallelize(range(tasks), tasks).mapPartitions(
+            ends = self._context.parallelize(range(tasks), tasks).mapPartitions(
                 lambda _: work(slot, data)
-            ).collect()
+            )
+            return next((end for end in ends.collect() if isinstance(end, CannotLoad)), None)
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
             return _reason(error)
-        return None
 
     def _run_once(self, function: Callable[[], Any]) -> Any:
         """Run ``function`` in one task and return its result."""
@@ -248,7 +263,10 @@ class SparkEngine(Engine):
             self._label(f"asha-bus {self._name}: preflight")
             return self._context.parallelize([0], 1).mapPartitions(lambda _: [call()]).collect()[0]
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
-            raise WorkerError(f"Spark could not run a first task: {_reason(error)}") from error
+            advice = _PYTHON_ADVICE if any(sign in str(error) for sign in _OTHER_PYTHON) else ""
+            raise WorkerError(
+                f"Spark could not run a first task: {_reason(error)}{advice}"
+            ) from error
         finally:
             if not self._is_stopped():  # restore the state of this thread, which is the user's
                 self._context.removeJobTag(self._tag)
@@ -334,13 +352,14 @@ def _own_modules() -> list[str]:
 
 
 def _unpacked(
-    pickled: bytes, sys_path: list[str], broadcasts: list[Broadcast[Any]]
+    pickled: bytes, sys_path: list[str], broadcasts: list[Broadcast[Any]], is_work: bool
 ) -> Callable[..., Any]:
     """A function that unpickles ``pickled``, with installed and shipped packages first.
 
     A Python worker has its current folder at the front of sys.path, where a folder named
     asha_bus would hide the package. ``sys_path`` is added at the end. ``broadcasts``: the
-    broadcasts that ``pickled`` refers to.
+    broadcasts that ``pickled`` refers to. ``is_work``: it is a worker's, and returns a
+    `CannotLoad` where it cannot be unpickled.
     """
 
     def call(*arguments: Any) -> Any:
@@ -352,7 +371,15 @@ def _unpacked(
         here = [entry for entry in sys.path if os.path.abspath(entry) == os.getcwd()]
         sys.path[:] = [entry for entry in sys.path if entry not in here] + here
         sys.path += [entry for entry in sys_path if entry not in sys.path]
-        return loads(pickled)(*arguments)
+        try:
+            function = loads(pickled)
+        except Exception as error:  # unpickling runs user code, which may raise anything
+            if not is_work:
+                raise
+            from asha_bus.launching.job import CannotLoad
+
+            return [CannotLoad.from_error(error)]
+        return function(*arguments)
 
     return call
 

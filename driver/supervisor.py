@@ -35,7 +35,7 @@ from asha_bus.driver.process import start_thread
 from asha_bus.driver.restarts import Restarts
 from asha_bus.driver.searcher_client import Suggester
 from asha_bus.driver.silence import STEP_S, Watchdog
-from asha_bus.driver.standby import STANDBY_BYTES, Standbys
+from asha_bus.driver.standby import STANDBY_BYTES, Standby
 from asha_bus.formats import pipe
 
 logger = logging.getLogger("asha_bus")
@@ -79,7 +79,7 @@ class Supervisor:
         self.search_failure: str | None = None
         self._setup: pipe.BusSetup | None = None
         self._bus: BusProcess | None = None
-        self._standbys = Standbys(self._start_process)
+        self._standby = Standby(self._start_process)
         self._output = Output()
         #: The journal, the listener and the output.
         self._opened = ExitStack()
@@ -102,7 +102,7 @@ class Supervisor:
             pipe.Failed: self._on_failed,
             pipe.Reply: self._on_reply,
             pipe.Progress: lambda _: self._restarts.of_use(),
-            pipe.CaughtUp: lambda _: None,  # while it stood by; see Standbys
+            pipe.CaughtUp: lambda _: None,  # while it stood by; see Standby
             pipe.Notice: lambda notice: logger.warning("%s", notice.text),
             pipe.Unjournaled: self._on_unjournaled,
             pipe.Observe: self._on_observe,
@@ -191,7 +191,7 @@ class Supervisor:
             if before is None or before.elapsed_s < found.elapsed_s:
                 self._setup = self._given_setup._replace(before=found)
             if self._is_journaled and not (self._is_over or self._closing.is_set()):
-                self._standbys.fill(self._given_setup)
+                self._standby.fill(self._given_setup)
         return found
 
     @property
@@ -237,10 +237,10 @@ class Supervisor:
         with self._lock:
             self._closing.set()
             current = self._bus
-            self._standbys.close()
-        if current is not None:
-            if self.is_abandoned:
+            if current is not None and self.is_abandoned:
                 current.kill()
+            self._standby.close()
+        if current is not None:
             within_s = _CLOSE_TIMEOUT_S if self._deadline is None else 1.0
             current.close(within_s, reads_on=True)
         if self._thread is not None:
@@ -262,12 +262,12 @@ class Supervisor:
 
     def _spawn(self) -> None:
         """Start a bus, or have the one take over that stands by; OSError as `BusProcess`."""
-        self._bus = self._standbys.take() or self._start_process()
+        self._bus = self._standby.take() or self._start_process()
         self._watchdog.heard()
-        self._bus.write(self._given_setup)
+        self._standby.set_up(self._bus, self._given_setup)
 
     def _start_process(self) -> BusProcess:
-        return BusProcess(self._output.file, (self._given_setup.listener, self.journal_fd))
+        return BusProcess.start(self._output.file, (self._given_setup.listener, self.journal_fd))
 
     def _follow(self) -> None:
         """Follow one bus process after the other, until there is none any more."""
@@ -291,7 +291,7 @@ class Supervisor:
                 if not goes_on or self._failure is not None or not self._is_journaled:
                     return False
                 if is_first:
-                    self._restarts.next_pause_s()
+                    self._restarts.next_pause_s(self._watchdog.running_s)
                     if self._restarts.is_in_vain:
                         return False
                     self._ready.clear()

@@ -14,11 +14,11 @@ import zmq
 from asha_bus.core import messages as m
 from asha_bus.core.errors import AshaBusError, BusError, RemoteProtocolError
 from asha_bus.core.latency import Latencies
+from asha_bus.core.running import RunningTime
 from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Worker, cut
 from asha_bus.executor.interrupt import Interrupter, end_process
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Outbox
-from asha_bus.executor.running import RunningTime
 from asha_bus.formats import wire
 from asha_bus.launching.job import BusAddress
 
@@ -95,12 +95,17 @@ class Client:
         self.worker = worker
         self.latencies = Latencies()
         self.outbox = Outbox()
+        #: Called while a worker waits for a trial and is to end paused ones (`Worker.drops`).
+        self.on_drops: Callable[[], None] | None = None
+        #: The attempt that had paused and runs its clean-up now.
+        self.ending: Attempt | None = None
         self._address = address
         self._name = name
         self._pid = os.getpid()
         self.context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = connect(self.context, address, name)
         self._running = RunningTime(time.monotonic())
+        self._lock = threading.Lock()  # both threads look at the time
         #: When the bus was last heard, in seconds that this process ran.
         self._heard_at = 0.0
         self._patience_s = 0.0
@@ -134,6 +139,8 @@ class Client:
             reply = self.worker.receive(message)
             if reply is None:
                 waited = waited or isinstance(message, m.Wait)
+                if isinstance(message, m.Wait) and self.on_drops is not None:
+                    self.on_drops()
             elif isinstance(reply, m.Refused):
                 raise BusError(f"the bus refused this worker: {reply.text}")
             else:
@@ -162,6 +169,13 @@ class Client:
             f"the driver is probably gone"
         )
 
+    def send_lines(self) -> None:
+        """Send the lines that wait, after the bus has answered: else they could be lost."""
+        if self.outbox.has_lines():
+            self.ask(self.worker.ping())
+        for log in self.outbox.take():
+            self.tell(log)
+
     def tell(self, message: m.OneWay) -> None:
         """Send a one-way message, which may be lost."""
         self.check_process()
@@ -173,7 +187,8 @@ class Client:
 
     def silent_s(self) -> float:
         """Seconds since the last message from the bus in which this process ran."""
-        return self._running.tick(time.monotonic()) - self._heard_at
+        with self._lock:
+            return self._running.tick(time.monotonic()) - self._heard_at
 
     def close(self) -> None:
         """Send `Leave` and close the socket."""
@@ -215,6 +230,9 @@ class Heartbeat:
         self._name = name
         self._is_orphan = is_orphan
         self._last_seq = 0
+        #: Lines are sent after the answer to this, which is repeated at ``_ping_at``.
+        self._ping: m.Ping | None = None
+        self._ping_at = 0.0
         #: The attempt that was stopped last, and when its clean-up is warned of.
         self._stopped: tuple[Attempt, float] | None = None
         self._stopping = threading.Event()
@@ -242,19 +260,35 @@ class Heartbeat:
                     send_or_drop(socket, m.Heartbeat(self._client.latencies.to_counts()))
                     sent = now
                     watch_ms = min(_WATCH_MS, int(every_s * 500) + 1)
+                self._ask_before_lines(socket, now)
                 if socket.poll(watch_ms):
-                    self._handle_message(socket.recv())
-                for log in self._client.outbox.take(time.monotonic()):
-                    send_or_drop(socket, log)
+                    self._send_lines_after(self._handle_message(socket.recv()), socket)
                 self._check_peers()
                 self._check_clean_up(self._interrupter.now())
                 limit = self._interrupter.limit
                 if limit is not None and limit.is_ignored(self._interrupter.now()):
                     self._on_grace_expired(socket, limit)
 
+    def _ask_before_lines(self, socket: zmq.Socket[bytes], now: float) -> None:
+        """Ping the bus if lines are to be sent: one that hangs or has died would lose them."""
+        if not self._client.outbox.has_lines(now):
+            return
+        if self._ping is None:
+            self._last_seq += 1
+            self._ping, self._ping_at = m.Ping(self._last_seq), now
+        if now >= self._ping_at:
+            self._ping_at = now + RETRY_FIRST_S
+            send_or_drop(socket, self._ping)
+
+    def _send_lines_after(self, answer: m.ToWorker | None, socket: zmq.Socket[bytes]) -> None:
+        if self._ping is not None and answer == m.Pong(self._ping.seq):
+            self._ping = None
+            for log in self._client.outbox.take(time.monotonic()):
+                send_or_drop(socket, log)
+
     def _check_clean_up(self, now: float) -> None:
         """Warn once of a stopped trial whose clean-up does not end."""
-        attempt = self._client.worker.attempt
+        attempt = self._client.ending or self._client.worker.attempt
         if attempt is None or attempt.stopped is None:
             self._stopped = None
         elif self._stopped is None or self._stopped[0] is not attempt:

@@ -18,8 +18,8 @@ from types import FrameType
 from typing import Any
 
 from asha_bus.core.messages import Interrupt
+from asha_bus.core.running import RunningTime
 from asha_bus.executor.limit import TimeLimit
-from asha_bus.executor.running import RunningTime
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -43,7 +43,7 @@ def end_process(why: str) -> None:
 
 
 class Interrupter:
-    """Raises `TrialInterrupted` in the thread that created it, while ``armed`` is set.
+    """Raises `TrialInterrupted` in ``thread``, by default the one that created it, if ``armed``.
 
     In the main thread the exception comes by a signal, which also ends a blocking system
     call. In any other thread it comes with the next Python instruction. ``armed`` is set
@@ -56,11 +56,12 @@ class Interrupter:
         self.limit: TimeLimit | None = None
         #: The limit that caused the pending signal; None: the end of the run caused it.
         self._aimed_at: TimeLimit | None = None
+        #: The thread of the objective.
         self.thread = threading.get_ident()
-        self._by_signal = threading.current_thread() is threading.main_thread()
         self._previous: Any = None
         self._interrupt_at = self._exit_at = float("inf")
         self._running = RunningTime(time.monotonic(), time.process_time())
+        self._lock = threading.Lock()  # the objective's thread also looks at the time
 
     def __enter__(self) -> Interrupter:
         if self._by_signal:
@@ -73,13 +74,18 @@ class Interrupter:
             signal.signal(signal.SIGINT, self._previous)
 
     @property
+    def _by_signal(self) -> bool:
+        return self.thread == threading.main_thread().ident
+
+    @property
     def ordered(self) -> bool:
         """Whether the run is ending."""
         return self._exit_at != float("inf")
 
     def now(self) -> float:
         """The clock of all times here: seconds that this process ran, or native code in it."""
-        return self._running.tick(time.monotonic(), time.process_time())
+        with self._lock:
+            return self._running.tick(time.monotonic(), time.process_time())
 
     def order(self, order: Interrupt, now: float) -> None:
         """Set the deadlines at the end of the run; a later order can only shorten them."""
@@ -97,19 +103,22 @@ class Interrupter:
             self._interrupt(limit)
 
     def _interrupt(self, limit: TimeLimit | None) -> None:
-        if self._by_signal:
+        thread = self.thread  # the worker's thread may change it at any point
+        if thread == threading.main_thread().ident:
             self._aimed_at = limit
-            signal.pthread_kill(self.thread, signal.SIGINT)
+            signal.pthread_kill(thread, signal.SIGINT)
             return
         self.armed = False
         if limit is not None:
             limit.is_over = True
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(self.thread), ctypes.py_object(TrialInterrupted)
+            ctypes.c_ulong(thread), ctypes.py_object(TrialInterrupted)
         )
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         limit, self._aimed_at = self._aimed_at, None
+        if not self._by_signal:
+            return  # the objective has a thread of its own now
         if limit is not None and limit is not self.limit:
             return  # the signal was meant for an earlier trial
         if self.armed:

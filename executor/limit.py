@@ -50,6 +50,10 @@ class TimeLimit:
         """Cancel the timer: the attempt has ended."""
         faulthandler.cancel_dump_traceback_later()
 
+    def postpone(self, seconds: float) -> None:
+        """Do not count time for which the attempt was paused."""
+        self._ends_at += seconds
+
     def wants_interrupt(self, now: float) -> bool:
         """Whether the objective should be interrupted now, for the first time or again."""
         if self.is_over or now < self._ends_at:
@@ -72,7 +76,11 @@ class TimeLimit:
             f"TrialTimeout: the trial ran longer than trial_timeout={self._seconds:g} s; raise "
             f"trial_timeout, or have the objective do less in one trial"
         )
-        return text if trace is None else f"{trace.rstrip()}\n{text}"
+        if trace is None:
+            return text
+        head, _, last = trace.rstrip().rpartition("\n")
+        is_ours = "asha_bus.executor.interrupt.TrialInterrupted" in last  # says less than the text
+        return f"{head if is_ours else trace.rstrip()}\n{text}"
 
     def failure_of(self, thread: int) -> str:
         """The error text of a trial that ignores its interrupt in ``thread``."""

@@ -52,9 +52,13 @@ class Outbox:
                 self._chars -= _weight(self._waiting.popleft())
                 self._left_out += 1
 
+    def has_lines(self, now: float | None = None) -> bool:
+        """Whether lines wait; with ``now`` (seconds), only if a batch is due."""
+        return bool(self._waiting) and (now is None or now >= self._due)
+
     def take(self, now: float | None = None) -> list[m.Log]:
         """Remove and return the waiting lines; with ``now`` (seconds), only if a batch is due."""
-        if not self._waiting or (now is not None and now < self._due):
+        if not self.has_lines(now):
             return []
         with self._lock:
             logs = list(self._waiting)

@@ -14,6 +14,7 @@ from typing import Any
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError, ObjectiveError
 from asha_bus.core.space import POSITIONAL, Space
+from asha_bus.core.tracebacks import cut_internals
 from asha_bus.core.worker import Attempt, Worker, cut
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
@@ -106,7 +107,7 @@ class RunningTrial(Trial):
             worker = self._worker
             try:
                 self._interrupter.armed = False  # never interrupt a half-made request
-                settle(self._client)
+                self._settle()
                 if resource is not None and resource == self._attempt.resource:
                     self._warn_repeat(resource)
                 request = worker.report(metric, resource, extras, _clock(), is_end=is_end)
@@ -122,23 +123,23 @@ class RunningTrial(Trial):
         self._client.check_process()
         with self._lock:
             if not self._is_over:
-                outbox = self._client.outbox
-                outbox.put(m.Log(self.id, self.attempt, "info", cut(str(text))))
-                for log in outbox.take(_clock()):
-                    self._client.tell(log)
+                self._put("info", str(text))
 
     def warn(self, text: str) -> None:
-        """Send a warning, after all lines that still wait."""
-        outbox = self._client.outbox
-        outbox.put(m.Log(self.id, self.attempt, "warning", cut(text)))
-        for log in outbox.take():
-            self._client.tell(log)
+        """Have a warning sent, after all lines that still wait."""
+        self._put("warning", text)
+
+    def _put(self, level: str, text: str) -> None:
+        self._client.outbox.put(m.Log(self.id, self.attempt, level, cut(text)))
 
     def __iter__(self) -> Iterator[int]:
         for step in count():
             if self.should_stop:
                 return
             yield step
+
+    def _settle(self) -> None:
+        settle(self._client)
 
     def _ask(self, request: m.Request) -> None:
         self._worker.leave_objective(_clock())
@@ -198,17 +199,25 @@ class Runner:
     def _run_trial(self, attempt: Attempt) -> None:
         trial = RunningTrial(attempt, self._client, self._interrupter)
         outcome, error = self._call(trial)
+        self._conclude(trial, error)
+        self._finish(trial, outcome, error)
+
+    def _conclude(self, trial: RunningTrial, error: str | None) -> None:
+        """Send what the objective has left unsent."""
         self._client.check_process()
         if trial.bus_error is not None:
             raise trial.bus_error
         settle(self._client)
-        for log in self._client.outbox.take():
-            self._client.tell(log)
+        if trial._attempt.stopped is not None and error is not None:  # the decision stands
+            trial.warn(f"error while the stopped trial was ending:\n{error}")
+        self._client.send_lines()
         if (telemetry := self._worker.last_telemetry(_clock())) is not None:
             self._client.tell(telemetry)
+
+    def _finish(self, trial: RunningTrial, outcome: str, error: str | None) -> None:
+        """Tell the bus how the attempt ended."""
+        attempt = trial._attempt
         if attempt.stopped is not None:
-            if error is not None:  # the decision stands; report the error as a warning
-                trial.warn(f"error while the stopped trial was ending:\n{error}")
             self._worker.abandon()
             return
         if outcome == "completed" and attempt.metric is None:
@@ -278,7 +287,7 @@ class Runner:
         else:
             value = self._objective(**trial.params)
         if isinstance(value, types.GeneratorType):
-            _consume(value, trial)
+            self._consume(value, trial)
         elif value is not None and not trial.should_stop and trial._attempt.metric is None:
             trial.report_value(value, is_end=True)
         elif value is None and self._shape is Shape.FUNCTION:
@@ -286,29 +295,26 @@ class Runner:
                 "the objective returned None; return the metric, or yield one per epoch"
             )
 
+    def _consume(self, generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
+        """Report each value that ``generator`` yields, then close it."""
+        try:
+            for value in generator:
+                if not trial.report_value(value):
+                    return
+        finally:
+            generator.close()
+
     def _without_metric(self) -> str:
         if self._shape is Shape.TRIAL:
             return "ObjectiveError: the objective ended without a report; call trial.report(metric)"
         return "ObjectiveError: the generator ended without yielding a metric"
 
 
-def _consume(generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
-    """Report each value that ``generator`` yields, then close it."""
-    try:
-        for value in generator:
-            if not trial.report_value(value):
-                return
-    finally:
-        generator.close()
-
-
 def _traceback(error: BaseException) -> str:
-    """The traceback of ``error`` without the frames of this module."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-        trace = trace.tb_next
+    """The traceback of ``error`` without the frames of asha-bus."""
     try:
-        return "".join(traceback.format_exception(type(error), error, trace))
+        cut_internals(error)
+        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
     except Exception as problem:  # formatting an exception may run user code
         name = type(problem).__name__
         return f"{type(error).__name__} (no traceback: formatting it raised {name})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import socket
 import time
@@ -14,8 +15,22 @@ from asha_bus.core.worker import Worker
 from asha_bus.executor.client import Client, Heartbeat
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Recorder
+from asha_bus.executor.pausing import PausingRunner
 from asha_bus.executor.runner import Runner
-from asha_bus.launching.job import Job
+from asha_bus.launching.job import CannotLoad, Job
+
+_STDERR_FD = 2
+
+
+def with_data(job: Job) -> Job | CannotLoad:
+    """``job`` with its data loaded and bound to the objective, or why that is impossible."""
+    loaded = {}
+    for name, shared in job.data.items():
+        try:
+            loaded[name] = shared.value
+        except Exception as error:  # unpickling runs user code, which may raise anything
+            return CannotLoad.from_error(error, f"data[{name!r}]")
+    return replace(job, objective=partial(job.objective, **loaded), data={}) if loaded else job
 
 
 def work(
@@ -26,10 +41,9 @@ def work(
     ``tagged``: print captured output with the trial in front of each line.
     Returns the reason of the end. Raises `BusError` if the bus cannot be reached.
     """
+    if not faulthandler.is_enabled():
+        faulthandler.enable(_STDERR_FD)  # a crash in native code says where it was
     objective = job.objective
-    if job.data:
-        loaded = {name: shared.value for name, shared in job.data.items()}
-        objective = partial(objective, **loaded)
     host = socket.gethostname()
     worker = Worker(
         run=job.address.run, slot=slot, host=host, pid=os.getpid(), now=time.monotonic()
@@ -41,17 +55,18 @@ def work(
             heartbeat.start()
             try:
                 client.join()
+                runner = PausingRunner if job.pauses else Runner
                 if not job.capture_output:
-                    return Runner(client, interrupter, objective, job.space).run()
+                    return runner(client, interrupter, objective, job.space).run()
                 with Recorder(client.outbox, tagged=tagged) as recorder:
-                    return Runner(client, interrupter, objective, job.space, recorder).run()
+                    return runner(client, interrupter, objective, job.space, recorder).run()
             finally:
                 heartbeat.stop()
         finally:
             client.close()
 
 
-def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str]:
+def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str | CannotLoad]:
     """Run `work` inside a Spark task, under a name made from the task's unique ids.
 
     ``data``: the data of the job, which Spark itself must serialize.
@@ -63,5 +78,9 @@ def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str]:
     partition = context.partitionId()
     name = f"spark-{context.stageId()}.{partition}.{context.taskAttemptId()}"
     slot = f"{slot}.{partition}"
+    loaded = with_data(replace(job, data=data))
+    if isinstance(loaded, CannotLoad):
+        yield loaded
+        return
     # tagged, because the executor's log mixes the lines of all its tasks
-    yield work(replace(job, data=data), slot=slot, name=name, is_orphan=lambda: False, tagged=True)
+    yield work(loaded, slot=slot, name=name, is_orphan=lambda: False, tagged=True)

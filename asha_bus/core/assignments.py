@@ -5,12 +5,19 @@ from __future__ import annotations
 from asha_bus.core.budget import AT_EACH_REPORT, Budget
 from asha_bus.core.events import Counters, RunSettings
 from asha_bus.core.messages import Assignment, Log
+from asha_bus.core.pace import Pace
 from asha_bus.core.residents import Residents
 from asha_bus.core.roster import Roster, WorkerRecord, WorkerTime
 from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import FINAL, Trial, TrialState
 from asha_bus.core.trials import TrialTable
+
+#: What to do about a worker of whose end nothing is known.
+_UNKNOWN_END = (
+    "if the objective ends the process (memory, a crash in native code) or blocks it "
+    "(native code that keeps the interpreter's lock), see the worker's output"
+)
 
 
 class Assignments:
@@ -38,6 +45,8 @@ class Assignments:
         self.residents = Residents(table, roster, settings.scheduler.max_resident)
         self._pauses = settings.scheduler.pauses
         self.budget = Budget(settings.max_total_resource)
+        #: How fast trials train, where that decides on anything.
+        self.pace = Pace() if settings.scheduler.rebalance else None
         #: Idle and wall seconds of the workers up to the assignment of the last trial.
         self.busy_window: WorkerTime | None = None
 
@@ -84,7 +93,7 @@ class Assignments:
         if own is not None:
             self._may(own, own.resource)
             self.residents.take(worker, own, now)
-            return self._assignment(own)
+            return self._assignment(own, now)
         trial = self._peek()
         if trial is None or not self._may(trial, 0):
             return None
@@ -103,7 +112,7 @@ class Assignments:
             worker.idle_before_s = worker.idle_s
         if len(table) == self._suggestions.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
-        return self._assignment(trial)
+        return self._assignment(trial, now)
 
     def _may(self, trial: Trial, start: float) -> bool:
         """Whether the budget lets ``trial`` go on from ``start``; that is reserved then."""
@@ -111,7 +120,13 @@ class Assignments:
             return True
         return self.budget.grant(trial.id, start, self._scheduler.next_resource(trial))
 
-    def _assignment(self, trial: Trial) -> Assignment:
+    def next_resource(self, trial: Trial) -> float | None:
+        """The resource of the next decision on ``trial``; None: there is none."""
+        return self._scheduler.next_resource(trial)
+
+    def _assignment(self, trial: Trial, now: float) -> Assignment:
+        if self.pace is not None:
+            self.pace.begin(trial, now)
         next_resource = self.budget.ask_at(self._scheduler.next_resource(trial))
         if trial.is_hooked:  # an attempt before was lost until it would have been stopped
             next_resource = AT_EACH_REPORT
@@ -169,6 +184,16 @@ class Assignments:
             self.table.requeue(trial)
             self.counters.failed_attempts += 1
 
+    def may_continue(self, trial: Trial, until: float | None) -> bool:
+        """Whether the budget lets ``trial``, which has reported, continue; it is reserved then."""
+        return self.budget.grant(trial.id, trial.resource, until)
+
+    def cancel_running(self, now: float) -> None:
+        """Cancel the trials that workers run."""
+        for worker in self._roster.workers.values():
+            if worker.trial is not None:
+                self.finish(self.table[worker.trial], TrialState.CANCELLED, now)
+
     def cancel_queue(self, now: float) -> None:
         """Cancel the trials that wait for a worker."""
         self.table.cancel_queue(self.settings.epoch + now)
@@ -213,15 +238,18 @@ class Assignments:
     def _is_last(self, trial: Trial) -> bool:
         return trial.attempt - trial.forgiven >= self.settings.max_attempts
 
-    def lose(self, trial: Trial, now: float, *, is_over: bool) -> None:
-        """Requeue ``trial`` after a lost attempt while attempts are left; else it is lost."""
+    def lose(self, trial: Trial, now: float, how: str = "", *, is_over: bool) -> None:
+        """Requeue ``trial`` after a lost attempt while attempts are left; else it is lost.
+
+        ``how``: what is known of the end of its worker.
+        """
         if is_over:
             self.finish(trial, TrialState.CANCELLED, now)
         elif self._is_last(trial):
+            end = f", which {how}" if how else f"; {_UNKNOWN_END}"
             trial.error = (
-                f"lost with its worker {trial.attempt} times, the last one being {trial.worker}; "
-                f"if the objective ends the process (memory, a crash in native code) or blocks it "
-                f"(native code that keeps the interpreter's lock), see the worker's output"
+                f"lost with its worker {trial.attempt} times, the last one being "
+                f"{trial.worker}{end}"
             )
             self.finish(trial, TrialState.LOST, now)
         else:

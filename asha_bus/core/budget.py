@@ -45,8 +45,7 @@ class Budget:
 
     def settle(self, trial: int, resource: float) -> None:
         """``trial`` has reported at ``resource``, or ended there: the rest is free again."""
-        until = self._until.pop(trial, None)
-        if until is not None:
+        if self.limit is not None and (until := self._until.pop(trial, None)) is not None:
             self.granted += resource - until
 
     def forfeit(self, trial: int) -> None:

@@ -207,4 +207,9 @@ def shortened(value: object) -> str:
         found = repr(value)
     except Exception as error:  # a repr is user code, which may raise anything
         found = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
-    return found if len(found) <= _MAX_REPR_CHARS else found[:_MAX_REPR_CHARS] + "..."
+    return cut(found, _MAX_REPR_CHARS)
+
+
+def cut(text: str, most: int = 1_000) -> str:
+    """The first ``most`` characters of ``text``, which somebody else may have written."""
+    return text if len(text) <= most else f"{text[:most]}..."

@@ -63,6 +63,7 @@ class Conversation:
         if worker.may_return:
             self._handle(WorkerReturned(worker.name), now)
         worker.seq = seq
+        worker.waits_since = None
         self.roster.hear(worker, now)
         return worker
 

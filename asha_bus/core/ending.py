@@ -59,11 +59,12 @@ def reason_to_end(
         return _too_many_failures(settings, table)
     if limit is not None and table.finished >= limit:
         return StopRun("exhausted" if suggestions.is_exhausted else settings.limit_reason)
-    if most is None and table.finished == failed >= FIRST_FAILURES:
+    has_good = table.states[TrialState.PAUSED] > 0  # it has reported
+    if most is None and not has_good and table.finished == failed >= FIRST_FAILURES:
         first = _first_failure(table)
         head = (
-            f"the first {failed} trials all failed, trial {first.id} before the others, which ends "
-            f"a run without max_failures"
+            f"the first {failed} trials that ended all failed, beginning with trial {first.id}; "
+            f"pass max_failures to continue in spite of failures"
         )
         return StopRun("failed", f"{head}:\n{first.error}")
     return None

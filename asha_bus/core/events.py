@@ -174,9 +174,13 @@ class FallbackDrawn(NamedTuple):
 
 
 class WorkerExited(NamedTuple):
-    """The worker at ``slot`` is gone: its process or its Spark job ended."""
+    """The worker at ``slot`` is gone: its process or its Spark job ended.
+
+    ``how``: what is known of its end, such as "ended with exit status 3"; maybe nothing.
+    """
 
     slot: str
+    how: str = ""
 
 
 class WorkerSilent(NamedTuple):
@@ -206,6 +210,12 @@ class StopRun(NamedTuple):
 
 class StopTrial(NamedTuple):
     """A hook of the user's stops ``trial``, at its next report, or at once if it has paused."""
+
+    trial: int
+
+
+class Rebalanced(NamedTuple):
+    """``trial`` is to go on, and an idle worker brings it to its next rung before its holder."""
 
     trial: int
 
@@ -257,6 +267,7 @@ JournaledEvent = (
     | StopRun
     | StopTrial
     | RungTimedOut
+    | Rebalanced
     | GraceExpired
     | Resumed
 )

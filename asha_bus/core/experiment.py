@@ -23,6 +23,7 @@ from asha_bus.core.events import (
     GraceExpired,
     JournalFailed,
     Kept,
+    Rebalanced,
     Received,
     Resumed,
     RungTimedOut,
@@ -38,7 +39,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.pausing import Pausing
 from asha_bus.core.presence import Presence
-from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
+from asha_bus.core.roster import Roster, WorkerRecord
 from asha_bus.core.stragglers import Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.telemetry import Telemetry
@@ -56,11 +57,9 @@ class Experiment:
     the clock of the run, which stands still between a launch and the next one that resumes
     it; those of trials are times of day.
 
-    Why effects are not returned: a list costs only 0.2 us a decision, but the reply to a
-    report would wait until all tables are updated and the next trial is made. It would
-    leave after 9.1 us instead of 6.1 us, and the reply that stops a trial, which two of
-    three do, after 9.7 us instead of 6.4 us (ASHA with 16 workers, medians of five
-    interleaved runs of 60,000 decisions).
+    Effects are not returned, since the reply to a report would have to wait for all that
+    follows it: 9.1 us instead of 6.1 us (ASHA with 16 workers, medians of five interleaved
+    runs of 60,000 decisions).
     """
 
     def __init__(self, settings: RunSettings, now: float, emit: Callable[[Effect], None]) -> None:
@@ -89,6 +88,7 @@ class Experiment:
             self.suggestions,
             self._talk,
             self._stragglers,
+            self._waiting,
             answer=self._answer_next,
         )
         self._expect()
@@ -98,6 +98,8 @@ class Experiment:
             self.assignments,
             self._talk,
             interrupt=lambda: self._ending.interrupt if self._ending.stop is not None else None,
+            is_ended=lambda: self.ended is not None,
+            handle=self.handle,
             settle=self._settle,
         )
         self._on_event: dict[type, Callable[[Any, float], None]] = {
@@ -112,18 +114,19 @@ class Experiment:
             StopRun: self._on_stop_run,
             StopTrial: self._pausing.on_stop_trial,
             RungTimedOut: self._pausing.on_timed_out,
+            Rebalanced: self._pausing.on_rebalanced,
             GraceExpired: self._on_grace_expired,
             Resumed: self._on_resumed,
             Stalled: self._on_stalled,
             JournalFailed: self._on_journal_failed,
         }
         self._on_message: dict[type, Callable[[str, Any, float], None]] = {
-            m.Hello: self._on_hello,
+            m.Hello: self._presence.on_hello,
             m.Next: self._on_next,
             m.Report: self._on_report,
             m.End: self._on_end,
-            m.Ping: self._on_ping,
-            m.TrialHung: self._on_trial_hung,
+            m.Ping: self._presence.on_ping,
+            m.TrialHung: self._presence.on_trial_hung,
             m.Telemetry: telemetry.on_telemetry,
             m.Reports: telemetry.on_reports,
             m.Log: telemetry.on_log,
@@ -143,18 +146,25 @@ class Experiment:
     def emit(self, emit: Callable[[Effect], None]) -> None:
         self._talk.emit = emit
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether trials that still run were told to stop, since the run ends."""
+        return self._ending.stop is not None
+
     def start(self) -> None:
         """Request the suggestions that the first workers will need."""
         self._emit_all(self.suggestions.requests(self.roster.active))
 
-    def restart(self, now: float, counters: Mapping[str, int]) -> None:
+    def restart(
+        self, now: float, counters: Mapping[str, int], returns: Mapping[str, float]
+    ) -> None:
         """Continue in a new bus: renew all leases, and repeat the unanswered requests.
 
-        ``counters`` are those of the bus before, as far as they are known: a journal
-        does not tell all of them.
+        ``counters`` and ``returns`` (see `Status`) are those of the bus before, as far as they
+        are known: a journal does not tell all of them.
         """
         self.counters.raise_to(counters)
-        self.roster.hear_all(now)
+        self.roster.hear_all(now, returns)
         self._stragglers.restart(now)
         self._emit_all(self.suggestions.requests_again())
         if self.ended is not None:
@@ -175,13 +185,9 @@ class Experiment:
 
     def tick(self, now: float) -> None:
         """Handle what is due at ``now``: leases, max_time, the end of the grace, fallbacks."""
-        for name in self.roster.leases.expired(now):
-            self.counters.leases_expired += 1
-            self.handle(WorkerSilent(name), now)
-        for name in self.roster.returns.expired(now):
-            self.handle(WorkerGone(name), now)
-        for key in self._stragglers.expired(now):
-            self.handle(RungTimedOut(*key), now)
+        self._presence.tick(now)
+        for event in self._pausing.due(now):
+            self.handle(event, now)
         due, grace_ends_at = self._ending.due, self._ending.grace_ends_at
         if due is not None and now >= due:
             self.handle(StopRun("max_time"), now)
@@ -191,9 +197,8 @@ class Experiment:
 
     def next_deadline(self) -> float | None:
         """When `tick` must be called at the latest; None: never."""
-        deadlines = [self._ending.due, self.suggestions.due]
+        deadlines = [self._ending.due, self.suggestions.due, self._pausing.next_deadline]
         deadlines += [self.roster.leases.next_deadline(), self.roster.returns.next_deadline()]
-        deadlines.append(self._stragglers.due)
         if self.ended is None:
             deadlines.append(self._ending.grace_ends_at)
         return min((at for at in deadlines if at is not None), default=None)
@@ -239,9 +244,7 @@ class Experiment:
     def _on_grace_expired(self, event: GraceExpired, now: float) -> None:
         """Cancel the trials that did not stop in time."""
         self._talk.record(event, now)
-        for worker in self.roster.workers.values():
-            if worker.trial is not None:
-                self.assignments.finish(self.table[worker.trial], TrialState.CANCELLED, now)
+        self.assignments.cancel_running(now)
         self._settle(now)
 
     def _on_resumed(self, event: Resumed, now: float) -> None:
@@ -257,13 +260,9 @@ class Experiment:
         self._expect()
         self._ending = Ending(self.started, settings.max_time_s)
         self.ended = None
-        again = {TrialState.RUNNING, TrialState.PAUSED, TrialState.CANCELLED}
-        if event.retry_failed:
-            again |= (had_left := {TrialState.FAILED, TrialState.LOST})
-            for trial in self.table.trials:
-                if trial.state in had_left:
-                    self.scheduler.rejoin(trial)
-        self.table.reopen(frozenset(again))
+        self._pausing.is_over = False
+        for trial in self.table.reopen(retry_failed=event.retry_failed):
+            self.scheduler.rejoin(trial)
         self.table.logs.clear()  # the launch before has logged them
         self._settle(now)
 
@@ -280,31 +279,6 @@ class Experiment:
         self._end(StopRun("failed", event.text), AT_STOP, now)
 
     # --- messages ------------------------------------------------------------
-
-    def _on_ping(self, sender: str, ping: m.Ping, now: float) -> None:
-        self._talk.send(sender, m.Pong(ping.seq))
-
-    def _on_hello(self, sender: str, hello: m.Hello, now: float) -> None:
-        if hello.run != self.settings.run:
-            self._talk.refuse(sender, hello.seq, f"this bus serves another run than {hello.run}")
-            return
-        if self.roster.get(sender) is None:
-            sibling = self.roster.at(hello.slot)
-            if sibling is not None and sibling.active:
-                if not self.roster.is_silent(sibling, now) and self.ended is None:
-                    # a speculative copy, or a retry before the loss is known: it asks
-                    # again, and takes the slot once the sibling left or fell silent
-                    self._talk.send(sender, m.Wait(hello.seq))
-                    return
-                self.handle(WorkerSilent(sibling.name), now)
-            if not self.roster.make_room():
-                self._talk.refuse(
-                    sender, hello.seq, f"this bus has {MAX_WORKERS} workers, and no more"
-                )
-                return
-            self._talk.record(Received(sender, hello), now)
-            self.roster.join(sender, hello, now)
-        self._talk.send(sender, self.settings.welcome(hello.seq))
 
     def _on_next(self, sender: str, request: m.Next, now: float) -> None:
         worker = self._talk.requester(sender, request, now)
@@ -327,6 +301,7 @@ class Experiment:
         self.counters.reports += 1
         self.table.note(trial, report.resource, report.metric, report.best_metric)
         trial.extras = report.extras
+        self.assignments.budget.settle(trial.id, report.resource)
         if is_target(report.metric, self.settings.stop_at, self.settings.mode):
             self._talk.record(event, now)
             self.assignments.finish(trial, TrialState.COMPLETED, now)
@@ -336,7 +311,6 @@ class Experiment:
             return
         if trial.is_hooked:
             self._talk.record(event, now)
-            self.assignments.budget.settle(trial.id, report.resource)
             self.scheduler.leave(trial)
             self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
             return
@@ -344,29 +318,23 @@ class Experiment:
         self._talk.record(event, now, decision.records)
         self.counters.decisions += 1
         self.table.enter(trial, decision.records)
-        is_ending = self._ending.stop is not None
-        budget = self.assignments.budget
-        if budget.limit is not None:
-            budget.settle(trial.id, report.resource)
         if self._pauses:
-            if decision.verdict == "pause" and not is_ending:
-                self.assignments.residents.park(worker, trial)
-            self._pausing.carry_out(now)
+            self._pausing.after_report(worker, trial, decision, now, is_ending=self.is_ending)
         if decision.verdict == "complete":
             self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
         elif decision.verdict == "stop":
             self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
-        elif is_ending:
+        elif self.is_ending:
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         elif decision.verdict == "pause":
             following = self._assign(worker, now)
             self._talk.reply(worker, m.Pause(report.seq, following, worker.take_drops()))
             self.table.consider(trial)
-        elif not budget.grant(trial.id, report.resource, decision.next_resource):
+        elif not self.assignments.may_continue(trial, decision.next_resource):
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         else:
             drops = worker.take_drops() if worker.drops else ()
-            next_resource = budget.ask_at(decision.next_resource)
+            next_resource = self.assignments.budget.ask_at(decision.next_resource)
             self._talk.reply(worker, m.Continue(report.seq, next_resource, drops))
             self.table.consider(trial)
 
@@ -400,7 +368,7 @@ class Experiment:
             elif end.outcome == "dropped":
                 self.assignments.drop(trial)
             elif end.outcome == "failed":
-                self._fail(trial, end.error, now)
+                self.assignments.fail(trial, end.error, now, is_over=self.is_ending)
             else:
                 self.assignments.finish(trial, TrialState.COMPLETED, now)
                 if is_target(end.metric, self.settings.stop_at, self.settings.mode):
@@ -408,20 +376,7 @@ class Experiment:
             self._settle(now)
         self._answer_next(worker, now)
 
-    def _on_trial_hung(self, sender: str, hung: m.TrialHung, now: float) -> None:
-        if (worker := self._talk.living_owner(sender, now)) is None:
-            return
-        trial = self.assignments.held(worker, hung.trial, hung.attempt)
-        if trial is not None:  # else this is a repeat, or the trial ended meanwhile
-            self._talk.record(Received(worker.name, hung), now)
-            self._fail(trial, hung.error, now)
-            self._settle(now)
-        self._talk.beside(worker, m.Pong(hung.seq))
-
     # --- trials --------------------------------------------------------------
-
-    def _fail(self, trial: Trial, error: str | None, now: float) -> None:
-        self.assignments.fail(trial, error, now, is_over=self._ending.stop is not None)
 
     def _emit_all(self, effects: Iterator[Effect]) -> None:
         for effect in effects:
@@ -434,6 +389,9 @@ class Experiment:
     # --- workers -------------------------------------------------------------
 
     def _answer_next(self, worker: WorkerRecord, now: float) -> None:
+        if worker.waits_since is not None:
+            worker.idle_s += now - worker.waits_since
+            worker.waits_since = None
         if worker.trial is not None:
             # it holds a trial that it does not know of: that attempt is lost
             self._presence.lose(worker, now)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 #: At most this many kinds of failures are distinguished in one run: a message may hold a number
 #: that is another one in each trial.
@@ -12,6 +14,8 @@ _HEAD = "Traceback (most recent call last):"
 #: What stands before the lines of an exception group.
 _MARGIN = " |+-"
 _MOST_CHARS = 300
+#: What may differ between failures of one kind.
+_NUMBER = re.compile(r"0x[0-9a-fA-F]+|\d+(?:\.\d+)?(?:e[+-]?\d+)?")
 
 
 def gist(error: str | None) -> str:
@@ -29,8 +33,39 @@ def gist(error: str | None) -> str:
 
 
 def kind(state: str, error: str | None) -> str:
-    """The same text for failures of one kind; trials that were lost are of one kind."""
-    return state if state == "LOST" else gist(error)
+    """The same text for failures of one kind, whatever numbers they name.
+
+    Trials that were lost are of one kind.
+    """
+    return state if state == "LOST" else _without_numbers(gist(error))
+
+
+class Repeated(NamedTuple):
+    """Warnings of one kind about trials: the first one, and how many there were."""
+
+    trial: int
+    text: str
+    times: int
+
+    def __str__(self) -> str:
+        more = f" ({self.times - 1} more like this)" if self.times > 1 else ""
+        return f"trial {self.trial}: {self.text}{more}"
+
+
+def count_warning(known: dict[str, Repeated], trial: int, text: str) -> str:
+    """Add a warning about ``trial`` to those that are ``known`` by kind; returns its kind."""
+    head, _, rest = text.partition("\n")
+    said = f"{gist(head)} {gist(rest)}" if rest else gist(head)
+    found = _without_numbers(said)
+    if found not in known and len(known) >= MAX_KINDS:
+        found = ""  # one kind of all further ones
+    first = known.get(found, Repeated(trial, said, 0))
+    known[found] = first._replace(times=first.times + 1)
+    return found
+
+
+def _without_numbers(text: str) -> str:
+    return _NUMBER.sub("#", text)
 
 
 def _exception(lines: list[str]) -> str:

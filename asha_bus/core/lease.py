@@ -20,9 +20,12 @@ class Leases:
         self._in_heap: set[str] = set()
         self._stalled_s = 0.0
 
-    def renew(self, holder: str, now: float) -> None:
-        """Start or restart the lease of ``holder`` at ``now`` (seconds)."""
-        deadline = now - self._stalled_s + self.duration_s
+    def renew(self, holder: str, now: float, left_s: float | None = None) -> None:
+        """Start or restart the lease of ``holder`` at ``now`` (seconds).
+
+        ``left_s``: how long it is to last, where that is not the whole duration.
+        """
+        deadline = now - self._stalled_s + (self.duration_s if left_s is None else left_s)
         if holder not in self._in_heap:
             heappush(self._heap, (deadline, holder))
             self._in_heap.add(holder)
@@ -31,6 +34,12 @@ class Leases:
     def drop(self, holder: str) -> None:
         """Remove ``holder``; do nothing if it is not known."""
         self._deadlines.pop(holder, None)
+
+    def left(self, now: float) -> dict[str, float]:
+        """How long each lease will last."""
+        return {
+            holder: deadline + self._stalled_s - now for holder, deadline in self._deadlines.items()
+        }
 
     def stalled(self, seconds: float) -> None:
         """Extend every lease by ``seconds`` in which the bus was not running."""

@@ -202,7 +202,7 @@ class Welcome(NamedTuple):
 
 
 class Assign(NamedTuple):
-    """A trial to work on: to begin, or to go on with if the worker holds this attempt.
+    """A trial to begin, or to continue if the worker has paused this attempt.
 
     ``drops``, here and below: the paused trials that the worker holds no longer.
     """
@@ -234,7 +234,7 @@ class Stop(NamedTuple):
 
 
 class Pause(NamedTuple):
-    """The trial pauses: the worker keeps it in memory as it is, and goes on with ``next``.
+    """The trial pauses: the worker keeps it in memory as it is, and begins ``next``.
 
     ``next`` None: send `Next` to get a trial.
     """

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
 from asha_bus.core.conversation import Conversation
-from asha_bus.core.events import RungTimedOut, StopTrial
+from asha_bus.core.events import Rebalanced, RungTimedOut, StopTrial
+from asha_bus.core.rebalancing import Rebalancing
 from asha_bus.core.roster import WorkerRecord
-from asha_bus.core.schedulers import Move, SchedulerState
+from asha_bus.core.schedulers import Decision, Move, SchedulerState
 from asha_bus.core.stragglers import RungKey, Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
-from asha_bus.core.trial import FINAL, TrialState
+from asha_bus.core.trial import FINAL, Trial, TrialState
+from asha_bus.core.waiting import Waiting
 
 
 class Pausing:
@@ -28,6 +30,7 @@ class Pausing:
         suggestions: SuggestionQueue,
         talk: Conversation,
         stragglers: Stragglers,
+        waiting: Waiting,
         *,
         answer: Callable[[WorkerRecord, float], None],
     ) -> None:
@@ -36,10 +39,19 @@ class Pausing:
         self._suggestions = suggestions
         self._talk = talk
         self._stragglers = stragglers
+        self._waiting = waiting
         self._answer = answer
+        pace = assignments.pace
+        self._rebalancing = None if pace is None else Rebalancing(assignments, pace)
+        #: Since when `due` should look for a trial that an idle worker would bring on earlier.
+        self._unbalanced: float | None = None
+        #: Whether the run ends: verdicts that come then wait for a launch that resumes it.
+        self.is_over = False
 
     def carry_out(self, now: float) -> None:
         """Carry out the verdicts on paused trials, and tell the workers that wait."""
+        if self.is_over:
+            return
         told: dict[str, WorkerRecord] = {}
         while moves := self._scheduler.take_moves():
             for move in moves:
@@ -64,7 +76,9 @@ class Pausing:
             self._scheduler.leave(trial)
             return None
         last = trial.rungs[-1]
-        record = last._replace(n=move.n, keep=move.keep, cutoff=move.cutoff, verdict=move.verdict)
+        record = last._replace(
+            n=move.n, keep=move.keep, cutoff=move.cutoff, verdict=move.verdict, paused_n=last.n
+        )
         if move.mean is not None:
             record = record._replace(mean=move.mean)
         table.judge(trial, record)
@@ -74,6 +88,19 @@ class Pausing:
         self._assignments.close(trial, TrialState.STOPPED, now)
         return holder
 
+    def after_report(
+        self, worker: WorkerRecord, trial: Trial, decision: Decision, now: float, *, is_ending: bool
+    ) -> None:
+        """``trial`` has reported: it may have to pause, and others may have been decided on."""
+        pace = self._assignments.pace
+        if pace is not None:
+            pace.end(trial, now)
+            if decision.verdict == "continue":
+                pace.begin(trial, now)
+        if decision.verdict == "pause" and not is_ending:
+            self._assignments.residents.park(worker, trial)
+        self.carry_out(now)
+
     def after(self, now: float) -> None:
         """An event was handled: carry out what follows, and see which rungs wait."""
         self.carry_out(now)
@@ -81,6 +108,29 @@ class Pausing:
             self._wake(now)
         if self._stragglers.timeout_s is not None:
             self._stragglers.update(self._waiting_rungs(), now)
+        if self._rebalancing is not None:
+            is_idle = bool(self._waiting) and not self._assignments.has_next
+            self._unbalanced = now if is_idle and self._assignments.residents.waiting else None
+
+    def due(self, now: float) -> Iterator[RungTimedOut | Rebalanced]:
+        """The events that must happen now."""
+        for key in self._stragglers.expired(now):
+            yield RungTimedOut(*key)
+        if self._unbalanced is not None and self._rebalancing is not None:
+            self._unbalanced = None
+            trial = self._rebalancing.candidate(now)
+            if trial is not None:
+                yield Rebalanced(trial.id)
+
+    @property
+    def next_deadline(self) -> float | None:
+        """When `due` must be asked at the latest; None: never."""
+        return self._stragglers.due if self._unbalanced is None else self._unbalanced
+
+    def on_rebalanced(self, event: Rebalanced, now: float) -> None:
+        """An idle worker trains a promoted trial from the start."""
+        self._talk.record(event, now)
+        self._assignments.residents.hand_over(self._assignments.table[event.trial])
 
     def _wake(self, now: float) -> None:
         """Answer workers that wait although a resident is to go on: the budget was short."""
@@ -150,6 +200,7 @@ class Pausing:
 
     def cancel(self, now: float) -> None:
         """The run ends: no paused trial goes on."""
+        self.is_over = True
         for trial in self._assignments.table.trials:
             if trial.state is TrialState.PAUSED:
                 self._assignments.residents.stop(trial)

@@ -7,8 +7,15 @@ from collections.abc import Callable
 from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
 from asha_bus.core.conversation import Conversation
-from asha_bus.core.events import Received, WorkerExited, WorkerGone, WorkerReturned, WorkerSilent
-from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.events import (
+    Received,
+    Send,
+    WorkerExited,
+    WorkerGone,
+    WorkerReturned,
+    WorkerSilent,
+)
+from asha_bus.core.roster import MAX_WORKERS, Roster, WorkerRecord
 
 
 class Presence:
@@ -19,8 +26,8 @@ class Presence:
     trial may be taken by another worker, and goes on in this one if it returns before that.
     What it had is lost once its end is certain: it exited, or did not return in time.
 
-    ``interrupt``: what ends objectives; None as long as the run goes on. ``settle``: called after
-    a trial was lost.
+    ``interrupt``: what ends objectives; None as long as the run goes on. ``is_ended``: whether it
+    is over. ``handle``: handles an event at once. ``settle``: called after a trial was lost.
     """
 
     def __init__(
@@ -28,14 +35,49 @@ class Presence:
         roster: Roster,
         assignments: Assignments,
         talk: Conversation,
+        *,
         interrupt: Callable[[], m.Interrupt | None],
+        is_ended: Callable[[], bool],
+        handle: Callable[[WorkerSilent | WorkerGone, float], None],
         settle: Callable[[float], None],
     ) -> None:
         self.roster = roster
         self._assignments = assignments
         self._talk = talk
-        self._interrupt = interrupt
-        self._settle = settle
+        self._interrupt, self._is_ended = interrupt, is_ended
+        self._handle, self._settle = handle, settle
+
+    def tick(self, now: float) -> None:
+        """Handle the ends of leases, and of the time to return after that."""
+        for name in self.roster.leases.expired(now):
+            self._assignments.counters.leases_expired += 1
+            self._handle(WorkerSilent(name), now)
+        for name in self.roster.returns.expired(now):
+            self._handle(WorkerGone(name), now)
+
+    def on_hello(self, sender: str, hello: m.Hello, now: float) -> None:
+        """A worker asks to join; its slot has one worker at a time."""
+        settings = self._assignments.settings
+        if hello.run != settings.run:
+            self._talk.refuse(sender, hello.seq, f"this bus serves another run than {hello.run}")
+            return
+        if self.roster.get(sender) is None:
+            sibling = self.roster.at(hello.slot)
+            if sibling is not None and sibling.active:
+                if not self.roster.is_silent(sibling, now) and not self._is_ended():
+                    # a speculative copy, or a retry before the loss is known: it asks
+                    # again, and takes the slot once the sibling left or fell silent
+                    self._talk.send(sender, m.Wait(hello.seq))
+                    return
+                self._handle(WorkerSilent(sibling.name), now)
+            if not self.roster.make_room():
+                self._talk.refuse(
+                    sender, hello.seq, f"this bus has {MAX_WORKERS} workers, and no more"
+                )
+                return
+            self._talk.record(Received(sender, hello), now)
+            self.roster.join(sender, hello, now)
+        self._talk.send(sender, settings.welcome(hello.seq))
 
     def on_exited(self, event: WorkerExited, now: float) -> None:
         """The process or the Spark job of a slot has ended."""
@@ -44,7 +86,7 @@ class Presence:
             worker.active or worker.trial is not None or worker.may_return or worker.is_hung
         ):
             self._talk.record(event, now)
-            self._gone(worker, now)
+            self._gone(worker, now, event.how)
 
     def on_silent(self, event: WorkerSilent, now: float) -> None:
         """A worker may be dead, or may return."""
@@ -85,6 +127,28 @@ class Presence:
         interrupt = self._interrupt() if worker.believes_in_trial else None
         self._talk.beside(worker, interrupt or m.Pong(0))
 
+    def on_ping(self, sender: str, ping: m.Ping, now: float) -> None:
+        """Somebody asks whether the bus is there."""
+        self._talk.emit(Send(sender, m.Pong(ping.seq)))  # it promises nothing of a journal
+
+    def on_trial_hung(self, sender: str, hung: m.TrialHung, now: float) -> None:
+        """An objective ignored its time limit: the trial fails, and its worker exits."""
+        if (worker := self._talk.living_owner(sender, now)) is None:
+            return
+        trial = self._assignments.held(worker, hung.trial, hung.attempt)
+        if trial is not None:  # else this is a repeat, or the trial ended meanwhile
+            self._talk.record(Received(worker.name, hung), now)
+            is_over = self._interrupt() is not None
+            self._assignments.fail(trial, hung.error, now, is_over=is_over)
+            self._settle(now)
+        elif (
+            worker.trial not in (None, hung.trial)
+            and self._assignments.run_by(worker, hung.trial, hung.attempt) is not None
+        ):  # it got that one when this one was stopped, and exits without having begun it
+            self._talk.record(Received(worker.name, hung), now)
+            self._assignments.drop(self._assignments.table[worker.trial])
+        self._talk.beside(worker, m.Pong(hung.seq))
+
     def on_dropped(self, sender: str, dropped: m.Dropped, now: float) -> None:
         """A worker had to drop paused trials."""
         worker = self._talk.teller(sender, now)
@@ -106,15 +170,15 @@ class Presence:
             self._assignments.forgive(self._assignments.table[worker.trial])
         self._gone(worker, now)
 
-    def lose(self, worker: WorkerRecord, now: float) -> None:
-        """The attempt of ``worker`` is lost."""
+    def lose(self, worker: WorkerRecord, now: float, how: str = "") -> None:
+        """The attempt of ``worker`` is lost. ``how``: what is known of the worker's end."""
         assert worker.trial is not None
         trial = self._assignments.table[worker.trial]
-        self._assignments.lose(trial, now, is_over=self._interrupt() is not None)
+        self._assignments.lose(trial, now, how, is_over=self._interrupt() is not None)
         self._settle(now)
 
-    def _gone(self, worker: WorkerRecord, now: float) -> None:
+    def _gone(self, worker: WorkerRecord, now: float, how: str = "") -> None:
         self._assignments.residents.lose(worker)
         self.roster.leave(worker)
         if worker.trial is not None:
-            self.lose(worker, now)
+            self.lose(worker, now, how)

@@ -10,6 +10,9 @@ from asha_bus.core.roster import Roster, WorkerRecord
 from asha_bus.core.trial import Trial, TrialState
 from asha_bus.core.trials import TrialTable
 
+#: In this unit, the buckets of `Latencies` hold times from 4 ms to 18 hours.
+WAIT_UNIT_S = 4096.0
+
 
 class Residents:
     """The paused trials of a run, by the workers that hold them.
@@ -25,11 +28,13 @@ class Residents:
         self._most = most
         #: Trials that are to go on and wait for their holder, and since when.
         self._since: dict[int, float] = {}
-        #: How long trials waited for their holders, and the longest time in seconds.
+        #: How long trials waited for their holders, in units of `WAIT_UNIT_S`, since they may
+        #: wait for hours; and the longest time in seconds.
         self.waits = Latencies()
         self.longest_wait_s = 0.0
-        #: How many residents were dropped because a worker had too many.
+        #: How many residents were dropped for lack of room, and the most that a worker had.
         self.dropped = 0
+        self.most_held = 0
 
     @property
     def waiting(self) -> Collection[int]:
@@ -56,6 +61,7 @@ class Residents:
         if self._most is not None and len(worker.residents) > self._most:
             self.dropped += 1
             self._drop(worker, self._least(worker))
+        self.most_held = max(self.most_held, len(worker.residents))
 
     def _least(self, worker: WorkerRecord) -> int:
         """The least promising resident of ``worker``; one that is to go on only if all are."""
@@ -94,6 +100,12 @@ class Residents:
             self._since[trial.id] = now
         return holder
 
+    def hand_over(self, trial: Trial) -> None:
+        """``trial``, which is to go on, leaves its holder: any worker may train it."""
+        holder = self.holder(trial)
+        if holder is not None and trial.id in holder.going_on:
+            self._drop(holder, trial.id)
+
     def stop(self, trial: Trial) -> WorkerRecord | None:
         """``trial`` does not go on; returns its holder, which is to drop it."""
         holder = self.holder(trial)
@@ -117,7 +129,7 @@ class Residents:
         worker.trial = number
         self._table.go_on(trial)
         waited_s = now - self._since.pop(number)
-        self.waits.add(waited_s)
+        self.waits.add(waited_s / WAIT_UNIT_S)
         self.longest_wait_s = max(self.longest_wait_s, waited_s)
 
     # --- workers --------------------------------------------------------------
@@ -151,6 +163,7 @@ class Residents:
         """``worker`` had to drop ``numbers``, as far as it holds them."""
         for number in numbers:
             if number in worker.residents:
+                self.dropped += 1
                 self._forget(worker, number)
 
     def validate(self) -> None:

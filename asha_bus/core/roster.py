@@ -81,7 +81,10 @@ class WorkerRecord:
     #: Whether its name is in the queue of waiting workers, even if it no longer waits.
     queued: bool = False
     first_assigned: float | None = None
+    #: Seconds outside objectives, as it said last; and since when it waits for an answer, which
+    #: counts in addition.
     idle_s: float = 0.0
+    waits_since: float | None = None
     #: ``idle_s`` at its first trial, since waiting for that does not count as idle.
     idle_before_s: float = 0.0
     #: Round trips by bucket, from its last heartbeat.
@@ -191,13 +194,17 @@ class Roster:
             worker.is_hung = False
         self.leases.renew(worker.name, now)
 
-    def hear_all(self, now: float) -> None:
-        """Renew the leases of all active workers, and the time for silent ones to return."""
+    def hear_all(self, now: float, returns: Mapping[str, float]) -> None:
+        """A new bus began: renew the leases of all active workers.
+
+        ``returns``: how long each silent worker may still return. A longer time would never end
+        where one bus after the other dies, and time without a bus does not count.
+        """
         for worker in self.workers.values():
             if worker.active:
                 self.hear(worker, now)
             elif worker.may_return:
-                self.returns.renew(worker.name, now)
+                self.returns.renew(worker.name, now, returns.get(worker.name))
 
     def stalled(self, seconds: float) -> None:
         """The bus did not run for ``seconds``, in which it could hear nobody."""
@@ -294,4 +301,6 @@ def _busy(worker: WorkerRecord, end: float) -> tuple[float, float]:
     """Idle and wall-clock seconds of ``worker`` from its first trial to ``end``."""
     if worker.first_assigned is None:
         return 0.0, 0.0
-    return worker.idle_s - worker.idle_before_s, end - worker.first_assigned
+    since = worker.waits_since
+    waited_s = 0.0 if since is None else max(end - since, 0.0)
+    return worker.idle_s - worker.idle_before_s + waited_s, end - worker.first_assigned

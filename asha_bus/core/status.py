@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from heapq import nlargest
 from typing import Any, NamedTuple
 
 from asha_bus.core.curves import Point
 from asha_bus.core.events import Counters
 from asha_bus.core.experiment import Experiment
+from asha_bus.core.failures import Repeated
+from asha_bus.core.latency import percentile
 from asha_bus.core.messages import DROPPED_KINDS
+from asha_bus.core.residents import WAIT_UNIT_S
 from asha_bus.core.roster import HungWorker, WorkerTime
 from asha_bus.core.trial import RungStanding, TrialRow, TrialState
+
+#: The most workers that a status names with their paused trials.
+MOST_HOLDERS = 100
 
 
 class JournalFigures(NamedTuple):
@@ -56,6 +63,23 @@ class Queues(NamedTuple):
     waiting_workers: int
 
 
+class PausingFigures(NamedTuple):
+    """What is known of paused trials."""
+
+    #: The paused trials in the memory of each worker that has some: of those with the most.
+    by_worker: Mapping[str, int] = {}
+    #: All of them, and the most that a worker ever had.
+    residents: int = 0
+    most_held: int = 0
+    #: Residents that were dropped for lack of room.
+    dropped: int = 0
+    #: Trials that are to continue and wait for the worker that has them.
+    waiting: int = 0
+    #: How long such trials waited: the median, and the longest time. None: none did.
+    wait_p50_s: float | None = None
+    wait_max_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Status:
     """The numbers of a run at one moment. Times are in seconds."""
@@ -91,9 +115,16 @@ class Status:
     dropped: int
     #: The first trial of each kind of failure, by time.
     failures: Sequence[int]
+    #: The warnings about trials, the first of each kind.
+    warnings: Sequence[Repeated]
     bus: BusFigures
+    pausing: PausingFigures
+    #: Whether the run ends: trials that still run were told to stop.
+    is_ending: bool = False
     #: Workers that stayed silent for too long, which the engine should replace.
     hung: Sequence[HungWorker] = ()
+    #: The seconds in which each silent worker may still return.
+    returns: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> Status:
@@ -107,7 +138,9 @@ class Status:
             "worker_s": WorkerTime(*raw["worker_s"]),
             "busy": WorkerTime(*raw["busy"]),
             "queues": Queues(*raw["queues"]),
+            "warnings": tuple(Repeated(*warning) for warning in raw["warnings"]),
             "bus": BusFigures.from_plain(raw["bus"]),
+            "pausing": PausingFigures(*raw["pausing"]),
             "hung": [HungWorker(*worker) for worker in raw["hung"]],
         }
         return cls(**{**raw, **read})
@@ -141,8 +174,31 @@ def status(experiment: Experiment, now: float, bus: BusFigures | None = None) ->
         queues=Queues(len(table.queue), ready, undrawn, roster.waiting),
         dropped=experiment.curves.dropped,
         failures=tuple(table.failures.values()),
+        warnings=tuple(table.warnings.values()),
         bus=bus or BusFigures(),
+        pausing=_pausing(experiment),
+        is_ending=experiment.is_ending,
         hung=roster.hung,
+        returns=roster.returns.left(now),
+    )
+
+
+def _pausing(experiment: Experiment) -> PausingFigures:
+    if not experiment.settings.scheduler.pauses:
+        return PausingFigures()
+    residents = experiment.assignments.residents
+    workers = experiment.roster.workers.values()
+    held = {worker.name: len(worker.residents) for worker in workers if worker.residents}
+    waits = residents.waits.to_counts()
+    most = nlargest(MOST_HOLDERS, held, key=lambda name: held[name])
+    return PausingFigures(
+        {name: held[name] for name in most},
+        sum(held.values()),
+        residents.most_held,
+        residents.dropped,
+        sum(len(worker.going_on) for worker in workers),
+        percentile(waits, 0.5) * WAIT_UNIT_S if waits else None,
+        residents.longest_wait_s if waits else None,
     )
 
 

@@ -23,7 +23,7 @@ class Stragglers:
         self._since = {key: self._since.get(key, now) for key in rungs}
 
     def restart(self, now: float) -> None:
-        """The bus was down, which counts for nobody: all times start anew."""
+        """The bus was down, which counts for nobody: all times start again."""
         self._since = dict.fromkeys(self._since, now)
 
     def stalled(self, seconds: float) -> None:

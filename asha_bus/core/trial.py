@@ -85,6 +85,8 @@ class RungRecord(NamedTuple):
             the last rung of a plan.
         mean: With repeats, the mean metric of the configuration's repeats that had entered
             the rung; it is compared in place of ``metric``. None without repeats.
+        paused_n: The number of entries when the trial paused, if its verdict came later; else
+            None.
 
     Example:
         >>> RungRecord(0, 1, 0.25, 3, 1, 0.5, "continue").judged
@@ -99,6 +101,7 @@ class RungRecord(NamedTuple):
     cutoff: float | None
     verdict: str
     mean: float | None = None
+    paused_n: int | None = None
 
     @property
     def judged(self) -> float:
@@ -107,15 +110,38 @@ class RungRecord(NamedTuple):
 
 
 class RungStanding(NamedTuple):
-    """The current state of a rung: its entries, how many passed, and the cutoff."""
+    """The current state of a rung. With repeats and a scheduler that pauses, it counts
+    configurations, otherwise trials.
+
+    Attributes:
+        bracket: The number of the bracket; of the plan in `SuccessiveHalving` and `Hyperband`.
+        rung: The number of the rung in its bracket.
+        resource: The level of the rung, in units of resource.
+        entries: How many have entered.
+        passed: How many of them continued; in the last rung of a plan, how many of them are
+            among those that it keeps.
+        cutoff: The worst metric among those that would continue; None if it is not a finite
+            number.
+        paused: How many wait for the verdict of the rung.
+        expected: How many will have entered in the end, if no more are lost; None: any number.
+        keep: How many it keeps in the end; None: a share of those that enter.
+        is_last: Whether it is the last rung of a plan, in which all that enter complete.
+
+    Example:
+        >>> standing = result.rungs[0]
+        >>> stopped = standing.entries - standing.passed - standing.paused
+    """
 
     bracket: int
     rung: int
     resource: float
     entries: int
     passed: int
-    #: The worst metric among those that would continue; None if it is not a finite number.
     cutoff: float | None
+    paused: int = 0
+    expected: int | None = None
+    keep: int | None = None
+    is_last: bool = False
 
 
 class TrialRow(NamedTuple):

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from asha_bus.core.failures import MAX_KINDS, kind
+from asha_bus.core.failures import MAX_KINDS, Repeated, count_warning, kind
 from asha_bus.core.log import LogLine, Place, TrialLog
 from asha_bus.core.messages import Log
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
@@ -45,6 +45,8 @@ _T = TypeVar("_T", bound=_Tried)
 
 #: A trial in one of these states has no standing.
 _BAD = frozenset({TrialState.FAILED, TrialState.LOST})
+#: A trial in one of these states runs again in a resumed run.
+_AGAIN = frozenset({TrialState.RUNNING, TrialState.PAUSED, TrialState.CANCELLED})
 
 
 class Standing(NamedTuple):
@@ -148,6 +150,9 @@ class TrialTable:
         self.unseen: set[int] | None = set() if is_told else None
         #: The first trial of each kind of failure, at most `MAX_KINDS` of them.
         self.failures: dict[str, int] = {}
+        #: The warnings about trials by kind, and the kinds that this launch has logged.
+        self.warnings: dict[str, Repeated] = {}
+        self._logged: set[str] = set()
 
     @property
     def leader(self) -> Trial | None:
@@ -202,13 +207,21 @@ class TrialTable:
             self.unseen.add(trial.id)
 
     def log(self, log: Log) -> bool:
-        """Keep a line of a trial, whichever worker runs it now; returns whether for good."""
+        """Keep a line of a trial, whichever worker runs it now; returns whether for good.
+
+        Of the warnings of one kind, the first one is to be logged; all are counted.
+        """
         if log.trial >= len(self.trials):
             return False
         trial = self.trials[log.trial]
         trial.log = trial.log or TrialLog()
         is_lasting = trial.log.add(log.attempt, log.level, log.text)
-        if log.level != "output":  # what it printed is seen where it was printed
+        is_new = log.level != "output"  # what it printed is seen where it was printed
+        if log.level == "warning":
+            kind_of_it = count_warning(self.warnings, log.trial, log.text)
+            is_new = kind_of_it not in self._logged
+            self._logged.add(kind_of_it)
+        if is_new:
             lasting, others = self._place
             self._place = (lasting + 1, 0) if is_lasting else (lasting, others + 1)
             self.logs.append(LogLine(self._place, log.trial, log.level, log.text))
@@ -281,16 +294,19 @@ class TrialTable:
         leader = self.leader
         return leader is not None and leader.configuration == trial.configuration
 
-    def reopen(self, states: frozenset[TrialState]) -> None:
-        """Queue all trials in one of ``states`` again, and suspended ones, by number.
+    def reopen(self, *, retry_failed: bool) -> list[Trial]:
+        """Queue all trials that a resumed run runs again, by number; return those that had failed.
 
-        Those whose rung has not decided on them wait for that instead.
-
-        Failures count afresh.
+        These are the ones that ran or were cancelled, and with ``retry_failed`` those that
+        failed or were lost. Those whose rung has not decided on them wait for that instead.
+        Failures count afresh, and warnings are logged again.
         """
         self.failures.clear()
+        self._logged.clear()
+        had_failed: list[Trial] = []
         for trial in self.trials:
-            if trial.state in states or trial.is_suspended:
+            is_failed = trial.state in _BAD
+            if (retry_failed if is_failed else trial.state in _AGAIN) or trial.is_suspended:
                 self.states[trial.state] -= 1
                 self.finished -= trial.state in FINAL
                 trial.reopen()
@@ -298,8 +314,11 @@ class TrialTable:
                     if looked_at is not None:
                         looked_at.add(trial.id)
                 self.states[trial.state] += 1
+                if is_failed:
+                    had_failed.append(trial)
         self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
         self._find_lead()
+        return had_failed
 
     def cancel_queue(self, now: float) -> None:
         """Cancel the trials that wait for a worker."""

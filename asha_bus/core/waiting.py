@@ -23,6 +23,7 @@ class Waiting:
         if worker.waiting:
             return False
         worker.waiting = True
+        worker.waits_since = now
         if not worker.queued:  # else its name is still there from before it left
             worker.queued = True
             self._names.append(worker.name)

@@ -69,6 +69,8 @@ class Attempt:
         self.must_ask = False
         #: Whether the bus has told it to pause; it is over, or resumed later.
         self.is_paused = False
+        #: Whether the bus has told at the same time that it need not be kept.
+        self.is_dropped = False
 
 
 class Worker:
@@ -140,6 +142,10 @@ class Worker:
         """Make the request for a trial."""
         return self._ask(m.Next(self._next_seq(), self._idle(now)))
 
+    def ping(self) -> m.Request:
+        """Make the request after whose answer one-way messages are not lost on a dead bus."""
+        return self._ask(m.Ping(self._next_seq()))
+
     def begin(self) -> Attempt:
         """Start the trial that came with the last answer, or resume it if it has paused here.
 
@@ -157,12 +163,15 @@ class Worker:
         return self.attempt
 
     def park(self) -> None:
-        """Keep the current trial, which the bus told to pause, as it is."""
+        """Keep the current trial, which the bus told to pause, unless it is to be dropped."""
         attempt = self._attempt()
         if not attempt.is_paused:
             raise LocalProtocolError("the trial was not told to pause")
         self._taken()
-        self.residents[attempt.assignment.trial] = attempt
+        if attempt.is_dropped:
+            self.drops.append(attempt)
+        else:
+            self.residents[attempt.assignment.trial] = attempt
         self.attempt = None
 
     def drop(self, trials: Iterable[int]) -> m.Dropped:
@@ -331,7 +340,9 @@ class Worker:
             self._set_upcoming(message.next)
         elif isinstance(message, m.Pause):
             self._drop(message.drops)
-            self._attempt().is_paused = True
+            attempt = self._attempt()
+            attempt.is_paused = True
+            attempt.is_dropped = attempt.assignment.trial in message.drops
             self._set_upcoming(message.next)
         elif isinstance(message, m.Done):
             self._set_upcoming(None)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgpack
 
 from asha_bus.core import messages as m
-from asha_bus.core.checks import Rule, check, shortened
+from asha_bus.core.checks import Rule, check, cut, shortened
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import (
     AppendToJournal,
@@ -27,6 +27,7 @@ from asha_bus.core.events import (
     GraceExpired,
     JournaledEvent,
     Kept,
+    Rebalanced,
     Received,
     Resumed,
     RungTimedOut,
@@ -67,7 +68,10 @@ _DICT = Rule("a dict", types=(dict,))
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
 _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT, _SILENT, _RETURNED = range(7, 14)
-_RUNG_TIMED_OUT, _STOP_TRIAL = range(14, 16)
+_RUNG_TIMED_OUT, _STOP_TRIAL, _REBALANCED = range(14, 17)
+
+#: Stands between the slot of a worker and what is known of its end.
+_NUL = "\0"
 
 #: Events that are nothing but the number of a worker.
 _EVENTS_OF_WORKER: dict[int, type[WorkerGone | WorkerSilent | WorkerReturned]] = {
@@ -115,7 +119,7 @@ WrittenDecision = tuple[int, int, int, float, int]
 
 
 def _decision(record: RungRecord) -> WrittenDecision:
-    rung, _, _, n, keep, cutoff, verdict, _ = record
+    rung, _, _, n, keep, cutoff, verdict, _, _ = record
     return rung, n, keep, math.inf if cutoff is None else cutoff, _VERDICT_NUMBERS[verdict]
 
 
@@ -171,7 +175,8 @@ class Encoder:
         if isinstance(event, FallbackDrawn):
             return _HEAD.pack(_FALLBACK_DRAWN, now) + _packed(tuple(event))
         if isinstance(event, WorkerExited):
-            return _HEAD.pack(_WORKER_EXITED, now) + event.slot.encode()
+            how = f"{_NUL}{event.how}" if event.how else ""
+            return _HEAD.pack(_WORKER_EXITED, now) + f"{event.slot}{how}".encode()
         if isinstance(event, WorkerGone | WorkerSilent | WorkerReturned):
             head = _HEAD.pack(_KINDS_OF_WORKER[type(event)], now)
             return head + _WORKER.pack(self._numbers[event.worker])
@@ -179,6 +184,8 @@ class Encoder:
             return _HEAD.pack(_STOP, now) + _packed(tuple(event))
         if isinstance(event, RungTimedOut):
             return _HEAD.pack(_RUNG_TIMED_OUT, now) + _packed(tuple(event))
+        if isinstance(event, Rebalanced):
+            return _HEAD.pack(_REBALANCED, now) + _packed(tuple(event))
         if isinstance(event, StopTrial):
             return _HEAD.pack(_STOP_TRIAL, now) + _packed(tuple(event))
         if isinstance(event, Resumed):
@@ -229,13 +236,16 @@ class Encoder:
         elif kind == _FALLBACK_DRAWN:
             event = FallbackDrawn(*_unpacked(rest))
         elif kind == _WORKER_EXITED:
-            event = WorkerExited(rest.decode())
+            slot, _, how = rest.decode().partition(_NUL)
+            event = WorkerExited(slot, how)
         elif kind in _EVENTS_OF_WORKER:
             event = _EVENTS_OF_WORKER[kind](self.workers[_WORKER.unpack(rest)[0]])
         elif kind == _STOP:
             event = StopRun(*_unpacked(rest))
         elif kind == _RUNG_TIMED_OUT:
             event = RungTimedOut(*_unpacked(rest))
+        elif kind == _REBALANCED:
+            event = Rebalanced(*_unpacked(rest))
         elif kind == _STOP_TRIAL:
             event = StopTrial(*_unpacked(rest))
         elif kind == _GRACE_EXPIRED:
@@ -274,9 +284,9 @@ def reading(path: str, failure: str) -> Iterator[None]:
     except JournalError:
         raise
     except InvalidArgument as error:
-        raise JournalError(f"{path}: {error}") from error
+        raise JournalError(f"{path}: {cut(str(error))}") from error
     except Exception as error:  # any error means that it cannot be read
-        raise JournalError(f"{path}: {failure}: {error!r}") from error
+        raise JournalError(f"{path}: {failure}: {cut(repr(error))}") from error
 
 
 def is_journal(data: bytes) -> bool:
@@ -299,9 +309,10 @@ def read_header(data: bytes, path: str, schedulers: Schedulers = ()) -> tuple[He
         plain = _unpacked(payload)
         number = plain["format"]
         if number > FORMAT:
+            version = cut(str(plain.get("version", "of that time")), 40)
             raise JournalError(
                 f"{path} has format {number}, but this asha-bus reads only formats up to "
-                f"{FORMAT}; install asha-bus {plain.get('version', 'of that time')} or later"
+                f"{FORMAT}; install asha-bus {version} or later"
             )
         header = Header(
             plain["name"],
@@ -369,13 +380,19 @@ class Replayer:
 
     def feed(self, data: bytes) -> None:
         """Replay the whole records in ``data``, the next bytes of the journal; keep the rest."""
+        for _ in self.walk(data):
+            pass
+
+    def walk(self, data: bytes) -> Iterator[Entry]:
+        """Replay as `feed` does, and give each record when its event has been handled."""
         data = self._rest + data
         at = 0
         while (payload := _payload(data, at)) is not None:
-            self._replay(payload)
+            entry = self._replay(payload)
             length = _FRAME.size + len(payload)
             at += length
             self.end += length
+            yield entry
         self._rest = data[at:]
 
     def result(self) -> Replayed:
@@ -400,23 +417,24 @@ class Replayer:
         if type(effect) is AppendToJournal:
             self._emitted.append(tuple(map(_decision, effect.decisions)))
 
-    def _replay(self, payload: bytes) -> None:
+    def _replay(self, payload: bytes) -> Entry:
         where = f"{self._path}: record {self._records} at byte {self.end}"
         try:
             entry = self._encoder.decode(payload)
             self._experiment.handle(entry.event, entry.now)
         except Exception as error:  # any error means that it cannot be replayed
-            raise JournalError(f"{where} cannot be replayed: {error!r}") from error
+            raise JournalError(f"{where} cannot be replayed: {cut(repr(error))}") from error
         if self._emitted != [entry.decisions]:
             found = [_shown(one) for one in self._emitted]
             raise JournalError(
                 f"{where} says {_shown(entry.decisions)}, but replaying it gives "
                 f"{found[0] if found else 'no record'}; this asha-bus decides differently from "
-                f"the version that wrote it ({self._header.version})"
+                f"the version that wrote it ({cut(self._header.version, 40)})"
             )
         self._emitted.clear()
         self._records += 1
         self._now = entry.now
+        return entry
 
 
 def replay(data: bytes, path: str, schedulers: Schedulers = ()) -> Replayed:

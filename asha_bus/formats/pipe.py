@@ -90,6 +90,9 @@ class BusSetup(NamedTuple):
     resumed: Resume | None = None
     #: The last status of the bus before: what that had counted goes on.
     before: Status | None = None
+    #: The descriptor of the socket over which comes the pipe of a twin that it is to fork, to
+    #: stand by; None: it is to fork none.
+    twins: int | None = None
 
 
 class StandbySetup(NamedTuple):
@@ -184,9 +187,13 @@ class Departure(NamedTuple):
 
 
 class SlotEmpty(NamedTuple):
-    """Tell that the worker at ``slot`` has exited, and ask what is known of it."""
+    """Tell that the worker at ``slot`` has exited, and ask what is known of it.
+
+    ``how``: see `asha_bus.core.events.WorkerExited`.
+    """
 
     slot: str
+    how: str = ""
 
     def answer(self, plain: Any) -> Departure:
         """What is known."""
@@ -245,6 +252,8 @@ class Progress(NamedTuple):
 
 class CaughtUp(NamedTuple):
     """This bus, which stands by, has read the journal to its end for the first time."""
+
+    pid: int
 
 
 class Notice(NamedTuple):

@@ -19,6 +19,7 @@ from asha_bus.core import messages as m
 from asha_bus.core.curve import MAX_NAMES
 from asha_bus.core.errors import LocalProtocolError, RemoteProtocolError
 from asha_bus.core.latency import BUCKETS
+from asha_bus.core.roster import MAX_DROPS
 
 #: Limits of one message; a larger one is rejected on receipt. A message within the other
 #: limits always fits into `MAX_BODY_BYTES`, so that only a bug can exceed that.
@@ -168,7 +169,7 @@ def _assignment_or_nil(value: Any) -> bool:
 
 
 def _drops(value: Any) -> bool:
-    return type(value) is tuple and all(map(_count, value))
+    return type(value) is tuple and len(value) <= MAX_DROPS and all(map(_count, value))
 
 
 def _one_of(*choices: str) -> Check:
@@ -257,6 +258,17 @@ _WITH_DROPS = frozenset(code for code, cls, _ in TABLE if cls._field_defaults.ge
 _FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
 _TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRST_TO_WORKER}
 
+#: What msgpack raises for invalid values and bytes. Anything else is not about them, such as
+#: the exception of a signal handler of the user's, which may strike there.
+_INVALID = (
+    msgpack.UnpackException,
+    ValueError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    MemoryError,
+)
+
 
 def encode(message: m.Message) -> bytes:
     """Encode ``message``; raises `LocalProtocolError` if that is impossible.
@@ -272,7 +284,7 @@ def encode(message: m.Message) -> bytes:
             body = _packing.pack(items)
         except UnicodeEncodeError:
             body = msgpack.packb(items, unicode_errors="replace")
-    except Exception as error:  # any error of the packer means an invalid message
+    except _INVALID as error:
         raise LocalProtocolError(f"cannot encode {_shortened.repr(message)}: {error}") from error
     if len(body) > MAX_BODY_BYTES:
         raise LocalProtocolError(
@@ -314,7 +326,7 @@ def _unpack(body: bytes, max_array: int) -> tuple[Any, ...]:
             max_map_len=BUCKETS,
             max_ext_len=0,
         )
-    except Exception as error:  # any error of the unpacker means invalid bytes
+    except _INVALID as error:
         # not its repr, which contains all remaining bytes
         raise RemoteProtocolError(
             f"not msgpack within the limits: {type(error).__name__} {error}", kind="undecodable"

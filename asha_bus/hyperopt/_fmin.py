@@ -13,6 +13,7 @@ from asha_bus import launch, start
 from asha_bus.core.checks import ELSEWHERE, SECONDS, Rule, check, check_names
 from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
 from asha_bus.core.space import Space, as_space
+from asha_bus.core.tracebacks import raises_short
 from asha_bus.core.trial import TrialState
 from asha_bus.hyperopt.arguments import (
     give_back,
@@ -50,6 +51,7 @@ _LIST = Rule("a list of dicts", types=(list, tuple))
 _ANY_NUMBER = 2**62
 
 
+@raises_short
 def fmin(
     fn: Callable[..., object],
     space: object,

@@ -24,6 +24,7 @@ NEW, RUNNING, DONE, ERROR, CANCEL = range(5)
 _STATES = {
     TrialState.PENDING: NEW,
     TrialState.RUNNING: RUNNING,
+    TrialState.PAUSED: RUNNING,
     TrialState.COMPLETED: DONE,
     TrialState.STOPPED: DONE,
     TrialState.CANCELLED: CANCEL,

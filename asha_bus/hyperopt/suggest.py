@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from asha_bus.core.messages import Point
-from asha_bus.core.trial import TrialState
+from asha_bus.core.trial import FINAL
 from asha_bus.hyperopt.documents import document, raw_of
 from asha_bus.hyperopt.labels import point_of_raw
 from asha_bus.results.records import TrialRecord
@@ -45,7 +45,7 @@ class Suggesting(Searcher):
         known = self._documents.get(trial.id)
         if known is None:
             known = document(trial, branch.space)
-            if trial.state not in (TrialState.PENDING, TrialState.RUNNING):
+            if trial.state in FINAL:
                 self._documents[trial.id] = known  # it will not change
         return known
 

@@ -223,6 +223,11 @@ class _Client:
         self._answered = time.monotonic()
         return reply
 
+    def send_lines(self) -> None:
+        """Send the lines that wait."""
+        for log in self.outbox.take():
+            self.tell(log)
+
     def tell(self, message: m.OneWay) -> None:
         """Take what a trial says."""
         if isinstance(message, m.Log):

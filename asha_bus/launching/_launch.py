@@ -6,6 +6,7 @@ import os
 import tempfile
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,14 @@ from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import spark_task
 from asha_bus.launching.arguments import LaunchArguments, takes_arguments
+from asha_bus.launching.cohorts import warn_of_residents
 from asha_bus.launching.follower import Follower
 from asha_bus.launching.job import BusAddress, Job
 from asha_bus.launching.options import EVERY_ADDRESS, BusOptions
 from asha_bus.launching.plan import Plan, make_plan
 from asha_bus.launching.run import Run, wait_for
 from asha_bus.monitors.choice import open_monitors
+from asha_bus.monitors.line import first_line
 from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
@@ -127,10 +130,11 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     options = given.bus or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options, workers)
     data = gather(given.data or {}, options.max_data_bytes)
+    warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
     journal = _open(plan)
-    if journal.is_resumed:
-        plan = plan.resumed(journal.header)
     try:
+        if journal.is_resumed:
+            plan = plan.resumed(journal.header)
         # of the seed that the run has, which a resumed one brings along
         suggester = make_suggester(plan.search, engine.dumps)
         own_rules = make_hooks(plan.hooks, engine.dumps)
@@ -168,8 +172,12 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             bus_timeout_s=options.bus_timeout_s,
         )
         engine.preflight(address)
+        if resumed is not None:
+            plan = replace(plan, done=supervisor.status().finished)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
         follower = Follower(plan, supervisor, engine, monitors, exporter)
+        if resumed is not None:
+            follower.logger.info("%s", first_line(plan.info))
         used = 0.0 if resumed is None else follower.status().elapsed_s
         if given.max_time is not None and used >= given.max_time:
             text = "max_time=%g is used up: all launches of this run took %.1f s; give more"
@@ -181,7 +189,14 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             follower.on_output,
         )
         shared = engine.share(data)
-        job = Job(address, given.objective, plan.space, given.capture_output, shared)
+        job = Job(
+            address,
+            given.objective,
+            plan.space,
+            given.capture_output,
+            shared,
+            pauses=plan.settings.scheduler.pauses,
+        )
         engine.start(job, workers, hooks)
         follower.start()
     except BaseException:  # not even an interrupt may leave a bus behind

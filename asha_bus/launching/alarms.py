@@ -7,19 +7,26 @@ import time
 from collections.abc import Callable, Sequence
 
 from asha_bus.core.failures import MAX_KINDS, gist
+from asha_bus.core.log import LogLine
+from asha_bus.core.running import RunningTime
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.status import Status
-from asha_bus.core.trial import TrialRow, TrialState
+from asha_bus.core.trial import FINAL, TrialRow, TrialState
 from asha_bus.launching.plan import Plan
 from asha_bus.objective.kinds import Shape, shape_of
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 from asha_bus.results.summary import counted_failures
+from asha_bus.results.warnings import is_unjudged, judged_nothing, no_usable_metric
 
 #: After this time without any worker, the log says what the run waits for.
 NO_WORKER_S = 15.0
-#: After this many completed trials of which none reached a rung, the log says so.
-_UNJUDGED = 5
+#: After this many completed trials of which none reached a rung, the log says so, and after this
+#: many that succeeded without a usable metric.
+_ENOUGH = 5
+
+_SUCCEEDED = (TrialState.COMPLETED, TrialState.STOPPED)
+_LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
 
 #: Where nobody succeeded, the ends that somebody asked for are no failure of the run.
 _ASKED_FOR = ("stopped", "stop_run", "max_time", "max_total_resource")
@@ -42,21 +49,33 @@ class Alarms:
         self._logger = logger
         self._engine = engine
         self._rows = rows
-        self._began = time.monotonic()
+        self._running = RunningTime(time.monotonic())
         self._waits = True
         self._kinds = 0
+        self._is_usable = False
         #: Whether there is nothing to say: of an objective that returns once the plan has warned.
         returns_once = shape_of(plan.given.objective) is Shape.FUNCTION
         self._is_judged = isinstance(plan.settings.scheduler, NoStopping) or returns_once
+
+    def tell(self, line: LogLine) -> None:
+        """Log ``line`` of a trial; of warnings it is the first one of its kind."""
+        text = line.text.rstrip()
+        if line.level == "warning":
+            text += "\n" if "\n" in text else " "
+            text += "(others of this kind are not logged; Result.warnings counts them)"
+        self._logger.log(_LEVELS[line.level], "trial %d: %s", line.trial, text)
 
     def check(self, status: Status) -> None:
         """Warn of what ``status`` shows for the first time."""
         if self._waits:
             self._check_workers(status)
         self._check_failures(status, self._fetched)
-        completed = status.states[TrialState.COMPLETED]
-        if not self._is_judged and completed >= _UNJUDGED:
+        if not self._is_judged and status.states[TrialState.COMPLETED] >= _ENOUGH:
             self._check_rungs(status)
+        self._is_usable = self._is_usable or status.leader is not None
+        if not self._is_usable and sum(status.states[s] for s in _SUCCEEDED) >= _ENOUGH:
+            records = [TrialRecord.from_row(row, self._plan.space) for row in self._rows(0)]
+            self._tell_unusable([record for record in records if record.state in FINAL])
 
     def at_end(self, status: Status, result: Result) -> None:
         """Warn of what is wrong with ``result``; AllTrialsFailed if none of its trials succeeded.
@@ -66,13 +85,16 @@ class Alarms:
         self._check_failures(status, lambda number: result.trials[number])
         if not self._is_judged and status.states[TrialState.COMPLETED]:
             self._check_rungs(status)
+        if not self._is_usable and result.best is None and not _is_fruitless(result):
+            self._tell_unusable(result.trials)
+        for repeated in status.warnings:
+            if repeated.times > 1:
+                self._logger.warning("%s", repeated)
         self.check_end(result)
 
     def check_end(self, result: Result) -> None:
         """The same by ``result`` alone, which may be partial."""
-        succeeded = {TrialState.COMPLETED, TrialState.STOPPED}
-        fruitless = not any(trial.state in succeeded for trial in result.trials)
-        if result.failures and fruitless:
+        if result.failures and _is_fruitless(result):
             text = _with_first_error("no trial succeeded", result)
             self._logger.warning("the run ended by %s, and %s", result.reason, text)
             if result.reason not in _ASKED_FOR:
@@ -81,7 +103,7 @@ class Alarms:
             self._logger.warning("%s", _with_first_error("the run ended by failed", result))
 
     def _check_workers(self, status: Status) -> None:
-        waited_s = time.monotonic() - self._began
+        waited_s = self._running.tick(time.monotonic())
         if status.joined_now:
             self._waits = False
         elif waited_s > NO_WORKER_S:
@@ -111,16 +133,20 @@ class Alarms:
 
     def _check_rungs(self, status: Status) -> None:
         self._is_judged = True
-        if status.counters.decisions or any(rung.entries for rung in status.rungs):
-            return
-        reached = 0.0 if status.leader is None else status.leader.resource
-        self._logger.warning(
-            "%s has judged nothing: %d trials completed, and none reached its first rung (the best "
-            "one ended at resource %g); give it a smaller min_resource",
-            self._plan.settings.scheduler,
-            status.states[TrialState.COMPLETED],
-            reached,
-        )
+        scheduler = self._plan.settings.scheduler
+        completed = status.states[TrialState.COMPLETED]
+        entered = any(rung.entries for rung in status.rungs)
+        if is_unjudged(scheduler, completed, status.counters.decisions, entered=entered):
+            reached = 0.0 if status.leader is None else status.leader.resource
+            self._logger.warning("%s", judged_nothing(scheduler, completed, reached))
+
+    def _tell_unusable(self, trials: Sequence[TrialRecord]) -> None:
+        self._is_usable = True  # nothing more to say
+        self._logger.warning("%s", no_usable_metric(trials))
+
+
+def _is_fruitless(result: Result) -> bool:
+    return not any(trial.state in _SUCCEEDED for trial in result.trials)
 
 
 def _with_first_error(head: str, result: Result) -> str:

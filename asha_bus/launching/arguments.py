@@ -28,6 +28,7 @@ from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
+from asha_bus.core.tracebacks import raises_short
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.choice import MonitorChoice
 from asha_bus.objective.kinds import to_metric
@@ -111,13 +112,14 @@ class LaunchArguments:
             parameter is named ``trial``, a `Trial`, and which reports by hand.
         space: A `Space`, a dict of parameters, or a space of hyperopt.
         mode: Which metric is better: ``"min"`` (default) or ``"max"``.
-        scheduler: What stops trials early, such as `ASHA`. Default None: every trial runs to
-            its end.
+        scheduler: What stops trials early, such as `ASHA`, or also pauses them, such as
+            `SuccessiveHalving`. Default None: every trial runs to its end.
         searcher: What suggests configurations: `RandomSearch`, a `Searcher`, or any object
             with its methods. One that learns runs in a process of its own. Default None:
             random search.
         max_trials: The run ends after this many trials. It, ``max_time`` or
-            ``max_total_resource`` is needed unless the space is finite. Default None.
+            ``max_total_resource`` is needed unless the space is finite, or the scheduler says how
+            many configurations it is made for, which is the default then. Else default None.
         max_time: The run ends after this many seconds: no new trial begins; running ones are
             asked to stop at their next report, interrupted after 2 s, and killed after 5 s. Of
             a resumed run it is the total over all launches. Default None.
@@ -152,11 +154,12 @@ class LaunchArguments:
             Ended trials and all rungs stand; what was running or cancelled is run again.
             Space, scheduler, mode, objective and seed (if given) must be the same.
             ``max_trials``, ``max_time`` and ``max_total_resource`` are totals over all
-            launches; the time between two launches does not count. Default False.
+            launches; the time between two launches does not count. Successive halving and
+            Hyperband need the same ``max_trials``. Default False.
         retry_failed: True runs failed and lost trials of a resumed run again. Default False.
-        trial_timeout: Seconds that one attempt at a trial may take, clean-up included. Then
-            it is interrupted and fails; 5 s later its worker's process is replaced. Default
-            None: no limit.
+        trial_timeout: Seconds that one attempt at a trial may take, clean-up included; time for
+            which it is paused does not count. Then it is interrupted and fails; 5 s later its
+            worker's process is replaced. Default None: no limit.
         max_failures: The run ends with reason ``"failed"`` when more trials than this failed
             or were lost. Default None: only if the first five trials all failed.
         fail_fast: True ends the run at the first failed trial. Default False.
@@ -311,7 +314,7 @@ def _taking(
         del call.__wrapped__  # which takes other arguments
         parts = [args if _is_args(part) else part for part in _parts(function)]
         call.__doc__ = "\n\n".join(parts)
-        return call
+        return raises_short(call)
 
     return decorate
 

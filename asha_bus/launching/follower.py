@@ -38,8 +38,6 @@ _ABANDON_S = 3.0
 _PARTIAL_S = 1.0
 _HURRY_S = 0.5
 
-_LEVELS = {"info": logging.INFO, "warning": logging.WARNING}
-
 
 class Follower:
     """Follows the run of ``plan``, whose bus is up; the engine may call it from now on."""
@@ -96,7 +94,7 @@ class Follower:
         if self._exporter is not None:
             self._exporter.close()
         if self._error is not None:
-            raise self._error
+            raise self._error.with_traceback(None)  # of the thread, or of the last call
         assert self._result is not None
         return self._result
 
@@ -136,10 +134,11 @@ class Follower:
 
     # --- what the engine says ------------------------------------------------
 
-    def on_worker_exited(self, slot: str) -> pipe.Departure:
-        """The worker at ``slot`` has exited; what the bus knows of it."""
+    def on_worker_exited(self, slot: str, how: str) -> pipe.Departure:
+        """The worker at ``slot`` has exited, as ``how`` says; what the bus knows of it."""
+        how = how.encode(errors="replace").decode()
         try:
-            return self.supervisor.call(pipe.SlotEmpty(slot))
+            return self.supervisor.call(pipe.SlotEmpty(slot, how))
         except BusError:
             is_over = self.supervisor.ended.is_set()
             return pipe.Departure(joined=is_over, dismissed=is_over)
@@ -223,7 +222,7 @@ class Follower:
         try:
             status = self.supervisor.status()
             for line in self.supervisor.call(pipe.LogsRequest(self._logged)):
-                self.logger.log(_LEVELS[line.level], "trial %d: %s", line.trial, line.text)
+                self._alarms.tell(line)
                 self._logged = line.place
             if self._exporter is not None:
                 self._exporter.update(status, self.supervisor)
@@ -297,4 +296,6 @@ class Follower:
             elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=plan.settings,
+            trial_warnings=status.warnings,
+            rungs=status.rungs,
         )

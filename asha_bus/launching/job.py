@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import sys
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from asha_bus.core.space import Space
+
+#: The most bytes in which a local worker says why it cannot load its job: a pipe holds them.
+MAX_FAILURE_BYTES = 16_000
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,59 @@ class Job:
     capture_output: bool = False
     #: By name what each ``value`` gives, which is loaded once in each worker.
     data: Mapping[str, Any] = field(default_factory=dict)
+    #: Whether the scheduler pauses trials, which then stay in the worker's memory.
+    pauses: bool = False
+
+    def __reduce__(self) -> Any:
+        """Pickled with a mark in front of each part, so that a failure can name the part."""
+        objective, space, data = map(_Mark, ("the objective", "the space", "the data"))
+        parts = (objective, self.objective, space, self.space, data, self.data)
+        return _job, (self.address, self.capture_output, self.pauses, *parts)
+
+
+class _Mark:
+    """Says which part of a job is unpickled next."""
+
+    #: The part that this process began to unpickle last.
+    last = "the job"
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+
+    def __reduce__(self) -> Any:
+        return _begin, (self._part,)
+
+
+def _begin(part: str) -> None:
+    _Mark.last = part
+
+
+def _job(address: BusAddress, capture_output: bool, pauses: bool, *parts: Any) -> Job:
+    _, objective, _, space, _, data = parts
+    return Job(address, objective, space, capture_output, data, pauses)
+
+
+class CannotLoad(NamedTuple):
+    """What a worker returns that cannot load its job: no other one could on that machine."""
+
+    text: str
+
+    @classmethod
+    def from_error(cls, error: Exception, part: str | None = None) -> CannotLoad:
+        """``error`` in words, which came while ``part`` was loaded; None: it was unpickled last."""
+        frames = traceback.extract_tb(error.__traceback__)[1:]  # without the caller's own
+        at = f" (in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+        said = "".join(traceback.format_exception_only(type(error), error)).strip()
+        advice = "create what cannot be unpickled inside the objective, or mend its unpickling"
+        if isinstance(error, ImportError):
+            advice = (
+                "make the module importable there: install it for that Python, put it on "
+                "PYTHONPATH, or ship it with SparkContext.addPyFile"
+            )
+        return cls(
+            f"{part or _Mark.last} cannot be loaded in a worker on {socket.gethostname()} "
+            f"({sys.executable}): {said}{at}; {advice}"
+        )
 
 
 class WorkerSetup(NamedTuple):

@@ -45,4 +45,6 @@ def partial_result(from_journal: Callable[[], Result], seen: Result, within_s: f
         elapsed_s=max(known.elapsed_s, seen.elapsed_s),
         bus=known.bus,
         settings=seen.settings,
+        trial_warnings=known.trial_warnings,
+        rungs=known.rungs,
     )

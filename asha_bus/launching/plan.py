@@ -26,11 +26,18 @@ from asha_bus.formats.space_form import describe, parts_of
 from asha_bus.formats.wire import MAX_POINT
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import LaunchArguments
+from asha_bus.launching.cohorts import (
+    check_cohort,
+    check_reports,
+    check_same_cohort,
+    size_of_cohort,
+)
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import as_monitors
 from asha_bus.objective.kinds import Shape, check_takes, name_of, shape_of, to_metric
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.warnings import NO_PARAMETER
 from asha_bus.searchers.adapter import Search
 from asha_bus.searchers.base import Suggests
 from asha_bus.searchers.hooks import Hooks
@@ -64,6 +71,8 @@ class Plan:
     initial: tuple[Point, ...]
     #: How many workers are started; None: not known yet.
     workers: int | None = None
+    #: How many trials earlier launches have finished; None: this is the first launch.
+    done: int | None = None
 
     @property
     def searcher(self) -> RandomSearch | Suggests:
@@ -100,11 +109,15 @@ class Plan:
     def info(self) -> RunInfo:
         """What monitors receive at the start."""
         info = RunInfo.of(self.name, self.settings, self.space, self.given.journal)
-        return replace(info, workers=self.workers)
+        return replace(info, workers=self.workers, resumed=self.done)
 
     def resumed(self, header: Header) -> Plan:
-        """This plan for the run of ``header``: its name, its seed, its identity."""
+        """This plan for the run of ``header``: its name, its seed, its identity.
+
+        Raises `InvalidArgument` if the run cannot be resumed with this number of trials.
+        """
         old = header.settings
+        check_same_cohort(old.scheduler, old.max_trials, self.settings.max_trials)
         settings = replace(self.settings, run=old.run, seed=old.seed)
         return replace(self, name=header.name, settings=settings)
 
@@ -143,10 +156,11 @@ def make_plan(given: LaunchArguments) -> Plan:
     _check_size(space)
     if not space.parameters and space.branches == 1:
         logger.warning(
-            "the space has no parameter, so every trial is the same: %s; a parameter is "
-            "uniform(0, 1), for instance, and (0, 1) a constant",
+            "%s: %s; a parameter is uniform(0, 1), for instance, and (0, 1) a constant",
+            NO_PARAMETER,
             shortened(given.space),
         )
+    check_reports(given, shape)
     if shape is Shape.FUNCTION and not isinstance(given.scheduler, NoStopping | None):
         logger.warning(
             "objective %s returns once, as far as can be seen, so there is nothing that %s could "
@@ -159,6 +173,7 @@ def make_plan(given: LaunchArguments) -> Plan:
     monitors = as_monitors(given.monitor)
     run = secrets.token_hex(8)
     max_trials, limit_reason = _limit(space, given)
+    check_cohort(given, max_trials)
     settings = RunSettings(
         **{
             **_settings_of(given),
@@ -224,9 +239,11 @@ def _limit(space: Space, given: LaunchArguments) -> tuple[int | None, str]:
         every = space.branches * given.repeats
         if given.max_trials is None or given.max_trials >= every:
             return min(every, 2**63 - 1), "exhausted"
-    elif not has_end:
+        return given.max_trials, "max_trials"
+    max_trials = size_of_cohort(given)
+    if max_trials is None and not has_end:
         raise InvalidArgument(f"the space is infinite, so the run needs an end: give {_ENDS}")
-    return given.max_trials, "max_trials"
+    return max_trials, "max_trials"
 
 
 def _check_budget(scheduler: Scheduler, most: float) -> None:

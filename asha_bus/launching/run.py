@@ -6,6 +6,7 @@ import atexit
 from typing import TYPE_CHECKING, TypedDict
 from weakref import WeakSet
 
+from asha_bus.core.tracebacks import raises_short
 from asha_bus.launching.follower import Follower
 from asha_bus.results.records import BusReport
 from asha_bus.results.result import Result
@@ -76,6 +77,7 @@ class Run:
         """Whether the run is over, so that `result` returns or raises at once."""
         return self._follower.reason is not None
 
+    @raises_short
     def result(self, timeout: float | None = None) -> Result:
         """Wait for the end of the run and return its result.
 

@@ -32,6 +32,7 @@ class RunInfo:
         searcher: The searcher's repr.
         workers: The number of workers that are started; None: it is not known.
         journal: The path of the journal; None: the run has none of its own.
+        resumed: How many trials earlier launches have finished; None: this is the first launch.
 
     Example:
         >>> class Announce(ab.Monitor):
@@ -49,6 +50,7 @@ class RunInfo:
     searcher: str = ""
     workers: int | None = None
     journal: str | None = None
+    resumed: int | None = None
 
     @classmethod
     def of(
@@ -87,6 +89,7 @@ class Snapshot:
         best: The best trial so far; None while no trial has a usable metric.
         result: A function that returns the run so far as a `Result` with reason
             ``unfinished``.
+        is_ending: Whether the run ends: running trials were told to stop, and clean up.
 
     Example:
         >>> class Watch(ab.Monitor):
@@ -104,6 +107,7 @@ class Snapshot:
     decisions: int
     best: TrialRecord | None
     result: Callable[[], Result]
+    is_ending: bool = False
 
 
 class Assigned(NamedTuple):
@@ -121,7 +125,7 @@ class Reported(NamedTuple):
 
 
 class Decided(NamedTuple):
-    """``trial`` entered a rung; ``record`` has the decision."""
+    """``trial`` entered a rung, or the verdict came for which it paused; ``record`` has it."""
 
     trial: TrialRecord
     record: RungRecord
@@ -187,7 +191,7 @@ class Monitor:
         """
 
     def on_decision(self, trial: TrialRecord, record: RungRecord) -> None:
-        """Called when a trial enters a rung.
+        """Called when a trial enters a rung, and again when the verdict comes for which it paused.
 
         Args:
             trial: The trial.

@@ -91,7 +91,9 @@ def _in_terminal(names: Sequence[str], run: RunInfo) -> Monitor:
             return PlainLines(write=print_error)
         from asha_bus.monitors.progress import Progress
 
-        return Progress(run.name, run.max_trials)
+        return Progress()
     if not is_terminal():
-        return PlainLines()
+        from asha_bus.monitors.table import RungLines
+
+        return RungLines() if "rungs" in names else PlainLines()
     return TerminalTable(with_curves="curves" in names)

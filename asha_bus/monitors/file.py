@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
@@ -12,6 +11,7 @@ from typing import Any, TextIO
 from asha_bus.core.checks import PATH, check
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import RungRecord
+from asha_bus.formats.strict_json import to_json
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
@@ -141,7 +141,7 @@ class FileMonitor(Monitor):
 
     def _write(self, event: str, **fields: Any) -> None:
         line = {"event": event, "time": time.time(), **fields}
-        self._file.write(f"{json.dumps(_plain(line), allow_nan=False)}\n")
+        self._file.write(f"{to_json(_plain(line))}\n")
 
 
 def _plain(value: Any) -> Any:

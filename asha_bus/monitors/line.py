@@ -82,16 +82,27 @@ class PlainLines(Line):
 
 def first_line(run: RunInfo) -> str:
     """What a run is: its limits, its workers, its journal."""
-    most = f"at most {run.max_trials} trials, " if run.max_trials is not None else ""
+    if run.resumed is None:
+        most = "" if run.max_trials is None else f"at most {run.max_trials} trials, "
+        begun = f"started with {most}"
+    else:
+        most = "" if run.max_trials is None else f" of {run.max_trials}"
+        begun = f"resumed: {run.resumed}{most} trials done, "
     workers = "" if run.workers is None else f"{_counted(run.workers, 'worker')}, "
     journal = "no journal" if run.journal is None else f"journal {run.journal}"
-    return f"{run.name}: started with {most}{workers}{journal}, {run.scheduler}, {run.searcher}"
+    return f"{run.name}: {begun}{workers}{journal}, {run.scheduler}, {run.searcher}"
 
 
 def failed_text(states: Mapping[TrialState, int]) -> str:
-    """How many trials failed and how many were lost, such as ``, 3 failed, 1 lost``."""
-    bad = (TrialState.FAILED, TrialState.LOST)
-    return "".join(f", {states[s]} {s.value.lower()}" for s in bad if states.get(s))
+    """How many trials have paused, failed and were lost, such as ``, 3 failed, 1 lost``."""
+    shown = (TrialState.PAUSED, TrialState.FAILED, TrialState.LOST)
+    return "".join(f", {states[s]} {s.value.lower()}" for s in shown if states.get(s))
+
+
+def running_text(snapshot: Snapshot) -> str:
+    """How many trials run, or were told to stop by the end of the run and are not done yet."""
+    running = snapshot.states[TrialState.RUNNING]
+    return f"{running} {'stopping' if running and snapshot.is_ending else 'running'}"
 
 
 def _counted(number: int, what: str) -> str:
@@ -104,7 +115,7 @@ def running_line(run: RunInfo, snapshot: Snapshot) -> str:
     rate = f", {snapshot.finished / snapshot.elapsed_s:.3g}/s" if snapshot.elapsed_s > 0 else ""
     return visible(
         f"{run.name}: {snapshot.finished}{total} trials done, "
-        f"{snapshot.states[TrialState.RUNNING]} running{failed_text(snapshot.states)}, "
+        f"{running_text(snapshot)}{failed_text(snapshot.states)}, "
         f"{clock(snapshot.elapsed_s)}{rate}, {_counted(snapshot.workers, 'worker')}, "
         f"best: {best_text(snapshot.best)}"
     )
@@ -114,7 +125,8 @@ def last_line(result: Result) -> str:
     """The result of a run."""
     return visible(
         f"{result.name}: {len(result.trials)} trials{failed_text(result.counts)}, "
-        f"{clock(result.elapsed_s)}, ended by {result.reason}, best: {best_text(result.best)}"
+        f"{clock(result.elapsed_s)}, ended by {result.reason}, best: "
+        f"{best_text(result.best) if result.best else f'none, since {result.best_reason}'}"
     )
 
 

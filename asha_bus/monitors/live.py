@@ -89,6 +89,7 @@ class Live:
             decisions=status.counters.decisions,
             best=None if leader is None else TrialRecord.from_row(leader, self._space),
             result=lambda: self._result(status),
+            is_ending=status.is_ending,
         )
 
     def _result(self, status: Status) -> Result:
@@ -104,6 +105,8 @@ class Live:
             elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=self._settings,
+            trial_warnings=status.warnings,
+            rungs=status.rungs,
         )
 
     def _update(
@@ -124,7 +127,10 @@ class Live:
         if is_new_attempt and new.attempts:
             self._told[number] = 0.0
             events.append(Assigned(new))
-        events += self._reported(new, fresh, new.rungs[0 if old is None else len(old.rungs) :])
+        known = () if old is None else old.rungs
+        events += self._reported(new, fresh, new.rungs[len(known) :])
+        # the verdicts that were to come when the trial paused
+        events += [Decided(new, b) for a, b in zip(known, new.rungs, strict=False) if a != b]
         if new.state in FINAL:
             events.append(TrialEnded(new))
         return events

@@ -12,7 +12,7 @@ from asha_bus.core.trial import RungRecord
 from asha_bus.monitors.base import REFRESH_S, Monitor, Snapshot
 from asha_bus.page.document import run_document, summary_document, trial_document
 from asha_bus.page.server import PageServer
-from asha_bus.results.explain import explain, has_brackets, ranks
+from asha_bus.results.explain import explainer
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
@@ -127,6 +127,4 @@ class Page(Monitor):
         result = self._result
         if result is None or number >= len(result.trials):
             return None
-        known = ranks(result.trials, result.mode)
-        brackets = has_brackets(result.trials)
-        return explain(result.trials[number], known, mode=result.mode, brackets=brackets)
+        return explainer(result.trials, result.mode, result.scheduler)(result.trials[number])

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from asha_bus.core.trial import FINAL, RungRecord, TrialState
+from asha_bus.core.trial import FINAL, RungStanding, TrialState
 from asha_bus.core.trials import ranked_trials
-from asha_bus.monitors.base import RunInfo
-from asha_bus.monitors.line import best_text, clock, params_text
+from asha_bus.monitors.base import RunInfo, Snapshot
+from asha_bus.monitors.line import PlainLines, best_text, clock, params_text
 from asha_bus.monitors.screen import cut
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
+from asha_bus.results.rungs import entered_text, has_plans, pauses, standings
 from asha_bus.results.tables import table
 
 #: The largest numbers of running trials and of curves that are shown.
@@ -20,6 +20,7 @@ _MOST_TRIALS = 8
 _MOST_CURVES = 5
 
 _CURVE_COLUMNS = 24
+_BAR_COLUMNS = 24
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
 
@@ -50,6 +51,31 @@ def run_table(
         if len(part) > 1 and room > 1:
             lines += ["", *_fit(part, room)]
     return [cut(line, width) for line in lines[: max(height, 1)]]
+
+
+class RungLines(PlainLines):
+    """The lines of `PlainLines`, each with the rungs below it, where there is no terminal."""
+
+    follows_trials = True
+    #: Makes the result whose rungs are shown; None: there is none yet.
+    _result_now: Callable[[], Result] | None = None
+
+    def on_refresh(self, snapshot: Snapshot) -> None:
+        """Show the state of the run and its rungs, if it is time."""
+        self._result_now = snapshot.result
+        super().on_refresh(snapshot)
+
+    def on_finish(self, result: Result | None) -> None:
+        """Show the result and its rungs."""
+        self._result_now = None if result is None else lambda: result
+        super().on_finish(result)
+
+    def show(self, line: str) -> None:
+        """Print it, and a line for each rung that there is."""
+        super().show(line)
+        rungs = [] if self._result_now is None else _rungs(self._result_now())
+        for one in rungs if len(rungs) > 1 else []:  # there is more than the head
+            super().show(one)
 
 
 def sparkline(values: Sequence[float], columns: int = _CURVE_COLUMNS) -> str:
@@ -83,28 +109,80 @@ def _head(run: RunInfo, result: Result, workers: int | None) -> list[str]:
         f"{run.name}: {run.mode} by {run.scheduler}",
         f"{finished}{total} trials done{f': {states}' if states else ''}",
         pace,
+        *([_residents(result)] if pauses(result) else []),
     ]
+
+
+def _residents(result: Result) -> str:
+    """Who has paused trials in memory, and how long they waited to continue."""
+    bus, held = result.bus, result.bus.residents
+    text = f"paused in memory: {sum(held.values())}"
+    if held:
+        text += f", at most {max(held.values())} of a worker"
+    if bus.dropped_residents:
+        text += f", {bus.dropped_residents} dropped"
+    if math.isfinite(bus.promotion_wait_max_s):
+        text += (
+            f"; to go on they waited {bus.promotion_wait_p50_s:.3g} s (median), "
+            f"{bus.promotion_wait_max_s:.3g} s (longest)"
+        )
+    return text
 
 
 def _rungs(result: Result) -> list[str]:
     """Each rung: entries, trials that continued, and the current cutoff."""
-    last: dict[tuple[int, int], RungRecord] = {}
-    passed: Counter[tuple[int, int]] = Counter()
-    for trial in result.trials:
-        for record in trial.rungs:
-            key = trial.bracket, record.rung
-            passed[key] += record.verdict == "continue"
-            if key not in last or record.n > last[key].n:
-                last[key] = record
-    has_brackets = len({bracket for bracket, _ in last}) > 1
+    if pauses(result):
+        return _plans(standings(result))
+    rungs = standings(result)
     rows = [("rung", "resource", "entries", "went on", "cutoff")]
-    for (bracket, rung), record in sorted(last.items()):
-        cutoff = "-" if record.cutoff is None else f"{record.cutoff:g}"
-        name = f"{bracket}/{rung}" if has_brackets else f"{rung}"
+    for rung in rungs:
+        name = f"{rung.bracket}/{rung.rung}" if has_plans(rungs) else f"{rung.rung}"
         rows.append(
-            (name, f"{record.resource:g}", f"{record.n}", f"{passed[bracket, rung]}", cutoff)
+            (name, f"{rung.resource:g}", f"{rung.entries}", f"{rung.passed}", _cutoff(rung))
         )
     return table(rows).splitlines()
+
+
+def _plans(rungs: list[RungStanding]) -> list[str]:
+    """The rungs of a scheduler that pauses, a group of lines for each plan, with bars.
+
+    In a bar, `█` went on or is kept, `▒` is paused, `░` was stopped, `·` is still to come.
+    """
+    rows = [("rung", "resource", "entered", "paused", "went on", "keeps", "cutoff", "")]
+    most = max(max(rung.entries, rung.expected or 0) for rung in rungs)
+    plan = None
+    for rung in rungs:
+        if has_plans(rungs) and rung.bracket != plan:
+            plan = rung.bracket
+            rows.append((f"plan {plan}", "", "", "", "", "", "", ""))
+        rows.append(
+            (
+                f"{rung.rung}",
+                f"{rung.resource:g}",
+                entered_text(rung),
+                "-" if rung.is_last else f"{rung.paused}",
+                f"{rung.passed}",
+                "-" if rung.keep is None else f"{rung.keep}",
+                _cutoff(rung),
+                _bar(rung, most),
+            )
+        )
+    return table(rows, left=[0, 7]).splitlines()
+
+
+def _bar(rung: RungStanding, most: int) -> str:
+    """What became of those that entered, in a bar of which the largest rung takes the whole."""
+    stopped = rung.entries - rung.passed - rung.paused
+    to_come = max((rung.expected or 0) - rung.entries, 0)
+    bar, done = "", 0
+    for count, block in zip((rung.passed, rung.paused, stopped, to_come), "█▒░·", strict=True):
+        done += count
+        bar = bar.ljust(round(_BAR_COLUMNS * done / max(most, 1)), block)
+    return bar
+
+
+def _cutoff(rung: RungStanding) -> str:
+    return "-" if rung.cutoff is None else f"{rung.cutoff:g}"
 
 
 def _running(result: Result) -> list[str]:

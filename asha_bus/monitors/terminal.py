@@ -7,9 +7,11 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from asha_bus.monitors.base import RunInfo
+from asha_bus.monitors.logs import leave, make_room
 from asha_bus.monitors.redrawn import Redrawn
 from asha_bus.monitors.screen import cut, print_text
 from asha_bus.monitors.table import run_table
@@ -20,13 +22,16 @@ from asha_bus.results.tables import visible
 #: row, some terminals keep a copy of a screen that is erased in one step.
 _ERASE = "\x1b[K\n\x1b[J\x1b[A"
 
+#: A log record waits at most so long for a drawing, which itself may want to log.
+_PATIENCE_S = 1.0
+
 
 class TerminalTable(Redrawn):
     """A table that is redrawn in place; output of the workers appears above it.
 
     Between two drawings the cursor is on an empty line above the table. Text that is
-    written meanwhile, for instance by a logger, stays where it is, and the table moves down.
-    The terminal may be resized at any time.
+    written meanwhile stays where it is, and the table moves down; for log records the table
+    makes room. The terminal may be resized at any time.
     """
 
     def __init__(
@@ -34,7 +39,7 @@ class TerminalTable(Redrawn):
     ) -> None:
         super().__init__(clock)
         self._with_curves = with_curves
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a text that cannot be shown may be logged
         #: The drawn lines; empty before the first drawing and after the end.
         self._lines: list[str] = []
 
@@ -47,6 +52,7 @@ class TerminalTable(Redrawn):
         with self._lock:
             self._lines = lines
             self._show()
+        make_room(self._aside)
 
     def write(self, text: str) -> bool:
         """Print a line of a worker's output above the table, whose cursor it must not move."""
@@ -62,6 +68,21 @@ class TerminalTable(Redrawn):
         with self._lock:
             print_text("".join([_ERASE, *(f"{line}\n" for line in self._lines)]))
             self._lines = []
+        leave(self._aside)
+
+    @contextmanager
+    def _aside(self) -> Iterator[None]:
+        """Take the table away while something else is written."""
+        held = self._lock.acquire(timeout=_PATIENCE_S)
+        try:
+            if held and self._lines:
+                print_text(_ERASE)
+            yield
+            if held and self._lines:
+                self._show()
+        finally:
+            if held:
+                self._lock.release()
 
     def _show(self, above: str = "") -> None:
         width, height = _room()  # the size may have changed since the lines were made

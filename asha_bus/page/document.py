@@ -17,7 +17,8 @@ from asha_bus.core.checks import shortened
 from asha_bus.core.failures import gist
 from asha_bus.core.space import Func, Normal, Options, Space
 from asha_bus.results.parameters import Column, as_number, column_values, columns, constants
-from asha_bus.results.records import TrialRecord
+from asha_bus.results.records import BusReport, TrialRecord
+from asha_bus.results.rungs import has_plans, pauses, standings
 
 if TYPE_CHECKING:
     from asha_bus.results.result import Result
@@ -123,9 +124,10 @@ def summary_document(
         "best": None if best is None else best.id,
         "best_reason": result.best_reason,
         "first_error": _first_error(result),
+        "warnings": [_cut(text) for text in result.warnings],
         "workers": result.bus.workers if workers is None else workers,
         "rungs": _rungs(result),
-        "bus": {name: number(value) for name, value in asdict(result.bus).items()},
+        "bus": _bus(result.bus),
     }
 
 
@@ -138,18 +140,42 @@ def _first_error(result: Result) -> dict[str, Any] | None:
     return {"count": len(failures), "trial": first.id, "error": gist(first.error)}
 
 
+def _bus(bus: BusReport) -> dict[str, Any]:
+    figures = {name: value for name, value in asdict(bus).items() if name != "residents"}
+    return {name: number(value) for name, value in figures.items()}
+
+
 def _rungs(result: Result) -> list[list[Any]]:
-    """For each rung: number, resource, entries, continued, and latest cutoff by bracket."""
-    latest: dict[int, dict[int, tuple[int, float | None]]] = {}
+    """For each rung: number, resource, entries, continued, and latest cutoff by bracket.
+
+    Where trials pause, the rungs of each plan, and for each how many are paused, how many
+    will have entered in the end (None: any number), its plan (None: there is one), and
+    whether it is the last rung of the plan.
+    """
+    if pauses(result):
+        rungs = standings(result)
+        plans = has_plans(rungs)
+        return [
+            [
+                *(rung.rung, rung.resource, rung.entries, rung.passed),
+                [[rung.bracket, number(rung.cutoff)]],
+                *(rung.paused, rung.expected, rung.bracket if plans else None, rung.is_last),
+            ]
+            for rung in rungs
+        ]
+    latest: dict[tuple[int, float], dict[int, tuple[int, float | None]]] = {}
     for trial in result.trials:
         for record in trial.rungs:
-            cutoffs = latest.setdefault(record.rung, {})
+            cutoffs = latest.setdefault((record.rung, record.resource), {})
             if record.n > cutoffs.get(trial.bracket, (0, None))[0]:
                 cutoffs[trial.bracket] = record.n, record.cutoff
     return [
         [
             *(rung, resource, entered, went_on),
-            [[bracket, number(cutoff)] for bracket, (_, cutoff) in sorted(latest[rung].items())],
+            [
+                [bracket, number(cutoff)]
+                for bracket, (_, cutoff) in sorted(latest[rung, resource].items())
+            ],
         ]
         for rung, resource, entered, went_on in result.rung_table()
     ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
+
+from asha_bus.formats.strict_json import to_json
 
 #: The page's own scripts, in the order in which they build on each other.
 _SCRIPTS = (
@@ -40,11 +41,6 @@ def page_html(title: str, document: Mapping[str, Any] | None = None) -> str:
     }
     # in one pass, so that inserted text is not searched for placeholders
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _asset("page.html"))
-
-
-def to_json(value: Any) -> str:
-    """``value`` as one line of strict JSON in ASCII."""
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
 def _to_script(document: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.page.document import run_document
 from asha_bus.page.html import page_html
 from asha_bus.page.importance import importance_document
-from asha_bus.results.explain import explain, has_brackets, ranks
+from asha_bus.results.explain import explainer
 
 if TYPE_CHECKING:
     from asha_bus.results.result import Result
@@ -18,12 +18,11 @@ if TYPE_CHECKING:
 
 def report_document(result: Result) -> dict[str, Any]:
     """The run's document with the explanation of each trial and the importance."""
-    known, brackets = ranks(result.trials, result.mode), has_brackets(result.trials)
     return {
         **run_document(result),
-        "explain": [
-            explain(trial, known, mode=result.mode, brackets=brackets) for trial in result.trials
-        ],
+        "explain": list(
+            map(explainer(result.trials, result.mode, result.scheduler), result.trials)
+        ),
         "importance": importance_document(result),
     }
 

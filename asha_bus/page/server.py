@@ -10,7 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.page.html import page_html, to_json
+from asha_bus.formats.strict_json import to_json
+from asha_bus.page.hosts import is_own_name
+from asha_bus.page.html import page_html
 
 try:
     from tornado.httpserver import HTTPServer
@@ -24,10 +26,8 @@ except ImportError as error:
 
 logger = logging.getLogger("asha_bus")
 
-#: The page is only for browsers of this machine. Another host name may be an attack by a
-#: foreign page (DNS rebinding).
+#: The page is only for browsers of this machine; see `is_own_name`.
 HOST = "127.0.0.1"
-_NAMES = frozenset({HOST, "localhost", "[::1]"})
 
 #: Without changes, browsers get a comment at this interval, which finds closed connections.
 _SILENCE_S = 15.0
@@ -159,7 +159,10 @@ class _Handler(RequestHandler):
         self.server = server
 
     def prepare(self) -> None:
-        if self.request.host_name not in _NAMES:
+        hosts = self.request.headers.get_list("Host")
+        if len(hosts) != 1 or not self.request.uri.startswith("/"):
+            raise HTTPError(400)
+        if not is_own_name(hosts[0]):
             raise HTTPError(403)
 
     def write_error(self, status_code: int, **known: Any) -> None:

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from asha_bus.core.trials import ranked
+from asha_bus.core.trials import leading, ranked
 from asha_bus.results.records import TrialRecord, repeats_of
 from asha_bus.results.tables import cell, table
+from asha_bus.results.warnings import no_usable_metric
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,23 @@ def configurations_of(trials: Iterable[TrialRecord], mode: str) -> Configuration
         )
         for group, its in ranked(repeats_of(trials), mode)
     )
+
+
+def best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | None, str]:
+    """The best of ``trials`` and among which it was chosen, or None and why."""
+    lead = leading(repeats_of(trials), mode)
+    if lead is None:
+        return None, no_usable_metric(trials)
+    completed, highest, _ = lead.progress
+    why = "the best of the completed trials"
+    if not completed:
+        why = f"no trial completed; the best of those that entered the rung at {highest:g}"
+        if highest == 0:
+            why = "no trial completed or entered a rung; the best of all"
+    if any(trial.repeat for trial in trials):
+        why += ", by the mean of a configuration's repeats"
+    best: TrialRecord = lead.trials[0]
+    return best, why
 
 
 def _metric(trial: TrialRecord) -> float:

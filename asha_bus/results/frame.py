@@ -11,13 +11,22 @@ from asha_bus.results.records import TrialRecord
 if TYPE_CHECKING:
     import pandas
 
+#: Seconds since the epoch that a timestamp of pandas holds: those until the year 2262.
+_MOST_S = 9e9
 
-def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
-    """The table of `Result.to_pandas`, made column by column."""
+
+def imported_pandas() -> Any:
+    """The module pandas, or an `ImportError` that says how to get it."""
     try:
         import pandas
     except ImportError as error:
         raise ImportError("to_pandas() needs pandas: pip install pandas") from error
+    return pandas
+
+
+def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
+    """The table of `Result.to_pandas`, made column by column."""
+    pandas = imported_pandas()
     if not trials:
         return pandas.DataFrame()
     # a column at a time: row by row takes a hundred times as long
@@ -30,7 +39,7 @@ def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
     for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
         found[field] = [getattr(trial, field) for trial in trials]
     for field in ("start_time", "end_time"):
-        seconds = [getattr(trial, field) for trial in trials]
+        seconds = [_within(getattr(trial, field)) for trial in trials]
         found[field] = pandas.to_datetime(pandas.Series(seconds), unit="s", utc=True)
     found["bracket"] = [trial.bracket for trial in trials]
     found["rungs"] = [len(trial.rungs) for trial in trials]
@@ -39,3 +48,8 @@ def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
         values = [trial.extras.get(name, math.nan) for trial in trials]
         found[f"extras.{name}"] = values
     return pandas.DataFrame(found)
+
+
+def _within(seconds: float | None) -> float | None:
+    """``seconds``; None where pandas has no such time, which only a changed journal can hold."""
+    return seconds if seconds is not None and abs(seconds) < _MOST_S else None

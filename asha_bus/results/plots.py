@@ -18,6 +18,7 @@ from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import is_better, standing
 from asha_bus.results.parameters import Axis, axes, columns
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.rungs import described, has_plans, name_of, pauses, standings
 from asha_bus.results.tables import visible
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ COLOURS: dict[TrialState, str] = {
     _S.CANCELLED: "#e69f00",
     _S.LOST: "#cc79a7",
     _S.FAILED: "#d55e00",
+    _S.PAUSED: "#f0e442",
     _S.RUNNING: "#56b4e9",
     _S.COMPLETED: "#009e73",
 }
@@ -50,7 +52,12 @@ _AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
-    """Draw the number of trials that entered each rung, and of those that continued."""
+    """Draw the number of trials that entered each rung, and of those that continued.
+
+    With a scheduler that pauses also those that are to come and those that are paused.
+    """
+    if pauses(result):
+        return _plot_standings(result, ax)
     ax = _axes(ax, height=1.4 + 0.6 * max(len(result.rung_table()), 2))
     table = result.rung_table()
     places = range(len(table))
@@ -82,6 +89,38 @@ def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
     return ax
 
 
+def _plot_standings(result: Result, ax: Axes | None) -> Axes:
+    rungs = standings(result)
+    ax = _axes(ax, height=1.4 + 0.6 * max(len(rungs), 2))
+    places = range(len(rungs))
+    expected = [max(rung.expected or 0, rung.entries) for rung in rungs]
+    entered, passed = [rung.entries for rung in rungs], [rung.passed for rung in rungs]
+    ax.barh(places, expected, color="none", edgecolor=_FAINT, ls=":", label="to come")
+    ax.barh(places, entered, color=_ENTERED, label="entered")
+    ax.barh(places, passed, height=0.4, color=_WENT_ON, label="went on")
+    paused = [rung.paused for rung in rungs]
+    ax.barh(places, paused, height=0.4, left=passed, color=COLOURS[_S.PAUSED], label="paused")
+    for place, rung in zip(places, rungs, strict=True):
+        ax.annotate(
+            described(rung),
+            (expected[place], place),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            color=_TEXT,
+            fontsize=9,
+        )
+    ax.set_yticks(places, [name_of(rung, plans=has_plans(rungs)) for rung in rungs])
+    ax.set_ylim(max(len(rungs), 1) - 0.4, -0.6)
+    most = max(*expected, 1)
+    ax.set_xlim(0, 1.6 * most)  # space for the text beside the longest bar
+    ax.set_xticks([tick for tick in ax.get_xticks() if tick <= most and tick == int(tick)])
+    _finish(ax, f"{result.name}: trials by rung", "trials", "rung and its resource")
+    ax.grid(visible=False, axis="y")
+    ax.legend(loc="lower right", frameon=False)
+    return ax
+
+
 def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
     """Draw each trial's metric over its resource, coloured by state, with rungs as dotted lines."""
     from matplotlib.collections import LineCollection
@@ -101,7 +140,7 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
     best = result.best
     if best is not None:
         ax.plot(*zip(*curves[best.id], strict=True), color=_BEST, lw=2.2, label=f"best: {best.id}")
-    rungs = [resource for _, resource, *_ in result.rung_table()]
+    rungs = sorted({resource for _, resource, *_ in result.rung_table()})
     for resource in rungs:
         ax.axvline(resource, color=_FAINT, lw=1, ls=":", zorder=0.6)
     resources = [resource for resource, _ in points]
@@ -195,7 +234,9 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
         _scale_parameter(ax, axis)
         _scale_metric(ax, [trial.metric for trial in trials if trial.metric is not None])
         _finish(ax, "", axis.name, _metric(result, "last metric"))
-    if trials:
+    if not names:  # the one chart is empty, without anything for a legend
+        _add_note(axs[0], "no parameter varies")
+    elif trials:
         axs[0].legend(loc="best", fontsize=8, framealpha=0.8)
         axs[0].set_title(
             f"{result.name}: metric by parameter", loc="left", fontsize=11, **_AS_IT_IS

@@ -182,6 +182,19 @@ class BusReport:
         unsent: Answers that were dropped because the peer did not read or had gone.
         suggest_waits: How often a worker had to wait for the searcher.
         fallbacks: Configurations drawn at random because the searcher took too long.
+        idle_seconds: Seconds that the workers of this launch spent outside the objective, each
+            from its first trial on: waiting for decisions, for trials and, with a scheduler
+            that pauses, for others.
+        retrained_resource: Resource that trials had used before they were trained again from
+            the start, because their worker was lost or had dropped them.
+        promotion_wait_p50_s: The median time for which paused trials that were to continue
+            waited for the worker that had them, in seconds; NaN if none did.
+        promotion_wait_max_s: The longest of these times; NaN if none did.
+        most_residents: The most paused trials that one worker ever had in memory.
+        dropped_residents: Paused trials that a worker dropped because it had too many, or
+            too little memory.
+        residents: The paused trials in the memory of each worker now, by the worker's name;
+            at most 100 workers, those with the most. Empty after the end of the run.
 
     Example:
         >>> result = ab.launch(
@@ -209,6 +222,13 @@ class BusReport:
     unsent: int
     suggest_waits: int = 0
     fallbacks: int = 0
+    idle_seconds: float = math.nan
+    retrained_resource: float = 0.0
+    promotion_wait_p50_s: float = math.nan
+    promotion_wait_max_s: float = math.nan
+    most_residents: int = 0
+    dropped_residents: int = 0
+    residents: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def from_status(cls, now: Status) -> BusReport:
@@ -232,12 +252,23 @@ class BusReport:
             unsent=bus.rejected["unsent"] + bus.rejected["unreachable"],
             suggest_waits=counters.suggest_waits,
             fallbacks=counters.fallbacks,
+            idle_seconds=now.worker_s.idle_s,
+            retrained_resource=counters.retrained,
+            promotion_wait_p50_s=_known(now.pausing.wait_p50_s),
+            promotion_wait_max_s=_known(now.pausing.wait_max_s),
+            most_residents=now.pausing.most_held,
+            dropped_residents=now.pausing.dropped,
+            residents=dict(now.pausing.by_worker),
         )
 
     @classmethod
-    def from_journal(cls, experiment: Experiment) -> BusReport:
-        """The report from a replayed journal; times that the journal does not hold are NaN."""
+    def from_journal(cls, experiment: Experiment, at: float) -> BusReport:
+        """The report from a journal replayed up to ``at``; NaN for times that it does not hold."""
         busy = experiment.assignments.busy_window or WorkerTime(math.nan, math.nan)
         counters = replace(experiment.counters, retried=0)  # it holds but a few of them
-        now = replace(status(experiment, 0.0), busy=busy, latency={}, counters=counters)
+        now = replace(status(experiment, at), busy=busy, latency={}, counters=counters)
         return cls.from_status(now)
+
+
+def _known(seconds: float | None) -> float:
+    return math.nan if seconds is None else seconds

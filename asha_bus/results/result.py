@@ -10,25 +10,21 @@ from typing import TYPE_CHECKING
 
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
-from asha_bus.core.schedulers import Schedulers
+from asha_bus.core.failures import Repeated
+from asha_bus.core.schedulers import Scheduler, Schedulers
 from asha_bus.core.space import Space
-from asha_bus.core.trial import TrialState
-from asha_bus.core.trials import leading
+from asha_bus.core.trial import RungStanding, TrialState
 from asha_bus.formats.journal import reading, replay
 from asha_bus.results.branches import Branches, BranchRecord
-from asha_bus.results.configurations import Configurations, configurations_of
-from asha_bus.results.explain import explain, has_brackets, ranks
+from asha_bus.results.configurations import Configurations, best_of, configurations_of
+from asha_bus.results.decisions import Decisions, decisions_of
+from asha_bus.results.explain import explainer
 from asha_bus.results.frame import frame_of
 from asha_bus.results.journals import read_journal
-from asha_bus.results.records import (
-    UNFINISHED,
-    BusReport,
-    TrialRecord,
-    failures_of,
-    repeats_of,
-)
+from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord, failures_of
 from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
+from asha_bus.results.warnings import warnings_of
 
 if TYPE_CHECKING:
     import pandas
@@ -55,6 +51,9 @@ class Result:
         elapsed_s: Seconds from the start of the bus to the end of the run.
         bus: A `BusReport`.
         settings: The scheduler and the limits of the run; None if they are not known.
+        trial_warnings: The warnings about trials, such as errors in clean-ups and retried
+            attempts: the first of each kind, with ``trial``, ``text`` and ``times``.
+        rungs: A `RungStanding` for each rung of each bracket or plan; empty if they are not known.
 
     Example:
         >>> result = ab.launch(
@@ -79,6 +78,8 @@ class Result:
         elapsed_s: float,
         bus: BusReport,
         settings: RunSettings | None = None,
+        trial_warnings: Sequence[Repeated] = (),
+        rungs: Sequence[RungStanding] = (),
     ) -> None:
         self.name = name
         self.mode = mode
@@ -90,6 +91,8 @@ class Result:
         self.elapsed_s = elapsed_s
         self.bus = bus
         self.settings = settings
+        self.trial_warnings = tuple(trial_warnings)
+        self.rungs = tuple(rungs)
 
     @classmethod
     def from_journal(
@@ -143,8 +146,10 @@ class Result:
             reason=ended.reason,
             message=ended.message,
             elapsed_s=replayed.now,
-            bus=BusReport.from_journal(experiment),
+            bus=BusReport.from_journal(experiment, replayed.now),
             settings=experiment.settings,
+            trial_warnings=tuple(experiment.table.warnings.values()),
+            rungs=experiment.scheduler.rungs(),
         )
 
     @property
@@ -154,14 +159,38 @@ class Result:
         return {state: counted[state] for state in TrialState}
 
     @property
+    def scheduler(self) -> Scheduler | None:
+        """The scheduler; None if it is not known."""
+        return None if self.settings is None else self.settings.scheduler
+
+    @property
     def searcher(self) -> str:
         """The searcher and its settings, as text; empty if they are not known."""
         return "" if self.settings is None else self.settings.searcher
 
     @property
+    def idle_seconds(self) -> float:
+        """Seconds that workers spent outside the objective; see `BusReport`."""
+        return self.bus.idle_seconds
+
+    @property
+    def retrained_resource(self) -> float:
+        """Resource that was trained again from the start; see `BusReport`."""
+        return self.bus.retrained_resource
+
+    @property
     def failures(self) -> tuple[TrialRecord, ...]:
         """The trials that failed or were lost, by the time of their end."""
         return tuple(failures_of(self.trials))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What to know before trusting the result, a sentence each; empty if all is well.
+
+        For instance that all metrics were NaN, or that the scheduler judged nothing; and a
+        line for each of `trial_warnings`.
+        """
+        return warnings_of(self)
 
     @property
     def repeated(self) -> int:
@@ -191,7 +220,7 @@ class Result:
         return self._find_best()[1]
 
     def _find_best(self) -> tuple[TrialRecord | None, str]:
-        return _best_of(self.trials, self.mode)
+        return best_of(self.trials, self.mode)
 
     def by_configuration(self) -> Configurations:
         """List the configurations of the run, best first.
@@ -230,7 +259,7 @@ class Result:
                 number=number,
                 fixed=self.space.level1(number),
                 trials=len(trials),
-                best=_best_of(trials, self.mode)[0],
+                best=best_of(trials, self.mode)[0],
             )
             for number, trials in sorted(found.items())
         )
@@ -254,12 +283,18 @@ class Result:
             raise InvalidArgument(
                 f"there is no trial {trial_id!r}; this run has {len(self.trials)}, counted from 0"
             )
-        return explain(
-            self.trials[trial_id],
-            ranks(self.trials, self.mode),
-            mode=self.mode,
-            brackets=has_brackets(self.trials),
-        )
+        return explainer(self.trials, self.mode, self.scheduler)(self.trials[trial_id])
+
+    def decisions(self) -> Decisions:
+        """List all rung decisions of the run, by trial and rung.
+
+        Returns:
+            A `DecisionRecord` for each. Printed, it is a table; ``to_pandas()`` converts it.
+
+        Example:
+            >>> stopped = [one.trial for one in result.decisions() if one.verdict == "stop"]
+        """
+        return decisions_of(self.trials)
 
     def rung_table(self) -> list[tuple[int, float, int, int]]:
         """Count the entries of each rung, over all brackets.
@@ -421,20 +456,3 @@ class AllTrialsFailed(AshaBusError):
     def __init__(self, message: str, result: Result) -> None:
         super().__init__(message)
         self.result = result
-
-
-def _best_of(trials: Sequence[TrialRecord], mode: str) -> tuple[TrialRecord | None, str]:
-    """The best of ``trials`` and among which it was chosen, or None and why."""
-    lead = leading(repeats_of(trials), mode)
-    if lead is None:
-        return None, "no trial has a usable metric"
-    completed, highest, _ = lead.progress
-    why = "the best of the completed trials"
-    if not completed:
-        why = f"no trial completed; the best of those that entered the rung at {highest:g}"
-        if highest == 0:
-            why = "no trial completed or entered a rung; the best of all"
-    if any(trial.repeat for trial in trials):
-        why += ", by the mean of a configuration's repeats"
-    best: TrialRecord = lead.trials[0]
-    return best, why

@@ -9,6 +9,7 @@ from asha_bus.core.failures import gist
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import ranked_trials
 from asha_bus.results.records import UNFINISHED
+from asha_bus.results.rungs import lines_of
 
 if TYPE_CHECKING:
     from asha_bus.results.result import Result
@@ -18,7 +19,7 @@ _SHOWN = 10
 
 
 def text_of(result: Result) -> str:
-    """The counts by state, the reason, the first error, the best trial and the rungs."""
+    """The counts by state, the reason, the first error, the best trial, rungs and warnings."""
     best = result.best
     why = result.message.partition("\n")[0].rstrip(":")  # a traceback may follow
     ended_by = "" if result.reason == UNFINISHED else "ended by "
@@ -37,12 +38,11 @@ def text_of(result: Result) -> str:
         )
         if any(trial.repeat for trial in result.trials):
             lines.append(f"  {_mean_of_best(result)}")
-    lines += [
-        f"  rung {number} at {resource:g}: {entries} entered, {passed} went on"
-        for number, resource, entries, passed in result.rung_table()
-    ]
+    lines += [f"  {line}" for line in lines_of(result)]
     if result.searcher:
         lines.append(f"  searcher: {result.searcher}")
+    told = result.best_reason if best is None else ""
+    lines += [f"  warning: {text}" for text in result.warnings if text != told]
     return "\n".join(lines)
 
 

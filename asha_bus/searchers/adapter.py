@@ -14,6 +14,7 @@ from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
+from asha_bus.core.tracebacks import cut_internals
 from asha_bus.core.trial import Trial, TrialRow
 from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.base import Branch
@@ -280,8 +281,10 @@ def _call(what: str, advice: str, function: Any, *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except (Exception, SystemExit) as error:
+        cut_internals(error)
+        trace = "".join(traceback.format_exception(error))
         raise SearcherError(
-            f"{what} raised {type(error).__name__}: {error}; {advice}:\n{traceback.format_exc()}"
+            f"{what} raised {type(error).__name__}: {error}; {advice}:\n{trace}"
         ) from error
 
 

@@ -59,7 +59,7 @@ def outcomes_of(history: Iterable[TrialRecord], mode: str, least: int) -> Outcom
             losses.append((trial, sign * metrics[trial.id][level]))
         elif trial.state is TrialState.STOPPED:
             bad.append(trial)
-        elif trial.state in (TrialState.PENDING, TrialState.RUNNING):
+        elif trial.state in (TrialState.PENDING, TrialState.RUNNING, TrialState.PAUSED):
             still_open.append(trial)
     return Outcomes(losses, bad, still_open)
 
@@ -78,7 +78,7 @@ def averaged(history: Sequence[TrialRecord]) -> Sequence[TrialRecord]:
 #: The state of a group of repeats is the first of these that any of them has.
 _STATES = (
     *(TrialState.FAILED, TrialState.LOST, TrialState.COMPLETED, TrialState.RUNNING),
-    *(TrialState.PENDING, TrialState.STOPPED, TrialState.CANCELLED),
+    *(TrialState.PAUSED, TrialState.PENDING, TrialState.STOPPED, TrialState.CANCELLED),
 )
 
 

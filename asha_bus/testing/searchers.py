@@ -90,6 +90,7 @@ EVERYTHING: tuple[Story, ...] = (
     ((), TrialState.PENDING),
     ((), TrialState.RUNNING),
     ((0.6,), TrialState.RUNNING),
+    ((0.4,), TrialState.PAUSED),
     ((), TrialState.FAILED),
     ((0.5, 0.5), TrialState.FAILED),
     ((), TrialState.LOST),
@@ -231,6 +232,8 @@ def _rows(number: int, point: Point, stories: tuple[Story, ...]) -> Iterator[Tri
             break  # there is no rung at the maximum resource
         goes_on = not (is_last and state is TrialState.STOPPED)
         verdict = "continue" if goes_on else "stop"
+        if is_last and state is TrialState.PAUSED:
+            verdict = "pause"
         cutoff = metric if math.isfinite(metric) else None
         trial.rungs.append(RungRecord(rung, 3**rung, metric, number, 1, cutoff, verdict))
         if not is_last:

@@ -14,7 +14,15 @@ from collections import Counter
 from random import Random
 
 from asha_bus.core.events import RunSettings
-from asha_bus.core.schedulers import ASHA, NoStopping, Scheduler
+from asha_bus.core.schedulers import (
+    ASHA,
+    Hyperband,
+    MedianStopping,
+    NoStopping,
+    PromotionASHA,
+    Scheduler,
+    SuccessiveHalving,
+)
 from asha_bus.results.tables import table
 from asha_bus.testing.simulator import Conditions, Rough, Story, check
 
@@ -23,6 +31,12 @@ _SCHEDULERS: tuple[Scheduler, ...] = (
     ASHA(max_resource=9),
     ASHA(max_resource=9, reduction_factor=2, brackets=2, quorum=2),
     NoStopping(max_resource=5),
+    SuccessiveHalving([(2, 6), (2, 3), (3, 1)]),
+    SuccessiveHalving([(2, 6), (2, 3), (3, 1)], max_resident=1),
+    Hyperband([(9, [(1, 4), (2, 1)]), (7, [(3, 3), (1, 2)])]),
+    PromotionASHA(max_resource=9),
+    PromotionASHA(max_resource=9, reduction_factor=2, max_resident=1),
+    MedianStopping(max_resource=6, min_samples=2),
 )
 
 
@@ -58,7 +72,14 @@ def play(seed: int) -> Story:
     """Play the story of ``seed``; AssertionError where something is not as it must be."""
     conditions, objective, scheduler = drawn(seed)
     settings = RunSettings(
-        run="run", scheduler=scheduler, seed=seed, max_trials=TRIALS, lease_s=10.0, heartbeat_s=2.0
+        run="run",
+        scheduler=scheduler,
+        seed=seed,
+        mode="max" if seed % 3 == 0 else "min",
+        max_trials=TRIALS * (1 + seed % 2),
+        lease_s=10.0,
+        heartbeat_s=2.0,
+        repeats=1 + seed % 2,
     )
     story = Story(conditions, settings, objective)
     story.run()

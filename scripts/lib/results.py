@@ -126,4 +126,5 @@ def simulated(
         elapsed_s=min(until, run.clock.now),
         bus=QUIET_BUS,
         settings=settings,
+        rungs=run.experiment.scheduler.rungs(),
     )

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from lib.browser import chromium
-from support.clusters import Cluster, make_session, require_java, standalone
+from lib.clusters import Cluster, make_session, standalone
+from support.clusters import require_java
 from support.tools import require_chromium
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support import objectives
 from support.processes import children_of, is_alive, wait_until
+from support.programs import start_program
 
 import asha_bus as ab
 from asha_bus.driver import standby
@@ -122,7 +123,7 @@ def test_a_bus_that_stands_still_for_a_while_loses_nothing(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_in_a_long_run_another_bus_stands_by(
+def test_in_a_long_run_another_bus_stands_by_after_each_death(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(standby, "STANDBY_BYTES", 3_000)
@@ -135,34 +136,65 @@ def test_in_a_long_run_another_bus_stands_by(
         max_trials=500,
         journal=journal,
     )
-    for _ in range(2):
-        wait_until(lambda: len(children_of(os.getpid(), "asha_bus.driver")) == 3)
-        time.sleep(0.6)  # they follow
-        first = run.bus_pid
-        others = set(children_of(os.getpid(), "asha_bus.driver")) - {first}
-        os.kill(first, signal.SIGKILL)
-        wait_until(lambda first=first: run.bus_pid != first)  # type: ignore[misc]
-        assert run.bus_pid in others
+    wait_until(lambda: run._supervisor._standby.is_ready)
+    (standing_by,) = set(children_of(os.getpid(), "asha_bus.driver")) - {run.bus_pid}
+    pids = [run.bus_pid]
+    monkeypatch.setattr(run._supervisor, "_start_process", lambda: pytest.fail("one is started"))
+    for _ in range(4):  # each as soon as decisions go on
+        os.kill(run.bus_pid, signal.SIGKILL)
+        wait_until(lambda: run.bus_pid not in pids)
+        pids.append(run.bus_pid)
         before = decisions(run)
         wait_until(lambda before=before: decisions(run) > before)  # type: ignore[misc]
-    wait_until(lambda: len(children_of(os.getpid(), "asha_bus.driver")) == 3)
-    time.sleep(0.6)
-    others = set(children_of(os.getpid(), "asha_bus.driver")) - {run.bus_pid}
-    for _ in range(2):  # the second soon after the first: both had caught up before
-        first = run.bus_pid
-        os.kill(first, signal.SIGKILL)
-        wait_until(lambda first=first: run.bus_pid != first)  # type: ignore[misc]
-        assert run.bus_pid in others
-        before = decisions(run)
-        wait_until(lambda before=before: decisions(run) > before)  # type: ignore[misc]
-    standing_by = set(children_of(os.getpid(), "asha_bus.driver")) - {run.bus_pid}
-    for pid in standing_by:  # one that dies is not missed
-        os.kill(pid, signal.SIGKILL)
+    assert standing_by == pids[1]
+    monkeypatch.undo()
+    standby_of_now = run._supervisor._standby._waiting
+    assert standby_of_now is not None
+    standby_of_now.kill()  # one that dies is not missed
     os.kill(run.bus_pid, signal.SIGKILL)
+    wait_until(lambda: run.bus_pid not in pids)
     result = run.result(timeout=60)
     assert {trial.attempts for trial in result.trials} == {1}
     assert ab.Result.from_journal(journal, result.space).trials == result.trials
     assert not children_of(os.getpid(), "asha_bus.")
+    assert not any(map(is_alive, pids))
+
+
+@pytest.mark.slow
+def test_a_bus_that_stands_by_ends_with_the_driver(tmp_path: Path) -> None:
+    program = """
+        import os, signal, sys, time
+        import asha_bus as ab
+        from asha_bus.driver import standby
+        from support import objectives
+        from support.processes import wait_until
+
+        if __name__ == "__main__":
+            standby.STANDBY_BYTES = 1_000
+            run = ab.start(
+                objectives.slow_slope, {"x": ab.uniform(0, 1)}, engine="local", workers=1,
+                monitor=None, max_trials=900, scheduler=ab.ASHA(9),
+            )
+            pids = []
+            for _ in range(2):  # the second one is a grandchild of this process
+                wait_until(lambda: run._supervisor._standby.is_ready)
+                pids.append(run.bus_pid)
+                os.kill(pids[-1], signal.SIGKILL)
+                wait_until(lambda: run.bus_pid not in pids)
+            wait_until(lambda: run._supervisor._standby.is_ready)
+            waiting = run._supervisor._standby._waiting
+            assert waiting.meet()
+            with open("pids", "w") as file:
+                print(run.bus_pid, waiting.pid, file=file, flush=True)
+            run.result()
+    """
+    with start_program(tmp_path, program) as process:
+        wait_until(lambda: (tmp_path / "pids").exists() and bool((tmp_path / "pids").read_text()))
+        pids = [int(word) for word in (tmp_path / "pids").read_text().split()]
+        assert all(map(is_alive, pids))
+        process.kill()
+        process.wait()
+        wait_until(lambda: not any(map(is_alive, pids)))
 
 
 def test_a_temporary_journal_is_gone_with_the_run(temporary_folder: Path) -> None:

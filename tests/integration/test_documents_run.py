@@ -1,4 +1,4 @@
-"""The programs in README.md, docs/objectives.md and docs/monitoring.md run as they stand."""
+"""The programs in README.md and docs/ run as they stand."""
 
 from __future__ import annotations
 
@@ -175,3 +175,9 @@ def test_the_monitoring_document_runs(spark: Any) -> None:
     names = names_after("docs/monitoring.md", PRELUDE, spark=spark)
     assert issubclass(names["Alarm"], ab.Monitor)
     assert [] == names["sent"]
+
+
+def test_the_simulator_document_runs() -> None:
+    names = names_after("docs/simulator.md", "")
+    assert "max_trials" == names["run"].result.reason
+    assert names["story"].is_over

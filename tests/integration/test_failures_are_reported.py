@@ -7,12 +7,14 @@ import re
 import subprocess
 import sys
 import textwrap
+import traceback
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import objectives_that_fail
+from support import objectives, objectives_that_fail
 from support.processes import wait_until
+from support.screen import Screen
 from support.terminals import environment, run_in_terminal
 
 import asha_bus as ab
@@ -159,6 +161,127 @@ def test_a_journal_tells_the_searcher_and_the_first_error(tmp_path: Path) -> Non
     assert "KeyError: 'momentum'" in page
 
 
+def test_an_error_of_a_run_has_one_frame_of_ours_however_often_it_is_raised() -> None:
+    going = ab.start(
+        objectives_that_fail.five_fail, SPACE, engine="local", workers=2, monitor=None, max_trials=9
+    )
+    for _ in range(2):
+        with pytest.raises(ab.AllTrialsFailed) as caught:
+            going.result()
+        frames = traceback.extract_tb(caught.value.__traceback__)
+        ours = [one.name for one in frames if "/tests/" not in one.filename]
+        assert ["call"] == ours
+        assert 2 == len(frames)
+    error = caught.value.result.failures[0].error or ""
+    assert "objectives_that_fail.py" in error
+    assert not re.search("asha_bus/|executor/", error)
+
+
+def test_a_searcher_and_a_limit_show_the_users_frames_alone() -> None:
+    with pytest.raises(ab.AllTrialsFailed) as caught:
+        run(objectives_that_fail.waits, trial_timeout=0.3, fail_fast=True, max_trials=3)
+    error = caught.value.result.failures[0].error or ""
+    assert "objectives_that_fail.py" in error
+    assert "executor" not in error
+    assert error.splitlines()[-1].startswith("TrialTimeout: the trial ran longer than")
+    with pytest.raises(ab.SearcherError) as failed:
+        run(objectives_that_fail.waits, searcher=objectives_that_fail.NoIdea(), max_trials=3)
+    assert ", in suggest\n" in str(failed.value)
+    assert "adapter.py" not in str(failed.value)
+
+
+# --- log records beside what a monitor draws ---------------------------------------
+
+LOGGING = """
+    import logging
+    import asha_bus as ab
+    from support import objectives_that_fail
+
+    if __name__ == "__main__":
+        if CONFIGURED:
+            logging.basicConfig(format="%(levelname)s: %(message)s", level="INFO")
+        ab.launch(
+            objectives_that_fail.OBJECTIVE, {"x": ab.grid(1, 2, 3, 4)}, engine="local",
+            workers=2, name="shown", monitor=MONITOR, scheduler=ab.NoStopping(4), retries=9,
+        )
+"""
+
+
+@pytest.mark.parametrize("monitor", ["progress", "text"])
+@pytest.mark.parametrize("configured", [True, False])
+def test_log_records_stand_whole_above_what_is_drawn(
+    tmp_path: Path, monitor: str, configured: bool
+) -> None:
+    objective = "logs_two_lines" if configured else "fails_at_first"
+    program = LOGGING.replace("CONFIGURED", str(configured)).replace("OBJECTIVE", objective)
+    text = run_in_terminal(program.replace("MONITOR", repr(monitor)), tmp_path, columns=200)
+    screen = Screen(24, 200)
+    screen.feed(text)
+    lines = [line.rstrip() for line in screen.lines]  # tqdm clears a line by blanks
+    if configured:
+        heads = [number for number, line in enumerate(lines) if line.startswith("INFO: trial ")]
+        assert 16 == len(heads)
+        assert ["and a second line"] * 16 == [lines[number + 1] for number in heads]
+    else:
+        (head,) = [n for n, line in enumerate(lines) if line.endswith("the trial is restarted:")]
+        assert re.fullmatch(r"trial \d: attempt 1 failed, and the trial is restarted:", lines[head])
+        assert "Traceback (most recent call last):" == lines[head + 1]
+    drawn = [line for line in lines if line.startswith("shown: ")]
+    assert 1 == len(drawn), "the line or the table is left once"
+
+
+# --- what a result warns of -----------------------------------------------------------
+
+
+def test_clean_ups_that_raise_are_logged_once_and_counted(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    journal = tmp_path / "run.journal"
+    result = run(
+        objectives_that_fail.raises_in_its_clean_up,
+        max_trials=9,
+        scheduler=ab.ASHA(9),
+        journal=journal,
+    )
+    first, last = warnings_in(caplog)
+    assert "IndexError: index" in first
+    assert first.endswith("(others of this kind are not logged; Result.warnings counts them)")
+    (warning,) = result.warnings
+    assert warning == last
+    assert re.fullmatch(
+        r"trial \d: error while the stopped trial was ending: IndexError: index \d out of range "
+        r"\(8 more like this\)",
+        warning,
+    )
+    assert result.warnings == ab.Result.from_journal(journal).warnings
+    assert warning in result.report(tmp_path / "report.html").read_text()
+
+
+@pytest.mark.parametrize("scheduler", [ab.ASHA(3), ab.NoStopping()])
+def test_a_run_without_a_usable_metric_says_so_before_its_end(
+    scheduler: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    going = ab.start(
+        objectives_that_fail.not_numbers, SPACE, engine="local", workers=2, monitor=None,
+        max_trials=400, scheduler=scheduler, journal=tmp_path / "run.journal",
+    )  # fmt: skip
+    wait_until(lambda: any("usable metric" in line for line in warnings_in(caplog)))
+    assert not going.done
+    going.stop()
+    result = going.result()
+    (line,) = warnings_in(caplog)
+    assert re.fullmatch(r"no trial has a usable metric: all \d+ ended with nan", line)
+    assert (result.best_reason,) == result.warnings
+    assert result.warnings == ab.Result.from_journal(tmp_path / "run.journal").warnings
+
+
+def test_attempts_that_are_lost_with_their_workers_are_counted(tmp_path: Path) -> None:
+    journal = tmp_path / "run.journal"
+    result = run(objectives.dies_once, max_trials=6, journal=journal)
+    assert ("1 attempt was lost with a worker, so the trial was run again",) == result.warnings
+    assert result.warnings == ab.Result.from_journal(journal).warnings
+
+
 # --- what cannot be meant -------------------------------------------------------
 
 
@@ -185,7 +308,10 @@ def test_a_space_without_parameters_is_reported(caplog: pytest.LogCaptureFixture
 # --- a run of two launches --------------------------------------------------------
 
 
-def test_a_resumed_run_counts_all_workers_and_no_pause(tmp_path: Path) -> None:
+def test_a_resumed_run_counts_all_workers_and_no_pause(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     journal = tmp_path / "run.journal"
     going = ab.start(
         objectives_that_fail.waits, SPACE, engine="local", workers=2, monitor=None, seed=7,
@@ -198,6 +324,10 @@ def test_a_resumed_run_counts_all_workers_and_no_pause(tmp_path: Path) -> None:
     ended = max(trial.end_time or 0.0 for trial in first.trials)
     result = run(objectives_that_fail.waits, max_trials=4, journal=journal, resume=True)
     assert first.bus.workers + 2 == result.bus.workers
+    resumed = [one.getMessage() for one in caplog.records if "resumed" in one.getMessage()]
+    done = sum(trial.state is S.COMPLETED for trial in first.trials)
+    assert 1 == len(resumed)
+    assert f": resumed: {done} of 4 trials done, 2 workers, journal {journal}, NoSt" in resumed[0]
     read = ab.Result.from_journal(journal)
     assert result.bus.workers == read.bus.workers
     for trial in (*result.trials, *read.trials):

@@ -69,6 +69,29 @@ def test_a_bus_that_hangs_is_replaced_and_no_trial_is_lost(
     assert f"the bus process {first} did not answer for" in caplog.text
 
 
+def counts(trial: ab.Trial) -> float:
+    """Logs a number every twentieth of a second, and never calls the bus."""
+    for number in range(160):
+        trial.log(f"line {number}")
+        time.sleep(0.05)
+    return 0.0
+
+
+@pytest.mark.slow
+def test_a_bus_that_hangs_loses_half_a_second_of_lines_at_most() -> None:
+    run = start(counts, workers=1, max_trials=1, bus=QUICK)
+    wait_until(lambda: run.bus_report().workers == 1)
+    time.sleep(2.0)  # into the lines
+    with frozen(run.bus_pid):
+        result = run.result(timeout=60)
+    (trial,) = result.trials
+    assert 1 == trial.attempts
+    arrived = [int(line.split()[1]) for line in trial.log.splitlines()]
+    assert sorted(set(arrived)) == arrived  # none twice, and in order
+    assert 160 - len(arrived) <= 15  # the bus hung for two seconds and a half, or fifty lines
+    assert 159 == arrived[-1]
+
+
 @pytest.mark.slow
 def test_a_bus_that_hangs_does_not_keep_max_time_from_ending_the_run() -> None:
     run = start(objectives.slow_slope, scheduler=ab.ASHA(900), max_time=4, bus=QUICK)
@@ -84,7 +107,6 @@ def test_a_standby_that_hangs_is_replaced_when_its_turn_comes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(standby, "STANDBY_BYTES", 3_000)
-    monkeypatch.setattr(standby, "TWO_STANDBYS_BYTES", 3_000)  # so there is one
     run = start(objectives.slow_slope, scheduler=ab.ASHA(9), max_trials=150, bus=QUICK)
     wait_until(lambda: len(children_of(os.getpid(), "asha_bus.driver")) == 2)
     first = run.bus_pid

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 
 import msgpack
 import pytest
+from lib.connections import descriptors, resident_bytes
 from support.strangers import (
     ask,
     counted,
-    descriptors,
     endless_run,
     member,
     receive,
     rejected,
-    resident_bytes,
     still_decides,
 )
 

@@ -80,6 +80,51 @@ def test_an_endpoint_that_is_open_to_the_network_answers_to_each_name() -> None:
         server.close()
 
 
+HEAD = b"\r\nHost: localhost\r\nConnection: close\r\n"
+
+
+def status_of(url: str | None, request: bytes) -> int:
+    """The status of the answer to these bytes; 0 where the connection was closed without."""
+    with socket.create_connection(address(url), timeout=20) as connection:
+        connection.sendall(request)
+        try:
+            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+        except ConnectionError:
+            return 0
+    return int((answer.split(maxsplit=2) or [b"", b"0"])[1])
+
+
+@pytest.mark.parametrize("which", ["page", "metrics"])
+@pytest.mark.parametrize(
+    ("request_", "refused"),
+    [
+        (b"GET / HTTP/1.1" + HEAD + b"Host: localhost\r\n\r\n", {400}),
+        (b"GET / HTTP/1.1" + HEAD + b"Host: evil.example\r\n\r\n", {400}),
+        (b"GET http://evil.example/ HTTP/1.1" + HEAD + b"\r\n", {400}),
+        (b"GET http://localhost/ HTTP/1.1" + HEAD + b"\r\n", {400}),
+        (b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n", {400}),
+        (b"GET / HTTP/1.1\r\nHost: localhost@evil.example\r\n\r\n", {400, 403}),
+        (b"GET / HTTP/1.1\r\nHost: localhost/evil\r\n\r\n", {400, 403}),
+        (b"GET /metricsfoo HTTP/1.1" + HEAD + b"\r\n", {404}),
+        (b"GET /metrics/foo HTTP/1.1" + HEAD + b"\r\n", {404}),
+        (b"GET /" + b"a" * 70_000 + b" HTTP/1.1" + HEAD + b"\r\n", {0, 400, 414}),
+    ],
+)
+def test_a_request_that_two_readers_may_read_differently_is_refused(
+    run: ab.Run, which: str, request_: bytes, refused: set[int]
+) -> None:
+    url = run.page_url if which == "page" else run.metrics_url
+    assert status_of(url, request_) in refused
+
+
+@pytest.mark.parametrize(
+    "more",
+    [b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", b"Content-Length: 1\r\n\r\na"],
+)
+def test_a_scrape_has_no_body(run: ab.Run, more: bytes) -> None:
+    assert status_of(run.metrics_url, b"GET /metrics HTTP/1.1" + HEAD + more) == 400
+
+
 PATHS = [
     "/explain/" + "9" * 5_000,
     "/explain/999999999",

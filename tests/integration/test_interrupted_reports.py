@@ -3,41 +3,15 @@
 from __future__ import annotations
 
 import logging
-import signal
 import time
 from collections.abc import Iterator
-from types import FrameType
 
 import pytest
+from lib.objectives import alarmed
 
 import asha_bus as ab
 
 SPACE = {"x": ab.uniform(0, 1)}
-
-
-class Alarm(Exception):
-    """Raised by the user's own alarm."""
-
-
-def ring(number: int, frame: FrameType | None) -> None:
-    raise Alarm
-
-
-def alarmed(trial: ab.Trial) -> None:
-    """Reports while an alarm rings again and again, wherever that strikes."""
-    signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, 0.001 + trial.params["x"] / 1_000, 0.0013)
-    try:
-        for step in range(1, 28):
-            while True:
-                try:
-                    if not trial.report(trial.params["x"], step):
-                        return
-                    break
-                except Alarm:
-                    continue
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def test_an_alarm_inside_a_report_breaks_nothing() -> None:

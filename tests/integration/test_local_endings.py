@@ -41,7 +41,9 @@ def test_a_trial_that_always_ends_its_worker_is_lost_and_the_others_go_on() -> N
     result = run(objectives.exits, max_trials=6)
     assert result.trials[1].state is TrialState.LOST
     assert result.trials[1].attempts == 3
-    assert "lost with its worker 3 times" in (result.trials[1].error or "")
+    error = result.trials[1].error or ""
+    assert "lost with its worker 3 times" in error
+    assert "which ended with exit status 7" in error
     assert result.counts[TrialState.COMPLETED] == 5
 
 

@@ -34,6 +34,9 @@ def others_completed(result: ab.Result, *but: int) -> bool:
 def test_a_crash_in_native_code_loses_that_trial_only() -> None:
     result = run(objectives.crashes, max_trials=6, bus=ab.BusOptions(max_attempts=2))
     assert (S.LOST, 2) == (result.trials[1].state, result.trials[1].attempts)
+    error = result.trials[1].error
+    assert "which ended by signal 11 (SIGSEGV); its last output:" in error
+    assert "in crashes" in error  # where it was
     assert others_completed(result, 1)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lib.objectives import freezes, keeps_the_lock
 from support.processes import children_of, wait_until
 
 import asha_bus as ab
@@ -106,28 +106,19 @@ def test_a_pause_loses_no_trial(who: Callable[[int], list[int]], tmp_path: Path)
         assert {1} == {attempts for _, attempts, _ in trials}
 
 
-def holds_the_lock(trial: ab.Trial) -> float:
-    """Native code keeps the interpreter's lock for longer than lease and bus_timeout_s."""
-    if trial.id == 3 and trial.attempt == 1:
-        ctypes.PyDLL(None).sleep(int(3 * LEASE_S))
-    time.sleep(0.1)
-    return trial.id
-
-
 def test_native_code_that_keeps_the_interpreters_lock_costs_no_other_trial() -> None:
     result = ab.launch(
-        holds_the_lock, SPACE, engine="local", workers=2, max_trials=40, monitor=None, bus=OPTIONS
+        keeps_the_lock,
+        {"freeze_s": ab.uniform(3 * LEASE_S, 3 * LEASE_S + 0.1)},
+        engine="local",
+        workers=2,
+        max_trials=40,
+        monitor=None,
+        bus=OPTIONS,
     )
     assert {"COMPLETED"} == {str(trial.state) for trial in result.trials}
     assert {1} == {trial.attempts for trial in result.trials if trial.id != 3}
     assert 2 == result.bus.workers  # none ended and was started again
-
-
-def freezes(trial: ab.Trial) -> float:
-    """Trial 1 never comes back, whatever anybody does in its process."""
-    if trial.id == 1:
-        ctypes.PyDLL(None).sleep(3_600)
-    return trial.id
 
 
 def frozen(**settings: Any) -> ab.Result:

@@ -249,7 +249,7 @@ def ends(scene: Scene) -> None:
     decided = {
         (f"{number}", verdict): count
         for number, _, n, passed in result.rung_table()
-        for verdict, count in (("continue", passed), ("stop", n - passed))
+        for verdict, count in (("continue", passed), ("stop", n - passed), ("complete", 0))
     }
     assert decided == figures("decisions_total", "rung", "verdict")
     reasons = figures("run_ended", "reason")

@@ -13,6 +13,8 @@ from lib.results import simulated
 from support.results import make_result, make_trial
 
 from asha_bus import RungRecord, Space, TrialState, choice, uniform
+from asha_bus.core.failures import Repeated
+from asha_bus.core.schedulers import Hyperband
 
 RUN = simulated(300, seed=1)  # no other metric is near its best one
 BEST: Any = RUN.best
@@ -282,6 +284,30 @@ def test_many_long_names_fit_a_phone(browser: Any, tmp_path: Path) -> None:
     assert [] == watched.complaints
 
 
+def test_the_rungs_of_plans_show_who_is_to_come_and_who_has_paused(
+    browser: Any, tmp_path: Path
+) -> None:
+    result = simulated(21, scheduler=Hyperband.classic(9), until=8.0)
+    assert result.counts[TrialState.PAUSED]
+    watched = Watched(browser)
+    watched.page.goto(result.report(tmp_path / "run.html").as_uri())
+    watched.page.locator("#rungs").scroll_into_view_if_needed()
+    watched.wait("drawn.has('rungs')")
+    rows = [" ".join(text.split()) for text in watched.texts("#rungs-rows tr")]
+    for row, rung in zip(rows, result.rungs, strict=True):
+        assert row.startswith(
+            f"plan {rung.bracket}, {rung.rung} {rung.resource:g} {rung.entries} of {rung.expected} "
+            f"{rung.passed}{' kept' if rung.is_last else ''}"
+        )
+    paused = watched.texts("#rungs-rows td.pauses")
+    assert [str(rung.paused) for rung in result.rungs] == paused
+    assert f"PAUSED {result.counts[TrialState.PAUSED]}" in watched.texts("#states li")
+    watched.page.locator("#curves").scroll_into_view_if_needed()
+    watched.wait("drawn.has('curves')")
+    watched.close()
+    assert [] == watched.complaints
+
+
 def test_odd_runs_are_shown(browser: Any, tmp_path: Path) -> None:
     evil = "<img src=x onerror=alert(1)></script>"
     space = Space(x=choice(evil, None, (1, 2)))
@@ -302,6 +328,7 @@ def test_odd_runs_are_shown(browser: Any, tmp_path: Path) -> None:
         ),
         space=space,
         name=evil,
+        trial_warnings=[Repeated(0, evil, 2)],
     )
     for number, result in enumerate((odd, make_result())):
         watched = Watched(browser)
@@ -310,7 +337,9 @@ def test_odd_runs_are_shown(browser: Any, tmp_path: Path) -> None:
         watched.page.locator("#trials").scroll_into_view_if_needed()
         watched.wait("drawn.has('trials')")
         assert result.name == watched.text("#name")
-        assert "no trial has a usable metric" in watched.text("#figures")
+        figures = watched.text("#figures")
+        assert 1 == figures.count("no trial has a usable metric")
+        assert (f"trial 0: {evil} (1 more like this)" in figures) == (result is odd)
         assert len(result.trials) == len(watched.rows())
         if result.trials:
             assert {evil, "None", "[1,2]"} == set(watched.column("x"))

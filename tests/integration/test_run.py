@@ -229,5 +229,5 @@ if WAITS:
 
 def test_a_run_whose_first_five_trials_failed_names_max_failures() -> None:
     run = start(objectives.fails, max_trials=100)
-    with pytest.raises(ab.AllTrialsFailed, match=r"first \d trials all failed, .* max_failures\)"):
+    with pytest.raises(ab.AllTrialsFailed, match=r"the first \d trials that .* max_failures"):
         run.result(timeout=60)

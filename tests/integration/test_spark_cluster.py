@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.clusters import Cluster, make_session
+from lib.clusters import Cluster, make_session
 from support.processes import children_of, wait_until
 
 import asha_bus as ab

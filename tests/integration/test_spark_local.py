@@ -283,3 +283,11 @@ def test_a_session_stopped_in_the_middle_ends_the_run(spark) -> None:
     assert result.reason == "failed"
     assert "session was stopped" in result.message
     assert not is_alive(handle.bus_pid)
+
+
+def test_a_lost_trial_has_the_last_line_of_its_job(spark) -> None:
+    result = run(spark, objectives.exits, max_trials=4, bus=ab.BusOptions(max_attempts=1))
+    lost = result.trials[1]
+    assert lost.state is TrialState.LOST
+    assert "which ended with its Spark job (org.apache.spark." in lost.error
+    assert "see the executor's log" in lost.error

@@ -87,3 +87,13 @@ def test_an_executor_without_pyzmq_is_named_with_the_command(tmp_path: Path) -> 
     assert said.startswith("error ")
     assert "lacks pyzmq and msgpack" in said
     assert f"{python} -m pip install pyzmq msgpack" in said
+    assert f"os.environ['PYSPARK_PYTHON'] = sys.executable, which is {sys.executable} here" in said
+
+
+@pytest.mark.slow
+def test_another_python_for_tasks_is_named_with_the_cure(tmp_path: Path) -> None:
+    require_java()
+    said = run_program(tmp_path, tmp_path / "no-python", dict(os.environ))
+    assert said.startswith("error Spark could not run a first task: ")
+    assert f'Cannot run program "{tmp_path / "no-python"}"' in said
+    assert f"os.environ['PYSPARK_PYTHON'] = sys.executable, which is {sys.executable} here" in said

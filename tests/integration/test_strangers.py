@@ -9,6 +9,7 @@ from contextlib import ExitStack
 
 import pytest
 import zmq
+from lib.connections import descriptors, greeting, resident_bytes
 from support.processes import wait_until
 from support.strangers import (
     ANSWER_MS,
@@ -16,14 +17,11 @@ from support.strangers import (
     SILENCE_S,
     address_of,
     counted,
-    descriptors,
     endless_run,
-    greeting,
     heard_on,
     member,
     messages_in,
     rejected,
-    resident_bytes,
     still_decides,
     tcp,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from pathlib import Path
@@ -9,6 +10,7 @@ from random import Random
 
 import pytest
 
+from asha_bus.cli import main
 from asha_bus.core.errors import JournalError
 from asha_bus.formats.journal import Replayed, read_header, replay
 from asha_bus.results.result import Result
@@ -31,6 +33,17 @@ def frames() -> list[tuple[int, int]]:
 FRAMES = frames()
 
 
+def show(result: Result, path: Path) -> None:
+    """Everything that shows a result."""
+    assert repr(result)
+    assert repr(result.by_branch())
+    assert repr(result.by_configuration())
+    assert result._repr_html_()
+    assert len(result.trials) == len(result.to_pandas())
+    for trial in result.trials:
+        assert result.explain(trial.id)
+
+
 def read(path: Path, data: bytes) -> Replayed | None:
     """What is read, also as a result; None: it was refused."""
     path.write_bytes(data)
@@ -43,9 +56,7 @@ def read(path: Path, data: bytes) -> Replayed | None:
     if error:
         assert str(path) in error
         return None
-    assert repr(result)
-    for trial in result.trials:
-        assert result.explain(trial.id)
+    show(result, path)
     return replayed
 
 
@@ -89,3 +100,30 @@ def test_records_that_anybody_may_have_written_are_read_or_refused(
         head = _FRAME.pack(len(payload), zlib.crc32(bytes(payload)))
         data = GOLDEN[: begin - _FRAME.size] + head + payload + GOLDEN[end:]
         read(tmp_path / "journal", bytes(data))
+
+
+ODD = [math.nan, math.inf, -math.inf, 1e308, -1e308, 5e-324, -1.0, 0.0, 2.0**63, 1e18]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_journal_with_odd_numbers_is_shown_or_refused(tmp_path: Path, seed: int) -> None:
+    """In place of the times and numbers of its records; the report is strict JSON."""
+    random = Random(seed)
+    path = tmp_path / "journal"
+    shown = 0
+    for _ in range(60):
+        place = random.randrange(len(FRAMES))
+        begin, end = FRAMES[place]
+        payload = bytearray(GOLDEN[begin:end])
+        # a record's time, or a number of a message, which stands after the byte 0xcb
+        doubles = [at + 1 for at in range(len(payload) - 8) if payload[at] == 0xCB]
+        at = random.choice([1, *doubles])
+        payload[at : at + 8] = struct.pack("<d" if at == 1 else ">d", random.choice(ODD))
+        head = _FRAME.pack(len(payload), zlib.crc32(bytes(payload)))
+        rest = GOLDEN[end:] if random.random() < 0.3 else b""
+        data = GOLDEN[: begin - _FRAME.size] + head + payload + rest
+        if read(path, data) is not None:
+            Result.from_journal(path).report(tmp_path / "report.html")
+            assert main(["report", str(path)]) == 0
+            shown += 1
+    assert shown > 10

@@ -6,7 +6,7 @@ import copy
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,12 +142,61 @@ def read_all(path: Path) -> None:
     """Everything that reads a journal."""
     result = Result.from_journal(path)
     assert repr(result)
-    result.by_branch(), result.by_configuration(), result._repr_html_()
+    result.by_branch(), result.by_configuration(), result._repr_html_(), result.to_pandas()
     for trial in result.trials:
         result.explain(trial.id)
     follower = JournalFollower(path)
     follower.refresh(Monitor())
     follower.result()
+
+
+@pytest.mark.parametrize(
+    ("path", "where"),
+    [
+        (("settings", "scheduler", "class"), "set"),
+        (("settings", "scheduler"), "add"),
+        (("settings", "mode"), "set"),
+        (("settings",), "add"),
+        (("version",), "set"),
+        (("format",), "set"),
+        (("space",), "set"),
+        (("name",), "set"),
+    ],
+)
+def test_an_error_does_not_repeat_a_long_text_of_the_header(
+    path: tuple[Any, ...], where: str, tmp_path: Path
+) -> None:
+    long: Any = "x" * 100_000
+    plain = plain_header(None)
+    if where == "add":
+        holder = plain
+        for key in path:
+            holder = holder[key]
+        holder[long] = 1
+    else:
+        plain = changed(plain, path, 99 if path == ("format",) else long, "set")
+    if path == ("format",):
+        plain["version"] = long
+    journal = tmp_path / "journal"
+    journal.write_bytes(MAGIC + framed(msgpack.packb(plain)))
+    said = [error_of(lambda: read_all(journal)), error_of(lambda: resume(journal))]
+    assert said[1]
+    assert max(map(len, said)) < 4_000
+
+
+def resume(path: Path) -> None:
+    """As a run of another identity does, which is an error."""
+    header = HEADER._replace(identity={"seed": -1})
+    os.close(open_journal(path, header, resume=True, seed_given=True).fd)
+
+
+def error_of(read: Callable[[], None]) -> str:
+    """What ``read`` was refused with; empty where it was not."""
+    try:
+        read()
+    except (JournalError, InvalidArgument) as error:
+        return str(error)
+    return ""
 
 
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])

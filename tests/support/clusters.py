@@ -1,18 +1,12 @@
-"""Real Spark for the tests: Java, sessions, and a standalone cluster."""
+"""Java for the tests that need Spark."""
 
 from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
-from lib.processes import free_port
-from support.processes import wait_until
 
 
 def require_java() -> None:
@@ -23,75 +17,3 @@ def require_java() -> None:
         if os.environ.get("CI"):
             pytest.fail("Spark's tests need Java 17 or newer: set JAVA_HOME")
         pytest.skip("Spark's tests need Java 17 or newer: set JAVA_HOME")
-
-
-def make_session(master: str, conf: Mapping[str, str] | None = None) -> Any:
-    """A quiet session on ``master``, with ``conf`` set."""
-    from pyspark.sql import SparkSession
-
-    builder = SparkSession.builder.master(master).appName("asha-bus tests")
-    settings = {
-        "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": "ERROR",
-        "spark.ui.port": "0",
-        "spark.driver.host": "127.0.0.1",
-        **(conf or {}),
-    }
-    for key, value in settings.items():
-        builder = builder.config(key, value)
-    return builder.getOrCreate()
-
-
-class Cluster(NamedTuple):
-    """A running standalone cluster."""
-
-    master: str
-    worker_pids: tuple[int, ...]
-
-
-@contextmanager
-def standalone(folder: Path) -> Iterator[Cluster]:
-    """A standalone cluster of two workers with a core each."""
-    import pyspark
-
-    home = Path(pyspark.__file__).parent
-    port, web = free_port(), free_port()
-    master = f"spark://127.0.0.1:{port}"
-    environment = {
-        **os.environ,
-        "SPARK_HOME": str(home),
-        "SPARK_MASTER_OPTS": "-Dspark.master.rest.enabled=false",
-    }
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(log: str, *arguments: str) -> Path:
-        path = folder / f"{log}.log"
-        with path.open("wb") as file:
-            command = [str(home / "bin" / "spark-class"), *arguments]
-            started.append(
-                subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, env=environment)
-            )
-        return path
-
-    package = "org.apache.spark.deploy"
-    listen = ["--host", "127.0.0.1", "--webui-port"]
-    try:
-        log = start("master", f"{package}.master.Master", "--port", str(port), *listen, str(web))
-        wait_until(lambda: "New state: ALIVE" in log.read_text())
-        for number in (1, 2):
-            log = start(
-                f"worker{number}",
-                f"{package}.worker.Worker",
-                *listen,
-                str(free_port()),
-                *("--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"work{number}")),
-                master,
-            )
-        logs = [folder / f"worker{number}.log" for number in (1, 2)]
-        wait_until(lambda: all("Successfully registered" in log.read_text() for log in logs))
-        yield Cluster(master, tuple(process.pid for process in started[1:]))
-    finally:
-        for process in reversed(started):
-            process.terminate()
-        for process in started:
-            process.wait(30)

@@ -13,6 +13,7 @@ from asha_bus.core.worker import Worker
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Outbox
+from asha_bus.executor.pausing import PausingRunner
 from asha_bus.executor.runner import Runner
 from asha_bus.formats import wire
 from asha_bus.testing.simulator import RUN, Bench
@@ -39,6 +40,11 @@ class Loopback:
         assert reply is not None, f"no answer to {request}, but {answer}"
         return reply
 
+    def send_lines(self) -> None:
+        """Send the lines that wait."""
+        for log in self.outbox.take():
+            self.tell(log)
+
     def tell(self, message: m.OneWay) -> None:
         assert self._carry(message) is None
 
@@ -58,5 +64,6 @@ def run_objective(
     """One worker tries ``objective`` until the run is over; the experiment afterwards."""
     bench = bench or Bench(**{"scheduler": NoStopping(), **run})
     client = cast(Client, Loopback(bench))
-    Runner(client, Interrupter(), objective, space).run()
+    runner = PausingRunner if bench.settings.scheduler.pauses else Runner
+    runner(client, Interrupter(), objective, space).run()
     return bench

@@ -30,6 +30,7 @@ extras = st.dictionaries(
     max_size=wire.MAX_EXTRAS,
 )
 latencies = st.dictionaries(st.integers(0, BUCKETS - 1), counts, max_size=20)
+drops = st.lists(counts, max_size=20).map(tuple)
 points = st.lists(numbers, max_size=20).map(tuple)
 assignments = st.builds(
     m.Assignment, counts, seqs, points, counts, next_resource=resources | st.none()
@@ -50,7 +51,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         numbers | st.none(),
         numbers | st.none(),
         extras,
-        st.sampled_from(["completed", "failed", "interrupted"]),
+        st.sampled_from(["completed", "failed", "interrupted", "dropped"]),
         texts | st.none(),
         amounts,
     ),
@@ -77,6 +78,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
     m.Log: st.builds(m.Log, counts, seqs, st.sampled_from(["info", "output", "warning"]), texts),
     m.Heartbeat: st.builds(m.Heartbeat, latencies),
     m.Leave: st.builds(m.Leave, latencies),
+    m.Dropped: st.builds(m.Dropped, drops),
     m.Welcome: st.builds(
         m.Welcome,
         seqs,
@@ -86,19 +88,22 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         resources | st.none(),
         seqs,
     ),
-    m.Assign: st.builds(m.Assign, seqs, assignments),
-    m.Continue: st.builds(m.Continue, seqs, resources | st.none()),
+    m.Assign: st.builds(m.Assign, seqs, assignments, drops),
+    m.Continue: st.builds(m.Continue, seqs, resources | st.none(), drops),
     m.Stop: st.builds(
         m.Stop,
         seqs,
         st.sampled_from(["stopped", "completed", "fenced", "ended"]),
         assignments | st.none(),
+        drops,
     ),
-    m.Wait: st.builds(m.Wait, seqs),
+    m.Pause: st.builds(m.Pause, seqs, assignments | st.none(), drops),
+    m.Wait: st.builds(m.Wait, seqs, drops),
     m.Done: st.builds(m.Done, seqs, names),
     m.Pong: st.builds(m.Pong, counts),
     m.Refused: st.builds(m.Refused, seqs, texts),
     m.Interrupt: st.builds(m.Interrupt, amounts, amounts),
+    m.Ask: st.builds(m.Ask, counts, seqs),
 }
 
 FROM_WORKER = [cls for number, cls, _ in wire.TABLE if number < wire.FIRST_TO_WORKER]
@@ -123,6 +128,7 @@ LOG = m.Log(12, 1, "info", "text")
 WELCOME = m.Welcome(1, 5.0, "min", None, None, 1)
 ASSIGN = m.Assign(2, m.Assignment(12, 1, (0.5, 24), 77, 1))
 STOP = m.Stop(7, "stopped", m.Assignment(13, 1, (0.5, 8), 78, 1))
+PAUSE = m.Pause(7, m.Assignment(13, 1, (0.5, 8), 78, 1), (4, 5))
 INTERRUPT = m.Interrupt(2.0, 5.0)
 SAMPLES: tuple[m.Message, ...] = (
     REPORT,
@@ -135,11 +141,14 @@ SAMPLES: tuple[m.Message, ...] = (
     m.TrialHung(1, 12, 1, "no end"),
     m.Heartbeat({1: 2}),
     m.Leave({}),
+    m.Dropped((3, 12)),
     m.Reports(12, 1, 0.25, 3, ((1, 0.5), (3, 0.25)), {"lr": (0.5, None)}),
     WELCOME,
     ASSIGN,
     STOP,
+    PAUSE,
     INTERRUPT,
+    m.Ask(12, 1),
     m.Continue(7, 27),
     m.Wait(2),
     m.Done(9, "max_trials"),

@@ -9,7 +9,8 @@ from typing import Any
 
 from support.results import make_result, make_trial
 
-from asha_bus import Monitor, Result, RunInfo, Snapshot, TrialState
+from asha_bus import Monitor, Result, RunInfo, Snapshot
+from asha_bus.core.trial import FINAL
 
 INFO = RunInfo(
     name="my-run",
@@ -34,7 +35,7 @@ def snapshot_of(result: Result, *, workers: int = 2, elapsed_s: float | None = N
         elapsed_s=result.elapsed_s if elapsed_s is None else elapsed_s,
         states=counts,
         trials=len(result.trials),
-        finished=len(result.trials) - counts[TrialState.RUNNING] - counts[TrialState.PENDING],
+        finished=sum(counts[state] for state in FINAL),
         workers=workers,
         reports=result.bus.reports,
         decisions=result.bus.decisions,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -40,3 +41,43 @@ def waits(x: float) -> float:
     """Takes a moment."""
     time.sleep(1.5)
     return x
+
+
+def not_numbers(x: float) -> Iterator[float]:
+    """Yields NaN three times, slowly enough to be looked at."""
+    for _ in range(3):
+        time.sleep(0.1)
+        yield math.nan
+
+
+def raises_in_its_clean_up(trial: ab.Trial) -> None:
+    """Reports until it is stopped; its clean-up names its number in an error."""
+    try:
+        step = 0
+        while trial.report(trial.id + step):
+            step += 1
+    finally:
+        raise IndexError(f"index {trial.id} out of range")
+
+
+def logs_two_lines(trial: ab.Trial) -> None:
+    """Logs a text of two lines while a monitor draws, and ends with a number."""
+    for step in range(4):
+        time.sleep(0.3)
+        trial.log(f"step {step} of trial {trial.id}\nand a second line")
+        trial.report(step)
+
+
+def fails_at_first(trial: ab.Trial) -> float:
+    """Its first attempt raises, while a monitor draws."""
+    time.sleep(0.7)
+    if trial.attempt == 1:
+        raise ValueError(f"trial {trial.id}")
+    return 1.0
+
+
+class NoIdea(ab.Searcher):
+    """Raises when it is asked."""
+
+    def suggest(self, branch: object, history: object) -> dict[str, object]:
+        raise RuntimeError("no idea")

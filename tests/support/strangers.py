@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import zmq
+from lib import connections
 from support import objectives
 from support.processes import wait_until
 
@@ -26,7 +25,6 @@ ANSWER_MS = 30_000
 
 #: A greeting of ZMTP 3.0: signature, version, mechanism, no server, padding.
 GREETING_BYTES = 64
-_SIGNATURE = b"\xff" + bytes(8) + b"\x7f"
 _COMMAND, _LONG = 0x04, 0x02
 
 
@@ -120,15 +118,7 @@ def still_decides(handle: ab.Run) -> None:
 
 def tcp(handle: ab.Run) -> socket.socket:
     """A bare TCP connection to the bus."""
-    host, _, port = handle.bus_address.removeprefix("tcp://").rpartition(":")
-    connection = socket.create_connection((host, int(port)), timeout=60)
-    connection.settimeout(SILENCE_S)
-    return connection
-
-
-def greeting(mechanism: str) -> bytes:
-    """How a ZMTP peer begins that wants to use ``mechanism``."""
-    return (_SIGNATURE + b"\x03\x00" + mechanism.encode().ljust(20, b"\0")).ljust(64, b"\0")
+    return connections.tcp(handle, SILENCE_S)
 
 
 def heard_on(connection: socket.socket) -> bytes:
@@ -155,16 +145,3 @@ def messages_in(heard: bytes) -> list[bytes]:
             found.append(heard[position:end])
         position = end
     return found
-
-
-# --- what the bus process uses -----------------------------------------------
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory of a process that is in RAM."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-def descriptors(pid: int) -> int:
-    """How many descriptors a process has open."""
-    return len(list(Path(f"/proc/{pid}/fd").iterdir()))

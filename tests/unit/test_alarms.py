@@ -32,6 +32,31 @@ def test_nobody_has_joined_counts_from_this_launch(
     )
 
 
+def test_time_in_which_the_driver_stood_still_does_not_count(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Clock:
+        now = 100.0
+
+        def monotonic(self) -> float:
+            return self.now
+
+    clock = Clock()
+    monkeypatch.setattr(module, "time", clock)
+    nobody = status(Bench().experiment, 0.0)
+    alarms = Alarms(plan_for(max_trials=1), LOGGER, lambda: "2 local workers", lambda first: [])
+    for _ in range(20):
+        clock.now += 0.5
+        alarms.check(nobody)
+    clock.now += 3_600  # the lid was closed
+    alarms.check(nobody)
+    assert [] == caplog.messages
+    for _ in range(10):
+        clock.now += 0.5
+        alarms.check(nobody)
+    assert ["no worker has joined for 16 s"] == [text.partition(";")[0] for text in caplog.messages]
+
+
 def test_a_worker_of_this_launch_is_enough(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,12 +100,17 @@ def test_an_error_comes_down_to_a_line(error: str | None, expected: str) -> None
 
 def test_trials_that_were_lost_are_of_one_kind() -> None:
     assert kind("LOST", "the last one being a") == kind("LOST", "the last one being b")
-    assert kind("FAILED", "KeyError: 1") != kind("FAILED", "KeyError: 2")
+    assert kind("FAILED", "KeyError: a") != kind("FAILED", "KeyError: b")
+
+
+def test_failures_that_differ_in_numbers_are_of_one_kind() -> None:
+    first, second = (f"{TRACEBACK}IndexError: index {n} at 0x{n:x} of 1.5e-{n}" for n in (17, 254))
+    assert kind("FAILED", first) == kind("FAILED", second)
 
 
 def test_a_bus_tells_the_first_of_each_kind() -> None:
     bench = Bench(max_trials=100, max_failures=50)
     bench.join("a")
     for number in range(30):
-        bench.end("a", number, "failed", metric=None, error=f"ValueError: {number // 2}")
+        bench.end("a", number, "failed", metric=None, error=f"ValueError: {'x' * (number // 2)}")
     assert tuple(range(0, 20, 2)) == status(bench.experiment, bench.now).failures

@@ -13,7 +13,7 @@ from asha_bus.core.trial import RungRecord, Trial
 NAN, INF = math.nan, math.inf
 
 
-def make_state(mode: str = "min", seed: int = 7, **settings: float) -> SchedulerState:
+def make_state(mode: str = "min", seed: int = 7, **settings: float | None) -> SchedulerState:
     return ASHA(**{"max_resource": 9, **settings}).new_state(mode=mode, seed=seed)  # type: ignore[arg-type]
 
 
@@ -224,3 +224,12 @@ def test_a_single_bracket_draws_nothing() -> None:
     before = random.getstate()
     make_state().assign(Trial(0, (), 0), random)
     assert before == random.getstate()
+
+
+def test_without_a_maximum_there_is_a_rung_at_every_power() -> None:
+    scheduler, trial = make_state(max_resource=None), Trial(0, (), 0)
+    for level in (1, 3, 9, 27, 81):
+        assert level == scheduler.next_resource(trial)
+        assert "continue" == report(scheduler, trial, level, 0.5).verdict
+    assert [1, 3, 9, 27, 81] == [rung.resource for rung in scheduler.rungs()]
+    assert ASHA(max_resource=None).full_resource is None

@@ -71,10 +71,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
         {"max_resource": True},
         "max_resource must be a number .* 2[*][*]53, got True of type bool",
     ),
-    (
-        {"max_resource": None},
-        "max_resource must be a number .* 2[*][*]53, got None",
-    ),
+    ({"max_resource": None, "brackets": 2}, "2 brackets need max_resource, which is None"),
     ({"min_resource": 0}, "min_resource must be a number above 0.*0"),
     ({"min_resource": 28}, r"max_resource \(27\) is less than min_resource \(28\)"),
     ({"reduction_factor": 1}, "reduction_factor must be a whole number of at least 2, got 1"),

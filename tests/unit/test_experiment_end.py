@@ -257,9 +257,9 @@ def test_a_run_whose_first_trials_all_fail_is_ended() -> None:
     fail(bench, *range(FIRST_FAILURES - 1))
     assert None is bench.ended
     fail(bench, FIRST_FAILURES - 1)
-    head = f"the first {FIRST_FAILURES} trials all failed, trial 0 before the others"
-    why = "which ends a run without max_failures"
-    assert Ended("failed", f"{head}, {why}:\nerror 0") == bench.ended
+    head = f"the first {FIRST_FAILURES} trials that ended all failed, beginning with trial 0"
+    why = "pass max_failures to continue in spite of failures"
+    assert Ended("failed", f"{head}; {why}:\nerror 0") == bench.ended
     assert FIRST_FAILURES == len(bench.states())
 
 
@@ -313,7 +313,7 @@ def test_without_a_journal_workers_are_sent_home_and_nothing_is_promised() -> No
     # nobody learns of what would be forgotten, whatever arrives
     assert None is bench.hello("d")
     assert m.Done(2, "failed") == bench.ask("d")
-    assert (None, None) == (bench.send("e", m.Ping(1)), bench.send("a", m.Leave({})))
+    assert (m.Pong(1), None) == (bench.send("e", m.Ping(1)), bench.send("a", m.Leave({})))
     assert [] == bench.heartbeat("d")
     assert [AT_STOP, AT_STOP] == bench.heartbeat("c")  # the first one may be lost
     assert [S.CANCELLED, S.RUNNING, S.RUNNING] == bench.states()  # who left has none

@@ -9,6 +9,7 @@ import pytest
 from asha_bus.core import messages as m
 from asha_bus.core.ending import AT_STOP
 from asha_bus.core.events import Ended, StopRun, WorkerExited
+from asha_bus.core.schedulers import ASHA
 from asha_bus.core.trial import TrialState
 from asha_bus.testing.simulator import Bench
 
@@ -100,6 +101,21 @@ def trial_hung(bench: Bench, trial: int, attempt: int = 1, seq: int = 1) -> list
     """Worker ``a`` gives its trial up; what comes back on its heartbeat socket."""
     answer = bench.send(BEATS_OF_A, m.TrialHung(seq, trial, attempt, "TrialTimeout"))
     return [answer] if answer is not None else []
+
+
+def test_the_trial_that_came_after_one_that_hangs_in_its_clean_up_is_not_to_blame() -> None:
+    bench = Bench(scheduler=ASHA(max_resource=9), max_trials=9, max_attempts=1, trial_timeout_s=9.0)
+    bench.join("b", "a")
+    bench.report("b", 0, 1, 0.1)
+    answer = bench.report("a", 1, 1, 0.5)
+    assert isinstance(answer, m.Stop) and answer.next is not None
+    following = answer.next.trial
+    for _ in range(2):  # it repeats itself until it is answered
+        assert [m.Pong(1)] == trial_hung(bench, 1)
+    bench.handle(WorkerExited("slot of a"))
+    assert S.PENDING is bench.states()[following]
+    trial = bench.trial(following)
+    assert 0 == trial.attempt - trial.forgiven
 
 
 def test_the_limit_travels_with_the_welcome() -> None:
@@ -218,6 +234,6 @@ def test_the_first_five_fail_with_all_their_retries_before_they_end_the_run() ->
         assert None is bench.ended
         fail(bench, number)
         bench.end("a", number, "failed", metric=None, error="no", attempt=2)
-    head = "the first 5 trials all failed, trial 0 before the others"
-    why = "which ends a run without max_failures"
-    assert Ended("failed", f"{head}, {why}:\nno") == bench.ended
+    head = "the first 5 trials that ended all failed, beginning with trial 0"
+    why = "pass max_failures to continue in spite of failures"
+    assert Ended("failed", f"{head}; {why}:\nno") == bench.ended

@@ -174,6 +174,19 @@ def test_a_worker_that_was_given_up_may_still_come_back(bench: Bench) -> None:
     assert [] == list(status(bench.experiment, bench.now).hung)
 
 
+def test_buses_that_die_do_not_postpone_the_end_of_a_silent_worker(bench: Bench) -> None:
+    bench.join("a")
+    pause(bench)
+    for _ in range(6):
+        bench.wait(HANG_S / 6 - 1.0)
+        left = bench.experiment.roster.returns.left(bench.now)
+        bench.clock.now += 30.0  # there was no bus
+        bench.experiment.restart(bench.now, {}, left)
+    assert [] == bench.experiment.roster.hung
+    bench.wait(6.0)
+    assert ["a"] == [worker.name for worker in bench.experiment.roster.hung]
+
+
 def test_an_idle_worker_that_is_silent_is_also_given_up() -> None:
     bench = bench_of(supplied=False)
     bench.hello("a")

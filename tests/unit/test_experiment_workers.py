@@ -152,7 +152,7 @@ def test_a_trial_is_given_up_after_all_its_attempts() -> None:
     assert [S.LOST] == bench.states()
     error = bench.trial(0).error
     assert error is not None
-    assert error.startswith("lost with its worker 2 times, the last one being b;")
+    assert error.startswith("lost with its worker 2 times, the last one being b; if the objective")
     bench.hello("c")
     assert_given(bench.ask("c"), trial=1, attempt=1)
 
@@ -277,7 +277,7 @@ def test_waiting_and_leaving_again_and_again_leaves_nothing_behind() -> None:
 def test_workers_under_ever_new_names_are_refused_or_forgotten(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in ("roster", "experiment"):
+    for module in ("roster", "presence"):
         monkeypatch.setattr(f"asha_bus.core.{module}.MAX_WORKERS", 20)
     bench = Bench(lease_s=60.0, max_trials=1)
     bench.join("busy")
@@ -296,3 +296,13 @@ def test_workers_under_ever_new_names_are_refused_or_forgotten(
     # a forgotten one may join again, as any other
     answer = bench.ask("new 0")
     assert isinstance(answer, m.Refused) and "HELLO" in answer.text
+
+
+def test_a_lost_trial_says_how_its_worker_ended() -> None:
+    bench = Bench(max_attempts=1)
+    bench.join("a")
+    bench.handle(WorkerExited("slot of a", "ended by signal 11 (SIGSEGV)"))
+    assert S.LOST is bench.trial(0).state
+    error = bench.trial(0).error
+    assert error is not None
+    assert error.endswith("the last one being a, which ended by signal 11 (SIGSEGV)")

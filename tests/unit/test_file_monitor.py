@@ -78,6 +78,7 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
             "cutoff": None,
             "verdict": "stop",
             "mean": None,
+            "paused_n": None,
         },
         {
             "event": "end",

@@ -15,6 +15,7 @@ from asha_bus.core import messages as m
 from asha_bus.core.errors import JournalError
 from asha_bus.core.events import Resumed, StopRun, WorkerExited
 from asha_bus.core.space import Space, choice, grid, loguniform, randint, uniform
+from asha_bus.core.trial import RungRecord
 from asha_bus.formats.journal import FORMAT, MAGIC, Encoder, Header, framed, read_header, replay
 from asha_bus.formats.space_form import comparable, describe, space_from
 from asha_bus.testing.simulator import Bench
@@ -55,7 +56,7 @@ def eventful() -> Bench:
     bench.end("b", held(bench, "b"), "failed", error="ValueError: no")
     bench.ask("b")
     bench.send("a", m.Log(0, 1, "info", "a line"))
-    bench.handle(WorkerExited("slot of c"))
+    bench.handle(WorkerExited("slot of c", "ended by signal 9 (SIGKILL)"))
     bench.wait(61.0)  # the leases of a and b end
     bench.heartbeat("a")
     bench.wait(61.0)
@@ -201,12 +202,18 @@ def test_a_report_takes_less_than_a_hundred_bytes() -> None:
     assert (len(journal_of(bench)) - beginning) / 2_000 < 100
 
 
+def shown(rungs: list[RungRecord]) -> str:
+    """Their repr as the first version had it."""
+    assert all(record.paused_n is None for record in rungs)
+    return repr(rungs).replace(", paused_n=None", "")
+
+
 def test_the_golden_journal_is_read() -> None:
     """Written by the first version; every later one must come to the same trials."""
     expected = json.loads((DATA / "golden_journal.json").read_text(encoding="utf-8"))
     again = replay((DATA / "golden_journal.bin").read_bytes(), "golden")
     found = [
-        [trial.id, trial.state.value, trial.attempt, repr(trial.metric), repr(trial.rungs)]
+        [trial.id, trial.state.value, trial.attempt, repr(trial.metric), shown(trial.rungs)]
         for trial in again.experiment.table.trials
     ]
     assert expected["trials"] == found
@@ -270,7 +277,7 @@ def _write_golden() -> None:
     data = journal_of(bench)
     (DATA / "golden_journal.bin").write_bytes(data)
     trials = [
-        [trial.id, trial.state.value, trial.attempt, repr(trial.metric), repr(trial.rungs)]
+        [trial.id, trial.state.value, trial.attempt, repr(trial.metric), shown(trial.rungs)]
         for trial in bench.experiment.table.trials
     ]
     plain = {"records": len(bench.records), "trials": trials}

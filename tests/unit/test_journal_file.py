@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import stat
@@ -158,3 +159,21 @@ def test_what_cannot_be_seen_is_not_missed(tmp_path: Path, caplog: Any) -> None:
     with os.fdopen(opened(path).fd, "ab") as file:
         writer = Writer(file.fileno(), f"{path}/below", Encoder(), "never")
         assert writer.look() is None
+
+
+@pytest.mark.parametrize("call", ["write", "fsync"])
+def test_a_journal_that_cannot_be_begun_says_where_space_is_missing(
+    call: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, full)
+        with pytest.raises(JournalError) as caught:
+            opened(tmp_path / "journal", resume=False)
+    said = str(caught.value)
+    assert f"cannot be begun: No space left on device in {tmp_path}, and no trial was run" in said
+    assert "Free some space there, or give another path" in said
+    assert "resume" not in said
+    os.close(opened(tmp_path / "journal", resume=False).fd)  # nothing was left in it

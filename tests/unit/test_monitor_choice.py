@@ -120,7 +120,8 @@ def test_a_chart_in_a_notebook_needs_matplotlib(name: Any, monkeypatch: pytest.M
         ([], [], []),
         (["progress"], ["Progress"], ["PlainLines"]),
         (["text"], ["TerminalTable"], ["PlainLines"]),
-        (["rungs", "progress", "curves"], ["TerminalTable"], ["PlainLines"]),
+        (["rungs", "progress", "curves"], ["TerminalTable"], ["RungLines"]),
+        (["curves"], ["TerminalTable"], ["PlainLines"]),
     ],
 )
 def test_outside_a_notebook_one_of_several_names_is_shown(

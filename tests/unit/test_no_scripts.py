@@ -10,7 +10,8 @@ from support.results import make_result, make_trial
 
 from asha_bus.core.space import Space, choice
 from asha_bus.core.trial import TrialState
-from asha_bus.page.html import page_html, to_json
+from asha_bus.formats.strict_json import to_json
+from asha_bus.page.html import page_html
 from asha_bus.results.result import Result
 
 EVIL = "</script><img src=x onerror=alert(1)><!--'\"&"

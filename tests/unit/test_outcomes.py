@@ -48,6 +48,12 @@ def test_without_rungs_it_is_the_end() -> None:
     assert ({}, [], []) == summary(outcomes_of([], "min", 1))
 
 
+def test_a_paused_trial_may_come_further() -> None:
+    history = [trial(0, S.COMPLETED, 0.5, 0.25), trial(1, S.PAUSED, 0.75)]
+    assert ({0: 0.25}, [], [1]) == summary(outcomes_of(history, "min", 1))
+    assert ({0: 0.5, 1: 0.75}, [], []) == summary(outcomes_of(history, "min", 2))
+
+
 def test_the_greatest_becomes_the_least() -> None:
     history = [trial(0, S.COMPLETED, 0.5), trial(1, S.COMPLETED, 0.75)]
     assert ({0: -0.5, 1: -0.75}, [], []) == summary(outcomes_of(history, "max", 1))
@@ -113,6 +119,7 @@ def test_repeats_become_one_trial_with_their_means() -> None:
         ([S.COMPLETED, S.FAILED, S.LOST], S.FAILED),
         ([S.RUNNING, S.COMPLETED, S.STOPPED], S.COMPLETED),
         ([S.STOPPED, S.RUNNING, S.CANCELLED], S.RUNNING),
+        ([S.STOPPED, S.PAUSED, S.PENDING], S.PAUSED),
         ([S.STOPPED, S.PENDING], S.PENDING),
         ([S.CANCELLED, S.STOPPED], S.STOPPED),
         ([S.CANCELLED, S.CANCELLED], S.CANCELLED),

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from enum import Enum
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
-from lib.results import SPACE, simulated
+from lib.results import QUIET_BUS, SPACE, simulated
 from support.results import make_result, make_trial
 
 from asha_bus import RungRecord, Space, TrialRecord, TrialState, choice, uniform
+from asha_bus.core.schedulers import Hyperband, SuccessiveHalving
+from asha_bus.formats.strict_json import to_json
 from asha_bus.page import document as pages
-from asha_bus.page.html import page_html, to_json
+from asha_bus.page.html import page_html
 from asha_bus.page.report import report_document
 
 NAN, INF = math.nan, math.inf
@@ -189,6 +192,31 @@ def test_cutoffs_are_shown_by_bracket() -> None:
     assert [[0, 0.3], [1, 0.4]] == pages.summary_document(make_result(*trials))["rungs"][0][4]
 
 
+def test_rungs_of_plans_are_shown_one_by_one() -> None:
+    result = simulated(21, scheduler=Hyperband.classic(9))
+    rows = strict(pages.summary_document(result))["rungs"]
+    assert [[0, 1], [1, 3], [2, 9], [0, 3], [1, 9], [0, 9]] == [row[:2] for row in rows]
+    assert [0, 0, 0, 1, 1, 2] == [row[7] for row in rows]
+    assert [False, False, True, False, True, True] == [row[8] for row in rows]
+    assert [row[2] for row in rows] == [row[6] for row in rows]
+
+
+def test_a_paused_rung_is_shown() -> None:
+    result = simulated(27, scheduler=SuccessiveHalving.classic(27), until=8.0)
+    summary = strict(pages.summary_document(result))
+    first = summary["rungs"][0]
+    assert (result.rungs[0].paused, 27, None, False) == tuple(first[5:])
+    assert result.rungs[0].paused
+    assert result.counts[TrialState.PAUSED] == summary["states"]["PAUSED"] > 0
+
+
+def test_figures_of_residents_are_plain() -> None:
+    bus = replace(QUIET_BUS, residents={"w": 3}, promotion_wait_max_s=2.5)
+    found = strict(pages.summary_document(make_result(bus=bus)))["bus"]
+    assert 2.5 == found["promotion_wait_max_s"]
+    assert "residents" not in found
+
+
 def test_the_run_shows_its_settings_and_versions() -> None:
     run = strict(pages.run_document(simulated(5)))
     assert "ASHA(max_resource=243, " in run["configuration"]["scheduler"]
@@ -234,3 +262,9 @@ def test_the_page_asks_for_nothing_from_elsewhere() -> None:
     assert "MIT License" in page  # of uPlot, which asks to go with every copy
     for attribute in ("src=", "@import", "url("):
         assert attribute not in page.replace("default-src", "")
+
+
+def test_a_number_that_is_not_finite_becomes_null_wherever_it_slips_through() -> None:
+    value = {"a": [NAN, (INF, 1.5)], "b": {"c": -INF, "d": "NaN"}, "e": True, "f": 2**70}
+    expected = {"a": [None, [None, 1.5]], "b": {"c": None, "d": "NaN"}, "e": True, "f": 2**70}
+    assert expected == strict(value)

@@ -1,4 +1,4 @@
-"""Paused trials in the experiment: who holds them, who goes on, and who is told what."""
+"""Paused trials in the experiment: which worker holds them, and what each worker gets."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_trial_pauses_and_its_worker_gets_another_one() -> None:
     assert "PAUSED" == state_of(run, 0)
 
 
-def test_the_holder_goes_on_with_the_same_attempt() -> None:
+def test_the_holder_continues_the_same_attempt() -> None:
     run = bench((1, 1), (1, 1), trials=2)
     run.join("w")
     run.report("w", trial=0, resource=1, metric=0.1)
@@ -72,7 +72,7 @@ def test_a_waiting_worker_hears_at_once_what_to_drop() -> None:
 def test_a_busy_worker_hears_it_with_its_next_answer() -> None:
     run = bench((1, 1), (1, 1), trials=3)
     run.join("a", "b")
-    run.report("a", trial=0, resource=1, metric=0.5)  # and goes on with trial 2
+    run.report("a", trial=0, resource=1, metric=0.5)  # and begins trial 2
     run.report("b", trial=1, resource=1, metric=0.1)
     answer = run.report("a", trial=2, resource=1, metric=0.7)
     assert isinstance(answer, m.Stop) and (0,) == answer.drops

@@ -80,7 +80,7 @@ FRAMES: list[Any] = [
     RequestSuggestions(0, 50, True),
     pipe.Observe(a_row()),
     pipe.Progress(),
-    pipe.CaughtUp(),
+    pipe.CaughtUp(7),
     pipe.Notice("mind"),
     pipe.Unjournaled("full"),
     Ended("failed", "why"),
@@ -125,7 +125,7 @@ def test_every_kind_of_frame_is_tried_here_and_has_a_number_of_its_own() -> None
         (pipe.RowsRequest(0), [a_row(), a_row()]),
         (pipe.TextsRequest(0), {3: "hello\n"}),
         (pipe.CurvesRequest(0), {3: (((0.5, 0.7),), {"lr": ((0.5, 1.0),)})}),
-        (pipe.SlotEmpty("0.1"), pipe.Departure(True, False)),
+        (pipe.SlotEmpty("0.1", "ended with exit status 3"), pipe.Departure(True, False)),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -166,7 +166,7 @@ def test_changed_trials_are_sent_with_their_rungs_and_reports() -> None:
         ((3, 1, (32, 1.0, 0.1)), "32 is not a kind of frame here"),
         ((36, None), "cannot be read"),
         ((36, (1, 2)), "cannot be read"),
-        ((1, *(None,) * 9, (1, 2)), "BusSetup has 11 fields, got 10|cannot be read"),
+        ((1, *(None,) * 9, (1, 2)), "BusSetup has 12 fields, got 10|cannot be read"),
     ],
 )
 def test_an_invalid_frame_is_refused_by_its_reader(items: Any, message: str) -> None:

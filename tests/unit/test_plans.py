@@ -162,7 +162,7 @@ def test_in_the_last_rung_all_complete() -> None:
     assert ["complete", "complete"] == [cohort.report(n, 0.1) for n in (0, 1)]
 
 
-def test_metrics_that_are_no_number_are_stopped_even_if_places_stay_free() -> None:
+def test_metrics_that_are_not_finite_are_stopped_even_if_places_stay_free() -> None:
     cohort = Cohort(halving((1, 2), (1, 1)), 3)
     assert "stop" == cohort.report(0, NAN)
     assert "stop" == cohort.report(1, math.inf)

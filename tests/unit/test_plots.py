@@ -18,11 +18,14 @@ from support.results import make_result, make_trial
 
 import asha_bus as ab
 from asha_bus import InvalidArgument, Result, TrialState
+from asha_bus.core.schedulers import Hyperband, SuccessiveHalving
 
 matplotlib.use("Agg")
 
 RUN = simulated(150)
 GOING_ON = simulated(150, until=100.0)
+PAUSING = simulated(27, scheduler=SuccessiveHalving.classic(27), until=8.0)
+PLANS = simulated(21, scheduler=Hyperband.classic(9))
 NAMES = ("plot_rungs", "plot_curves", "plot_history")
 
 ODD = (
@@ -71,7 +74,7 @@ def test_axes_of_ones_own_leave_pyplot_alone(name: str) -> None:
     assert [] == pyplot.get_fignums()
 
 
-@pytest.mark.parametrize("result", [*ODD, GOING_ON], ids=range(6))
+@pytest.mark.parametrize("result", [*ODD, GOING_ON, PAUSING, PLANS], ids=range(8))
 @pytest.mark.parametrize("name", [*NAMES, "plot_params"])
 def test_any_run_can_be_drawn(name: str, result: Result) -> None:
     drawn = getattr(result, name)()
@@ -88,6 +91,19 @@ def test_the_rungs_are_those_of_the_result() -> None:
     labels = [label.get_text() for label in ax.get_yticklabels()]
     assert [f"rung {number} at {resource:g}" for number, resource, *_ in table] == labels
     assert f"{entered[0]} entered, {went_on[0]} went on" in ax.texts[0].get_text()
+
+
+def test_rungs_of_plans_show_who_is_to_come_and_who_has_paused() -> None:
+    ax: Any = PAUSING.plot_rungs(axes_of_mine())
+    shown = [[bar.get_width() for bar in bars] for bars in ax.containers]
+    rungs = PAUSING.rungs
+    assert [[27, 9, 3, 1], [r.entries for r in rungs], [r.passed for r in rungs]] == shown[:3]
+    assert [r.paused for r in rungs] == shown[3]
+    assert rungs[0].paused
+    words = f"{rungs[0].entries} of 27 entered, {rungs[0].paused} paused, {rungs[0].passed} went on"
+    assert words == ax.texts[0].get_text()
+    labels = [label.get_text() for label in (PLANS.plot_rungs(axes_of_mine())).get_yticklabels()]
+    assert "plan 1, rung 0 at 3" in labels
 
 
 def test_curves_are_those_of_the_trials() -> None:
@@ -140,6 +156,13 @@ def test_there_is_a_chart_per_parameter() -> None:
     assert best is not None
     assert sorted([*rates, (best.params["lr"], best.metric)]) == dots(axs[0])
     assert {"relu", "tanh", "gelu"} == {label.get_text() for label in axs[3].get_xticklabels()}
+
+
+def test_a_run_without_parameters_has_a_note_in_place_of_charts() -> None:
+    trial = make_trial(0, params={"x": 3}, point=())
+    (ax,) = make_result(trial, space=ab.Space(x=3)).plot_params()
+    assert ["no parameter varies"] == [text.get_text() for text in ax.texts]
+    assert None is ax.get_legend()
 
 
 def test_texts_of_the_user_are_no_formulas() -> None:

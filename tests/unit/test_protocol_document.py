@@ -23,7 +23,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import BOUNDS_S, BUCKETS
-from asha_bus.core.schedulers import ASHA
+from asha_bus.core.schedulers import ASHA, Scheduler, SuccessiveHalving
 from asha_bus.formats import wire
 
 DOCUMENT = wire_vectors.DOCUMENT.read_text(encoding="utf-8")
@@ -124,11 +124,19 @@ def test_the_data_for_other_languages_is_up_to_date() -> None:
     assert [vector.body.hex() for vector in VECTORS] == [entry["hex"] for entry in listed]
 
 
-def test_the_example_is_what_the_bus_answers() -> None:
+DIALOGUES = [part.partition("```")[0] for part in DOCUMENT.split("```dialogue\n")[1:]]
+
+
+@pytest.mark.parametrize(
+    ("dialogue", "scheduler"),
+    list(zip(DIALOGUES, (ASHA(max_resource=9), SuccessiveHalving([(1, 1), (2, 1)])), strict=True)),
+    ids=("ASHA", "SuccessiveHalving"),
+)
+def test_an_example_is_what_the_bus_answers(dialogue: str, scheduler: Scheduler) -> None:
     """Plays the worker's lines to an `Experiment`; draws are delivered when it waits for them."""
     name, run = "spark-3.0.17", "9f86d081884c7d65"
     points = iter(((0.5, 0), (0.25, 1), (0.75, 0)))
-    settings = RunSettings(run=run, scheduler=ASHA(max_resource=9), seed=1, max_trials=3)
+    settings = RunSettings(run=run, scheduler=scheduler, seed=1, max_trials=3)
     draws: list[RequestSuggestions] = []
     answers: deque[Any] = deque()
 
@@ -144,8 +152,7 @@ def test_the_example_is_what_the_bus_answers() -> None:
         experiment.handle(event, 1.0)
 
     experiment.start()
-    dialogue = DOCUMENT.partition("```dialogue\n")[2].partition("```")[0].splitlines()
-    for line in dialogue:
+    for line in dialogue.splitlines():
         if line.startswith(">"):
             assert not answers, f"said, but not in the document: {answers}"
             message = parse_message(line[1:])
@@ -161,4 +168,4 @@ def test_the_example_is_what_the_bus_answers() -> None:
     assert not answers
     assert experiment.ended is not None
     assert 0 == experiment.roster.active
-    assert len(dialogue) > 20
+    assert len(dialogue.splitlines()) > 15

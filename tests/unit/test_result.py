@@ -73,13 +73,24 @@ def test_the_best_trial(trials: list[TrialRecord], mode: str, best: int) -> None
 
 
 @pytest.mark.parametrize(
-    "trials",
-    [[], [make_trial(0, metric=None)], [make_trial(0, metric=NAN), make_trial(1, S.FAILED, 0.1)]],
+    ("trials", "why"),
+    [
+        ([], "none was begun"),
+        ([make_trial(0, metric=None)], "the only one reported nothing"),
+        ([make_trial(n, metric=NAN) for n in range(12)], "all 12 ended with nan"),
+        (
+            [make_trial(0, metric=NAN), make_trial(1, S.FAILED, 0.1), make_trial(2, S.LOST)],
+            "of 3, 1 ended with nan, 1 failed, 1 was lost",
+        ),
+    ],
 )
-def test_there_may_be_no_best(trials: list[TrialRecord]) -> None:
+def test_there_may_be_no_best(trials: list[TrialRecord], why: str) -> None:
     result = make_result(*trials)
-    assert (None, "no trial has a usable metric") == (result.best, result.best_reason)
-    assert "best: none, since no trial has a usable metric" in repr(result)
+    reason = f"no trial has a usable metric: {why}"
+    assert (None, reason) == (result.best, result.best_reason)
+    assert f"best: none, since {reason}" in repr(result)
+    assert 1 == repr(result).count(reason)
+    assert ((reason,) if trials else ()) == result.warnings
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,13 @@ def test_time_counts_from_a_workers_first_trial_on(roster: Roster) -> None:
     assert (2.5, 90.0 + 80.0) == roster.busy(100.0)
 
 
+def test_a_worker_that_waits_is_idle(roster: Roster) -> None:
+    worker = join(roster, "a", "0")
+    worker.first_assigned, worker.idle_before_s, worker.idle_s = 10.0, 4.0, 6.0
+    worker.waits_since = 70.0
+    assert (2.0 + 30.0, 90.0) == roster.busy(100.0)
+
+
 def test_time_ends_when_a_worker_that_left_was_last_heard(roster: Roster) -> None:
     worker = join(roster, "a", "0")
     worker.first_assigned = 10.0

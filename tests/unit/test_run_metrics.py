@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from asha_bus.core.latency import BOUNDS_S, Latencies
-from asha_bus.core.schedulers import ASHA
+from asha_bus.core.schedulers import ASHA, SuccessiveHalving
 from asha_bus.core.status import BusFigures, JournalFigures, status
 from asha_bus.driver.collector import RunMetrics, collect
 from asha_bus.driver.figures import process_figures
@@ -109,6 +109,34 @@ def test_decisions_are_counted_by_rung_and_verdict() -> None:
     assert 1 == value(found, "asha_bus_trials", state="STOPPED")
     assert 0.4 == value(found, "asha_bus_best_metric")
     assert 1 == value(found, "asha_bus_best_resource")
+
+
+def test_paused_trials_are_neither_stopped_nor_gone_on() -> None:
+    bench = Bench(scheduler=SuccessiveHalving([(1, 2), (2, 1)], max_resident=1), max_trials=6)
+    bench.join("a")
+    for number, metric in enumerate((0.5, 0.25, 0.75)):
+        bench.report("a", number, 1, metric)
+    found = values(RunMetrics("r", facts_of(bench)))
+    rung = {"bracket": "0", "rung": "0", "resource": "1"}
+    assert 3 == value(found, "asha_bus_rung_entries", **rung)
+    assert 6 == value(found, "asha_bus_rung_expected", **rung)
+    assert 2 == value(found, "asha_bus_rung_paused", **rung)
+    assert 0 == value(found, "asha_bus_decisions_total", verdict="continue", **rung)
+    assert 1 == value(found, "asha_bus_decisions_total", verdict="stop", **rung)
+    assert 2 == value(found, "asha_bus_trials", state="PAUSED")
+    assert 1 == value(found, "asha_bus_residents")
+    assert 1 == value(found, "asha_bus_residents_most")
+    assert 1 == value(found, "asha_bus_residents_dropped_total")
+    bench.report("a", 3, 1, 0.125)
+    bench.report("a", 4, 1, 0.875)  # now 3 is sure to continue
+    bench.report("a", 3, 3, 0.0625)
+    bench.report("a", 5, 1, 0.875)
+    found = values(RunMetrics("r", facts_of(bench)))
+    last = {"bracket": "0", "rung": "1", "resource": "3"}
+    assert 2 == value(found, "asha_bus_decisions_total", verdict="continue", **rung)
+    assert 4 == value(found, "asha_bus_decisions_total", verdict="stop", **rung)
+    assert 1 == value(found, "asha_bus_decisions_total", verdict="complete", **last)
+    assert 0 == value(found, "asha_bus_decisions_total", verdict="stop", **last)
 
 
 def test_a_histogram_counts_what_is_below_each_bound() -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
+from lib.results import QUIET_BUS, simulated
 from support.monitors import INFO, snapshot_of
 from support.results import make_result, make_trial
 
-from asha_bus import Result, RungRecord, TrialRecord, TrialState
-from asha_bus.monitors.line import PlainLines, clock
+from asha_bus import Result, RungRecord, RungStanding, TrialRecord, TrialState
+from asha_bus.core.events import RunSettings
+from asha_bus.core.schedulers import Hyperband, PromotionASHA, Scheduler, SuccessiveHalving
+from asha_bus.monitors.line import PlainLines, clock, failed_text
 from asha_bus.monitors.screen import cut, print_text
-from asha_bus.monitors.table import run_table, sparkline
+from asha_bus.monitors.table import RungLines, run_table, sparkline
 
 
 def entry(rung: int, metric: float, n: int, verdict: str, cutoff: float | None) -> RungRecord:
@@ -165,3 +169,113 @@ def test_characters_that_stdout_cannot_encode_are_replaced(
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     print_text("▁ok\n")
     assert b"?ok\n" == raw.getvalue()
+
+
+# --- rungs that shrink ------------------------------------------------------------
+
+
+def rungs_of(result: Result) -> list[str]:
+    lines = run_table(INFO, result, 2, width=100, height=40)
+    first = next(number for number, line in enumerate(lines) if line.startswith("rung"))
+    return (
+        lines[first : first + 1 + lines[first:].index("")] if "" in lines[first:] else lines[first:]
+    )
+
+
+def standing_result(*rungs: RungStanding, scheduler: Scheduler) -> Result:
+    settings = RunSettings("run", scheduler, 7)
+    return make_result(rungs=rungs, settings=settings)
+
+
+def test_a_plan_shows_who_is_to_come_who_has_paused_and_who_went_on() -> None:
+    result = standing_result(
+        RungStanding(0, 0, 1, 5, 1, 0.25, 3, 8, 4),
+        RungStanding(0, 1, 3, 0, 0, None, 0, 4, 1, True),
+        scheduler=SuccessiveHalving([(1, 4), (2, 1)]),
+    )
+    assert [
+        "rung  resource  entered  paused  went on  keeps  cutoff",
+        "0            1   5 of 8       3        1      4    0.25  ███▒▒▒▒▒▒▒▒▒░░░·········",
+        "1            3   0 of 4       -        0      1       -  ············",
+    ] == rungs_of(result)
+
+
+def test_plans_are_groups_of_lines() -> None:
+    result = standing_result(
+        RungStanding(0, 0, 1, 2, 1, 0.25, 0, 2, 1),
+        RungStanding(0, 1, 3, 1, 1, 0.25, 0, 1, 1, True),
+        RungStanding(1, 0, 3, 1, 0, None, 0, 1, 1, True),
+        scheduler=Hyperband([(2, [(1, 1), (2, 1)]), (1, [(3, 1)])]),
+    )
+    assert [
+        "rung    resource  entered  paused  went on  keeps  cutoff",
+        "plan 0",
+        "0              1   2 of 2       0        1      1    0.25  ████████████░░░░░░░░░░░░",
+        "1              3   1 of 1       -        1      1    0.25  ████████████",
+        "plan 1",
+        "0              3   1 of 1       -        0      1       -  ░░░░░░░░░░░░",
+    ] == rungs_of(result)
+
+
+def test_promotions_have_no_end() -> None:
+    result = standing_result(
+        RungStanding(0, 0, 1, 4, 1, 0.5, 2), scheduler=PromotionASHA(max_resource=3)
+    )
+    assert (
+        "0            1        4       2        1      -     0.5  ██████▒▒▒▒▒▒▒▒▒▒▒▒░░░░░░"
+        == (rungs_of(result)[1])
+    )
+
+
+def test_residents_and_their_waits_are_shown() -> None:
+    bus = replace(
+        QUIET_BUS,
+        residents={"a": 3, "b": 1},
+        dropped_residents=2,
+        promotion_wait_p50_s=1.25,
+        promotion_wait_max_s=60.0,
+    )
+    scheduler = PromotionASHA(max_resource=3)
+    result = make_result(rungs=[RungStanding(0, 0, 1, 4, 1, 0.5, 2)], bus=bus)
+    result.settings = RunSettings("run", scheduler, 7)
+    lines = run_table(INFO, result, 2, width=200, height=40)
+    assert (
+        "paused in memory: 4, at most 3 of a worker, 2 dropped; to go on they waited 1.25 s "
+        "(median), 60 s (longest)" == lines[3]
+    )
+    result.bus = QUIET_BUS
+    assert "paused in memory: 0" == run_table(INFO, result, 2, width=200, height=40)[3]
+
+
+def test_the_rungs_of_a_simulated_run_shrink() -> None:
+    result = simulated(27, scheduler=SuccessiveHalving.classic(27))
+    assert ["27 of 27", "9 of 9", "3 of 3", "1 of 1"] == [
+        " ".join(line.split()[2:5]) for line in rungs_of(result)[1:5]
+    ]
+    assert "  rung 0 at 1: 27 of 27 entered, 0 paused, 9 went on" in repr(result)
+    assert "  rung 3 at 27: 1 of 1 entered, 1 kept" in repr(result)
+
+
+def test_a_line_counts_paused_trials() -> None:
+    states = {TrialState.PAUSED: 3, TrialState.FAILED: 1}
+    assert ", 3 paused, 1 failed" == failed_text(states)
+
+
+def test_where_there_is_no_terminal_the_rungs_stand_below_each_line() -> None:
+    written: list[str] = []
+    now = 0.0
+    lines = RungLines(lambda: now, written.append)
+    lines.on_start(INFO)
+    assert 1 == len(written)
+    result = simulated(27, scheduler=SuccessiveHalving.classic(27), until=8.0)
+    lines.on_refresh(snapshot_of(result))
+    assert 1 == len(written)  # it is not time yet
+    now = 30.0
+    lines.on_refresh(snapshot_of(result))
+    line, *rungs = written[1:]
+    assert line.startswith("my-run: ")
+    assert rungs_of(result)[:5] == [one.removesuffix("\n") for one in rungs]
+    lines.on_finish(make_result())
+    assert len(written) == 1 + 6 + 1
+    lines.on_finish(None)
+    assert "my-run: ended with an error\n" == written[-1]

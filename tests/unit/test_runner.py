@@ -332,7 +332,9 @@ def test_an_error_after_the_stop_is_reported_and_the_verdict_stands() -> None:
 
     bench = run_objective(objective, scheduler=ASHA, max_trials=2)
     assert [S.COMPLETED, S.STOPPED] == bench.states()
-    assert [0, 1] == [trial for trial, text in warnings_of(bench) if "OSError: disk full" in text]
+    assert [0] == [trial for trial, text in warnings_of(bench) if "OSError: disk full" in text]
+    (warning,) = bench.experiment.table.warnings.values()
+    assert (0, 2) == (warning.trial, warning.times)
 
 
 def test_an_objective_that_ignores_the_stop_is_ended() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 
+from asha_bus.core.running import LONGEST_STEP_S, RunningTime
 from asha_bus.driver import patience
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.limit import TimeLimit
-from asha_bus.executor.running import LONGEST_STEP_S, RunningTime
 
 
 def test_short_steps_count_in_full() -> None:

@@ -163,7 +163,7 @@ def test_a_new_bus_repeats_all_updates_and_requests() -> None:
     bench.ask("b")
     assert [RequestSuggestions(2, 1), RequestSuggestions(3, 1)] == bench.draws
     bench.draws.clear()
-    bench.experiment.restart(bench.now, {})
+    bench.experiment.restart(bench.now, {}, {})
     bench.carry_out()
     assert [0, 1] == bench.observed
     assert [RequestSuggestions(2, 2)] == bench.draws

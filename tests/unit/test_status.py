@@ -7,8 +7,8 @@ import pytest
 from asha_bus.core import messages as m
 from asha_bus.core.events import Received
 from asha_bus.core.roster import MISSED_HEARTBEATS
-from asha_bus.core.schedulers import ASHA, NoStopping
-from asha_bus.core.status import Queues, changes, status
+from asha_bus.core.schedulers import ASHA, NoStopping, PromotionASHA, SuccessiveHalving
+from asha_bus.core.status import PausingFigures, Queues, changes, status
 from asha_bus.core.trial import TrialState
 from asha_bus.testing.simulator import Bench
 
@@ -23,7 +23,7 @@ def numbers(bench: Bench) -> list[int]:
 def test_rungs_stand_there_from_the_start() -> None:
     bench = Bench(scheduler=ASHA(max_resource=9, brackets=2))
     expected = [(0, 0, 1, 0, 0, None), (0, 1, 3, 0, 0, None), (1, 1, 3, 0, 0, None)]
-    assert expected == status(bench.experiment, 0.0).rungs
+    assert expected == [rung[:6] for rung in status(bench.experiment, 0.0).rungs]
 
 
 def test_a_rung_shows_its_entries_continuations_and_the_cutoff_in_the_users_sign() -> None:
@@ -31,14 +31,14 @@ def test_a_rung_shows_its_entries_continuations_and_the_cutoff_in_the_users_sign
     bench.join("a", "b", "c")
     for name, number, metric in (("a", 0, 5.0), ("b", 1, 7.0), ("c", 2, 6.0)):
         bench.report(name, number, 1, metric)
-    assert (0, 0, 1, 3, 2, 7.0) == status(bench.experiment, 0.0).rungs[0]
+    assert (0, 0, 1, 3, 2, 7.0) == status(bench.experiment, 0.0).rungs[0][:6]
 
 
 def test_a_rung_of_numbers_that_are_none_has_no_cutoff() -> None:
     bench = Bench()
     bench.join("a")
     bench.report("a", 0, 1, float("nan"))
-    assert (0, 0, 1, 1, 0, None) == status(bench.experiment, 0.0).rungs[0]
+    assert (0, 0, 1, 1, 0, None) == status(bench.experiment, 0.0).rungs[0][:6]
 
 
 def test_no_rungs_are_no_error() -> None:
@@ -139,3 +139,64 @@ def test_a_row_has_its_trials_values_in_the_order_of_its_fields() -> None:
     renamed = {"state": trial.state.value, "attempts": trial.attempt}
     for name, value in trial.to_row()._asdict().items():
         assert renamed.get(name, getattr(trial, name, None)) == value, name
+
+
+# --- paused trials ----------------------------------------------------------------
+
+
+def test_a_rung_of_a_plan_shows_who_is_to_come_who_waits_and_who_went_on() -> None:
+    bench = Bench(scheduler=SuccessiveHalving([(1, 2), (2, 1)]), max_trials=4)
+    bench.join("a", "b")
+    first, last = status(bench.experiment, 0.0).rungs
+    assert (0, 0, 1, 0, 0, None, 0, 4, 2, False) == first
+    assert (0, 1, 3, 0, 0, None, 0, 2, 1, True) == last
+    bench.report("a", 0, 1, 0.5)  # pauses, and worker a begins trial 2
+    bench.report("b", 1, 1, 0.25)
+    first, last = status(bench.experiment, 0.0).rungs
+    assert (0, 0, 1, 2, 0, 0.5, 2, 4, 2, False) == first
+    bench.report("a", 2, 1, 0.75)
+    bench.report("b", 3, 1, 0.125)  # 3 and 1 continue, 2 was stopped at once, 0 now
+    first, last = status(bench.experiment, 0.0).rungs
+    assert (0, 0, 1, 4, 2, 0.25, 0, 4, 2, False) == first
+    assert (0, 1, 3, 0, 0, None, 0, 2, 1, True) == last
+    bench.report("b", 3, 3, 0.0625)
+    first, last = status(bench.experiment, 0.0).rungs
+    assert (0, 1, 3, 1, 1, 0.0625, 0, 2, 1, True) == last
+
+
+def test_a_plan_without_a_number_of_configurations_expects_any_number() -> None:
+    bench = Bench(scheduler=SuccessiveHalving([(1, 2), (2, 1)]))
+    assert [None, 2] == [rung.expected for rung in status(bench.experiment, 0.0).rungs]
+
+
+def test_promotions_show_who_waits() -> None:
+    bench = Bench(scheduler=PromotionASHA(max_resource=9), max_trials=9)
+    bench.join("a")
+    for number, metric in ((0, 0.5), (1, 0.75)):
+        bench.report("a", number, 1, metric)
+    assert (0, 0, 1, 2, 0, None, 2, None, None, False) == status(bench.experiment, 0.0).rungs[0]
+    bench.report("a", 2, 1, 0.875)  # now trial 0 is one of three
+    assert (0, 0, 1, 3, 1, 0.5, 2, None, None, False) == status(bench.experiment, 0.0).rungs[0]
+
+
+def test_residents_are_counted_by_worker_with_their_waits() -> None:
+    bench = Bench(scheduler=PromotionASHA(max_resource=9, max_resident=2), max_trials=9)
+    bench.join("a", "b")
+    assert 0 == status(bench.experiment, bench.now).pausing.residents
+    bench.report("b", 1, 1, 0.125)
+    bench.report("b", 2, 1, 0.25)  # worker b has trials 1 and 2, and trains 3
+    bench.report("a", 0, 1, 0.5)  # 1 is promoted, and waits for b
+    now = status(bench.experiment, bench.now).pausing
+    assert ({"b": 2, "a": 1}, 3, 2, 0, 1) == now[:5]
+    bench.now += 100.0
+    bench.report("b", 3, 1, 0.75)  # one too many: 3 is dropped, and b resumes 1
+    now = status(bench.experiment, bench.now).pausing
+    assert ({"b": 1, "a": 1}, 2, 2, 1, 0) == now[:5]
+    assert pytest.approx(100.0, rel=0.03) == now.wait_p50_s
+    assert 100.0 == now.wait_max_s
+
+
+def test_without_pauses_there_are_no_figures_of_them() -> None:
+    bench = Bench()
+    bench.join("a")
+    assert PausingFigures() == status(bench.experiment, 0.0).pausing

@@ -19,6 +19,7 @@ from support.messages import (
     INTERRUPT,
     LOG,
     NUMBERS,
+    PAUSE,
     REPORT,
     SAMPLES,
     STOP,
@@ -157,6 +158,15 @@ def test_the_checks_of_a_report_at_once_are_those_one_by_one(
         (ASSIGN, "assignment", (12, 1, (0.5,), 77, 0)),
         (STOP, "why", "lost"),
         (STOP, "next", ()),
+        (STOP, "drops", None),
+        (STOP, "drops", (1, -1)),
+        (STOP, "drops", (True,)),
+        (STOP, "drops", {}),
+        (PAUSE, "next", (13, 1)),
+        (PAUSE, "drops", 4),
+        (m.Dropped(()), "trials", None),
+        (m.Dropped(()), "trials", (0.5,)),
+        (m.Wait(2), "drops", ("4",)),
         (m.Continue(7, 27), "next_resource", 0),
         (m.Pong(0), "seq", -1),
         (INTERRUPT, "exit_s", math.inf),
@@ -170,8 +180,21 @@ def test_a_field_of_another_kind_is_refused(message: m.Message, field: str, valu
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
 def test_fields_too_few_or_too_many_are_refused(sample: m.Message) -> None:
     items = [1, NUMBERS[type(sample)], *sample]
-    for wrong in (items[:-1], [*items, None], items[:2]):
+    short = items[:-2] if "drops" in sample._fields else items[:-1]  # which may be left out
+    for wrong in (short, [*items, None], items[:2]):
         assert "fields, got" in str(refused(msgpack.packb(wrong), type(sample)))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [ASSIGN, STOP, PAUSE._replace(drops=()), m.Continue(7, 27), m.Wait(2)],
+    ids=lambda message: type(message).__name__,
+)
+def test_no_drops_are_left_out(message: m.Message) -> None:
+    body = wire.encode(message)
+    fields = msgpack.unpackb(body, use_list=False)[2:]
+    assert tuple(message)[:-1] == fields
+    assert message == wire.decode_to_worker(body)
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
@@ -188,7 +211,7 @@ def test_another_version_is_refused_with_the_fix(version: Any) -> None:
     assert 7 == error.seq
 
 
-@pytest.mark.parametrize("number", [0, 7, 15, 21, 63, 64, 65, 200, -1, True, 3.0, None, "3", ()])
+@pytest.mark.parametrize("number", [0, 7, 15, 22, 63, 64, 65, 200, -1, True, 3.0, None, "3", ()])
 def test_an_unknown_type_is_refused(number: Any) -> None:
     assert "unknown message type" in str(refused(msgpack.packb((1, number, *REPORT))))
 
@@ -232,3 +255,23 @@ def test_a_message_msgpack_cannot_encode_is_a_local_error(make: Callable[[], m.R
 def test_no_pickle_is_on_the_wire(message: Any) -> None:
     """What was sent is plain data: JSON can write it, but for the keys of latencies."""
     json.dumps(msgpack.unpackb(wire.encode(message), strict_map_key=False))
+
+
+def test_an_exception_of_the_users_is_no_invalid_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Alarm(Exception):
+        """Raised by the user's signal handler while a reply is decoded."""
+
+    class Ringing:
+        def pack(self, items: object) -> bytes:
+            raise Alarm
+
+    def ring(*_: object, **__: object) -> None:
+        raise Alarm
+
+    body = wire.encode(m.Pong(1))
+    monkeypatch.setattr(msgpack, "unpackb", ring)
+    monkeypatch.setattr(wire, "_packing", Ringing())
+    with pytest.raises(Alarm):
+        wire.decode_to_worker(body)
+    with pytest.raises(Alarm):
+        wire.encode(m.Pong(1))

@@ -13,6 +13,7 @@ from support.messages import (
     END,
     HELLO,
     LOG,
+    PAUSE,
     REPORT,
     TELEMETRY,
     decode,
@@ -23,6 +24,7 @@ from support.messages import (
 from asha_bus.core import messages as m
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.latency import BUCKETS
+from asha_bus.core.roster import MAX_DROPS
 from asha_bus.formats import wire
 
 
@@ -48,6 +50,8 @@ def extras(number: int) -> dict[str, int]:
         at_limit(LOG, "text", "\U0001f600" * 65_536, "x" * 65_537),
         at_limit(END, "error", "x" * 65_536, "x" * 65_537),
         at_limit(TELEMETRY, "reports", ((1, 0.5),) * 1_000, ((1, 0.5),) * 1_001),
+        at_limit(PAUSE, "drops", (4,) * 1_000, (4,) * 1_001),
+        at_limit(m.Dropped(()), "trials", (4,) * 1_000, (4,) * 1_001),
         at_limit(m.Heartbeat({}), "latency", {BUCKETS - 1: 1}, {BUCKETS: 1}),
         at_limit(
             ASSIGN,
@@ -78,7 +82,7 @@ def test_the_largest_messages_fit_into_a_body() -> None:
     message = END._replace(extras=most, error=wide * wire.MAX_TEXT_CHARS)
     assert message == wire.decode_from_worker(wire.encode(message))
     point = (math.pi,) * wire.MAX_POINT
-    assign = m.Assign(1, m.Assignment(1, 1, point, 1, None))
+    assign = m.Assign(1, m.Assignment(1, 1, point, 1, None), (2**63 - 1,) * MAX_DROPS)
     assert assign == wire.decode_to_worker(wire.encode(assign))
 
 

@@ -7,6 +7,7 @@ for each run, so that one description may serve any number of runs.
 from collections.abc import Mapping
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.asha import ASHA
 from asha_bus.core.schedulers.base import Decision, Move, Scheduler, Schedulers, SchedulerState
@@ -63,7 +64,7 @@ def scheduler_from_plain(plain: Mapping[str, Any], schedulers: Schedulers = ()) 
     known = {cls.key(): cls for cls in (*SHIPPED, *schedulers)}
     if key not in known:
         raise InvalidArgument(
-            f"the scheduler {key!r} is not one of asha-bus; give its class in schedulers=[...], or "
-            f"resume the run with the scheduler that it was begun with"
+            f"the scheduler {shortened(key)} is not one of asha-bus; give its class in "
+            f"schedulers=[...], or resume the run with the scheduler that it was begun with"
         )
     return known[key](**fields)

@@ -212,11 +212,17 @@ class Scheduler(ABC):
 
     #: Whether it pauses trials, so that their objectives must report more than once.
     pauses: ClassVar[bool] = False
+    #: Whether the number of its trials must be known at the start, and stays.
+    fixed_cohort: ClassVar[bool] = False
     #: The most paused trials that a worker keeps in memory; None: no limit.
     max_resident: int | None = None
     #: Seconds after which a rung is decided without the trials that have not entered it, from
     #: the moment when all of them have begun; None: no limit.
     rung_timeout: float | None = None
+
+    #: Whether an idle worker trains a promoted trial from the start where that ends before the
+    #: worker that holds it has time for it.
+    rebalance: bool = False
 
     @property
     def configurations(self) -> int | None:

@@ -236,17 +236,28 @@ class CohortState(SchedulerState):
 
     def rungs(self) -> list[RungStanding]:
         return [
-            RungStanding(
-                bracket,
-                number,
-                rung.level,
-                rung.entries,
-                rung.gone_on if number < len(plan.rungs) - 1 else min(rung.keep, len(rung.keys)),
-                self._shown(rung.cutoff),
-            )
+            self._standing(bracket, plan, number, to_come, paused)
             for bracket, plan in enumerate(self._plans)
-            for number, rung in enumerate(plan.rungs)
+            for number, to_come, paused in plan.waiting()
         ]
+
+    def _standing(
+        self, bracket: int, plan: Plan, number: int, to_come: float, paused: int
+    ) -> RungStanding:
+        rung = plan.rungs[number]
+        is_last = number == len(plan.rungs) - 1
+        return RungStanding(
+            bracket,
+            number,
+            rung.level,
+            rung.entries,
+            min(rung.keep, len(rung.keys)) if is_last else rung.gone_on,
+            self._shown(rung.cutoff),
+            0 if is_last else paused,
+            None if math.isinf(to_come) else int(rung.entries + to_come),
+            rung.places,
+            is_last,
+        )
 
     def validate(self) -> None:
         for plan in self._plans:

@@ -30,6 +30,7 @@ class _Halving(Scheduler):
     """What `SuccessiveHalving` and `Hyperband` share: plans, and a cohort for each."""
 
     pauses: ClassVar[bool] = True
+    fixed_cohort: ClassVar[bool] = True
     warmup: float
 
     @property
@@ -136,6 +137,8 @@ class SuccessiveHalving(_Halving):
         rung_timeout: Seconds for which a rung waits for its last trials after all of them
             have begun; those that are missing then are stopped at their next report. None
             (default): no limit.
+        rebalance: Whether an idle worker trains a promoted trial from the start where that
+            ends before the worker that holds it has time for it (default False).
 
     Raises:
         InvalidArgument: An argument is out of range; the message names it.
@@ -150,6 +153,7 @@ class SuccessiveHalving(_Halving):
     warmup: float = 0
     max_resident: int | None = None
     rung_timeout: float | None = None
+    rebalance: bool = False
 
     def __post_init__(self) -> None:
         plan = _checked_plan("SuccessiveHalving: plan", self.plan)
@@ -170,7 +174,7 @@ class SuccessiveHalving(_Halving):
             r: The resource at the first rung (default 1). Each later rung is at ``eta`` times
                 the resource of the one before.
             eta: The reduction factor, a whole number of at least 2 (default 3).
-            **settings: ``warmup``, ``max_resident`` and ``rung_timeout``.
+            **settings: ``warmup``, ``max_resident``, ``rung_timeout``, ``rebalance``.
 
         Returns:
             The scheduler, whose last rung is the last that still has a configuration.
@@ -209,6 +213,7 @@ class Hyperband(_Halving):
             no limit.
         rung_timeout: Seconds for which a rung waits for its last trials; None (default): no
             limit.
+        rebalance: As in `SuccessiveHalving` (default False).
 
     Raises:
         InvalidArgument: An argument is out of range; the message names it.
@@ -222,6 +227,7 @@ class Hyperband(_Halving):
     warmup: float = 0
     max_resident: int | None = None
     rung_timeout: float | None = None
+    rebalance: bool = False
 
     def __post_init__(self) -> None:
         if isinstance(self.plans, str) or not isinstance(self.plans, Sequence) or not self.plans:
@@ -254,7 +260,7 @@ class Hyperband(_Halving):
             max_resource: The most resource that a trial gets.
             eta: The reduction factor, a whole number of at least 2 (default 3).
             min_resource: The least resource of a first rung (default 1).
-            **settings: ``warmup``, ``max_resident`` and ``rung_timeout``.
+            **settings: ``warmup``, ``max_resident``, ``rung_timeout``, ``rebalance``.
 
         Returns:
             The scheduler, which says how many configurations each plan needs.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -141,6 +142,17 @@ class Plan:
         return Verdict(
             configuration, verdict, entered, rung.entries, rung.places, rung.cutoff, mean
         )
+
+    # --- for people -----------------------------------------------------------
+
+    def waiting(self) -> Iterator[tuple[int, float, int]]:
+        """For each rung, how many configurations may still enter it, and how many wait there."""
+        # some wait for their own repeats, and cannot be ranked yet
+        begun = Counter(one.rung for one in self.configurations.values() if not one.entered)
+        for number, count in self.outstanding():
+            rung = self.rungs[number]
+            incomplete = rung.on_the_way - begun[number]
+            yield number, count - incomplete, len(rung.undecided) + incomplete
 
     def validate(self) -> None:
         """Check the invariants; raises `AssertionError` if one is broken."""

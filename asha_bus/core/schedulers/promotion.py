@@ -8,6 +8,7 @@ when a worker asks. One report makes at most one configuration a candidate.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush, heappushpop
@@ -51,6 +52,8 @@ class PromotionASHA(Scheduler):
         max_resident: The most paused trials that a worker keeps in memory (default 8). Beyond
             it the least promising one is dropped, and trained again from the start if it is
             promoted. None: no limit.
+        rebalance: Whether an idle worker trains a promoted trial from the start where that
+            ends before the worker that holds it has time for it (default False).
 
     Raises:
         InvalidArgument: An argument is out of range; the message names it.
@@ -67,6 +70,7 @@ class PromotionASHA(Scheduler):
     reduction_factor: int = 3
     warmup: float = 0
     max_resident: int | None = 8
+    rebalance: bool = False
 
     def __post_init__(self) -> None:
         check("PromotionASHA: max_resource", self.max_resource, RESOURCE)
@@ -303,9 +307,19 @@ class _PromotionState(SchedulerState):
     # --- for people -----------------------------------------------------------
 
     def rungs(self) -> list[RungStanding]:
+        waiting = [one for one in self._configurations.values() if one.entered]
+        incomplete = Counter(one.rung for one in waiting if one.on_the_way)
+        paused = Counter(one.rung for one in waiting)
         return [
             RungStanding(
-                0, number, rung.level, rung.entries, len(rung.promoted), self._shown(rung.cutoff)
+                0,
+                number,
+                rung.level,
+                # with repeats, some wait for the others before the rung counts them
+                rung.entries + incomplete[number],
+                len(rung.promoted),
+                self._shown(rung.cutoff),
+                paused[number],
             )
             for number, rung in enumerate(self._rungs)
         ]

@@ -2,7 +2,7 @@
 // The charts: rungs, learning curves, metric over time, workers over time.
 
 // In the order in which they are drawn, the most important last.
-const DRAWN = ["PENDING", "STOPPED", "CANCELLED", "LOST", "FAILED", "RUNNING", "COMPLETED"];
+const DRAWN = ["PENDING", "STOPPED", "CANCELLED", "LOST", "FAILED", "PAUSED", "RUNNING", "COMPLETED"];
 const MOST_ROWS = 400; // workers of the timeline
 const COLLATOR = new Intl.Collator("en", { numeric: true });
 
@@ -20,22 +20,31 @@ function stateKeys(run, trials) {
 class RungsView {
   draw(run) {
     const rungs = run.summary.rungs;
-    legend(byId("rungs-note"), [["bar", "entered"], ["bar-in", "went on"]],
+    const pauses = rungs.some((rung) => rung.length > 5);
+    byId("rungs-table").className = pauses ? "funnel" : "funnel plain";
+    legend(byId("rungs-note"),
+      [["bar", "entered"], ["bar-in", "went on"], ...(pauses ? [["PAUSED", "paused"]] : [])],
       rungs.length ? "The cutoff is the worst metric that would continue now." : "No trial has entered a rung.");
-    const most = Math.max(...rungs.map((rung) => rung[2]), 1);
-    byId("rungs-rows").replaceChildren(...rungs.map(([number, resource, entered, went, cutoffs]) => {
-      const track = el("div", { className: "track" }, el("span"), el("span"));
-      track.children[0].style.width = `${(100 * entered) / most}%`;
-      track.children[1].style.width = `${(100 * went) / most}%`;
+    const most = Math.max(...rungs.map((rung) => Math.max(rung[2], rung[6] || 0)), 1);
+    byId("rungs-rows").replaceChildren(...rungs.map((rung) => {
+      const [number, resource, entered, went, cutoffs, paused = 0, expected = null, plan = null, isLast = false] = rung;
+      const track = el("div", { className: "track" }, el("span"), el("span"),
+        el("span", { className: "paused" }), el("span", { className: "expected" }));
+      [entered, went, paused, expected || 0].forEach((count, i) => {
+        track.children[i].style.width = `${(100 * count) / most}%`;
+        track.children[i].hidden = i > 1 && !count;
+      });
+      track.children[2].style.left = `${(100 * went) / most}%`;
       const words = cutoffs.map(([bracket, cutoff]) =>
         (cutoffs.length > 1 ? `${show(toNumber(cutoff))} (bracket ${bracket})` : show(toNumber(cutoff))));
       return el("tr", {},
-        el("th", { scope: "row" }, String(number)),
+        el("th", { scope: "row" }, plan === null ? String(number) : `plan ${plan}, ${number}`),
         el("td", {}, show(resource)),
         el("td", { className: "bar" }, track),
-        el("td", {}, showCount(entered)),
-        el("td", {}, showCount(went),
-          el("span", { className: "share" }, ` (${Math.round((100 * went) / entered)} %)`)),
+        el("td", {}, showCount(entered), expected === null ? "" : ` of ${showCount(expected)}`),
+        el("td", {}, showCount(went), isLast ? " kept" : "",
+          el("span", { className: "share" }, entered ? ` (${Math.round((100 * went) / entered)} %)` : "")),
+        el("td", { className: "pauses" }, showCount(paused)),
         el("td", {}, words.join(", ")));
     }));
   }
@@ -54,7 +63,7 @@ class CurvesView {
   draw(run) {
     this.run = run;
     const [xs, ys] = extents(run.trials);
-    const rungs = run.summary.rungs.map((rung) => rung[1]);
+    const rungs = [...new Set(run.summary.rungs.map((rung) => rung[1]))].sort((a, b) => a - b);
     const best = run.best;
     legend(byId("curves-note"), stateKeys(run, run.trials),
       ...(best ? [el("span", { className: "key" }, dot("best"), `best: trial ${best.id}`)] : []));

@@ -3,7 +3,7 @@
 // A run as the page holds it, made of the documents of asha_bus/page/document.py.
 
 const FORMAT = 1;
-const STATES = ["COMPLETED", "RUNNING", "STOPPED", "PENDING", "CANCELLED", "FAILED", "LOST"];
+const STATES = ["COMPLETED", "RUNNING", "PAUSED", "STOPPED", "PENDING", "CANCELLED", "FAILED", "LOST"];
 const DECADES = 1000; // parameters that span this factor get a logarithmic axis
 const LOG_RATIO = 30; // and metrics
 

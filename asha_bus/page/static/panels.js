@@ -31,6 +31,9 @@ function drawHead(run, isLive, choose) {
     figures.push(["failed or lost", showCount(bad.count)],
       ["first error", el("span", {}, link, ` ${bad.error}`)]);
   }
+  for (const text of summary.warnings) {
+    if (best || text !== summary.best_reason) figures.push(["warning", text]);
+  }
   figures.push(
     ["trials", showCount(summary.trials)], ["elapsed", showSeconds(toNumber(summary.elapsed_s))],
     ["workers", showCount(summary.workers)], ["decisions", showCount(summary.bus.decisions)]);
@@ -148,6 +151,14 @@ class BusView {
       ["a decision's round trip, p99", milliseconds(bus.latency_p99_s)],
       ["reports", showCount(bus.reports)],
       ["rung decisions among them", showCount(bus.decisions)],
+      ["workers' idle time", known(bus.idle_seconds, showSeconds)],
+      ...(run.summary.rungs.some((rung) => rung.length > 5) ? [
+        ["resource trained again", show(bus.retrained_resource)],
+        ["wait of promotions, p50", known(bus.promotion_wait_p50_s, showSeconds)],
+        ["wait of promotions, longest", known(bus.promotion_wait_max_s, showSeconds)],
+        ["most paused trials of a worker", showCount(bus.most_residents)],
+        ["paused trials dropped", showCount(bus.dropped_residents)],
+      ] : []),
       ["workers' time in the objective", known(bus.busy_share, (share) => `${(100 * share).toFixed(1)} %`)],
       ["processor time of the router", cpu(bus.router_cpu_s)],
       ["processor time of the bus process", cpu(bus.process_cpu_s)],

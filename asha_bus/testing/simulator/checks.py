@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from asha_bus.core import messages as m
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.pseudorandom import mix
-from asha_bus.core.schedulers import ASHA
-from asha_bus.core.trial import FINAL, Trial, TrialState
+from asha_bus.core.schedulers import ASHA, Hyperband, PromotionASHA, SuccessiveHalving
+from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState
 from asha_bus.formats.journal import replay
-from asha_bus.testing.simulator.oracle import Oracle
+from asha_bus.testing.simulator.oracle import Oracle, best_of
 
 if TYPE_CHECKING:
     from asha_bus.testing.simulator.story import Story
@@ -106,7 +106,15 @@ def check(story: Story) -> None:
     assert list(range(len(trials))) == sorted(story.ledger.ended), "a trial never ended"
     assert all(trial.state in FINAL for trial in trials), "a trial is not in a final state"
     assert_every_answered_report_counted_once(story)
-    assert_rungs_like_the_oracle(story)
+    scheduler = story.experiment.settings.scheduler
+    if scheduler.pauses:
+        assert_verdicts_in_order(story)
+    if isinstance(scheduler, ASHA):
+        assert_rungs_like_the_oracle(story)
+    elif isinstance(scheduler, (SuccessiveHalving, Hyperband)):
+        assert_plans_like_the_oracle(story, scheduler)
+    elif isinstance(scheduler, PromotionASHA):
+        assert_promotions_like_the_oracle(story, scheduler)
     assert_the_journal_gives_the_state(story)
 
 
@@ -128,12 +136,13 @@ def assert_rungs_like_the_oracle(story: Story) -> None:
     """
     repeats = story.experiment.settings.repeats
     scheduler, seed = story.experiment.settings.scheduler, story.experiment.settings.seed
+    assert isinstance(scheduler, ASHA)
+    sign = 1 if story.experiment.settings.mode == "min" else -1
     entries: dict[tuple[int, int], list[Any]] = {}
     for trial in story.experiment.table.trials:
         for record in trial.rungs:
             entries.setdefault((trial.bracket, record.rung), []).append((record, trial.id))
     for (_, rung), entered in entries.items():
-        assert isinstance(scheduler, ASHA)
         oracle = Oracle(scheduler.reduction_factor, scheduler.quorum)
         come: dict[int, list[float]] = {}
         for record, trial_id in sorted(entered, key=lambda entry: entry[0].n):
@@ -145,10 +154,87 @@ def assert_rungs_like_the_oracle(story: Story) -> None:
                     assert math.isclose(fmean(its_own), record.mean)
                 else:
                     assert not math.isfinite(record.mean)
-            key = record.judged if math.isfinite(record.judged) else math.inf
+            key = sign * record.judged if math.isfinite(record.judged) else math.inf
             expected = oracle.enter(key, mix(seed, rung, trial_id))
             assert (expected.n, expected.keep) == (record.n, record.keep)
             assert expected.goes_on is (record.verdict == "continue")
+
+
+#: The trials of a configuration in a rung: the record of each.
+_Entered = dict[int, list[RungRecord]]
+
+
+def assert_verdicts_in_order(story: Story) -> None:
+    """No trial is in a rung without having continued before, and none is left undecided."""
+    for trial in story.experiment.table.trials:
+        verdicts = [record.verdict for record in trial.rungs]
+        assert set(verdicts[:-1]) <= {"continue"}
+        assert [record.rung for record in trial.rungs] == list(range(len(verdicts)))
+        assert "pause" not in verdicts or trial.state is TrialState.CANCELLED
+
+
+def _entered(story: Story) -> dict[tuple[int, int], _Entered]:
+    """The records by bracket and rung, and then by configuration."""
+    found: dict[tuple[int, int], _Entered] = {}
+    for trial in story.experiment.table.trials:
+        for record in trial.rungs:
+            of_rung = found.setdefault((trial.bracket, record.rung), {})
+            of_rung.setdefault(trial.configuration, []).append(record)
+    return found
+
+
+def _has_left(trial: Trial) -> bool:
+    """Whether a trial ended otherwise than by a verdict."""
+    full = trial.rungs[-1:] and trial.rungs[-1].verdict == "complete"
+    return trial.state is not TrialState.STOPPED and not full
+
+
+def assert_plans_like_the_oracle(story: Story, scheduler: SuccessiveHalving | Hyperband) -> None:
+    """The best continue, as many as the plan keeps; never more, but for freed places.
+
+    Where no trial of a plan failed, was lost or ended by itself, they are exactly those.
+    """
+    settings = story.experiment.settings
+    sign = 1 if settings.mode == "min" else -1
+    trials = story.experiment.table.trials
+    troubled = {trial.bracket for trial in trials if _has_left(trial)}
+    entered = _entered(story)
+    for (bracket, rung), configurations in entered.items():
+        pairs = scheduler.sized_plans[bracket][1]
+        if rung == len(pairs) - 1:
+            continue
+        keep = pairs[rung][1]
+        on = {n for n, its in configurations.items() if any(r.verdict == "continue" for r in its)}
+        following = entered.get((bracket, rung + 1), {})
+        freed = sum(number not in following for number in on)
+        assert len(on) <= keep + freed, "more continue than the plan keeps"
+        assert following.keys() <= on
+        if bracket not in troubled and settings.repeats == 1:
+            keys = {number: sign * its[0].metric for number, its in configurations.items()}
+            lots = {number: mix(settings.seed, rung, number) for number in configurations}
+            assert best_of(keys, keep, lots) == on, "others continue than the best"
+
+
+def assert_promotions_like_the_oracle(story: Story, scheduler: PromotionASHA) -> None:
+    """Who was promoted was among the best share then, and in the end that share was promoted."""
+    settings = story.experiment.settings
+    sign = 1 if settings.mode == "min" else -1
+    eta = scheduler.reduction_factor
+    is_cut = any(trial.state is TrialState.CANCELLED for trial in story.experiment.table.trials)
+    has_left = any(_has_left(trial) for trial in story.experiment.table.trials)
+    for (_, rung), configurations in _entered(story).items():
+        on = set()
+        for number, its in configurations.items():
+            for record in its:
+                assert record.keep == record.n // eta
+                if record.verdict == "continue":
+                    on.add(number)
+                    assert record.cutoff is not None
+                    assert sign * record.judged <= sign * record.cutoff
+        if not (is_cut or has_left) and settings.repeats == 1:
+            keys = {number: sign * its[0].metric for number, its in configurations.items()}
+            lots = {number: mix(settings.seed, rung, number) for number in configurations}
+            assert best_of(keys, len(keys) // eta, lots) <= on, "a better one was not promoted"
 
 
 def assert_the_journal_gives_the_state(story: Story) -> None:

@@ -1,8 +1,9 @@
-"""The rule of a rung as it is written down: sort all entries, and look."""
+"""The rules of rungs as they are written down: sort all entries, and look."""
 
 from __future__ import annotations
 
-from math import inf
+from collections.abc import Mapping
+from math import inf, isfinite
 
 from asha_bus.core.schedulers.rung import Entry
 
@@ -23,3 +24,13 @@ class Oracle:
         kept = sorted(self._keys)[:keep]
         goes_on = metric != inf and (key in kept or n <= self._quorum)
         return Entry(n, keep, kept[-1][0], goes_on)
+
+
+def best_of(entries: Mapping[int, float], keep: int, lots: Mapping[int, int]) -> set[int]:
+    """Who continues at a rung that waits for all: the ``keep`` best finite ones.
+
+    ``entries``: the metrics by configuration, smaller being better; ``lots`` decide between
+    equal ones.
+    """
+    finite = [number for number, metric in entries.items() if isfinite(metric)]
+    return set(sorted(finite, key=lambda number: (entries[number], lots[number]))[:keep])

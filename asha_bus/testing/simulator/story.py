@@ -203,9 +203,10 @@ class Story(Simulation):
         assert (len(self.journal), len(torn)) == (again.end, again.torn)
         assert lasting(self.experiment) == lasting(again.experiment)
         counters = asdict(self.experiment.counters)
+        returns = self.experiment.roster.returns.left(self.clock.now)
         self.experiment, self._encoder = again.experiment, again.encoder
         self.experiment.emit = self._effects.append
-        self.experiment.restart(self.clock.now, counters)
+        self.experiment.restart(self.clock.now, counters, returns)
 
     def _deliver(self, to: str, message: m.ToWorker) -> None:
         self.ledger.answer(to, message)

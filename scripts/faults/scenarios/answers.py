@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import asha_bus as ab
 
@@ -43,16 +43,23 @@ def paced(trial: ab.Trial) -> None:
     if trial.params["slow_s"] and _is_first(folder):
         pause_s += trial.params["slow_s"]
     with (folder / f"answered-{os.getpid()}").open("a") as file:
-        for step in range(1, MAX_RESOURCE + 1):
-            if not (folder / _HURRY).exists():
-                time.sleep(pause_s)
-            asked = time.monotonic()
-            goes_on = trial.report(trial.params["x"] + 1 / step)
-            if step in ASKED:
-                told = (trial.id, trial.attempt, step, int(goes_on), asked, time.monotonic())
-                print(*told, time.time(), file=file, flush=True)
-            if not goes_on:
-                return
+        try:
+            _report(trial, folder, pause_s, file)
+        finally:
+            (folder / f"finally-{os.getpid()}").touch()
+
+
+def _report(trial: ab.Trial, folder: Path, pause_s: float, file: TextIO) -> None:
+    for step in range(1, MAX_RESOURCE + 1):
+        if not (folder / _HURRY).exists():
+            time.sleep(pause_s)
+        asked = time.monotonic()
+        goes_on = trial.report(trial.params["x"] + 1 / step)
+        if step in ASKED:
+            told = (trial.id, trial.attempt, step, int(goes_on), asked, time.monotonic())
+            print(*told, time.time(), file=file, flush=True)
+        if not goes_on:
+            return
 
 
 def _is_first(folder: Path) -> bool:

@@ -7,13 +7,15 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from lib.clusters import Spark
 from lib.processes import Broken, descendants, is_alive, wait_until
 
 import asha_bus as ab
@@ -24,7 +26,7 @@ from faults.scenarios.outcome import Outcome
 #: A run that need not wait any more ends within this time.
 END_S = 90.0
 #: No scenario takes longer, whatever happens in it.
-LIMIT_S = 300
+LIMIT_S = 400
 
 
 @dataclass
@@ -35,8 +37,8 @@ class Setting:
     random: Random
     smoke: bool
     folder: Path
-    #: Of the Spark engine: the session.
-    spark: Any = None
+    #: None: the local engine.
+    spark: Spark | None = None
     workers: int = 2
     seed: int = 7
     space: ab.Space = field(init=False)
@@ -46,14 +48,16 @@ class Setting:
         """The journal of the scenario's run."""
         return self.folder / "journal"
 
-    def launch(self, *, pause_s: float = 0.03, slow_s: float = 0.0, **arguments: Any) -> ab.Run:
-        """Begin a run of `answers.paced`."""
-        self.space = answers.space_of(self.folder, pause_s, slow_s)
-        engine: dict[str, Any] = {"engine": self.outcome.engine}
-        if self.spark is not None:
-            engine["spark"] = self.spark
-        settings = {
-            "scheduler": answers.SCHEDULER,
+    def part(self, name: str) -> Setting:
+        """The same in a folder of its own, for one of several runs."""
+        folder = self.folder / name
+        folder.mkdir()
+        return replace(self, folder=folder)
+
+    def start(self, objective: Any, space: Any, **arguments: Any) -> ab.Run:
+        """Begin a run."""
+        engine = {"engine": "local"} if self.spark is None else {"spark": self.spark.session()}
+        settings: dict[str, Any] = {
             "workers": self.workers,
             "seed": self.seed,
             "journal": self.journal,
@@ -61,7 +65,13 @@ class Setting:
             **engine,
             **arguments,
         }
-        return ab.start(answers.paced, self.space, **settings)
+        return ab.start(objective, space, **settings)
+
+    def launch(self, *, pause_s: float = 0.03, slow_s: float = 0.0, **arguments: Any) -> ab.Run:
+        """Begin a run of `answers.paced`."""
+        self.space = answers.space_of(self.folder, pause_s, slow_s)
+        settings = {"scheduler": answers.SCHEDULER, **arguments}
+        return self.start(answers.paced, self.space, **settings)
 
 
 Scenario = Callable[[Setting], None]
@@ -129,6 +139,9 @@ def play(name: str, engine: str, scenario: Scenario, seed: int, **given: Any) ->
             scenario(Setting(outcome, random, folder=Path(folder), **given))
     except (Broken, ab.AshaBusError) as error:
         outcome.broken.append(str(error))
+    except Exception as error:  # of the scenario itself: the others are played all the same
+        traceback.print_exc()
+        outcome.broken.append(f"the scenario failed: {error!r}")
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, handler)
@@ -136,7 +149,8 @@ def play(name: str, engine: str, scenario: Scenario, seed: int, **given: Any) ->
         wait_until(lambda: not descendants("asha_bus."), "the end of all processes", 15)
     except Broken as error:
         outcome.broken.append(str(error))
-    taken = f"{name}: {time.monotonic() - began:.0f} s"
+    outcome.taken_s = time.monotonic() - began
+    taken = f"{name}, {engine}: {outcome.taken_s:.0f} s"
     print(taken, *outcome.notes, *outcome.broken, sep="\n  ", flush=True)
     return outcome
 

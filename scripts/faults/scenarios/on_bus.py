@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 
 from lib.processes import wait_until
 
 import asha_bus as ab
 from faults.scenarios.answers import ASKED, Answer
 from faults.scenarios.launching import (
+    END_S,
     Setting,
     ending,
     finished,
@@ -18,11 +20,14 @@ from faults.scenarios.launching import (
     kill,
     wait_for_workers,
 )
+from faults.scenarios.long_journal import lengthen
 from faults.scenarios.outcome import Outcome, check
 
 #: What was answered before a bus died is written down within this time; no other bus
 #: comes up as fast.
 _BEFORE_S = 0.05
+#: Long journals: with more than 4 MiB another bus stands by.
+_LONG_BYTES, _SMOKE_BYTES = 13_500_000, 4_500_000
 #: The promise.
 RECOVERY_S = 2.0
 
@@ -56,10 +61,32 @@ def bus_kill(setting: Setting) -> None:
     outcome.notes.append(f"the report that waited longest was answered after {longest:.2f} s")
 
 
-def bus_stop(setting: Setting) -> None:
-    """The bus stands still for longer than a lease."""
+def long_kill(setting: Setting) -> None:
+    """The bus of a long run killed, and killed again each time as soon as decisions go on."""
     outcome = setting.outcome
-    pause_s, lease_s = (3.0, 1.5) if setting.smoke else (20.0, 5.0)
+    setting.launch(max_trials=2).result(END_S)
+    length = _SMOKE_BYTES if setting.smoke else _LONG_BYTES
+    trials = lengthen(setting.journal, length, setting.seed)
+    with ending(setting.launch(max_trials=trials + 400, resume=True)) as run:
+        wait_for_workers(setting)
+        supervisor = run._supervisor
+        wait_until(lambda: supervisor._standby.is_ready, "a bus that stands by", END_S)
+        for _ in range(3):
+            at = kill(run.bus_pid)
+            outcome.faults += 1
+            outcome.recoveries.append(_recovery(setting, at))
+        result = finished(run, setting)
+        outcome.expect(supervisor.restarts == 3, f"{supervisor.restarts} restarts for 3 kills")
+    check(outcome, result, setting.folder, setting.journal)
+    outcome.recovered_within(RECOVERY_S)
+    times = ", ".join(f"{seconds:.2f}" for seconds in outcome.recoveries)
+    outcome.notes.append(f"{length / 1e6:.1f} MB of journal; seconds after each kill: {times}")
+
+
+def bus_stop(setting: Setting) -> None:
+    """The bus stands still for longer than a lease, and goes on before it is replaced."""
+    outcome = setting.outcome
+    pause_s, lease_s = (3.0, 1.5) if setting.smoke else (7.5, 5.0)
     options = ab.BusOptions(lease_s=lease_s, bus_timeout_s=60)
     with ending(setting.launch(max_trials=150, bus=options)) as run:
         wait_for_workers(setting)
@@ -72,6 +99,67 @@ def bus_stop(setting: Setting) -> None:
         result = finished(run, setting)
     _check_all_counted(outcome, result, check(outcome, result, setting.folder, setting.journal))
     outcome.expect(result.bus.workers == setting.workers, "a worker joined a second time")
+
+
+def bus_kill_start(setting: Setting) -> None:
+    """The bus killed just after the start of a run, again and again."""
+    outcome = setting.outcome
+    for number in range(1 if setting.smoke else 6):
+        part = setting.part(f"{number}")
+        with ending(part.launch(max_trials=30)) as run:
+            time.sleep(setting.random.uniform(0, 0.4) if number else 0.0)
+            at = kill(run.bus_pid)
+            outcome.faults += 1
+            wait_for_workers(part)
+            outcome.figures["first answer after"] = time.monotonic() - at
+            result = finished(run, part)
+        answered = check(outcome, result, part.folder, part.journal)
+        _check_all_counted(outcome, result, answered)
+
+
+def bus_kill_workers(setting: Setting) -> None:
+    """The bus and all workers killed at once."""
+    outcome = setting.outcome
+    options = ab.BusOptions(max_attempts=20)
+    with ending(setting.launch(max_trials=800, bus=options)) as run:
+        for _ in range(1 if setting.smoke else 5):
+            workers = wait_for_workers(setting)
+            time.sleep(setting.random.uniform(0, 1))
+            at = kill(run.bus_pid)
+            for pid in workers:
+                kill(pid)
+            outcome.faults += 1 + len(workers)
+            again = first_answer(setting, at, lambda a, w=workers: a.pid not in w, 60.0)  # type: ignore[misc]
+            outcome.recoveries.append(again.ended - at)
+        result = finished(run, setting)
+    check(outcome, result, setting.folder, setting.journal)
+    states = {str(state) for state, count in result.counts.items() if count}
+    outcome.expect(states <= {"COMPLETED", "STOPPED"}, f"trials ended {sorted(states)}")
+
+
+def bus_kill_end(setting: Setting) -> None:
+    """The bus killed at the very end of 40 runs, about their last decision."""
+    outcome = setting.outcome
+    total = 8
+    for number in range(2 if setting.smoke else 40):
+        part = setting.part(f"{number}")
+        with ending(part.launch(max_trials=total, pause_s=0.01)) as run:
+            done = total - 1 - number % 2
+            wait_until(lambda run=run, done=done: _ended(run) >= done, "the last trial")  # type: ignore[misc]
+            time.sleep(setting.random.uniform(0, 0.12))
+            with suppress(ProcessLookupError):  # it has ended
+                at = kill(run.bus_pid)
+                outcome.faults += 1
+            result = finished(run, part)
+            outcome.recoveries.append(time.monotonic() - at)
+        answered = check(outcome, result, part.folder, part.journal)
+        _check_all_counted(outcome, result, answered)
+        outcome.expect(len(result.trials) == total, f"{len(result.trials)} trials, not {total}")
+
+
+def _ended(run: ab.Run) -> int:
+    states = run.status()["states"]
+    return int(states["STOPPED"] + states["COMPLETED"])
 
 
 def _wait_for_another(run: ab.Run, killed: int) -> None:

@@ -12,7 +12,7 @@ from lib.processes import descendants, wait_until
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
 from faults.scenarios import answers
-from faults.scenarios.launching import Setting, ending, finished, first_answer, kill
+from faults.scenarios.launching import Setting, ending, finished, first_answer, kill, working
 from faults.scenarios.outcome import Outcome, check
 from faults.scenarios.program import driver, finish, gone
 
@@ -31,7 +31,9 @@ def driver_kill_resume(setting: Setting) -> None:
     about to notice that their driver is gone.
     """
     outcome = setting.outcome
-    kills = 3 if setting.smoke else 10
+    kills = 10
+    if setting.smoke or setting.spark is not None:  # where each start takes ten seconds
+        kills = 3
     stages: list[ab.Result] = []
     orphans: set[int] = set()
     at = 0.0
@@ -39,12 +41,12 @@ def driver_kill_resume(setting: Setting) -> None:
         with driver(setting, max_trials=_NO_END, resume=number > 0) as process:
             _wait_for_new_workers(setting, at, orphans)
             time.sleep(setting.random.uniform(0, 1.5))
-            orphans.update(descendants("asha_bus.", process.pid))
+            orphans.update(descendants("asha_bus.", process.pid), working(setting))
             at = kill(process.pid)
             outcome.faults += 1
             process.wait()
         if number % 2 == 0 or number == kills - 1:
-            wait_until(lambda: gone(orphans), "the end of bus and workers")
+            wait_until(lambda: gone(orphans), "the end of bus and workers", 90)
             stages.append(ab.Result.from_journal(setting.journal))
             at = time.monotonic()
     total = len(stages[-1].trials) + 20
@@ -60,7 +62,7 @@ def driver_kill_resume(setting: Setting) -> None:
 
 def _wait_for_new_workers(setting: Setting, at: float, orphans: set[int]) -> None:
     """Wait for an answer to a worker that is none of ``orphans``."""
-    again = first_answer(setting, at, lambda answer: answer.pid not in orphans)
+    again = first_answer(setting, at, lambda answer: answer.pid not in orphans, 90)
     if orphans:
         setting.outcome.recoveries.append(again.ended - at)
 
@@ -161,6 +163,25 @@ def disk_full(setting: Setting) -> None:
         result = finished(run, setting)
     check(outcome, result, setting.folder, setting.journal)
     _check_stands(outcome, before, result)
+
+
+def streams(setting: Setting) -> None:
+    """The driver's standard streams are closed, one or all, or take nothing."""
+    outcome = setting.outcome
+    ways = {"all": "0<&- 1>&- 2>&-", "stdin": "0<&-", "stdout": "1>&-", "stderr": "2>&-"}
+    ways |= {"full": "1>/dev/full 2>/dev/full"}
+    for name, redirections in list(ways.items())[: 1 if setting.smoke else None]:
+        part = setting.part(name)
+        began = time.monotonic()
+        with driver(
+            part, redirections=redirections, max_trials=12, learns=True, monitor="progress"
+        ) as process:
+            result: ab.Result = finish(part, process)["result"]
+        outcome.faults += 1
+        outcome.figures[name] = time.monotonic() - began
+        check(outcome, result, part.folder, part.journal)
+        _check_undisturbed(outcome, result)
+        outcome.expect(not result.bus.fallbacks, f"{name}: the searcher did not answer")
 
 
 def read_only_journal(setting: Setting) -> None:

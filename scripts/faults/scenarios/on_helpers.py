@@ -6,12 +6,12 @@ import os
 import resource
 import signal
 import time
-from typing import Any
+from collections.abc import Callable
+from contextlib import suppress
 
 from lib.processes import descendants, is_alive, wait_until
 
 import asha_bus as ab
-from asha_bus.core.trial import TrialState
 from faults.scenarios import answers
 from faults.scenarios.launching import (
     END_S,
@@ -21,9 +21,11 @@ from faults.scenarios.launching import (
     first_answer,
     kill,
     wait_for_workers,
+    working,
 )
 from faults.scenarios.outcome import check
 
+_SEARCHER = "asha_bus.driver.searcher_process"
 #: A helper process that hangs is noticed within this time.
 NOTICED_S = 15.0
 #: ``stop(now=True)`` returns within this time, whatever hangs.
@@ -52,12 +54,40 @@ def bus_hang(setting: Setting) -> None:
 
 
 def stop_now(setting: Setting) -> None:
-    """Everything hangs, and the user stops the run at once."""
+    """The user stops the run at once while the bus, the searcher, all workers or all hang."""
+    for name, victims in list(_HANGING.items())[: 1 if setting.smoke else None]:
+        _stop_while(setting.part(name), name, victims)
+    setting.outcome.recovered_within(STOPPED_S)
+
+
+def _bus(setting: Setting, run: ab.Run) -> list[int]:
+    return [run.bus_pid]
+
+
+def _searcher(setting: Setting, run: ab.Run) -> list[int]:
+    return descendants(_SEARCHER)
+
+
+def _workers(setting: Setting, run: ab.Run) -> list[int]:
+    return working(setting)
+
+
+def _all(setting: Setting, run: ab.Run) -> list[int]:
+    return [run.bus_pid, *descendants(_SEARCHER), *working(setting)]
+
+
+_HANGING = {"all": _all, "bus": _bus, "searcher": _searcher, "workers": _workers}
+
+
+def _stop_while(
+    setting: Setting, name: str, victims: Callable[[Setting, ab.Run], list[int]]
+) -> None:
     outcome = setting.outcome
-    with ending(setting.launch(max_trials=2_500)) as run:
+    with ending(setting.launch(max_trials=2_500, searcher=ab.TPE())) as run:
         wait_for_workers(setting)
         before = run.status()["trials"]
-        stopped = [run.bus_pid, *descendants("asha_bus.executor")]
+        stopped = victims(setting, run)
+        bus_hangs = run.bus_pid in stopped
         for pid in stopped:
             os.kill(pid, signal.SIGSTOP)
             outcome.faults += 1
@@ -66,44 +96,18 @@ def stop_now(setting: Setting) -> None:
         try:
             result = run.result(END_S)
         finally:
-            outcome.recoveries.append(time.monotonic() - at)
-    outcome.trials = len(result.trials)
-    outcome.expect(result.reason == "stopped", f"the run ended by {result.reason}")
-    outcome.expect("partial" in result.message, f"the message is {result.message!r}")
-    outcome.expect(before <= len(result.trials), f"{before} trials became {len(result.trials)}")
-    outcome.recovered_within(STOPPED_S)
-
-
-def quiet_exit(setting: Setting) -> None:
-    """Objectives that end their process with status 0, more often than there are workers."""
-    outcome = setting.outcome
-    settings: dict[str, Any] = {"engine": outcome.engine}
-    if setting.spark is not None:
-        settings["spark"] = setting.spark
-    run = ab.start(
-        _exits_at_first,
-        {"x": ab.uniform(0, 1)},
-        workers=setting.workers,
-        max_trials=12,
-        journal=setting.journal,
-        monitor=None,
-        **settings,
-    )
-    with ending(run):
-        result = run.result(END_S)
-    outcome.trials = len(result.trials)
-    outcome.faults = result.bus.requeued
-    outcome.expect(result.reason == "max_trials", f"the run ended by {result.reason}")
-    states = result.counts
-    outcome.expect(states[TrialState.COMPLETED] == 12, f"the trials ended as {states}")
-    outcome.expect(outcome.faults == 4, f"{outcome.faults} attempts were lost, not 4")
-
-
-def _exits_at_first(trial: ab.Trial) -> None:
-    """Ends its process in the first attempt at each third trial, as if all were well."""
-    if trial.id % 3 == 1 and trial.attempt == 1:
-        os._exit(0)
-    trial.report(trial.params["x"])
+            seconds = time.monotonic() - at
+            outcome.recoveries.append(seconds)
+            outcome.figures[name] = seconds
+            for pid in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+    outcome.trials = (outcome.trials or 0) + len(result.trials)
+    outcome.expect(result.reason == "stopped", f"{name}: the run ended by {result.reason}")
+    if bus_hangs:
+        outcome.expect("partial" in result.message, f"{name}: the message is {result.message!r}")
+    found = len(result.trials)
+    outcome.expect(before <= found, f"{name}: {before} trials became {found}")
 
 
 def searcher_kill(setting: Setting) -> None:
@@ -114,7 +118,7 @@ def searcher_kill(setting: Setting) -> None:
         wait_for_workers(setting)
         for _ in range(kills):
             before = len(answers.read(setting.folder))
-            (searcher,) = descendants("asha_bus.driver.searcher_process")
+            (searcher,) = descendants(_SEARCHER)
             at = kill(searcher)
             outcome.faults += 1
             wait_until(
@@ -122,9 +126,7 @@ def searcher_kill(setting: Setting) -> None:
                 "more trials",
             )
             outcome.recoveries.append(first_answer(setting, at, lambda _: True).ended - at)
-            wait_until(
-                lambda: len(descendants("asha_bus.driver.searcher_process")) == 1, "a searcher"
-            )
+            wait_until(lambda: len(descendants(_SEARCHER)) == 1, "a searcher")
         result = finished(run, setting)
     check(outcome, result, setting.folder, setting.journal)
 

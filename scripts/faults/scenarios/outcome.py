@@ -16,7 +16,7 @@ from faults.scenarios.answers import Answer
 
 HEAD = (
     *("scenario", "engine", "faults", "trials", "lost", "doubled"),
-    *("rungs identical", "recovery p50, s", "max, s", "promise"),
+    *("rungs identical", "recovery p50, s", "max, s", "took, s", "promise", "figures, s"),
 )
 
 
@@ -33,6 +33,9 @@ class Outcome:
     identical: bool | None = None
     #: Seconds from each fault until the run went on.
     recoveries: list[float] = field(default_factory=list)
+    #: Other seconds that were measured, by what they are.
+    figures: dict[str, float] = field(default_factory=dict)
+    taken_s: float = 0.0
     #: The promises that were broken, in words.
     broken: list[str] = field(default_factory=list)
     #: What is worth knowing besides.
@@ -58,7 +61,8 @@ class Outcome:
         return (
             *(self.scenario, self.engine, f"{self.faults}"),
             *("-" if count is None else f"{count:,}" for count in counts),
-            *(identical, *times, "BROKEN" if self.broken else "kept"),
+            *(identical, *times, f"{self.taken_s:.0f}", "BROKEN" if self.broken else "kept"),
+            ", ".join(f"{what} {seconds:.1f}" for what, seconds in self.figures.items()),
         )
 
 

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from lib import ROOT
+from lib.clusters import Spark
 from lib.processes import is_alive, wait_until
 
 import asha_bus as ab
@@ -25,19 +26,36 @@ from faults.scenarios.outcome import Outcome
 
 #: Where the program leaves its result.
 _RESULT = "result.pickle"
+#: Where it leaves the number of the process that it forked.
+FORKED = "forked"
 
 _SCRIPTS = ROOT / "scripts"
 
 
 @contextmanager
 def driver(
-    setting: Setting, env: Mapping[str, str] | None = None, **settings: Any
+    setting: Setting,
+    env: Mapping[str, str] | None = None,
+    redirections: str = "",
+    **settings: Any,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """The program's process, which does not outlive the block."""
-    arguments = {"folder": str(setting.folder), "seed": setting.seed, **settings}
+    """The program's process, which does not outlive the block.
+
+    ``redirections``: of its standard streams, as the shell has them.
+    """
+    if setting.spark is not None:
+        setting.spark.release()
+    arguments = {
+        "folder": str(setting.folder),
+        "seed": setting.seed,
+        "master": setting.spark.master if setting.spark else "",
+        **settings,
+    }
     paths = [*filter(None, [(env or {}).get("PYTHONPATH")]), str(_SCRIPTS)]
     environment = {**os.environ, **(env or {}), "PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-m", "faults.scenarios.program", json.dumps(arguments)]
+    if redirections:
+        command = ["/bin/sh", "-c", f'exec "$@" {redirections}', "sh", *command]
     with subprocess.Popen(command, env=environment) as process:
         try:
             yield process
@@ -57,6 +75,15 @@ def gone(pids: Iterable[int]) -> bool:
     return not any(map(is_alive, pids))
 
 
+def fork(folder: Path) -> None:
+    """Fork a child that does nothing, as a pool does."""
+    child = os.fork()
+    if child == 0:
+        time.sleep(600)
+        os._exit(0)
+    (folder / FORKED).write_text(f"{child}\n")
+
+
 def main() -> None:
     """Launch, and leave the result in the folder."""
     logging.getLogger("asha_bus").setLevel(logging.ERROR)
@@ -70,8 +97,15 @@ def main() -> None:
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings.pop("fsize", before), most))
     began = time.time() - time.monotonic()
+    master, forks = settings.pop("master"), settings.pop("forks", False)
     setting = Setting(Outcome("", "local"), Random(seed), False, folder, seed=seed)
-    result = setting.launch(bus=options, **settings).result()
+    setting.spark = Spark(master) if master else None
+    run = setting.launch(bus=options, **settings)
+    if forks:
+        fork(folder)
+    result = run.result()
+    if setting.spark is not None:
+        setting.spark.release()
     told = {
         "result": result,
         # by how much the wall clock jumped meanwhile

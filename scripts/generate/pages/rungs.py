@@ -17,6 +17,7 @@ STATES = {
     "COMPLETED": "green",
     "STOPPED": "blue",
     "RUNNING": "yellow",
+    "PAUSED": "orange",
     "PENDING": "#8e8e8e",
     "CANCELLED": "purple",
     "FAILED": "red",
@@ -35,7 +36,7 @@ def _share_saved() -> str:
 
 
 def _promoted() -> str:
-    decided = last("asha_bus_decisions_total", *_RUNG, "verdict")
+    decided = last("asha_bus_decisions_total", *_RUNG, "verdict", verdict="continue|stop")
     by = ", ".join(("run", *_RUNG))
     went_on = last("asha_bus_decisions_total", *_RUNG, verdict="continue")
     return ratio(went_on, f"sum by ({by}) ({decided})")
@@ -94,7 +95,7 @@ def rungs() -> str:
                 "Trials that were assigned to workers, that entered each rung, and that completed.",
                 query(
                     "sum by (run) ("
-                    + last("asha_bus_trials", "state", state=f"RUNNING|{_ENDED}")
+                    + last("asha_bus_trials", "state", state=f"RUNNING|PAUSED|{_ENDED}")
                     + ")",
                     "begun · {{run}}",
                     instant=True,
@@ -107,9 +108,9 @@ def rungs() -> str:
             ),
             bars(
                 "Went on",
-                "The share of each rung's entries that continued. It approaches 1 / "
+                "The share of each rung's decided entries that continued. It approaches 1 / "
                 "reduction_factor from above: the first entries have few others to be compared "
-                "with.",
+                "with. In the last rung of a plan all trials complete.",
                 query(_promoted(), _RUNG_NAME, instant=True),
                 unit="percentunit",
                 most=1,
@@ -136,13 +137,14 @@ def rungs() -> str:
                 "Entries of all rungs by their verdict.",
                 query(rate("asha_bus_decisions_total", "verdict"), "{{verdict}} · {{run}}"),
                 unit="short",
-                colors={"continue": "green", "stop": "blue"},
+                colors={"continue": "green", "stop": "blue", "complete": "purple"},
                 stacked=True,
             ),
             lines(
                 "Trials by state",
                 "COMPLETED trials reached max_resource or ended by themselves, STOPPED ones were "
-                "stopped at a rung, CANCELLED ones when the run ended.",
+                "stopped at a rung, CANCELLED ones when the run ended. PAUSED ones wait for the "
+                "verdict of a rung, or for their worker to be free.",
                 query(now("asha_bus_trials", "state"), "{{state}} · {{run}}"),
                 unit="short",
                 colors=STATES,
@@ -159,11 +161,54 @@ def rungs() -> str:
             lines(
                 "Resource spent and saved",
                 "In the unit of the objective's reports, such as epochs: what all attempts used, "
-                "and the part of max_resource that stopped trials did not use.",
+                "the part of max_resource that stopped trials did not use, and what was trained "
+                "again from the start.",
                 query(now("asha_bus_resource_spent_total"), "spent · {{run}}"),
                 query(now("asha_bus_resource_saved_total"), "saved · {{run}}"),
+                query(now("asha_bus_resource_retrained_total"), "trained again · {{run}}"),
                 unit="short",
-                colors={"spent": "yellow", "saved": "green"},
+                colors={"spent": "yellow", "saved": "green", "trained": "red"},
+            ),
+            lines(
+                "Paused in each rung",
+                "What has entered a rung and waits for its verdict, with a scheduler that pauses.",
+                query(now("asha_bus_rung_paused", *_RUNG), _RUNG_NAME),
+                unit="short",
+                stepped=True,
+            ),
+            lines(
+                "Still to enter each rung",
+                "How many may still enter each rung of a plan; 0 without plans.",
+                query(
+                    f"clamp_min({now('asha_bus_rung_expected', *_RUNG)} - "
+                    f"{now('asha_bus_rung_entries', *_RUNG)}, 0)",
+                    _RUNG_NAME,
+                ),
+                unit="short",
+                stepped=True,
+            ),
+            lines(
+                "Paused trials in memory",
+                "Paused trials in the memory of all workers, the most that one worker has, those "
+                "that are to continue once their worker is free, and those that were dropped for "
+                "lack of room.",
+                query(now("asha_bus_residents"), "all · {{run}}"),
+                query(now("asha_bus_residents_most"), "most of one worker · {{run}}"),
+                query(now("asha_bus_promotions_waiting"), "to continue · {{run}}"),
+                query(now("asha_bus_residents_dropped_total"), "dropped · {{run}}"),
+                unit="short",
+                colors={"all": "orange", "most": "yellow", "to": "green", "dropped": "red"},
+                stepped=True,
+            ),
+            lines(
+                "Wait of promotions",
+                "How long trials that were to continue waited until their worker was free: the "
+                "median and the longest time of the run so far.",
+                query(now("asha_bus_promotion_wait_p50_seconds"), "median · {{run}}"),
+                query(now("asha_bus_promotion_wait_max_seconds"), "longest · {{run}}"),
+                unit="s",
+                colors={"median": "green", "longest": "orange"},
+                stepped=True,
             ),
         ],
     )

@@ -1,0 +1,76 @@
+"""Checks of a launch whose scheduler pauses trials."""
+
+from __future__ import annotations
+
+import logging
+
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.schedulers import Hyperband, Scheduler, SuccessiveHalving
+from asha_bus.launching.arguments import LaunchArguments
+from asha_bus.objective.kinds import Shape, name_of
+
+logger = logging.getLogger("asha_bus")
+
+#: A worker with more paused trials than this may need more memory than one expects.
+MANY_RESIDENTS = 8
+
+
+def check_reports(given: LaunchArguments, shape: Shape) -> None:
+    """Refuse an objective that cannot be paused."""
+    scheduler = given.scheduler
+    if scheduler is not None and scheduler.pauses and shape is Shape.FUNCTION:
+        raise InvalidArgument(
+            f"{type(scheduler).__name__} pauses trials at its rungs, but objective "
+            f"{name_of(given.objective)} returns once, as far as can be seen: make it a generator "
+            f"function that yields a metric for each unit of resource, have it take a trial and "
+            f"report, or use another scheduler"
+        )
+
+
+def size_of_cohort(given: LaunchArguments) -> int | None:
+    """The number of trials of a run in an infinite space; None: any number."""
+    scheduler = given.scheduler
+    if given.max_trials is not None or scheduler is None:
+        return given.max_trials
+    if scheduler.configurations is not None:
+        return scheduler.configurations * given.repeats
+    if scheduler.fixed_cohort:
+        raise InvalidArgument(
+            f"{type(scheduler).__name__} compares the trials of a cohort, and the space is "
+            f"infinite, so the run needs its size: give max_trials"
+        )
+    return None
+
+
+def check_cohort(given: LaunchArguments, max_trials: int | None) -> None:
+    """Refuse a number of trials with which the plans of the scheduler are not possible."""
+    if given.scheduler is not None and max_trials is not None:
+        given.scheduler.check_cohort(-(-max_trials // given.repeats))
+
+
+def check_same_cohort(scheduler: Scheduler, before: int | None, now: int | None) -> None:
+    """Refuse to resume a run with another number of trials, if its scheduler cannot do that."""
+    if scheduler.fixed_cohort and before != now:
+        raise InvalidArgument(
+            f"the cohort of a run is fixed with {type(scheduler).__name__}: the run was started "
+            f"with max_trials={before}, and cannot be resumed with max_trials={now}; give "
+            f"max_trials={before}, or another journal"
+        )
+
+
+def warn_of_residents(scheduler: Scheduler, repeats: int, workers: int) -> None:
+    """Warn if workers may have to keep many paused trials in memory."""
+    if scheduler.max_resident is not None:
+        return
+    if isinstance(scheduler, SuccessiveHalving | Hyperband):
+        kept = sum(scheduler.judged(pairs)[0][1] for _, pairs in scheduler.sized_plans)
+        each = kept * repeats / workers
+        if each > MANY_RESIDENTS:
+            logger.warning(
+                "up to %d trials pause at a time, about %d in the memory of each of %d workers; if "
+                "that is too much, give %s a max_resident, or the run more workers",
+                kept * repeats,
+                round(each),
+                workers,
+                type(scheduler).__name__,
+            )

@@ -1,0 +1,95 @@
+"""What a run should warn of: the texts, for its log and for its result."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from asha_bus.core.schedulers import NoStopping, Scheduler
+from asha_bus.core.trial import FINAL, TrialState
+from asha_bus.results.records import TrialRecord
+
+if TYPE_CHECKING:
+    from asha_bus.results.result import Result
+
+NO_PARAMETER = "the space has no parameter, so every trial is the same"
+
+_FAILED = (TrialState.FAILED, TrialState.LOST)
+
+
+def warnings_of(result: Result) -> tuple[str, ...]:
+    """What a reader of ``result`` should know before trusting it."""
+    found = []
+    bus, settings = result.bus, result.settings
+    if not result.space.parameters and result.space.branches == 1:
+        found.append(NO_PARAMETER)
+    if settings is not None and not bus.decisions:
+        completed = [t for t in result.trials if t.state is TrialState.COMPLETED]
+        entered = any(trial.rungs for trial in result.trials)
+        if is_unjudged(settings.scheduler, len(completed), bus.decisions, entered=entered):
+            reached = max(trial.resource for trial in completed)
+            found.append(judged_nothing(settings.scheduler, len(completed), reached))
+    is_known = any(trial.state in FINAL for trial in result.trials)
+    if is_known and not any(map(_is_usable, result.trials)):
+        found.append(no_usable_metric(result.trials))
+    if bus.fallbacks:
+        found.append(
+            f"{counted(bus.fallbacks, 'configuration')} drawn at random, since the searcher took "
+            f"too long (BusOptions(suggest_timeout_s=...))"
+        )
+    if bus.requeued:
+        found.append(
+            f"{counted(bus.requeued, 'attempt')} lost with a worker, so the trial was run again"
+        )
+    found += map(str, result.trial_warnings)
+    return tuple(found)
+
+
+def counted(number: int, what: str) -> str:
+    """Such as ``1 attempt was`` and ``2 attempts were``."""
+    return f"{number} {what} was" if number == 1 else f"{number} {what}s were"
+
+
+def is_unjudged(scheduler: Scheduler, completed: int, decisions: int, *, entered: bool) -> bool:
+    """Whether trials completed under a scheduler that stops trials and has decided nothing."""
+    stops = not isinstance(scheduler, NoStopping)
+    return stops and completed > 0 and not decisions and not entered
+
+
+def judged_nothing(scheduler: Scheduler, completed: int, reached: float) -> str:
+    """That ``scheduler`` had nothing to decide; ``reached``: the most resource of a trial."""
+    trials = "1 trial completed and did not reach" if completed == 1 else (
+        f"{completed} trials completed, and none reached"
+    )  # fmt: skip
+    return (
+        f"{scheduler} has judged nothing: {trials} its first rung (the best one ended at "
+        f"resource {reached:g}); yield a metric for each unit of resource, or give it a smaller "
+        f"min_resource"
+    )
+
+
+def no_usable_metric(trials: Sequence[TrialRecord]) -> str:
+    """Why none of ``trials`` can be the best one: how many of them ended in which way."""
+    ways = Counter(map(_way, trials))
+    head = "no trial has a usable metric"
+    if not ways:
+        return f"{head}: none was begun"
+    if len(ways) > 1:
+        return f"{head}: of {len(trials)}, " + ", ".join(f"{n} {way}" for way, n in ways.items())
+    ((way, count),) = ways.items()
+    return f"{head}: {'the only one' if count == 1 else f'all {count}'} {way}"
+
+
+def _is_usable(trial: TrialRecord) -> bool:
+    metric = trial.metric
+    return metric is not None and math.isfinite(metric) and trial.state not in _FAILED
+
+
+def _way(trial: TrialRecord) -> str:
+    if trial.state in _FAILED:
+        return "failed" if trial.state is TrialState.FAILED else "was lost"
+    if trial.metric is None:
+        return "reported nothing"
+    return f"ended with {trial.metric:g}"

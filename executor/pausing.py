@@ -1,0 +1,236 @@
+"""Runs the objective on trials that pause: each stays in memory, and is resumed in place.
+
+A generator is left suspended. An objective that takes a `Trial` has a thread of its own,
+which is parked inside ``report``. Both have context variables of their own.
+"""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+import types
+from collections.abc import Callable
+from contextvars import copy_context
+from functools import partial
+from typing import Any
+
+from asha_bus.core import messages as m
+from asha_bus.core.ending import AT_MAX_TIME
+from asha_bus.core.space import Space
+from asha_bus.core.worker import Attempt
+from asha_bus.executor.client import Client
+from asha_bus.executor.interrupt import Interrupter
+from asha_bus.executor.limit import TimeLimit
+from asha_bus.executor.output import Recorder
+from asha_bus.executor.own_thread import OwnThread
+from asha_bus.executor.runner import Runner, RunningTrial
+from asha_bus.objective.kinds import Shape
+
+
+class ResidentTrial(RunningTrial):
+    """A trial that can be suspended at a report, and resumed later."""
+
+    def __init__(self, attempt: Attempt, client: Client, interrupter: Interrupter) -> None:
+        super().__init__(attempt, client, interrupter)
+        self.context = copy_context()
+        #: Where the objective runs; None: in the worker's thread.
+        self.thread: OwnThread | None = None
+        #: What the objective made; None: it has not begun, or is no generator.
+        self.generator: types.GeneratorType[Any, None, Any] | None = None
+        #: Whether its objective is in the middle of a report that is not yet answered to it.
+        self.is_suspended = False
+        self.is_out_of_memory = False
+        self.limit: TimeLimit | None = None
+        self.suspended_at = 0.0
+
+    @property
+    def must_wait(self) -> bool:
+        """Whether the worker's thread has something else to do first."""
+        return self._attempt.is_paused or bool(self._worker.drops)
+
+    def end(self) -> None:
+        has_thread_ended = self.thread is not None and self.thread.has_ended
+        if self.is_suspended and not has_thread_ended:
+            # a parked thread holds the lock, so that no other one reports
+            self._interrupter.armed = False
+            self.suspended_at = self._interrupter.now()
+            return
+        self._is_over = True
+        if self.thread is not None:
+            self.thread.free()  # another thread of the objective may wait in a report
+        super().end()
+        self.is_suspended = False
+
+    def _settle(self) -> None:
+        super()._settle()
+        self._wait_if_parked()
+
+    def _ask(self, request: m.Request) -> None:
+        super()._ask(request)
+        self._wait_if_parked()
+
+    def _wait_if_parked(self) -> None:
+        if self.thread is not None and self.must_wait and not self._is_over:
+            self.is_suspended = True
+            self.thread.park()
+
+
+class PausingRunner(Runner):
+    """A `Runner` for a run whose scheduler pauses trials."""
+
+    def __init__(
+        self,
+        client: Client,
+        interrupter: Interrupter,
+        objective: Callable[..., Any],
+        space: Space,
+        recorder: Recorder | None = None,
+    ) -> None:
+        super().__init__(client, interrupter, objective, space, recorder)
+        self._suspended: dict[Attempt, ResidentTrial] = {}
+        #: Attempts that this worker has dropped by itself, by trial and number.
+        self._given_up: set[tuple[int, int]] = set()
+        client.on_drops = self._end_drops
+
+    def run(self) -> str:
+        try:
+            reason = super().run()
+        finally:
+            if self._suspended:
+                self._interrupter.order(AT_MAX_TIME, self._interrupter.now())
+                self._worker.drop(list(self._worker.residents))
+                self._end_drops()
+        self._client.send_lines()
+        return reason
+
+    def _run_trial(self, attempt: Attempt) -> None:
+        self._end_drops()
+        trial, number, *_ = attempt.assignment
+        if (trial, number) in self._given_up:
+            self._client.ask(self._worker.end("dropped", None, time.monotonic()))
+        else:
+            self._run_until_paused(attempt)
+        self._end_drops()
+
+    def _run_until_paused(self, attempt: Attempt) -> None:
+        trial = self._suspended.pop(attempt, None) or self._make_trial(attempt)
+        attempt.is_paused = False
+        outcome, error = self._call(trial)
+        while trial.is_suspended and not attempt.is_paused:
+            self._end_drops()
+            outcome, error = self._call(trial)
+        self._conclude(trial, error)
+        if attempt.is_paused:
+            self._park(trial, error)
+        elif trial.is_out_of_memory and attempt.stopped is None and self._make_room(trial):
+            if attempt.resource == 0:
+                self._run_until_paused(attempt)
+            else:
+                self._client.ask(self._worker.end("dropped", None, time.monotonic()))
+        else:
+            self._finish(trial, outcome, error)
+
+    def _park(self, trial: ResidentTrial, error: str | None) -> None:
+        attempt = trial._attempt
+        self._worker.park()
+        if trial.is_suspended:
+            self._suspended[attempt] = trial
+            return
+        # it ended before it knew: an exception, as of a user's alarm, cut the report short
+        if error is not None:
+            trial.warn(f"error while the trial was pausing:\n{error}")
+        self._give_up([attempt])
+
+    def _give_up(self, attempts: list[Attempt]) -> None:
+        """Drop residents without an order to do so, and tell the bus."""
+        numbers = [(each.assignment.trial, each.assignment.attempt) for each in attempts]
+        self._given_up.update(numbers)
+        self._client.tell(self._worker.drop(number for number, _ in numbers))
+
+    def _make_room(self, trial: ResidentTrial) -> bool:
+        """Drop all residents, since memory ran out in ``trial``; False if there are none."""
+        residents = list(self._worker.residents.values())
+        if residents:
+            trial.warn(
+                f"out of memory: its worker dropped its {len(residents)} paused trials, and the "
+                f"trial is restarted; a smaller max_resident of the scheduler avoids this"
+            )
+            self._give_up(residents)
+            self._end_drops()
+            gc.collect()
+        return bool(residents)
+
+    def _end_drops(self) -> None:
+        """End the paused trials that need not be kept, so that their clean-up runs."""
+        while self._worker.drops:
+            attempt = self._worker.drops.pop(0)
+            trial = self._suspended.pop(attempt, None)
+            if trial is not None:
+                attempt.stopped = "dropped"
+                self._client.ending = attempt
+                _, error = self._call(trial)
+                self._client.ending = None
+                if error is not None:
+                    trial.warn(f"error while the paused trial was ending:\n{error}")
+
+    # --- one stretch of an objective, from its begin or a pause to the next pause or its end
+
+    def _make_trial(self, attempt: Attempt) -> ResidentTrial:
+        return ResidentTrial(attempt, self._client, self._interrupter)
+
+    def _begin_limit(self, trial: RunningTrial) -> TimeLimit | None:
+        assert isinstance(trial, ResidentTrial)
+        if trial.limit is None:
+            trial.limit = super()._begin_limit(trial)
+        else:
+            trial.limit.postpone(self._interrupter.now() - trial.suspended_at)
+            trial.limit.start_watchdog()
+            self._interrupter.limit = trial.limit
+        return trial.limit
+
+    def _run_shape(self, trial: RunningTrial) -> None:
+        assert isinstance(trial, ResidentTrial)
+        trial.is_suspended = False
+        try:
+            if self._shape is Shape.TRIAL:
+                self._run_in_thread(trial)
+            elif trial.generator is None:
+                trial.context.run(super()._run_shape, trial)
+            else:
+                trial.context.run(self._consume, trial.generator, trial)
+        except BaseException as error:
+            trial.is_out_of_memory = is_out_of_memory(error)
+            raise
+
+    def _run_in_thread(self, trial: ResidentTrial) -> None:
+        if trial.thread is None:
+            run = partial(trial.context.run, super()._run_shape, trial)
+            trial.thread = OwnThread(run, f"asha-bus-trial-{trial.id}")
+        self._interrupter.thread = trial.thread.ident
+        try:
+            trial.thread.step()
+        finally:
+            self._interrupter.armed = False
+            self._interrupter.thread = threading.get_ident()
+
+    def _consume(self, generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
+        assert isinstance(trial, ResidentTrial)
+        trial.generator = generator
+        try:
+            while not trial.should_stop:
+                try:
+                    value = next(generator)
+                except StopIteration:
+                    return
+                if trial.report_value(value) and trial.thread is None and trial.must_wait:
+                    trial.is_suspended = True
+                    return
+        finally:
+            if not trial.is_suspended:
+                generator.close()
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says so, that of torch included."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"

@@ -1,0 +1,136 @@
+"""Launches of schedulers that pause: what is taken, and the message for what is not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support.plans import plan_for
+
+import asha_bus as ab
+from asha_bus.launching.cohorts import check_same_cohort, warn_of_residents
+
+PLAN = [(4, 5), (2, 2), (6, 1)]
+THREE = ab.Space(x=ab.grid(1, 2, 3))
+
+
+def yields(x: float) -> Iterator[float]:
+    yield x
+
+
+def reports(trial: ab.Trial) -> None:
+    trial.report(0.5)
+
+
+def returns(x: float) -> float:
+    return x
+
+
+@pytest.mark.parametrize(
+    ("arguments", "trials"),
+    [
+        ({"scheduler": ab.SuccessiveHalving(PLAN, n=8)}, 8),
+        ({"scheduler": ab.SuccessiveHalving(PLAN, n=8), "max_time": 60}, 8),
+        ({"scheduler": ab.SuccessiveHalving(PLAN, n=8), "max_trials": 6}, 6),
+        ({"scheduler": ab.SuccessiveHalving.classic(8, 1, 2), "repeats": 3}, 24),
+        ({"scheduler": ab.Hyperband.classic(27)}, 49),
+        ({"scheduler": ab.SuccessiveHalving(PLAN), "max_trials": 9}, 9),
+        ({"scheduler": ab.PromotionASHA(27), "max_time": 60}, None),
+        ({"scheduler": ab.MedianStopping(27), "max_trials": 9}, 9),
+        ({"scheduler": ab.SuccessiveHalving([(1, 2), (1, 1)]), "space": THREE}, 3),
+        ({"scheduler": ab.SuccessiveHalving([(1, 2)], n=9), "space": THREE, "repeats": 2}, 6),
+    ],
+)
+def test_the_scheduler_says_how_many_trials_there_are(
+    arguments: dict[str, Any], trials: int | None
+) -> None:
+    for objective in (yields, reports):
+        assert trials == plan_for(objective, **arguments).settings.max_trials
+
+
+@pytest.mark.parametrize(
+    ("objective", "arguments", "message"),
+    [
+        (
+            returns,
+            {"scheduler": ab.PromotionASHA(9), "max_trials": 9},
+            r"PromotionASHA pauses trials at its rungs, but objective returns returns once, as far "
+            r"as can be seen: make it a generator",
+        ),
+        (
+            yields,
+            {"scheduler": ab.SuccessiveHalving(PLAN), "max_time": 60},
+            r"SuccessiveHalving compares the trials of a cohort, .* its size: give max_trials",
+        ),
+        (
+            yields,
+            {"scheduler": ab.Hyperband([PLAN, PLAN])},
+            r"Hyperband compares the trials of a cohort, .* its size: give max_trials",
+        ),
+        (
+            yields,
+            {"scheduler": ab.SuccessiveHalving(PLAN), "max_trials": 4},
+            r"SuccessiveHalving keeps 5 configurations at resource 4, but has only 4 of the run's "
+            r"4; raise max_trials",
+        ),
+        (
+            yields,
+            {"scheduler": ab.SuccessiveHalving(PLAN), "max_trials": 12, "repeats": 3},
+            r"has only 4 of the run's 4",
+        ),
+        (
+            yields,
+            {"scheduler": ab.SuccessiveHalving(PLAN), "space": THREE},
+            r"has only 3 of the run's 3",
+        ),
+        (
+            yields,
+            {"scheduler": ab.PromotionASHA(9)},
+            r"the space is infinite, so the run needs an end",
+        ),
+    ],
+)
+def test_what_is_not_possible_is_refused(
+    objective: Any, arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ab.InvalidArgument, match=message):
+        plan_for(objective, **arguments)
+
+
+def test_a_cohort_cannot_be_resumed_with_another_size() -> None:
+    halving = ab.SuccessiveHalving(PLAN)
+    check_same_cohort(halving, 8, 8)
+    check_same_cohort(ab.PromotionASHA(9), 8, 16)
+    with pytest.raises(
+        ab.InvalidArgument,
+        match=r"the cohort of a run is fixed with SuccessiveHalving: the run was started with "
+        r"max_trials=8, and cannot be resumed with max_trials=16; give max_trials=8, or another",
+    ):
+        check_same_cohort(halving, 8, 16)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "repeats", "workers", "warned"),
+    [
+        (ab.SuccessiveHalving([(1, 17), (1, 1)]), 1, 2, "up to 17 trials pause at a time, about 8"),
+        (ab.SuccessiveHalving([(1, 16), (1, 1)]), 1, 2, None),
+        (ab.SuccessiveHalving([(1, 6), (1, 1)]), 3, 2, "up to 18 trials pause at a time, about 9"),
+        (ab.SuccessiveHalving([(1, 17), (1, 1)], max_resident=4), 1, 2, None),
+        (ab.Hyperband.classic(81), 1, 4, "up to 46 trials pause at a time, about 12"),
+        (ab.PromotionASHA(9), 1, 1, None),
+        (ab.ASHA(9), 1, 1, None),
+    ],
+)
+def test_many_residents_are_warned_of(
+    scheduler: Any,
+    repeats: int,
+    workers: int,
+    warned: str | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="asha_bus"):
+        warn_of_residents(scheduler, repeats, workers)
+    assert [warned is not None] == [bool(caplog.records)]
+    assert (warned or "") in caplog.text
