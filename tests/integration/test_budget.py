@@ -33,7 +33,12 @@ def epochs(folder: Path) -> int:
 
 @pytest.mark.parametrize("workers", [1, 4])
 @pytest.mark.parametrize(
-    "scheduler", [ab.ASHA(9), ab.ASHA(27, brackets=2), ab.NoStopping(7)], ids=repr
+    "scheduler",
+    [
+        *(ab.ASHA(9), ab.ASHA(27, brackets=2), ab.NoStopping(7), ab.MedianStopping(9)),
+        *(ab.PromotionASHA(27), ab.SuccessiveHalving.classic(81, 1, 3)),
+    ],
+    ids=repr,
 )
 def test_no_more_epochs_are_trained_than_were_bought(
     scheduler: Scheduler, workers: int, tmp_path: Path

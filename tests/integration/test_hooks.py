@@ -64,6 +64,16 @@ def test_trials_are_stopped_at_their_next_report(searcher: Any, tmp_path: Path) 
     assert not unreaped_of(os.getpid())
 
 
+def test_trials_that_have_paused_are_stopped_at_once(tmp_path: Path) -> None:
+    result = run(
+        objectives.slow_slope, scheduler=ab.PromotionASHA(9), stop_trial=hooks.Above(1.5, tmp_path)
+    )
+    assert "max_trials" == result.reason
+    stopped = [trial for trial in result.trials if trial.params["x"] > 0.5]
+    assert {TrialState.STOPPED} == {trial.state for trial in stopped}
+    assert "PAUSED" in {line.split()[2] for line in hooks.asked(tmp_path)}
+
+
 def test_a_run_ends_when_stop_run_says_so(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
     given = {"scheduler": ab.ASHA(9), "max_trials": 10_000, "journal": journal}

@@ -193,7 +193,7 @@ def test_a_resumed_run_may_have_hooks_that_it_had_not_before() -> None:
     bench.join("a")
     bench.report("a", 0, 1, 0.5)
     bench.handle(Resumed(replace(bench.experiment.settings, hooks=True)))
-    bench.experiment.restart(bench.now, {})
+    bench.experiment.restart(bench.now, {}, {})
     bench.carry_out()
     assert {0} == set(bench.observed)
     bench.observed.clear()

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support import objectives
 from support.plans import DEFAULTS, ENDLESS, plan_for, square
 
 import asha_bus as ab
@@ -122,7 +123,12 @@ def test_a_total_of_resource_ends_a_run_without_another_end() -> None:
 def test_a_total_of_resource_below_the_first_rung_is_refused(
     scheduler: Scheduler, least: float
 ) -> None:
-    given: dict[str, Any] = {"scheduler": scheduler, "max_trials": 100}
+    given: dict[str, Any] = {
+        "objective": objectives.slope,
+        "space": ENDLESS,
+        "scheduler": scheduler,
+        "max_trials": 100,
+    }
     assert least == plan_for(**given, max_total_resource=least).settings.max_total_resource
     words = f"max_total_resource must be at least {least}, .*{type(scheduler).__name__}.*, got "
     with pytest.raises(InvalidArgument, match=words):
