@@ -54,6 +54,8 @@ class Assignments:
         """Continue under other settings, with other workers."""
         self.settings, self._roster = settings, roster
         self.residents.resume(roster)
+        if self.budget.limit is None and settings.max_total_resource is not None:
+            self.budget.granted = sum(map(_known_resource, self.table.trials))
         self.budget.limit = settings.max_total_resource
         self.busy_window = None
 
@@ -89,20 +91,23 @@ class Assignments:
         table = self.table
         if worker.trial is not None:
             return None
-        own = self.residents.first(worker, self.may_resume) if worker.going_on else None
-        if own is not None:
-            self._may(own, own.resource)
-            self.residents.take(worker, own, now)
-            return self._assignment(own, now)
+        if worker.going_on:
+            own = self.residents.first(worker, self.may_resume)
+            if own is not None:
+                self.budget.grant(own.id, own.resource, self._scheduler.next_resource(own))
+                self.residents.take(worker, own, now)
+                return self._assignment(own, now)
         trial = self._peek()
-        if trial is None or not self._may(trial, 0):
+        if trial is None:
+            return None
+        if self.budget.limit is not None and not self._is_granted(trial):
             return None
         if table.queue:
             table.queue.popleft()
             self.counters.requeued += trial.is_suspended
             self.counters.retrained += trial.resource
         else:
-            self._suggestions.pop()
+            self._suggestions.take()
             table.add(trial, self.settings.epoch + now)
         table.run(trial, worker.name, self.settings.epoch + now)
         worker.trial = trial.id
@@ -114,11 +119,9 @@ class Assignments:
             self.busy_window = self._roster.busy(now)
         return self._assignment(trial, now)
 
-    def _may(self, trial: Trial, start: float) -> bool:
-        """Whether the budget lets ``trial`` go on from ``start``; that is reserved then."""
-        if self.budget.limit is None:
-            return True
-        return self.budget.grant(trial.id, start, self._scheduler.next_resource(trial))
+    def _is_granted(self, trial: Trial) -> bool:
+        """Whether the budget lets ``trial`` begin; that is reserved then."""
+        return self.budget.grant(trial.id, 0, self._scheduler.next_resource(trial))
 
     def next_resource(self, trial: Trial) -> float | None:
         """The resource of the next decision on ``trial``; None: there is none."""
@@ -127,14 +130,18 @@ class Assignments:
     def _assignment(self, trial: Trial, now: float) -> Assignment:
         if self.pace is not None:
             self.pace.begin(trial, now)
-        next_resource = self.budget.ask_at(self._scheduler.next_resource(trial))
+        next_resource = self._scheduler.next_resource(trial)
+        if self.budget.limit is not None:
+            next_resource = self.budget.ask_at(next_resource)
         if trial.is_hooked:  # an attempt before was lost until it would have been stopped
             next_resource = AT_EACH_REPORT
         return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
 
     @property
     def is_short(self) -> bool:
-        """Whether there are trials for workers, and the budget has too little left for each."""
+        """Whether nothing runs, and the budget has too little left for all that would run."""
+        if self.table.states[TrialState.RUNNING]:
+            return False
         new = self._peek()
         paused = [self.table[number] for number in self.residents.waiting]
         if new is None and not paused:
@@ -183,10 +190,6 @@ class Assignments:
             self._release(trial)
             self.table.requeue(trial)
             self.counters.failed_attempts += 1
-
-    def may_continue(self, trial: Trial, until: float | None) -> bool:
-        """Whether the budget lets ``trial``, which has reported, continue; it is reserved then."""
-        return self.budget.grant(trial.id, trial.resource, until)
 
     def cancel_running(self, now: float) -> None:
         """Cancel the trials that workers run."""
@@ -268,3 +271,10 @@ class Assignments:
     def _release(self, trial: Trial) -> None:
         if trial.worker is not None:
             self._roster.workers[trial.worker].trial = None
+
+
+def _known_resource(trial: Trial) -> float:
+    """What a trial got according to the journal: up to its end, or to its last rung."""
+    if trial.state is TrialState.COMPLETED:
+        return trial.resource
+    return trial.rungs[-1].resource if trial.rungs else 0

@@ -45,7 +45,8 @@ class Budget:
 
     def settle(self, trial: int, resource: float) -> None:
         """``trial`` has reported at ``resource``, or ended there: the rest is free again."""
-        if self.limit is not None and (until := self._until.pop(trial, None)) is not None:
+        until = self._until.pop(trial, None)
+        if until is not None:
             self.granted += resource - until
 
     def forfeit(self, trial: int) -> None:
@@ -54,5 +55,4 @@ class Budget:
 
     def ask_at(self, next_resource: float | None) -> float | None:
         """Where the trial that may go to ``next_resource`` is to ask."""
-        is_unknown = next_resource is None and self.limit is not None
-        return AT_EACH_REPORT if is_unknown else next_resource
+        return AT_EACH_REPORT if next_resource is None and self.limit is not None else next_resource

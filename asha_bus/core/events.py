@@ -79,6 +79,11 @@ class RunSettings:
     hooks: bool = False
     searcher: str = ""
 
+    @property
+    def tells(self) -> bool:
+        """Whether somebody is told what becomes of trials: the searcher, or hooks."""
+        return self.learns or self.hooks
+
     def welcome(self, seq: int) -> Welcome:
         """What a worker must know of the run."""
         return Welcome(

@@ -188,12 +188,9 @@ class SuggestionQueue:
             self._ready = self._make(number)
         return self._ready
 
-    def pop(self) -> Trial | None:
-        """The same, to be added to the table."""
-        trial = self.peek()
-        if trial is not None:
-            self._ready = None
-        return trial
+    def take(self) -> None:
+        """The trial that `peek` returned was added to the table."""
+        self._ready = None
 
     def _make(self, number: int) -> Trial | None:
         """Trial ``number``, if its point is there: a repeat has that of the one before it."""

@@ -34,6 +34,13 @@ class Queue(SuggestionQueue):
         requests = self.requests(workers)
         return [(one.first, one.number) for one in requests if isinstance(one, RequestSuggestions)]
 
+    def pop(self) -> Trial | None:
+        """Take the next trial, if there is one."""
+        trial = self.peek()
+        if trial is not None:
+            self.take()
+        return trial
+
     def give(self) -> Trial:
         """Give out the next trial."""
         trial = self.pop()
