@@ -19,7 +19,8 @@ from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import AppendToJournal
 from asha_bus.core.status import JournalFigures
 from asha_bus.driver.holders import holders
-from asha_bus.formats.journal import Encoder, Header, is_journal, read_header
+from asha_bus.formats.journal import Header, is_journal, read_header
+from asha_bus.formats.records import Encoder
 from asha_bus.results.journals import check_is_file
 
 logger = logging.getLogger("asha_bus")

@@ -21,6 +21,7 @@ from asha_bus.results.decisions import Decisions, decisions_of
 from asha_bus.results.explain import explainer
 from asha_bus.results.frame import frame_of
 from asha_bus.results.journals import read_journal
+from asha_bus.results.plotting import Plots
 from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord, failures_of
 from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
@@ -28,13 +29,12 @@ from asha_bus.results.warnings import warnings_of
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.axes import Axes
 
 #: Names of other tuners, and ours.
 _INSTEAD = {"best_params": "best.params", "best_trial": "best", "best_value": "best.metric"}
 
 
-class Result:
+class Result(Plots):
     """The result of a run, which `asha_bus.launch` returns.
 
     Attributes:
@@ -332,73 +332,6 @@ class Result:
             >>> mean = result.to_pandas()["metric"].mean()
         """
         return frame_of(self.trials)
-
-    def plot_rungs(self, ax: Axes | None = None) -> Axes:
-        """Draw the number of trials that entered each rung, and of those that continued.
-
-        Args:
-            ax: The axes to draw into; None (default) makes a figure.
-
-        Returns:
-            The axes; see `asha_bus.results.plots`, which needs matplotlib.
-
-        Example:
-            >>> result.plot_rungs().figure.savefig("rungs.png")
-        """
-        from asha_bus.results import plots
-
-        return plots.plot_rungs(self, ax)
-
-    def plot_curves(self, ax: Axes | None = None) -> Axes:
-        """Draw each trial's metric over its resource, coloured by state.
-
-        Args:
-            ax: The axes to draw into; None (default) makes a figure.
-
-        Returns:
-            The axes; see `asha_bus.results.plots`, which needs matplotlib.
-
-        Example:
-            >>> result.plot_curves().figure.savefig("curves.png")
-        """
-        from asha_bus.results import plots
-
-        return plots.plot_curves(self, ax)
-
-    def plot_history(self, ax: Axes | None = None) -> Axes:
-        """Draw each trial's last metric over the time at which it ended, with the best so far.
-
-        Args:
-            ax: The axes to draw into; None (default) makes a figure.
-
-        Returns:
-            The axes; see `asha_bus.results.plots`, which needs matplotlib.
-
-        Example:
-            >>> result.plot_history().figure.savefig("history.png")
-        """
-        from asha_bus.results import plots
-
-        return plots.plot_history(self, ax)
-
-    def plot_params(self, axs: Sequence[Axes] | None = None) -> Sequence[Axes]:
-        """Draw each trial's last metric over each parameter, one chart for each.
-
-        Args:
-            axs: At least one axes for each parameter; None (default) makes a figure.
-
-        Returns:
-            The axes.
-
-        Raises:
-            InvalidArgument: There are fewer axes than parameters.
-
-        Example:
-            >>> result.plot_params()[0].figure.savefig("params.png")
-        """
-        from asha_bus.results import plots
-
-        return plots.plot_params(self, axs)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write a report of the run as one HTML file.

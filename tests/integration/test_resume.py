@@ -19,7 +19,8 @@ from support.processes import children_of, is_alive, wait_until
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
 from asha_bus.driver import journal as journal_file
-from asha_bus.formats.journal import FORMAT, MAGIC, framed
+from asha_bus.formats.journal import FORMAT, MAGIC
+from asha_bus.formats.records import framed
 
 SPACE = {"x": ab.uniform(0, 1)}
 ASHA = ab.ASHA(max_resource=9)

@@ -19,7 +19,8 @@ import asha_bus as ab
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.space import as_space
 from asha_bus.driver.journal import open_journal
-from asha_bus.formats.journal import MAGIC, framed, read_header
+from asha_bus.formats.journal import MAGIC, read_header
+from asha_bus.formats.records import framed
 from asha_bus.formats.space_form import describe
 from asha_bus.monitors.base import Monitor
 from asha_bus.monitors.watch import JournalFollower

@@ -13,7 +13,8 @@ import asha_bus as ab
 from asha_bus import cli
 from asha_bus.core import messages as m
 from asha_bus.core.space import Space, choice, uniform
-from asha_bus.formats.journal import Encoder, Header
+from asha_bus.formats.journal import Header
+from asha_bus.formats.records import Encoder
 from asha_bus.formats.space_form import describe
 from asha_bus.monitors.base import RunInfo
 from asha_bus.monitors.line import last_line

@@ -16,7 +16,8 @@ from asha_bus.core.errors import JournalError
 from asha_bus.core.events import Resumed, StopRun, WorkerExited
 from asha_bus.core.space import Space, choice, grid, loguniform, randint, uniform
 from asha_bus.core.trial import RungRecord
-from asha_bus.formats.journal import FORMAT, MAGIC, Encoder, Header, framed, read_header, replay
+from asha_bus.formats.journal import FORMAT, MAGIC, Header, read_header, replay
+from asha_bus.formats.records import Encoder, framed
 from asha_bus.formats.space_form import comparable, describe, space_from
 from asha_bus.testing.simulator import Bench
 

@@ -16,7 +16,8 @@ from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.space import Space, uniform
 from asha_bus.driver import journal
 from asha_bus.driver.journal import Writer, open_journal
-from asha_bus.formats.journal import Encoder, Header
+from asha_bus.formats.journal import Header
+from asha_bus.formats.records import Encoder
 from asha_bus.formats.space_form import describe
 from asha_bus.monitors.watch import JournalFollower
 from asha_bus.results.result import Result

@@ -12,7 +12,8 @@ from asha_bus import Result
 from asha_bus.core.events import WorkerExited
 from asha_bus.core.schedulers import PromotionASHA
 from asha_bus.core.status import status as status_of
-from asha_bus.formats.journal import Encoder, Header
+from asha_bus.formats.journal import Header
+from asha_bus.formats.records import Encoder
 from asha_bus.formats.space_form import describe
 from asha_bus.results.records import BusReport
 from asha_bus.testing.simulator import Bench

@@ -13,7 +13,8 @@ from asha_bus import ASHA, InvalidArgument, JournalError, NoStopping, Result, cl
 from asha_bus.core.events import AppendToJournal, Resumed, RunSettings
 from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
 from asha_bus.driver.scheduler_class import imported, named
-from asha_bus.formats.journal import Encoder, Header, replay
+from asha_bus.formats.journal import Header, replay
+from asha_bus.formats.records import Encoder
 from asha_bus.monitors.base import Monitor
 from asha_bus.monitors.watch import JournalFollower
 from asha_bus.testing.simulator import Bench

@@ -13,7 +13,8 @@ from asha_bus.core import messages as m
 from asha_bus.core.events import Resumed, StopRun, StopTrial, WorkerExited
 from asha_bus.core.schedulers import ASHA, PromotionASHA, SuccessiveHalving
 from asha_bus.core.space import Space, uniform
-from asha_bus.formats.journal import Encoder, Header
+from asha_bus.formats.journal import Header
+from asha_bus.formats.records import Encoder
 from asha_bus.formats.space_form import describe
 from asha_bus.results.story import story_of
 from asha_bus.testing.simulator import Bench

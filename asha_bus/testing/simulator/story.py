@@ -23,7 +23,8 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.messages import Point
 from asha_bus.core.trial import TrialRow
-from asha_bus.formats.journal import Encoder, Header, replay
+from asha_bus.formats.journal import Header, replay
+from asha_bus.formats.records import Encoder
 from asha_bus.testing.simulator.checks import Ledger, lasting
 from asha_bus.testing.simulator.link import LossyLink
 from asha_bus.testing.simulator.objectives import Objective, Rough
