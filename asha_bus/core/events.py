@@ -81,7 +81,7 @@ class RunSettings:
 
     @property
     def tells(self) -> bool:
-        """Whether somebody is told what becomes of trials: the searcher, or hooks."""
+        """Whether the searcher or hooks hear what becomes of trials."""
         return self.learns or self.hooks
 
     def welcome(self, seq: int) -> Welcome:

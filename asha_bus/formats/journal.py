@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import msgpack
-
 from asha_bus.core.checks import Rule, check, cut, shortened
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import (
@@ -30,6 +28,7 @@ from asha_bus.formats.records import (
     Entry,
     WrittenDecision,
     framed,
+    packed,
     payload_at,
     shown,
     unpacked,
@@ -68,7 +67,7 @@ class Header(NamedTuple):
     def encode(self) -> bytes:
         """The bytes at the beginning of a new journal."""
         plain = {"format": FORMAT, **self._asdict(), "settings": self.settings.to_plain()}
-        return MAGIC + framed(msgpack.packb(plain))
+        return MAGIC + framed(packed(plain))
 
 
 @dataclass

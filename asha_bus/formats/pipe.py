@@ -18,9 +18,8 @@ from the hooks            `Progress` when the first was asked, `Stop`, or `Faile
 ========================  =======================================================
 
 A `Call` holds a request: `StopRun`, `StopTrial`, or one of those below, which say how their
-answer is read from the `Reply`. An unknown kind or a wrong number of fields is a
-`RemoteProtocolError` where it is read, any other object a `LocalProtocolError` where it is sent.
-Both ends are processes of one user and one version, so the fields are not checked any further.
+answer is read from the `Reply`. What is no frame raises `RemoteProtocolError` where it is read, and
+`LocalProtocolError` where it is sent. Both ends are of one user and one version.
 """
 
 from __future__ import annotations
@@ -320,24 +319,16 @@ class Stop(NamedTuple):
 # --- bytes -------------------------------------------------------------------
 
 
-def _scheduler(plain: Any) -> SchedulerClass | None:
-    return None if plain is None else SchedulerClass(*plain)
+def _optional(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda plain: None if plain is None else read(plain)
 
 
-def _resume(plain: Any) -> Resume | None:
-    return None if plain is None else Resume(*plain)
-
-
-def _row(plain: Any) -> TrialRow | None:
-    return None if plain is None else TrialRow.from_plain(plain)
+_scheduler, _resume = _optional(SchedulerClass._make), _optional(Resume._make)
+_status, _row = _optional(Status.from_plain), _optional(TrialRow.from_plain)
 
 
 def _states(plain: Any) -> Mapping[TrialState, int]:
     return {TrialState(name): count for name, count in plain.items()}
-
-
-def _status(plain: Any) -> Status | None:
-    return None if plain is None else Status.from_plain(plain)
 
 
 #: The kinds that a `Call` may hold; the others travel by themselves.
@@ -380,11 +371,11 @@ TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
 _KINDS = {cls: kind for kind, cls, _ in TABLE}
 _CLASSES = {kind: (cls, readers) for kind, cls, readers in TABLE}
 _FRAMES = frozenset(_CLASSES) - {*_REQUESTS}
-#: Paths and texts of others may hold what is no UTF-8.
+#: Paths and texts may hold what is no UTF-8.
 _UNICODE = "surrogatepass"
 #: How objects are packed that msgpack does not know.
 _PLAIN: dict[type[Any], Callable[[Any], Any]] = {
-    **{cls: attrgetter(*(field.name for field in fields(cls))) for cls in (Status, Counters)},
+    cls: attrgetter(*(field.name for field in fields(cls))) for cls in (Status, Counters)
 }
 
 

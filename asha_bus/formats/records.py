@@ -141,9 +141,9 @@ class Encoder:
             head = _HEAD.pack(_KEPT, now) + _WORKER.pack(self._numbers[event.sender])
             return head + wire.encode(event.message)
         if isinstance(event, Suggested):
-            return _HEAD.pack(_SUGGESTED, now) + _packed(tuple(event))
+            return _HEAD.pack(_SUGGESTED, now) + packed(tuple(event))
         if isinstance(event, FallbackDrawn):
-            return _HEAD.pack(_FALLBACK_DRAWN, now) + _packed(tuple(event))
+            return _HEAD.pack(_FALLBACK_DRAWN, now) + packed(tuple(event))
         if isinstance(event, WorkerExited):
             how = f"{_NUL}{event.how}" if event.how else ""
             return _HEAD.pack(_WORKER_EXITED, now) + f"{event.slot}{how}".encode()
@@ -151,18 +151,18 @@ class Encoder:
             head = _HEAD.pack(_KINDS_OF_WORKER[type(event)], now)
             return head + _WORKER.pack(self._numbers[event.worker])
         if isinstance(event, StopRun):
-            return _HEAD.pack(_STOP, now) + _packed(tuple(event))
+            return _HEAD.pack(_STOP, now) + packed(tuple(event))
         if isinstance(event, RungTimedOut):
-            return _HEAD.pack(_RUNG_TIMED_OUT, now) + _packed(tuple(event))
+            return _HEAD.pack(_RUNG_TIMED_OUT, now) + packed(tuple(event))
         if isinstance(event, Rebalanced):
-            return _HEAD.pack(_REBALANCED, now) + _packed(tuple(event))
+            return _HEAD.pack(_REBALANCED, now) + packed(tuple(event))
         if isinstance(event, StopTrial):
-            return _HEAD.pack(_STOP_TRIAL, now) + _packed(tuple(event))
+            return _HEAD.pack(_STOP_TRIAL, now) + packed(tuple(event))
         if isinstance(event, Resumed):
             self.workers.clear()
             self._numbers.clear()
             plain = (event.settings.to_plain(), event.retry_failed)
-            return _HEAD.pack(_RESUMED, now) + _packed(plain)
+            return _HEAD.pack(_RESUMED, now) + packed(plain)
         assert isinstance(event, GraceExpired)
         return _HEAD.pack(_GRACE_EXPIRED, now)
 
@@ -244,7 +244,8 @@ def _shown_verdict(number: int) -> str:
     return _VERDICTS[number] if number < len(_VERDICTS) else f"verdict {number}"
 
 
-def _packed(value: Any) -> bytes:
+def packed(value: Any) -> bytes:
+    """The bytes of a plain ``value``."""
     body: bytes = msgpack.packb(value)
     return body
 

@@ -59,7 +59,7 @@ THIRD_PARTIES = {
     "cloudpickle": {"driver.local", "hyperopt.results", "objective.shared", "testing.searchers"},
     "hyperopt": {"hyperopt.space", "hyperopt.suggest", "hyperopt.trials", "searchers.tpe"},
     "matplotlib": {"results.plots", "monitors.notebook"},
-    "msgpack": {"formats.wire", "formats.journal", "formats.pipe"},
+    "msgpack": {"formats.wire", "formats.records", "formats.pipe"},
     "numpy": {"bench.demo", "page.importance"},
     "optuna": {"searchers.optuna"},
     "pandas": {"results.frame"},

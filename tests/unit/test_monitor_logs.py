@@ -20,9 +20,11 @@ class Tty(io.StringIO):
 
 
 @pytest.fixture
-def logger() -> Iterator[logging.Logger]:
+def logger(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
+    monkeypatch.setattr(logs, "_drawn", [])  # another test may have left its drawing
+    monkeypatch.setattr(logs, "_handlers", set())
     made = logging.Logger.manager.getLogger("a-users-own")
-    made.propagate = False
+    made.propagate, made.disabled = False, False
     yield made
     made.handlers.clear()
 
