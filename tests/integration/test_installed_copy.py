@@ -104,7 +104,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 
 def test_a_wheel_is_built_without_a_warning(built: Built) -> None:
     assert "adding 'asha_bus/driver/router.py'" in built.output
-    assert not re.search("deprecat|warning", built.output, re.IGNORECASE), built.output
+    assert not re.search(r"deprecat|warning(?!s\.py)", built.output, re.IGNORECASE), built.output
     with zipfile.ZipFile(built.wheel) as archive:
         (metadata,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         lines = archive.read(metadata).decode().splitlines()
