@@ -126,13 +126,19 @@ class _Rung:
         self._bad = 0
         self._kept: list[Key] = []  # negated keys: the worst is on top
         self._rest: list[Key] = []
-        #: The configurations that were promoted.
+        #: The configurations that were promoted, and how many were stopped.
         self.promoted: set[int] = set()
+        self.stopped = 0
 
     @property
     def keep(self) -> int:
         """How many are promoted as long as nothing better comes."""
         return self.entries // self._eta
+
+    @property
+    def waiting(self) -> int:
+        """How many may still be promoted."""
+        return self.entries - len(self.promoted) - self.stopped
 
     @property
     def cutoff(self) -> float:
@@ -184,6 +190,8 @@ class _PromotionState(SchedulerState):
         self._limit: float = math.inf
         #: The configurations that may still go on, by the number of their first trial.
         self._configurations: dict[int, Configuration] = {}
+        #: Those of which some repeats have entered their rung, and others have not.
+        self._partial: set[int] = set()
         #: Trials that came back too late for their rung.
         self._late: set[int] = set()
         self._moves: list[Move] = []
@@ -258,12 +266,14 @@ class _PromotionState(SchedulerState):
         configuration.enter(trial, metric * self._sign)
         if configuration.is_complete:
             return self._rank(configuration, trial.id)
+        self._partial.add(configuration.number)
         return "pause"
 
     def _rank(self, configuration: Configuration, reporting: int | None) -> str:
         """All its trials are in the rung; return what becomes of the trial ``reporting``."""
         number = configuration.rung
         rung = self._rungs[number]
+        self._partial.discard(configuration.number)
         metric = math.inf if configuration.is_hopeless else configuration.mean
         lot = mix_in(self._lots[number], configuration.number)
         configuration.key = (metric, lot, configuration.number)
@@ -290,6 +300,7 @@ class _PromotionState(SchedulerState):
         if verdict == "continue":
             configuration.advance()
         else:
+            rung.stopped += 1
             del self._configurations[configuration.number]
 
     def _shown(self, cutoff: float) -> float | None:
@@ -300,6 +311,8 @@ class _PromotionState(SchedulerState):
         return moves
 
     def close(self) -> None:
+        for number in sorted(self._partial):  # none of the missing repeats will come
+            self._rank(self._configurations[number], None)
         for configuration in list(self._configurations.values()):
             if configuration.entered:
                 self._settle(self._rungs[configuration.rung], configuration, "stop", None)
@@ -307,23 +320,24 @@ class _PromotionState(SchedulerState):
     # --- for people -----------------------------------------------------------
 
     def rungs(self) -> list[RungStanding]:
-        waiting = [one for one in self._configurations.values() if one.entered]
-        incomplete = Counter(one.rung for one in waiting if one.on_the_way)
-        paused = Counter(one.rung for one in waiting)
+        partial = Counter(self._configurations[number].rung for number in self._partial)
         return [
             RungStanding(
                 0,
                 number,
                 rung.level,
                 # with repeats, some wait for the others before the rung counts them
-                rung.entries + incomplete[number],
+                rung.entries + partial[number],
                 len(rung.promoted),
                 self._shown(rung.cutoff),
-                paused[number],
+                rung.waiting + partial[number],
             )
             for number, rung in enumerate(self._rungs)
         ]
 
     def validate(self) -> None:
-        for rung in self._rungs:
+        waiting = Counter(one.rung for one in self._configurations.values() if one.entered)
+        for number, rung in enumerate(self._rungs):
             rung.validate()
+            partial = sum(self._configurations[one].rung == number for one in self._partial)
+            assert waiting[number] == rung.waiting + partial
