@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
-from asha_bus.core.checks import ABOVE_0, check, checked, shortened, whole
+from asha_bus.core.checks import ABOVE_0, SWITCH, check, checked, shortened, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.base import RESOURCE, Scheduler, SchedulerState
 from asha_bus.core.schedulers.cohort import CohortState
@@ -71,11 +71,14 @@ class _Halving(Scheduler):
         for number, dealt in enumerate(self.deal(configurations)):
             level, keep = self.judged(self.sized_plans[number][1])[0]
             if dealt < keep:
-                which = f"plan {number} of " if len(self.sized_plans) > 1 else ""
+                which, has = "", f"the run has only {configurations}"
+                if len(self.sized_plans) > 1:
+                    which = f"plan {number} of "
+                    has = f"gets only {dealt} of the run's {configurations}"
                 raise InvalidArgument(
                     f"{which}{type(self).__name__} keeps {keep} configurations at resource "
-                    f"{level:g}, but has only {dealt} of the run's {configurations}; raise "
-                    f"max_trials, give more configurations, or keep fewer"
+                    f"{level:g}, but {has}; raise max_trials, give more configurations, or keep "
+                    f"fewer"
                 )
 
     def new_state(self, *, mode: str, seed: int) -> SchedulerState:
@@ -105,6 +108,7 @@ class _Halving(Scheduler):
             check(f"{name}: rung_timeout", self.rung_timeout, ABOVE_0)
         if self.warmup != 0:
             check(f"{name}: warmup", self.warmup, RESOURCE)
+        check(f"{name}: rebalance", self.rebalance, SWITCH)
         least = min(self.levels(pairs)[-1] for _, pairs in self.sized_plans)
         if self.warmup >= least:
             raise InvalidArgument(
