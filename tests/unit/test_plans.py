@@ -120,6 +120,12 @@ def test_hyperband_of_a_maximum_that_is_no_power() -> None:
         (lambda: Hyperband.classic(9, 1), "eta must be a whole number of at least 2"),
         (lambda: Hyperband.classic(1, 3, 2), "max_resource"),
         (
+            lambda: Hyperband.classic(9, reduction_factor=3),
+            r"Hyperband.classic\(\) takes no 'reduction_factor'; use eta",
+        ),
+        (lambda: SuccessiveHalving.classic(9, min_resource=1), "no 'min_resource'; use r$"),
+        (lambda: SuccessiveHalving.classic(9, max_residents=1), "did you mean 'max_resident'"),
+        (
             lambda: halving((1, 5)).check_cohort(4),
             "keeps 5 configurations .* but the run has only 4",
         ),

@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
-from asha_bus.core.checks import ABOVE_0, SWITCH, check, checked, shortened, whole
+from asha_bus.core.checks import ABOVE_0, SWITCH, check, check_names, checked, shortened, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.base import RESOURCE, Scheduler, SchedulerState
 from asha_bus.core.schedulers.cohort import CohortState
@@ -24,6 +24,8 @@ from asha_bus.core.schedulers.cohort import CohortState
 Pairs = tuple[tuple[float, int], ...]
 #: A plan, and how many configurations it is made for; None: any number.
 _Sized = tuple[int | None, Pairs]
+#: What both ways to a classic plan also take.
+_SETTINGS = ("warmup", "max_resident", "rung_timeout", "rebalance")
 
 
 class _Halving(Scheduler):
@@ -190,6 +192,9 @@ class SuccessiveHalving(_Halving):
             >>> SuccessiveHalving.classic(8, 1, 2).plan
             ((1, 4), (1, 2), (2, 1), (4, 1))
         """
+        known = ("n", "r", "eta", *_SETTINGS)
+        ours = {"min_resource": "r", "reduction_factor": "eta"}
+        check_names("SuccessiveHalving.classic()", settings, known, ours)
         check("SuccessiveHalving.classic: n", n, whole(1))
         check("SuccessiveHalving.classic: r", r, RESOURCE)
         check("SuccessiveHalving.classic: eta", eta, whole(2))
@@ -276,6 +281,8 @@ class Hyperband(_Halving):
             >>> [n for n, plan in Hyperband.classic(81).plans]
             [81, 34, 15, 8, 5]
         """
+        known = ("max_resource", "eta", "min_resource", *_SETTINGS)
+        check_names("Hyperband.classic()", settings, known, {"reduction_factor": "eta"})
         check("Hyperband.classic: max_resource", max_resource, RESOURCE)
         check("Hyperband.classic: eta", eta, whole(2))
         check("Hyperband.classic: min_resource", min_resource, RESOURCE)
