@@ -256,6 +256,13 @@ def test_the_median_wait_is_not_above_the_longest() -> None:
         assert 0 <= median <= longest
 
 
+@pytest.mark.parametrize(("step_s", "shown"), [(0.001, " 0.002 s"), (1_000, " 2,000.0 s")])
+def test_short_times_are_shown_as_long_ones(step_s: float, shown: str) -> None:
+    run = ab.simulate([[1.0, 0.5]], step_s=step_s, latency_s=0, service_s=0)
+    (line,) = (line for line in repr(run).splitlines() if line.startswith("virtual time"))
+    assert line.endswith(shown)
+
+
 def test_workers_join_and_leave_at_their_times() -> None:
     run = ab.simulate(
         curve, SPACE, scheduler=NoStopping(10), max_trials=9, joins=[0.0, 5.0], leaves=[12.0]
