@@ -127,28 +127,50 @@ def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     add("--min-resource", type=float, default=1.0, help="default: %(default)s")
     add("--eta", type=_count, default=4, help="the reduction factor; default: %(default)s")
     add("--step-s", type=float, help="seconds for a unit of resource; default: 10, or its own")
-    add("--latency-s", type=float, help="of a message; default: 0.001, or 0 for a journal")
-    add("--service-s", type=float, default=50e-6, help="of the router; default: %(default)s")
-    add("--failures", type=float, default=0.0, help="of trials, for a second; default: none")
-    add("--losses", type=float, default=0.0, help="of workers, for a second; default: none")
+    add(
+        "--latency-s",
+        type=float,
+        help="seconds that a message takes; default: 0.001, or 0 for a journal",
+    )
+    add(
+        "--service-s",
+        type=float,
+        default=50e-6,
+        help="seconds of the router for a message; default: %(default)s",
+    )
+    add(
+        "--failures",
+        type=float,
+        default=0.0,
+        help="how often a trial fails in a second of work; default: never",
+    )
+    add(
+        "--losses",
+        type=float,
+        default=0.0,
+        help="how often a worker dies in a second of work; default: never",
+    )
     add("--max-time", type=float, help="virtual seconds; default: no limit")
     add("--seed", type=int, help="default: 0, or that of the journal")
+    _add_schedulers(parser, "--journal-scheduler")
 
 
-def _add_schedulers(parser: argparse.ArgumentParser) -> None:
+def _add_schedulers(parser: argparse.ArgumentParser, option: str = "--scheduler") -> None:
     parser.add_argument(
-        "--scheduler",
+        option,
+        dest="classes",
         action="append",
         default=[],
         metavar="MODULE:CLASS",
         help="the class of the run's scheduler, if it is not one of asha-bus; it is imported",
     )
+    parser.set_defaults(class_option=option)
 
 
 def _schedulers(given: argparse.Namespace) -> list[type[Scheduler]]:
     """The classes that the user named; what a journal names is never imported."""
     found = []
-    for text in given.scheduler:
+    for text in given.classes:
         module, _, name = text.partition(":")
         if os.getcwd() not in sys.path:  # where `python -m` would also find it
             sys.path.append(os.getcwd())
@@ -156,10 +178,11 @@ def _schedulers(given: argparse.Namespace) -> list[type[Scheduler]]:
             cls = getattr(import_module(module), name)
         except (ImportError, AttributeError, ValueError) as error:
             raise InvalidArgument(
-                f"--scheduler {text}: {error}; give it as MODULE:CLASS, for instance mine:Mine"
+                f"{given.class_option} {text}: {error}; give it as MODULE:CLASS, for instance "
+                f"mine:Mine"
             ) from error
         if not (isinstance(cls, type) and issubclass(cls, Scheduler)):
-            raise InvalidArgument(f"--scheduler {text}: this is not a class of schedulers")
+            raise InvalidArgument(f"{given.class_option} {text}: this is not a class of schedulers")
         found.append(cls)
     return found
 
@@ -220,7 +243,7 @@ def _report(given: argparse.Namespace) -> None:
 def _simulate(given: argparse.Namespace) -> None:
     from asha_bus.simulation.command import run
 
-    print(run(given), flush=True)
+    print(run(given, _schedulers(given)), flush=True)
 
 
 def _story(given: argparse.Namespace) -> None:

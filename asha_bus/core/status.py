@@ -197,7 +197,8 @@ def _pausing(experiment: Experiment) -> PausingFigures:
         residents.most_held,
         residents.dropped,
         sum(len(worker.going_on) for worker in workers),
-        percentile(waits, 0.5) * WAIT_UNIT_S if waits else None,
+        # the median is that of its bucket, which may lie above the longest
+        min(percentile(waits, 0.5) * WAIT_UNIT_S, residents.longest_wait_s) if waits else None,
         residents.longest_wait_s if waits else None,
     )
 

@@ -118,12 +118,12 @@ def _residents(result: Result) -> str:
     bus, held = result.bus, result.bus.residents
     text = f"paused in memory: {sum(held.values())}"
     if held:
-        text += f", at most {max(held.values())} of a worker"
+        text += f", at most {max(held.values())} in one worker"
     if bus.dropped_residents:
         text += f", {bus.dropped_residents} dropped"
     if math.isfinite(bus.promotion_wait_max_s):
         text += (
-            f"; to go on they waited {bus.promotion_wait_p50_s:.3g} s (median), "
+            f"; those promoted waited {bus.promotion_wait_p50_s:.3g} s (median), "
             f"{bus.promotion_wait_max_s:.3g} s (longest)"
         )
     return text

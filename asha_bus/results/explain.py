@@ -92,7 +92,10 @@ class _Words:
             text += _cutoff(record)
         if record.verdict == "stop":
             if rank > record.keep:
-                text += f", and {record.keep} better ones were there"
+                better = (
+                    "1 better one was" if record.keep == 1 else f"{record.keep} better ones were"
+                )
+                text += f", and {better} there"
             elif record.judged == record.cutoff:
                 text += " (equal metrics are ordered by lot)"
             else:
@@ -180,6 +183,7 @@ def _verdict(record: RungRecord) -> str:
         came = "when no better ones could come any more"
         if record.verdict == "stop":
             came = "when none could come any more"
+    text = text.replace("goes on", "went on")
     return f"paused as number {record.paused_n}, {text} {came}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from asha_bus.core.schedulers import NoStopping, Scheduler
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 NO_PARAMETER = "the space has no parameter, so every trial is the same"
 
+#: Why a run ends that nothing cut short.
+_WHOLE = ("max_trials", "exhausted")
+
 _FAILED = (TrialState.FAILED, TrialState.LOST)
 
 
@@ -25,8 +28,10 @@ def warnings_of(result: Result) -> tuple[str, ...]:
     bus, settings = result.bus, result.settings
     if not result.space.parameters and result.space.branches == 1:
         found.append(NO_PARAMETER)
+    completed = [t for t in result.trials if t.state is TrialState.COMPLETED]
+    if settings is not None and settings.scheduler.fixed_cohort and result.reason in _WHOLE:
+        found += _unfinished_plan(settings.scheduler, completed)
     if settings is not None and not bus.decisions:
-        completed = [t for t in result.trials if t.state is TrialState.COMPLETED]
         entered = any(trial.rungs for trial in result.trials)
         if is_unjudged(settings.scheduler, len(completed), bus.decisions, entered=entered):
             reached = max(trial.resource for trial in completed)
@@ -63,11 +68,30 @@ def judged_nothing(scheduler: Scheduler, completed: int, reached: float) -> str:
     trials = "1 trial completed and did not reach" if completed == 1 else (
         f"{completed} trials completed, and none reached"
     )  # fmt: skip
+    sooner = "let its first rung come sooner"
+    if hasattr(scheduler, "min_resource"):
+        sooner = "give it a smaller min_resource"
     return (
         f"{scheduler} has judged nothing: {trials} its first rung (the best one ended at "
-        f"resource {reached:g}); yield a metric for each unit of resource, or give it a smaller "
-        f"min_resource"
+        f"resource {reached:g}); yield a metric for each unit of resource, or {sooner}"
     )
+
+
+def _unfinished_plan(scheduler: Scheduler, completed: Sequence[TrialRecord]) -> Iterator[str]:
+    """That no trial came to the last rung of a plan, since objectives ended before."""
+    early = [trial for trial in completed if trial.rungs and trial.rungs[-1].verdict == "continue"]
+    if early and not any(t.rungs and t.rungs[-1].verdict == "complete" for t in completed):
+        trials = (
+            "1 trial went on after its last rung and ended by itself"
+            if len(early) == 1
+            else f"{len(early)} trials went on after their last rung and ended by themselves"
+        )
+        most = max(trial.resource for trial in early)
+        yield (
+            f"no trial came to the last rung of {scheduler}: {trials}, at most at resource "
+            f"{most:g}, and its plans go to resource {scheduler.full_resource:g}; give it shorter "
+            f"plans, or let the objective go on"
+        )
 
 
 def no_usable_metric(trials: Sequence[TrialRecord]) -> str:

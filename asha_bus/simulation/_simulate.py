@@ -179,7 +179,8 @@ def simulate(
         curves = read(curves, schedulers)
     if isinstance(curves, Recorded):
         _check_known("a journal", space, searcher, end)
-        source = _of_journal(curves, step_s, random)
+        most = (scheduler or curves.settings.scheduler).full_resource
+        source = _of_journal(curves, curves.workload(step_s, random, most))
         repeats = source.settings.repeats
         if workers is None and not joins:
             joins = source.joins
@@ -258,11 +259,11 @@ class _Source(NamedTuple):
     joins: Sequence[float] = ()
 
 
-def _of_journal(journal: Recorded, step_s: Drawn | None, random: Random) -> _Source:
+def _of_journal(journal: Recorded, workload: Workload) -> _Source:
     return _Source(
         journal.settings,
         journal.space,
-        journal.workload(step_s, random),
+        workload,
         _InOrder(journal.points),
         len(journal.rows),
         journal.joins,

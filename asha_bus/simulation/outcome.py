@@ -114,7 +114,7 @@ class Simulated:
             *((f"  {state}", f"{count:,}") for state, count in states.items() if count),
             ("decisions", f"{self.decisions:,}"),
             ("resource", f"{self.resource:,.6g}"),
-            ("virtual time", f"{self.elapsed_s:,.1f} s"),
+            ("virtual time", _seconds(self.elapsed_s)),
             ("busy share of the workers", f"{self.busy_share:.2%}"),
             ("busy share of the router", f"{self.router_share:.2%}"),
             ("longest wait for the router", f"{self.router_wait_s:.3g} s"),
@@ -129,3 +129,8 @@ class Simulated:
         if leader is not None and leader.metric is not None:
             rows.append(("best trial", f"{leader.id}: {leader.metric:g} at {leader.resource:g}"))
         return f"{shortened(settings.scheduler)}\n{table(rows)}"
+
+
+def _seconds(seconds: float) -> str:
+    """With a digit after the point; a short time with three digits."""
+    return f"{seconds:,.1f} s" if seconds >= 10 else f"{seconds:.3g} s"

@@ -42,8 +42,8 @@ class Recorded:
     #: The mean seconds for a unit of resource.
     step_s: float
 
-    def workload(self, step_s: Drawn | None, random: Random) -> Rows:
-        """The objective; ``step_s`` in place of the recorded times."""
+    def workload(self, step_s: Drawn | None, random: Random, most: float | None) -> Rows:
+        """The objective, to resource ``most``; ``step_s`` in place of the recorded times."""
         rows = self.rows
         if step_s is not None:
             rows = [
@@ -56,7 +56,7 @@ class Recorded:
                 for row in rows
             ]
         given = self.step_s if step_s is None else step_s
-        return Rows(rows, given, random, is_whole=self.settings.curves)
+        return Rows(rows, given, random, is_whole=self.settings.curves, most=most)
 
 
 class _Timer(Replayer):

@@ -6,11 +6,12 @@ import math
 from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
-from inspect import signature
+from inspect import isgeneratorfunction, signature
 from random import Random
 from typing import Any, NamedTuple
 
 from asha_bus.core import messages as m
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.base import reached
 from asha_bus.core.space import Space
@@ -74,6 +75,7 @@ class Curves(Workload):
     ) -> None:
         self._curve, self._space, self._end = curve, space, end
         self._draw = drawing(step_s, random)
+        _check_curve(curve)
         first = next(iter(signature(curve).parameters), "")
         self._of = first if first in ("point", "trial") else "params"
 
@@ -96,6 +98,23 @@ class Curves(Workload):
                 )
             to, ends = end, "completed"
         return Stretch((to - done) * self._draw(), to, float(self._curve(work, to)), ends)
+
+
+def _check_curve(curve: Callable[..., object]) -> None:
+    """Refuse an objective that was given in place of a curve."""
+    instead = "to simulate an objective, launch it with journal=PATH and pass that path"
+    name, form = getattr(curve, "__name__", shortened(curve)), signature(curve)
+    try:
+        form.bind({}, 1.0)
+    except TypeError as error:
+        raise InvalidArgument(
+            f"curves must take two arguments, the parameters and a resource, and {name}{form} "
+            f"does not; {instead}"
+        ) from error
+    if isgeneratorfunction(curve):
+        raise InvalidArgument(
+            f"curves must return a metric, and {name} is a generator function; {instead}"
+        )
 
 
 class Row:
@@ -135,12 +154,19 @@ class Rows(Workload):
     """Known curves, one for each trial in its order.
 
     ``is_whole``: whether reports between two points that a row has may be missing.
+    ``most``: the most resource that the simulated run may ask for; None: any.
     """
 
     def __init__(
-        self, rows: Sequence[Row], step_s: Drawn, random: Random, *, is_whole: bool = True
+        self,
+        rows: Sequence[Row],
+        step_s: Drawn,
+        random: Random,
+        *,
+        is_whole: bool = True,
+        most: float | None = None,
     ) -> None:
-        self._rows, self._is_whole = rows, is_whole
+        self._rows, self._is_whole, self._most = rows, is_whole, most
         self._draw = drawing(step_s, random)
 
     def open(self, assignment: m.Assignment) -> Row:
@@ -176,7 +202,7 @@ class Rows(Workload):
     def _too_short(self, work: Row, to: float | None) -> str:
         known = f"to resource {work.resources[-1]:g}" if work.resources else "without a report"
         asked = "its end" if to is None else f"its metric at resource {to:g}"
-        most = "" if to is None else f"max_resource={to:g}"
+        most = "" if self._most is None else f"max_resource={self._most:g}"
         return (
             f"trial {work.number} has a curve {known}{'' if self._is_whole else ', rungs only'}, "
             f"and the simulated run asks for {asked}; record a run with curves=True and "

@@ -75,7 +75,7 @@ def clicked(watched: Watched, number: int) -> list[str]:
 def test_it_follows_a_real_run_whose_bus_dies(browser: Any) -> None:
     run = start(max_trials=100)
     watched = opened_at(browser, run.page_url)
-    assert "going on" == watched.text("#status")
+    assert "running" == watched.text("#status")
     begun = watched.page.evaluate("run.trials.length")
     os.kill(run.bus_pid, signal.SIGKILL)
     watched.wait(f"run.trials.length > {begun}")
@@ -205,7 +205,7 @@ def test_a_run_that_has_not_begun_is_awaited(browser: Any) -> None:
     assert "early · asha-bus" == watched.text("#name")
     assert "waiting for the run to begin …" == watched.text("#status")
     begun.append(run_document(EARLY))
-    watched.wait("byId('status').textContent === 'going on'")
+    watched.wait("byId('status').textContent === 'running'")
     assert "digits" == watched.text("#name")
     assert watched.page.is_hidden("#importance")
     watched.close()

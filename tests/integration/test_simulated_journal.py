@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.schedulers import Threshold
 
 import asha_bus as ab
 from asha_bus import cli
-from asha_bus.core.schedulers import Hyperband, PromotionASHA, SuccessiveHalving
+from asha_bus.core.schedulers import Hyperband, MedianStopping, PromotionASHA, SuccessiveHalving
 from asha_bus.core.trial import TrialState
 
 
@@ -23,7 +24,7 @@ def training(x: float) -> Iterator[float]:
         yield x + 1 / epoch
 
 
-def record(folder: Path, scheduler: ab.ASHA | ab.NoStopping, *, curves: bool = True) -> Path:
+def record(folder: Path, scheduler: ab.Scheduler, *, curves: bool = True) -> Path:
     path = folder / "run.journal"
     ab.launch(
         training,
@@ -87,6 +88,9 @@ def test_a_curve_too_short_is_refused_with_what_to_do(stopped: Path) -> None:
     assert "the simulated run asks for its metric at resource 27" in str(raised.value)
     assert "curves=True and NoStopping(max_resource=27)" in str(raised.value)
     assert "lower max_resource" in str(raised.value)
+    with pytest.raises(ab.InvalidArgument, match="metric at resource 10;") as raised:
+        ab.simulate(stopped, scheduler=MedianStopping(27))
+    assert "NoStopping(max_resource=27)" in str(raised.value)
 
 
 def test_a_journal_without_curves_is_refused(tmp_path: Path) -> None:
@@ -105,3 +109,14 @@ def test_the_command(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "decisions a second" in capsys.readouterr().out
     assert 2 == cli.main(["simulate", "--journal", str(whole), "--max-resource", "81"])
     assert "--max-resource also needs --scheduler" in capsys.readouterr().err
+
+
+def test_the_command_reads_a_journal_of_your_own_scheduler(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(record(tmp_path, Threshold(1.7)))
+    assert 1 == cli.main(["simulate", "--journal", path])
+    assert "simulate: --journal-scheduler)" in capsys.readouterr().err
+    own = ["--journal-scheduler", "support.schedulers:Threshold"]
+    assert 0 == cli.main(["simulate", "--journal", path, *own])
+    assert "Threshold(limit=1.7)" in capsys.readouterr().out

@@ -119,6 +119,7 @@ UNIFORM = {"x": ab.uniform(0, 1)}
 UNKNOWN: list[tuple[Callable[..., object], str, str]] = [
     (ab.launch, "timeout", "launch() takes no 'timeout'; use max_time"),
     (ab.launch, "num_samples", "launch() takes no 'num_samples'; use max_trials"),
+    (ab.MedianStopping, "grace_period", "MedianStopping() takes no 'grace_period'; use grace"),
     (ab.launch, "grace_period", "launch() takes no 'grace_period'; use ASHA(min_resource=...)"),
     (ab.launch, "max_resource", "launch() takes no 'max_resource'; use ASHA(max_resource=...)"),
     (ab.start, "n_startup_trials", "start() takes no 'n_startup_trials'; use TPE(n_startup=...)"),

@@ -72,18 +72,18 @@ def test_the_scheduler_says_how_many_trials_there_are(
         (
             yields,
             {"scheduler": ab.SuccessiveHalving(PLAN), "max_trials": 4},
-            r"SuccessiveHalving keeps 5 configurations at resource 4, but has only 4 of the run's "
-            r"4; raise max_trials",
+            r"SuccessiveHalving keeps 5 configurations at resource 4, but the run has only 4; "
+            r"raise max_trials",
         ),
         (
             yields,
             {"scheduler": ab.SuccessiveHalving(PLAN), "max_trials": 12, "repeats": 3},
-            r"has only 4 of the run's 4",
+            r"but the run has only 4",
         ),
         (
             yields,
             {"scheduler": ab.SuccessiveHalving(PLAN), "space": THREE},
-            r"has only 3 of the run's 3",
+            r"but the run has only 3",
         ),
         (
             yields,

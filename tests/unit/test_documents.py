@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from asha_bus.testing import SearcherContract
+from asha_bus.testing import SchedulerContract, SearcherContract
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
@@ -192,7 +192,8 @@ def anchors(document: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("spaces.md", 6), ("searchers.md", 2), ("simulator.md", 2)]
+    ("name", "least"),
+    [("spaces.md", 6), ("searchers.md", 2), ("simulator.md", 2), ("schedulers.md", 3)],
 )
 def test_the_examples_run(name: str, least: int) -> None:
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
@@ -208,8 +209,8 @@ def test_the_examples_run(name: str, least: int) -> None:
 
 def _is_suite(thing: Any) -> bool:
     """Whether pytest would run tests of it."""
-    is_suite = isinstance(thing, type) and issubclass(thing, SearcherContract)
-    return is_suite and thing is not SearcherContract
+    suites = (SearcherContract, SchedulerContract)
+    return isinstance(thing, type) and issubclass(thing, suites) and thing not in suites
 
 
 def test_paths_are_distinguished_from_other_words() -> None:

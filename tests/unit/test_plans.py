@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.schedulers import Hyperband, SchedulerState, SuccessiveHalving
+from asha_bus.core.schedulers import (
+    Hyperband,
+    PromotionASHA,
+    SchedulerState,
+    SuccessiveHalving,
+)
 from asha_bus.core.trial import Trial
 
 NAN = math.nan
@@ -107,12 +112,23 @@ def test_hyperband_of_a_maximum_that_is_no_power() -> None:
         (lambda: halving((1, 2), (1, 1), warmup=2), "leaves no rung"),
         (lambda: halving((1, 1), max_resident=0), "max_resident"),
         (lambda: halving((1, 1), rung_timeout=0), "rung_timeout"),
+        (lambda: halving((1, 1), rebalance=1), "rebalance must be True or False"),
+        (lambda: PromotionASHA(9, rebalance="no"), "rebalance must be True or False"),  # type: ignore[arg-type]
         (lambda: Hyperband([]), "at least one plan"),
         (lambda: Hyperband([[(1, 2), (1, 3)]]), r"plans\[0\]\[1\] keeps 3"),
         (lambda: Hyperband([(3, [(1, 4)])]), r"plans\[0\]: n is 3"),
         (lambda: Hyperband.classic(9, 1), "eta must be a whole number of at least 2"),
         (lambda: Hyperband.classic(1, 3, 2), "max_resource"),
-        (lambda: halving((1, 5)).check_cohort(4), "keeps 5 configurations .* has only 4"),
+        (
+            lambda: Hyperband.classic(9, reduction_factor=3),
+            r"Hyperband.classic\(\) takes no 'reduction_factor'; use eta",
+        ),
+        (lambda: SuccessiveHalving.classic(9, min_resource=1), "no 'min_resource'; use r$"),
+        (lambda: SuccessiveHalving.classic(9, max_residents=1), "did you mean 'max_resident'"),
+        (
+            lambda: halving((1, 5)).check_cohort(4),
+            "keeps 5 configurations .* but the run has only 4",
+        ),
         (lambda: Hyperband.classic(9).check_cohort(3), "plan 0 of Hyperband keeps"),
     ],
 )

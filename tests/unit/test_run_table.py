@@ -240,7 +240,7 @@ def test_residents_and_their_waits_are_shown() -> None:
     result.settings = RunSettings("run", scheduler, 7)
     lines = run_table(INFO, result, 2, width=200, height=40)
     assert (
-        "paused in memory: 4, at most 3 of a worker, 2 dropped; to go on they waited 1.25 s "
+        "paused in memory: 4, at most 3 in one worker, 2 dropped; those promoted waited 1.25 s "
         "(median), 60 s (longest)" == lines[3]
     )
     result.bus = QUIET_BUS

@@ -47,6 +47,16 @@ def curve(params: dict[str, float], resource: float) -> float:
     return params["x"] + (2 - params["x"]) / resource
 
 
+def three(lr: float, units: int, depth: int) -> float:
+    """An objective rather than a curve."""
+    return lr * units * depth
+
+
+def epochs(params: dict[str, float], most: float) -> Iterator[float]:
+    """An objective that happens to take two arguments."""
+    yield params["x"] * most
+
+
 def pace(point: tuple[float, ...]) -> float:
     """Seconds for a unit of resource, which differ, so that nothing happens at once."""
     return 1 + point[0]
@@ -237,6 +247,22 @@ def test_paused_trials_of_lost_workers_are_trained_again() -> None:
     assert {S.COMPLETED, S.STOPPED} >= {trial.state for trial in run.result.trials} - {S.LOST}
 
 
+def test_the_median_wait_is_not_above_the_longest() -> None:
+    for workers in (1, 4):
+        run = ab.simulate(
+            curve, SPACE, scheduler=PromotionASHA(27), max_trials=40, workers=workers, latency_s=0
+        )
+        median, longest = run.promotion_wait_s
+        assert 0 <= median <= longest
+
+
+@pytest.mark.parametrize(("step_s", "shown"), [(0.001, " 0.002 s"), (1_000, " 2,000.0 s")])
+def test_short_times_are_shown_as_long_ones(step_s: float, shown: str) -> None:
+    run = ab.simulate([[1.0, 0.5]], step_s=step_s, latency_s=0, service_s=0)
+    (line,) = (line for line in repr(run).splitlines() if line.startswith("virtual time"))
+    assert line.endswith(shown)
+
+
 def test_workers_join_and_leave_at_their_times() -> None:
     run = ab.simulate(
         curve, SPACE, scheduler=NoStopping(10), max_trials=9, joins=[0.0, 5.0], leaves=[12.0]
@@ -288,6 +314,8 @@ def test_the_result_is_one_like_any_other() -> None:
         ({"mode": "least"}, "mode must be 'min' or 'max'"),
         ({"max_trials": None}, "max_trials or max_time"),
         ({"space": None}, "also need a space"),
+        ({"curves": three}, "curves must take two arguments, the parameters and a resource"),
+        ({"curves": epochs}, "curves must return a metric, and epochs is a generator function"),
         ({"scheduler": NoStopping()}, "pass end=RESOURCE"),
         ({"scheduler": SuccessiveHalving([(1, 20), (2, 1)])}, "keeps 20 configurations"),
         ({"curves": [[1.0]]}, "space is for curves as a function"),

@@ -52,6 +52,39 @@ def test_a_result_warns(fields: dict[str, Any], expected: str | None) -> None:
     assert list(found) == summary_document(result)["warnings"]
 
 
+PLAN = ab.SuccessiveHalving([(4, 2), (8, 1)])
+AT_4 = ab.RungRecord(0, 4, 0.5, 2, 2, 0.5, "continue")
+AT_12 = ab.RungRecord(1, 12, 0.5, 1, 1, 0.5, "complete")
+
+
+@pytest.mark.parametrize(
+    ("rungs", "expected"),
+    [
+        (((AT_4,), (AT_4,)), "2 trials went on after their last rung and ended by themselves"),
+        (((AT_4,), (AT_4, AT_12)), None),
+        (((), (AT_4,)), "1 trial went on after its last rung and ended by itself"),
+    ],
+)
+def test_a_plan_whose_last_rungs_nobody_reached(
+    rungs: tuple[tuple[ab.RungRecord, ...], ...], expected: str | None
+) -> None:
+    trials = [make_trial(n, TrialState.COMPLETED, 0.5, *of) for n, of in enumerate(rungs)]
+    bus = replace(QUIET_BUS, fallbacks=0, requeued=0, decisions=2)
+    found = make_result(*trials, bus=bus, settings=replace(SETTINGS, scheduler=PLAN)).warnings
+    assert (expected is None) == (not found)
+    if expected is not None:
+        assert expected in found[0]
+        assert "its plans go to resource 12" in found[0]
+
+
+def test_a_plan_that_judged_nothing_names_its_first_rung() -> None:
+    bus = replace(QUIET_BUS, fallbacks=0, requeued=0, decisions=0)
+    (found,) = make_result(
+        make_trial(0), bus=bus, settings=replace(SETTINGS, scheduler=PLAN)
+    ).warnings
+    assert "or let its first rung come sooner" in found
+
+
 def warn(bench: Bench, worker: str, trial: int, text: str) -> None:
     bench.ask(worker)
     bench.send(worker, m.Log(trial, 1, "warning", text))

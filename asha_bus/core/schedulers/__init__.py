@@ -65,6 +65,7 @@ def scheduler_from_plain(plain: Mapping[str, Any], schedulers: Schedulers = ()) 
     if key not in known:
         raise InvalidArgument(
             f"the scheduler {shortened(key)} is not one of asha-bus; give its class in "
-            f"schedulers=[...], or resume the run with the scheduler that it was begun with"
+            f"schedulers=[...], or to a command by --scheduler MODULE:CLASS (asha-bus simulate: "
+            f"--journal-scheduler), or resume the run with the scheduler that it was begun with"
         )
     return known[key](**fields)

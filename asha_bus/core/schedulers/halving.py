@@ -15,7 +15,7 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
-from asha_bus.core.checks import ABOVE_0, check, checked, shortened, whole
+from asha_bus.core.checks import ABOVE_0, SWITCH, check, check_names, checked, shortened, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.base import RESOURCE, Scheduler, SchedulerState
 from asha_bus.core.schedulers.cohort import CohortState
@@ -24,6 +24,8 @@ from asha_bus.core.schedulers.cohort import CohortState
 Pairs = tuple[tuple[float, int], ...]
 #: A plan, and how many configurations it is made for; None: any number.
 _Sized = tuple[int | None, Pairs]
+#: What both ways to a classic plan also take.
+_SETTINGS = ("warmup", "max_resident", "rung_timeout", "rebalance")
 
 
 class _Halving(Scheduler):
@@ -71,11 +73,14 @@ class _Halving(Scheduler):
         for number, dealt in enumerate(self.deal(configurations)):
             level, keep = self.judged(self.sized_plans[number][1])[0]
             if dealt < keep:
-                which = f"plan {number} of " if len(self.sized_plans) > 1 else ""
+                which, has = "", f"the run has only {configurations}"
+                if len(self.sized_plans) > 1:
+                    which = f"plan {number} of "
+                    has = f"gets only {dealt} of the run's {configurations}"
                 raise InvalidArgument(
                     f"{which}{type(self).__name__} keeps {keep} configurations at resource "
-                    f"{level:g}, but has only {dealt} of the run's {configurations}; raise "
-                    f"max_trials, give more configurations, or keep fewer"
+                    f"{level:g}, but {has}; raise max_trials, give more configurations, or keep "
+                    f"fewer"
                 )
 
     def new_state(self, *, mode: str, seed: int) -> SchedulerState:
@@ -105,6 +110,7 @@ class _Halving(Scheduler):
             check(f"{name}: rung_timeout", self.rung_timeout, ABOVE_0)
         if self.warmup != 0:
             check(f"{name}: warmup", self.warmup, RESOURCE)
+        check(f"{name}: rebalance", self.rebalance, SWITCH)
         least = min(self.levels(pairs)[-1] for _, pairs in self.sized_plans)
         if self.warmup >= least:
             raise InvalidArgument(
@@ -186,6 +192,9 @@ class SuccessiveHalving(_Halving):
             >>> SuccessiveHalving.classic(8, 1, 2).plan
             ((1, 4), (1, 2), (2, 1), (4, 1))
         """
+        known = ("n", "r", "eta", *_SETTINGS)
+        ours = {"min_resource": "r", "reduction_factor": "eta"}
+        check_names("SuccessiveHalving.classic()", settings, known, ours)
         check("SuccessiveHalving.classic: n", n, whole(1))
         check("SuccessiveHalving.classic: r", r, RESOURCE)
         check("SuccessiveHalving.classic: eta", eta, whole(2))
@@ -272,6 +281,8 @@ class Hyperband(_Halving):
             >>> [n for n, plan in Hyperband.classic(81).plans]
             [81, 34, 15, 8, 5]
         """
+        known = ("max_resource", "eta", "min_resource", *_SETTINGS)
+        check_names("Hyperband.classic()", settings, known, {"reduction_factor": "eta"})
         check("Hyperband.classic: max_resource", max_resource, RESOURCE)
         check("Hyperband.classic: eta", eta, whole(2))
         check("Hyperband.classic: min_resource", min_resource, RESOURCE)

@@ -12,7 +12,7 @@ from asha_bus.core.schedulers.base import RESOURCE, Decision, Scheduler, Schedul
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
 
-@checked()
+@checked({"min_resource": "grace"})
 @dataclass(frozen=True)
 class MedianStopping(Scheduler):
     """Stop a trial whose best metric is worse than the median of the others' means so far.

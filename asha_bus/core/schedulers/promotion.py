@@ -15,7 +15,7 @@ from heapq import heappop, heappush, heappushpop
 from random import Random
 from typing import ClassVar
 
-from asha_bus.core.checks import check, checked, whole
+from asha_bus.core.checks import SWITCH, check, checked, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.schedulers.asha import levels_below
@@ -80,6 +80,7 @@ class PromotionASHA(Scheduler):
             check("PromotionASHA: warmup", self.warmup, RESOURCE)
         if self.max_resident is not None:
             check("PromotionASHA: max_resident", self.max_resident, whole(1))
+        check("PromotionASHA: rebalance", self.rebalance, SWITCH)
         if not self.levels:
             raise InvalidArgument(
                 f"PromotionASHA: there is no rung below max_resource ({self.max_resource!r}); "

@@ -13,7 +13,7 @@ function drawHead(run, isLive, choose) {
   byId("name").textContent = held.name;
   const message = summary.message.trim().split("\n")[0].replace(/:$/, "");
   const ended = REASONS[summary.reason] || `ended by ${summary.reason}`;
-  retell(byId("status"), isLive ? "going on" : ended + (message ? ` (${message})` : ""));
+  retell(byId("status"), isLive ? "running" : ended + (message ? ` (${message})` : ""));
   byId("states").replaceChildren(...STATES.filter((state) => summary.states[state]).map((state) =>
     el("li", {}, dot(state), `${state} ${showCount(summary.states[state])}`)));
   const best = run.best;
@@ -156,7 +156,7 @@ class BusView {
         ["resource trained again", show(bus.retrained_resource)],
         ["wait of promotions, p50", known(bus.promotion_wait_p50_s, showSeconds)],
         ["wait of promotions, longest", known(bus.promotion_wait_max_s, showSeconds)],
-        ["most paused trials of a worker", showCount(bus.most_residents)],
+        ["most paused trials in one worker", showCount(bus.most_residents)],
         ["paused trials dropped", showCount(bus.dropped_residents)],
       ] : []),
       ["workers' time in the objective", known(bus.busy_share, (share) => `${(100 * share).toFixed(1)} %`)],
