@@ -160,6 +160,8 @@ def _here(rank: int, record: RungRecord) -> str:
 
 
 def _best(keep: int) -> str:
+    if keep == 1:
+        return "the best one goes on"
     return f"the best {keep} go on" if keep else "none goes on yet"
 
 

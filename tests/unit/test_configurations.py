@@ -124,5 +124,5 @@ def test_the_text_of_a_decision_names_the_mean() -> None:
     [decision, _] = result.explain(1).splitlines()
     assert decision == (
         "rung 0 at resource 1: metric 0.6, mean of its repeats 0.5, rank 2 of 2 here, "
-        "the best 1 go on, the 1st has 0.4: stopped"
+        "the best one goes on, the 1st has 0.4: stopped"
     )

@@ -135,11 +135,13 @@ def test_a_promotion_that_came_later() -> None:
     entries = ((0, 1, 0.5), (1, 1, 0.75), (2, 1, 0.875))
     result = run(PromotionASHA(max_resource=9), *entries, max_trials=9)
     assert (
-        "rung 0 at resource 1: metric 0.5, rank 1 of 3 here, the best 1 go on, the 1st has 0.5: "
-        "paused as number 1, went on when 3 had come" == first_line(result, 0)
+        "rung 0 at resource 1: metric 0.5, rank 1 of 3 here, the best one goes on, the 1st has "
+        "0.5: paused as number 1, went on when 3 had come" == first_line(result, 0)
     )
     assert "rank 2 of 2 here, none goes on yet: paused" in first_line(result, 1)
-    assert "rank 3 of 3 here, the best 1 go on, the 1st has 0.5: paused" in first_line(result, 2)
+    assert "rank 3 of 3 here, the best one goes on, the 1st has 0.5: paused" in first_line(
+        result, 2
+    )
 
 
 def test_a_trial_that_waits_for_its_worker() -> None:
@@ -187,8 +189,9 @@ def test_repeats_share_a_place() -> None:
     entries = ((0, 1, 0.5), (1, 1, 0.25), (2, 1, 0.75), (3, 1, 0.25))
     result = run(plan, *entries, max_trials=4, repeats=2)
     assert (
-        "rung 0 at resource 1: metric 0.25, mean of its repeats 0.5, rank 2 of 2 here, the best 1 "
-        "go on, the 1st has 0.375, and 1 better one was there: stopped" == first_line(result, 3)
+        "rung 0 at resource 1: metric 0.25, mean of its repeats 0.5, rank 2 of 2 here, the best "
+        "one goes on, the 1st has 0.375, and 1 better one was there: stopped"
+        == first_line(result, 3)
     )
 
 

@@ -126,7 +126,7 @@ def rung_of(*metrics: float, bracket: int = 0, mode: str = "min", **last: Any) -
 def test_the_text_of_a_stop() -> None:
     text = rung_of(0.1, 0.3, 0.2, 0.25, verdict="stop", keep=1, cutoff=0.1)
     assert (
-        "rung 0 at resource 1: metric 0.25, rank 3 of 4 here, the best 1 go on, "
+        "rung 0 at resource 1: metric 0.25, rank 3 of 4 here, the best one goes on, "
         "the 1st has 0.1: stopped" == text
     )
 
@@ -172,7 +172,7 @@ def test_the_text_of_a_quorum() -> None:
 
 def test_a_rung_without_a_number_has_no_cutoff_to_tell() -> None:
     text = rung_of(NAN, 0.5, cutoff=None)
-    assert "metric 0.5, rank 1 of 2 here, the best 1 go on: goes on" in text
+    assert "metric 0.5, rank 1 of 2 here, the best one goes on: goes on" in text
 
 
 @pytest.mark.parametrize(
