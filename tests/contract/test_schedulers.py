@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
+from itertools import islice
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -66,6 +68,30 @@ class TestPromotionASHA(SchedulerContract):
 class TestPromotionASHAWithFewResidents(SchedulerContract):
     def make(self) -> Scheduler:
         return PromotionASHA(max_resource=9, reduction_factor=2, max_resident=1)
+
+
+class TestPromotionASHAThatRebalances(SchedulerContract):
+    def make(self) -> Scheduler:
+        return PromotionASHA(max_resource=9, reduction_factor=2, rebalance=True)
+
+
+class TestHyperbandThatRebalances(SchedulerContract):
+    def make(self) -> Scheduler:
+        plans = [(9, [(1, 3), (2, 1)]), (7, [(3, 2), (1, 2)])]
+        return Hyperband(plans, rebalance=True, rung_timeout=2.0)
+
+
+class TestWithoutAMaximum(SchedulerContract):
+    """The objective must end by itself there."""
+
+    def make(self) -> Scheduler:
+        return ASHA(max_resource=None)
+
+    def _play(self, conditions: Any, objective: Any, repeats: int = 1, mode: str = "min") -> Any:
+        def ends(attempt: Any) -> Any:
+            return islice(objective(attempt), 12)
+
+        return super()._play(conditions, ends, repeats, mode)
 
 
 class TestMedianStopping(SchedulerContract):
