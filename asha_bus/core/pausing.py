@@ -187,8 +187,8 @@ class Pausing:
     def close_if_idle(self, now: float) -> StopRun | None:
         """Decide on all paused trials if nothing can happen any more that would.
 
-        Returns why the run ends if that leaves nothing to wait for, as no scheduler of
-        asha-bus does; else None.
+        Returns why the run ends if that leaves nothing to wait for, else None: trials that the
+        budget has cut off are missing in their rungs, or the scheduler is wrong.
         """
         self.carry_out(now)
         if not self._is_idle():
@@ -198,7 +198,8 @@ class Pausing:
             self.carry_out(now)
             if not self._is_idle():
                 return None
-        return StopRun("failed", _STUCK)
+        is_cut_off = self._assignments.table.states[TrialState.CANCELLED] > 0
+        return StopRun("max_total_resource") if is_cut_off else StopRun("failed", _STUCK)
 
     def _is_idle(self) -> bool:
         """Whether no trial runs or is to run, and none may begin."""

@@ -7,9 +7,8 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
-from numbers import Real
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 from asha_bus.core import messages as m
 from asha_bus.core.checks import shortened
@@ -202,7 +201,8 @@ def drawing(given: Drawn, random: Random, name: str) -> Callable[[], float]:
 
     def draw() -> float:
         seconds = given(random)
-        if not (isinstance(seconds, Real) and 0 <= seconds < math.inf):
+        is_number = type(seconds) is float or isinstance(seconds, SupportsFloat)
+        if not (is_number and 0 <= float(seconds) < math.inf):
             raise InvalidArgument(
                 f"{name} must draw a number of seconds of at least 0, got {shortened(seconds)}"
             )

@@ -181,6 +181,17 @@ def test_a_budget_is_reserved_when_it_is_granted() -> None:
     assert 6 == run.experiment.assignments.budget.granted
 
 
+def test_a_rung_waits_for_nobody_that_the_budget_has_cut_off() -> None:
+    run = bench((1, 2), (1, 1), (1, 1), trials=2, max_total_resource=3.0)
+    run.join("a", "b")
+    run.report("a", trial=0, resource=1, metric=0.1)
+    answer = run.report("b", trial=1, resource=1, metric=0.2)
+    assert isinstance(answer, m.Stop) and "ended" == answer.why
+    run.report("a", trial=0, resource=2, metric=0.1)  # the rung keeps one of two
+    assert run.ended is not None and "max_total_resource" == run.ended.reason
+    assert ("CANCELLED", "CANCELLED") == (state_of(run, 0), state_of(run, 1))
+
+
 def test_what_is_not_used_is_free_again() -> None:
     run = Bench(scheduler=NoStopping(max_resource=5), max_trials=9, max_total_resource=6.0)
     run.join("a")
