@@ -93,6 +93,18 @@ def test_a_lost_holder_leaves_the_trial_paused_and_its_entry_stands() -> None:
     assert 1 == trial.attempt - trial.forgiven, "what is lost while it pauses does not count"
 
 
+def test_the_error_of_a_lost_trial_counts_no_loss_while_it_had_paused() -> None:
+    run = bench((1, 1), (1, 1), trials=2, max_attempts=1)
+    run.join("a", "b")
+    run.report("a", trial=0, resource=1, metric=0.1)
+    run.handle(WorkerExited("slot of a"))
+    run.report("b", trial=1, resource=1, metric=0.5)
+    run.handle(WorkerExited("slot of b"))
+    trial = run.experiment.table[0]
+    assert ("LOST", 2) == (trial.state.value, trial.attempt)
+    assert "lost with its worker 1 time, the last one being b" in (trial.error or "")
+
+
 def test_a_worker_that_returns_holds_what_nobody_else_has_begun() -> None:
     run = bench((1, 1), (1, 1), trials=3, lease_s=10.0)
     run.join("a", "b")
