@@ -121,7 +121,8 @@ def simulate(
         searcher: What suggests configurations, for a function. Default None: random search.
         mode: Which metric is better. Default None: that of the journal, or ``"min"``.
         max_trials: The run ends after this many trials; needed for a function, unless
-            ``max_time`` is given. Default None: all that there are.
+            ``max_time`` is given, or the scheduler says how many it is made for. Default
+            None: all that there are.
         max_time: The run ends after this many virtual seconds. Default None.
         stop_at: The run ends when a metric is as good as this. Default None.
         repeats: How many trials try each configuration. Default 1; a journal has its own.
@@ -208,9 +209,12 @@ def simulate(
             workers = 1
         latency_s = LATENCY_S if latency_s is None else latency_s
     old = source.settings
+    scheduler = scheduler or old.scheduler
+    if max_trials is None and source.known is None:
+        max_trials = _size_of_cohort(scheduler, repeats)
     settings = RunSettings(
         "simulated",
-        scheduler or old.scheduler,
+        scheduler,
         old.seed if seed is None else seed,
         mode=mode or old.mode,
         max_trials=_least(max_trials, source.known),
@@ -242,6 +246,18 @@ def simulate(
     fleet = Fleet(settings, source.workload, source.points, given, random)
     fleet.run()
     return Simulated(fleet, source.space)
+
+
+def _size_of_cohort(scheduler: Scheduler, repeats: int) -> int | None:
+    """How many trials a run in an infinite space has; None: any number."""
+    if scheduler.configurations is not None:
+        return scheduler.configurations * repeats
+    if scheduler.fixed_cohort:
+        raise InvalidArgument(
+            f"{type(scheduler).__name__} compares the trials of a cohort, and the space is "
+            f"infinite, so the run needs its size: give max_trials"
+        )
+    return None
 
 
 def _least(max_trials: int | None, known: int | None) -> int | None:

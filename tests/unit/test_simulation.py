@@ -326,6 +326,13 @@ def test_bad_arguments_are_named(given: dict[str, Any], said: str) -> None:
     assert said in str(raised.value)
 
 
+def test_a_cohort_has_its_size_as_in_a_real_run() -> None:
+    run = ab.simulate(curve, SPACE, scheduler=ab.Hyperband.classic(9), repeats=2)
+    assert 2 * (9 + 5 + 3) == len(run.result.trials)
+    with pytest.raises(ab.InvalidArgument, match="the run needs its size: give max_trials"):
+        ab.simulate(curve, SPACE, scheduler=ab.SuccessiveHalving([(1, 1)]), max_time=9.0)
+
+
 def test_a_resource_of_zero_is_not_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert 2 == cli.main(["simulate", "--trials", "9", "--max-resource", "0"])
     assert "max_resource must be a number above 0" in capsys.readouterr().err
