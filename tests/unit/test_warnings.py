@@ -52,7 +52,7 @@ def test_a_result_warns(fields: dict[str, Any], expected: str | None) -> None:
     assert list(found) == summary_document(result)["warnings"]
 
 
-def test_a_plan_without_a_winner_is_told() -> None:
+def test_a_result_names_a_plan_without_a_winner() -> None:
     def curve(trial: Any, resource: float) -> float:
         return math.nan if trial.id < 4 and (resource > 1 or trial.id == 3) else 0.5
 

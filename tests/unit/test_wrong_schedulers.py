@@ -102,7 +102,7 @@ def simulated(make: Callable[[Any], Scheduler] = Wrong, **given: Any) -> ab.Resu
         ({"moves": [GO_ON._replace(verdict="pause")]}, "'continue' or 'stop'"),
     ],
 )
-def test_a_wrong_answer_is_told_in_words(given: dict[str, Any], words: str) -> None:
+def test_a_wrong_answer_is_named(given: dict[str, Any], words: str) -> None:
     with pytest.raises(ab.SchedulerError, match=f"the scheduler Wrong is wrong: .*{words}"):
         simulated(**given)
 

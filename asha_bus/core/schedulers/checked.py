@@ -1,4 +1,4 @@
-"""A scheduler of somebody else's, whose answers are checked: a mistake is told where it is made."""
+"""Checks the answers of a scheduler that is not of asha-bus, where it gives them."""
 
 from __future__ import annotations
 
