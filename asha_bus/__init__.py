@@ -20,6 +20,7 @@ from asha_bus.core.errors import (
     ObjectiveError,
     ProtocolError,
     RemoteProtocolError,
+    SchedulerError,
     SearcherError,
     WorkerError,
 )
@@ -108,6 +109,7 @@ __all__ = [
     "RungRecord",
     "RungStanding",
     "Scheduler",
+    "SchedulerError",
     "SchedulerState",
     "Searcher",
     "SearcherError",

@@ -250,8 +250,9 @@ class Assignments:
             self.finish(trial, TrialState.CANCELLED, now)
         elif self._is_last(trial):
             end = f", which {how}" if how else f"; {_UNKNOWN_END}"
+            times = trial.attempt - trial.forgiven
             trial.error = (
-                f"lost with its worker {trial.attempt} times, the last one being "
+                f"lost with its worker {times} time{'s' * (times != 1)}, the last one being "
                 f"{trial.worker}{end}"
             )
             self.finish(trial, TrialState.LOST, now)

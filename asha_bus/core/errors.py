@@ -10,6 +10,7 @@
     │   └── RemoteProtocolError    the peer sent something that the protocol does not allow
     ├── BusError               the bus could not start, be reached, or continue
     ├── JournalError           the journal cannot be read, written, or resumed from
+    ├── SchedulerError         a scheduler gave an answer that no run can carry out
     ├── SearcherError          a searcher raised, or suggested a point outside the space
     ├── WorkerError            the workers could not be started, or kept dying
     └── AllTrialsFailed        no trial of the run succeeded; holds the result, and is
@@ -29,6 +30,7 @@ __all__ = [
     "ObjectiveError",
     "ProtocolError",
     "RemoteProtocolError",
+    "SchedulerError",
     "SearcherError",
     "WorkerError",
 ]
@@ -108,6 +110,14 @@ class JournalError(AshaBusError):
     """The journal of a run cannot be read, written or resumed from.
 
     Raised by `launch`, `start` and `Result.from_journal`; the message names the file.
+    """
+
+
+class SchedulerError(AshaBusError):
+    """A scheduler of yours gave an answer that no run can carry out, such as an unknown verdict.
+
+    It ends the run. `simulate` raises it; `launch` and `Run.result` raise a `BusError` that says
+    the same, since schedulers decide in the process of the bus.
     """
 
 

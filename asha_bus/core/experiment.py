@@ -40,6 +40,7 @@ from asha_bus.core.events import (
 from asha_bus.core.pausing import Pausing
 from asha_bus.core.presence import Presence
 from asha_bus.core.roster import Roster, WorkerRecord
+from asha_bus.core.schedulers import state_of
 from asha_bus.core.stragglers import Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.telemetry import Telemetry
@@ -72,7 +73,7 @@ class Experiment:
         self.started = now
         self.ended: Ended | None = None
         self._ending = Ending(now, settings.max_time_s)
-        self.scheduler = settings.scheduler.new_state(mode=settings.mode, seed=settings.seed)
+        self.scheduler = state_of(settings.scheduler, mode=settings.mode, seed=settings.seed)
         self._talk = Conversation(self.roster, self.counters, emit, self._answer_next, self.handle)
         self._waiting = Waiting()
         self.suggestions = SuggestionQueue(settings, self.scheduler, self.table, self._waiting)
@@ -435,9 +436,8 @@ class Experiment:
         """Begin the end of the run, or end it, if what just happened does so."""
         stop = self._ending.stop
         if stop is None:
-            if self._pauses:
-                self._pausing.close_if_idle(now)
-            enough = reason_to_end(self.settings, self.table, self.suggestions)
+            enough = self._pausing.close_if_idle(now) if self._pauses else None
+            enough = reason_to_end(self.settings, self.table, self.suggestions) or enough
             if enough is not None:
                 self._end(enough, AT_STOP, now)
         elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:

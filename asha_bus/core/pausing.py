@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from asha_bus.core import messages as m
 from asha_bus.core.assignments import Assignments
 from asha_bus.core.conversation import Conversation
-from asha_bus.core.events import Rebalanced, RungTimedOut, StopTrial
+from asha_bus.core.events import Rebalanced, RungTimedOut, StopRun, StopTrial
 from asha_bus.core.rebalancing import Rebalancing
 from asha_bus.core.roster import WorkerRecord
 from asha_bus.core.schedulers import Decision, Move, SchedulerState
@@ -15,6 +15,11 @@ from asha_bus.core.stragglers import RungKey, Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.trial import FINAL, Trial, TrialState
 from asha_bus.core.waiting import Waiting
+
+_STUCK = (
+    "the scheduler lets no trial begin or continue, though none runs: may_begin() must become "
+    "True by what running or paused trials do, and close() must decide on all paused trials"
+)
 
 
 class Pausing:
@@ -179,19 +184,32 @@ class Pausing:
             if worker is not None and worker.trial == number:
                 self._talk.beside(worker, m.Ask(number, trial.attempt))
 
-    def close_if_idle(self, now: float) -> None:
-        """Decide on all paused trials if nothing can happen any more that would."""
+    def close_if_idle(self, now: float) -> StopRun | None:
+        """Decide on all paused trials if nothing can happen any more that would.
+
+        Returns why the run ends if that leaves nothing to wait for, else None: trials that the
+        budget has cut off are missing in their rungs, or the scheduler is wrong.
+        """
         self.carry_out(now)
-        states = self._assignments.table.states
-        if (
-            states[TrialState.PAUSED]
-            and not states[TrialState.RUNNING]
-            and not states[TrialState.PENDING]
-            and not self._assignments.residents.waiting
-            and self._is_last_begun()
-        ):
+        if not self._is_idle():
+            return None
+        if self._assignments.table.states[TrialState.PAUSED]:
             self._scheduler.close()
             self.carry_out(now)
+            if not self._is_idle():
+                return None
+        is_cut_off = self._assignments.table.states[TrialState.CANCELLED] > 0
+        return StopRun("max_total_resource") if is_cut_off else StopRun("failed", _STUCK)
+
+    def _is_idle(self) -> bool:
+        """Whether no trial runs or is to run, and none may begin."""
+        states = self._assignments.table.states
+        return not (
+            states[TrialState.RUNNING]
+            or states[TrialState.PENDING]
+            or self._assignments.residents.waiting
+            or not self._is_last_begun()
+        )
 
     def _is_last_begun(self) -> bool:
         limit = self._suggestions.limit

@@ -189,7 +189,7 @@ def _pausing(experiment: Experiment) -> PausingFigures:
     residents = experiment.assignments.residents
     workers = experiment.roster.workers.values()
     held = {worker.name: len(worker.residents) for worker in workers if worker.residents}
-    waits = residents.waits.to_counts()
+    waits, longest_s = residents.waits.to_counts(), residents.longest_wait_s
     most = nlargest(MOST_HOLDERS, held, key=lambda name: held[name])
     return PausingFigures(
         {name: held[name] for name in most},
@@ -198,8 +198,8 @@ def _pausing(experiment: Experiment) -> PausingFigures:
         residents.dropped,
         sum(len(worker.going_on) for worker in workers),
         # the median is that of its bucket, which may lie above the longest
-        min(percentile(waits, 0.5) * WAIT_UNIT_S, residents.longest_wait_s) if waits else None,
-        residents.longest_wait_s if waits else None,
+        min(percentile(waits, 0.5) * WAIT_UNIT_S, longest_s) if waits else None,
+        longest_s if waits else None,
     )
 
 

@@ -15,8 +15,11 @@ def read_journal(path: str | os.PathLike[str], begin: int = 0) -> bytes:
     Raises `InvalidArgument` if it cannot be read, or is not a file: a pipe would never end.
     """
     with open_to_read(path) as file:
-        file.seek(begin)
-        return file.read()
+        try:
+            file.seek(begin)
+            return file.read()
+        except OSError as error:  # the disk, or a file of the system that is none
+            raise _unreadable(path, error.strerror) from error
 
 
 def open_to_read(path: str | os.PathLike[str]) -> BinaryIO:
@@ -32,7 +35,11 @@ def open_to_read(path: str | os.PathLike[str]) -> BinaryIO:
             raise
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise InvalidArgument(f"the journal {os.fspath(path)!r} cannot be read: {why}") from error
+        raise _unreadable(path, why) from error
+
+
+def _unreadable(path: str | os.PathLike[str], why: object) -> InvalidArgument:
+    return InvalidArgument(f"the journal {os.fspath(path)!r} cannot be read: {why}")
 
 
 def check_is_file(fd: int, path: str | os.PathLike[str]) -> None:

@@ -39,6 +39,8 @@ def warnings_of(result: Result) -> tuple[str, ...]:
     is_known = any(trial.state in FINAL for trial in result.trials)
     if is_known and not any(map(_is_usable, result.trials)):
         found.append(no_usable_metric(result.trials))
+    elif settings is not None and settings.scheduler.fixed_cohort:
+        found += plans_without_winner(result.trials)
     if bus.fallbacks:
         found.append(
             f"{counted(bus.fallbacks, 'configuration')} drawn at random, since the searcher took "
@@ -106,6 +108,20 @@ def no_usable_metric(trials: Sequence[TrialRecord]) -> str:
     return f"{head}: {'the only one' if count == 1 else f'all {count}'} {way}"
 
 
+def plans_without_winner(trials: Sequence[TrialRecord]) -> Iterator[str]:
+    """The plans whose trials have all ended, none of them completed with a usable metric."""
+    plans: dict[int, list[TrialRecord]] = {}
+    for trial in trials:
+        plans.setdefault(trial.bracket, []).append(trial)
+    for number, its in sorted(plans.items()):
+        if any(trial.state is TrialState.COMPLETED and _is_usable(trial) for trial in its):
+            continue
+        if all(trial.state in FINAL and trial.state is not TrialState.CANCELLED for trial in its):
+            ways = Counter("stopped" if _is_usable(trial) else _way(trial) for trial in its)
+            told = ", ".join(f"{n} {way}" for way, n in ways.items())
+            yield f"plan {number} has no winner: of its {len(its)} trials, {told}"
+
+
 def _is_usable(trial: TrialRecord) -> bool:
     metric = trial.metric
     return metric is not None and math.isfinite(metric) and trial.state not in _FAILED
@@ -113,7 +129,7 @@ def _is_usable(trial: TrialRecord) -> bool:
 
 def _way(trial: TrialRecord) -> str:
     if trial.state in _FAILED:
-        return "failed" if trial.state is TrialState.FAILED else "was lost"
+        return "failed" if trial.state is TrialState.FAILED else "got lost"
     if trial.metric is None:
         return "reported nothing"
     return f"ended with {trial.metric:g}"

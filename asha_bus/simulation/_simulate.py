@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import starmap
 from random import Random
 from typing import Any, NamedTuple
 
 from asha_bus.core.checks import MAX_SECONDS, Rule, check, checked, described, shortened, whole
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.events import RunSettings
 from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix
@@ -18,6 +20,7 @@ from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space, randint
 from asha_bus.core.trial import TrialRow
 from asha_bus.hyperopt.space import if_hyperopt
+from asha_bus.objective.kinds import to_metric
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.searchers.base import Suggests
 from asha_bus.simulation.fleet import Conditions, Fleet
@@ -42,7 +45,9 @@ _SCHEDULER = Rule(
 _SECONDS = Rule(
     "a number of seconds from 0 to 1e9", lambda value: 0 <= value <= MAX_SECONDS, (int, float)
 )
+_TIMES = Rule("a list of times in seconds", types=(Sequence,))
 _RATE = Rule("a number of at least 0", lambda value: 0 <= value <= MAX_SECONDS, (int, float))
+_CURVE = Rule("a list of metrics, or a dict of metrics by resource", types=(Iterable,))
 _MODE = Rule("'min' or 'max'", lambda value: value in ("min", "max"), (str,))
 
 #: What holds by default.
@@ -116,7 +121,8 @@ def simulate(
         searcher: What suggests configurations, for a function. Default None: random search.
         mode: Which metric is better. Default None: that of the journal, or ``"min"``.
         max_trials: The run ends after this many trials; needed for a function, unless
-            ``max_time`` is given. Default None: all that there are.
+            ``max_time`` is given, or the scheduler says how many it is made for. Default
+            None: all that there are.
         max_time: The run ends after this many virtual seconds. Default None.
         stop_at: The run ends when a metric is as good as this. Default None.
         repeats: How many trials try each configuration. Default 1; a journal has its own.
@@ -168,11 +174,13 @@ def simulate(
         ("losses", losses, _RATE),
         ("replace_s", replace_s, _SECONDS),
         ("end", end, RESOURCE),
-        *(("each of joins", at, _SECONDS) for at in joins),
-        *(("each of leaves", at, _SECONDS) for at in leaves),
     ):
         if value is not None:
             check(name, value, rule)
+    for name, times in (("joins", joins), ("leaves", leaves)):
+        check(name, times, _TIMES)
+        for at in times:
+            check(f"each of {name}", at, _SECONDS)
     random = Random()
     source: _Source
     if isinstance(curves, (str, os.PathLike)):
@@ -202,9 +210,12 @@ def simulate(
             workers = 1
         latency_s = LATENCY_S if latency_s is None else latency_s
     old = source.settings
+    scheduler = scheduler or old.scheduler
+    if max_trials is None and source.known is None:
+        max_trials = _size_of_cohort(scheduler, repeats)
     settings = RunSettings(
         "simulated",
-        scheduler or old.scheduler,
+        scheduler,
         old.seed if seed is None else seed,
         mode=mode or old.mode,
         max_trials=_least(max_trials, source.known),
@@ -236,6 +247,18 @@ def simulate(
     fleet = Fleet(settings, source.workload, source.points, given, random)
     fleet.run()
     return Simulated(fleet, source.space)
+
+
+def _size_of_cohort(scheduler: Scheduler, repeats: int) -> int | None:
+    """How many trials a run in an infinite space has; None: any number."""
+    if scheduler.configurations is not None:
+        return scheduler.configurations * repeats
+    if scheduler.fixed_cohort:
+        raise InvalidArgument(
+            f"{type(scheduler).__name__} compares the trials of a cohort, and the space is "
+            f"infinite, so the run needs its size: give max_trials"
+        )
+    return None
 
 
 def _least(max_trials: int | None, known: int | None) -> int | None:
@@ -271,19 +294,31 @@ def _of_journal(journal: Recorded, workload: Workload) -> _Source:
 
 
 def _of_table(curves: Any, repeats: int, step_s: Drawn, random: Random) -> _Source:
-    if not isinstance(curves, Sequence) or not curves:
+    if not isinstance(curves, Sequence) or isinstance(curves, bytes) or not curves:
         raise InvalidArgument(
             f"curves must be a function, the path of a journal, or a list with a curve for each "
             f"trial, got {shortened(curves)}"
         )
     rows = []
     for number, curve in enumerate(curves):
+        check(f"curve {number} of the table", curve, _CURVE)
         pairs = curve.items() if isinstance(curve, Mapping) else enumerate(curve, 1)
-        rows.append(Row(number, {float(at): float(metric) for at, metric in pairs}))
+        rows.append(Row(number, dict(starmap(partial(_point, number), pairs))))
     count = len(rows) // repeats
+    if not count:
+        raise InvalidArgument(f"the table has {len(rows)} curves, too few for repeats={repeats}")
     space = Space(curve=randint(0, max(count - 1, 1)))
     points = _InOrder([space.point_of({"curve": number}) for number in range(count)])
     return _Source(_PLAIN, space, Rows(rows, step_s, random), points, count * repeats)
+
+
+def _point(number: int, at: object, metric: object) -> tuple[float, float]:
+    """A point of curve ``number`` of a table."""
+    check(f"a resource in curve {number} of the table", at, RESOURCE)
+    try:
+        return float(at), to_metric(metric)  # type: ignore[arg-type]
+    except ObjectiveError as error:
+        raise InvalidArgument(f"curve {number} of the table, resource {at}: {error}") from None
 
 
 def _check_known(what: str, space: object, searcher: object, end: object) -> None:

@@ -77,7 +77,7 @@ def _simulated(given: argparse.Namespace, schedulers: Schedulers) -> Simulated:
     }
     if given.journal is None:
         trials = given.trials or _TRIALS
-        most = given.max_resource or _RESOURCE
+        most = _RESOURCE if given.max_resource is None else given.max_resource
         name = given.scheduler or "asha"
         return simulate(
             curve,
@@ -91,7 +91,9 @@ def _simulated(given: argparse.Namespace, schedulers: Schedulers) -> Simulated:
     journal = recorded.read(given.journal, schedulers)
     scheduler = None
     if given.scheduler is not None:
-        most = given.max_resource or journal.settings.scheduler.full_resource
+        most = given.max_resource
+        if most is None:
+            most = journal.settings.scheduler.full_resource
         if most is None:
             raise InvalidArgument(
                 "the journal's scheduler has no max_resource; give one by --max-resource"

@@ -17,6 +17,7 @@ from random import Random
 from typing import Any
 
 from asha_bus.core import messages as m
+from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import (
     AppendToJournal,
     Effect,
@@ -102,7 +103,7 @@ class Fleet(Bus):
         super().__init__(settings)
         self.experiment.emit = self._emit
         self._workload, self._searcher, self._random = workload, searcher, random
-        self._latency = drawing(given.latency_s, random)
+        self._latency = drawing(given.latency_s, random, "latency_s")
         self._service_s = given.service_s
         self._failures, self._losses, self._replace_s = (
             given.failures,
@@ -300,6 +301,8 @@ class Fleet(Bus):
             del self._workers[to]
             self._plan(at + self._latency(), worker, worker.turn, m.Leave({}))
         else:
+            if isinstance(message, m.Refused):
+                raise InvalidArgument(f"{message.text}: simulate fewer of them")
             assert isinstance(message, m.Welcome), message
             self._next(worker, None, (), at)
 

@@ -8,13 +8,14 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isgeneratorfunction, signature
 from random import Random
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsFloat
 
 from asha_bus.core import messages as m
 from asha_bus.core.checks import shortened
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.schedulers.base import reached
 from asha_bus.core.space import Space
+from asha_bus.objective.kinds import to_metric
 
 #: A number, or a function that draws one with a generator of random numbers.
 Drawn = float | Callable[[Random], float]
@@ -74,7 +75,7 @@ class Curves(Workload):
         random: Random,
     ) -> None:
         self._curve, self._space, self._end = curve, space, end
-        self._draw = drawing(step_s, random)
+        self._draw = drawing(step_s, random, "step_s")
         _check_curve(curve)
         first = next(iter(signature(curve).parameters), "")
         self._of = first if first in ("point", "trial") else "params"
@@ -97,7 +98,14 @@ class Curves(Workload):
                     "end=RESOURCE, where the objective ends by itself"
                 )
             to, ends = end, "completed"
-        return Stretch((to - done) * self._draw(), to, float(self._curve(work, to)), ends)
+        return Stretch((to - done) * self._draw(), to, self._metric(work, to), ends)
+
+    def _metric(self, work: Any, resource: float) -> float:
+        given = self._curve(work, resource)
+        try:
+            return to_metric(given)
+        except ObjectiveError as error:
+            raise InvalidArgument(f"curves at resource {resource:g}: {error}") from None
 
 
 def _check_curve(curve: Callable[..., object]) -> None:
@@ -167,7 +175,7 @@ class Rows(Workload):
         most: float | None = None,
     ) -> None:
         self._rows, self._is_whole, self._most = rows, is_whole, most
-        self._draw = drawing(step_s, random)
+        self._draw = drawing(step_s, random, "step_s")
 
     def open(self, assignment: m.Assignment) -> Row:
         return self._rows[assignment.trial]
@@ -210,12 +218,22 @@ class Rows(Workload):
         )
 
 
-def drawing(given: Drawn, random: Random) -> Callable[[], float]:
-    """A function without arguments that draws from ``given``."""
-    if callable(given):
-        return lambda: given(random)
-    fixed = float(given)
-    return lambda: fixed
+def drawing(given: Drawn, random: Random, name: str) -> Callable[[], float]:
+    """A function without arguments that draws from ``given``, which is called ``name``."""
+    if not callable(given):
+        fixed = float(given)
+        return lambda: fixed
+
+    def draw() -> float:
+        seconds = given(random)
+        is_number = type(seconds) is float or isinstance(seconds, SupportsFloat)
+        if not (is_number and 0 <= float(seconds) < math.inf):
+            raise InvalidArgument(
+                f"{name} must draw a number of seconds of at least 0, got {shortened(seconds)}"
+            )
+        return float(seconds)
+
+    return draw
 
 
 def check_drawn(argument: str, given: object) -> None:

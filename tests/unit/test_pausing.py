@@ -93,6 +93,18 @@ def test_a_lost_holder_leaves_the_trial_paused_and_its_entry_stands() -> None:
     assert 1 == trial.attempt - trial.forgiven, "what is lost while it pauses does not count"
 
 
+def test_the_error_of_a_lost_trial_counts_no_loss_while_it_had_paused() -> None:
+    run = bench((1, 1), (1, 1), trials=2, max_attempts=1)
+    run.join("a", "b")
+    run.report("a", trial=0, resource=1, metric=0.1)
+    run.handle(WorkerExited("slot of a"))
+    run.report("b", trial=1, resource=1, metric=0.5)
+    run.handle(WorkerExited("slot of b"))
+    trial = run.experiment.table[0]
+    assert ("LOST", 2) == (trial.state.value, trial.attempt)
+    assert "lost with its worker 1 time, the last one being b" in (trial.error or "")
+
+
 def test_a_worker_that_returns_holds_what_nobody_else_has_begun() -> None:
     run = bench((1, 1), (1, 1), trials=3, lease_s=10.0)
     run.join("a", "b")
@@ -179,6 +191,17 @@ def test_a_budget_is_reserved_when_it_is_granted() -> None:
     # 6 of 7 are spent: the second stretch of 3 does not fit
     assert run.ended is not None and "max_total_resource" == run.ended.reason
     assert 6 == run.experiment.assignments.budget.granted
+
+
+def test_a_rung_waits_for_nobody_that_the_budget_has_cut_off() -> None:
+    run = bench((1, 2), (1, 1), (1, 1), trials=2, max_total_resource=3.0)
+    run.join("a", "b")
+    run.report("a", trial=0, resource=1, metric=0.1)
+    answer = run.report("b", trial=1, resource=1, metric=0.2)
+    assert isinstance(answer, m.Stop) and "ended" == answer.why
+    run.report("a", trial=0, resource=2, metric=0.1)  # the rung keeps one of two
+    assert run.ended is not None and "max_total_resource" == run.ended.reason
+    assert ("CANCELLED", "CANCELLED") == (state_of(run, 0), state_of(run, 1))
 
 
 def test_what_is_not_used_is_free_again() -> None:

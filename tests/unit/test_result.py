@@ -80,7 +80,7 @@ def test_the_best_trial(trials: list[TrialRecord], mode: str, best: int) -> None
         ([make_trial(n, metric=NAN) for n in range(12)], "all 12 ended with nan"),
         (
             [make_trial(0, metric=NAN), make_trial(1, S.FAILED, 0.1), make_trial(2, S.LOST)],
-            "of 3, 1 ended with nan, 1 failed, 1 was lost",
+            "of 3, 1 ended with nan, 1 failed, 1 got lost",
         ),
     ],
 )

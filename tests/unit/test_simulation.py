@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 import asha_bus as ab
+from asha_bus import cli
 from asha_bus.core.events import RunSettings
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.schedulers import (
@@ -263,6 +265,11 @@ def test_short_times_are_shown_as_long_ones(step_s: float, shown: str) -> None:
     assert line.endswith(shown)
 
 
+def test_the_median_wait_of_promotions_is_not_above_the_longest() -> None:
+    run = ab.simulate(curve, SPACE, scheduler=PromotionASHA(9), max_trials=20, latency_s=0.0)
+    assert (0.0, 0.0) == run.promotion_wait_s
+
+
 def test_workers_join_and_leave_at_their_times() -> None:
     run = ab.simulate(
         curve, SPACE, scheduler=NoStopping(10), max_trials=9, joins=[0.0, 5.0], leaves=[12.0]
@@ -321,6 +328,22 @@ def test_the_result_is_one_like_any_other() -> None:
         ({"curves": [[1.0]]}, "space is for curves as a function"),
         ({"curves": []}, "space is for curves as a function"),
         ({"curves": 3, "space": None}, "curves must be a function, the path of a journal"),
+        ({"joins": 3}, "joins must be a list of times in seconds, got 3"),
+        ({"leaves": [None]}, "each of leaves must be a number of seconds from 0 to 1e9, got None"),
+        ({"step_s": lambda random: -1.0}, "step_s must draw a number of seconds of at least 0"),
+        ({"step_s": lambda random: "1"}, "of at least 0, got '1'"),
+        ({"latency_s": lambda random: math.nan}, "latency_s must draw a number of seconds"),
+        ({"curves": lambda params, resource: None}, "curves at resource 1: None of type NoneType"),
+        ({"curves": lambda params, resource: 10**400}, "of type int is not a number"),
+        (
+            {"curves": [[1.0], None], "space": None},
+            "curve 1 of the table must be a list of",
+        ),
+        ({"curves": [["a"]], "space": None}, "curve 0 of the table, resource 1: 'a' of type str"),
+        ({"curves": [{-1: 0.5}], "space": None}, "a resource in curve 0 of the table must be"),
+        ({"curves": b"path", "space": None}, "curves must be a function, the path of a journal"),
+        ({"curves": [[1.0]] * 2, "space": None, "repeats": 3}, "2 curves, too few for repeats=3"),
+        ({"workers": 30_000, "max_trials": 30_000}, "this bus has 20000 workers, and no more"),
         ({"trials": 3}, "takes no 'trials'; did you mean 'max_trials'"),
     ],
 )
@@ -329,6 +352,18 @@ def test_bad_arguments_are_named(given: dict[str, Any], said: str) -> None:
     with pytest.raises(ab.InvalidArgument) as raised:
         ab.simulate(**{**fine, **given})
     assert said in str(raised.value)
+
+
+def test_a_cohort_has_its_size_as_in_a_real_run() -> None:
+    run = ab.simulate(curve, SPACE, scheduler=ab.Hyperband.classic(9), repeats=2)
+    assert 2 * (9 + 5 + 3) == len(run.result.trials)
+    with pytest.raises(ab.InvalidArgument, match="the run needs its size: give max_trials"):
+        ab.simulate(curve, SPACE, scheduler=ab.SuccessiveHalving([(1, 1)]), max_time=9.0)
+
+
+def test_a_resource_of_zero_is_not_the_default(capsys: pytest.CaptureFixture[str]) -> None:
+    assert 2 == cli.main(["simulate", "--trials", "9", "--max-resource", "0"])
+    assert "max_resource must be a number above 0" in capsys.readouterr().err
 
 
 def test_mix_of_the_seed_is_its_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -216,6 +217,12 @@ def test_a_trial_that_is_not_there_is_named(
         story_of(journal, number)
     assert 2 == cli.main(["story", str(journal), "--", str(number)])
     assert "the run has 1, counted from 0" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the file is one of Linux")
+def test_a_file_that_opens_but_cannot_be_read_is_named() -> None:
+    with pytest.raises(InvalidArgument, match="the journal '/proc/self/mem' cannot be read: Input"):
+        story_of("/proc/self/mem", 0)
 
 
 def test_a_file_that_is_no_journal_is_named(journal: Path) -> None:

@@ -85,6 +85,21 @@ def test_a_plan_that_judged_nothing_names_its_first_rung() -> None:
     assert "or let its first rung come sooner" in found
 
 
+def test_a_result_names_a_plan_without_a_winner() -> None:
+    def curve(trial: Any, resource: float) -> float:
+        return math.nan if trial.id < 4 and (resource > 1 or trial.id == 3) else 0.5
+
+    plans = ab.Hyperband([(4, [(1, 2), (2, 1)]), (2, [(1, 1), (1, 1)])])
+    run = ab.simulate(curve, {"x": ab.uniform(0, 1)}, scheduler=plans, max_trials=6)
+    told = ("plan 0 has no winner: of its 4 trials, 3 ended with nan, 1 stopped",)
+    assert told == run.result.warnings
+    alone = ab.SuccessiveHalving([(1, 2), (2, 1)])
+    run = ab.simulate(curve, {"x": ab.uniform(0, 1)}, scheduler=alone, max_trials=4)
+    assert told == run.result.warnings
+    run = ab.simulate(curve, {"x": ab.uniform(0, 1)}, scheduler=alone, max_trials=4, max_time=1.5)
+    assert "max_time" == run.result.reason and () == run.result.warnings
+
+
 def warn(bench: Bench, worker: str, trial: int, text: str) -> None:
     bench.ask(worker)
     bench.send(worker, m.Log(trial, 1, "warning", text))

@@ -11,6 +11,7 @@ from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.asha import ASHA
 from asha_bus.core.schedulers.base import Decision, Move, Scheduler, Schedulers, SchedulerState
+from asha_bus.core.schedulers.checked import CheckedState
 from asha_bus.core.schedulers.halving import Hyperband, SuccessiveHalving
 from asha_bus.core.schedulers.median import MedianStopping
 from asha_bus.core.schedulers.nostopping import NoStopping
@@ -39,6 +40,14 @@ SHIPPED: Schedulers = (
     PromotionASHA,
     SuccessiveHalving,
 )
+
+
+def state_of(scheduler: Scheduler, *, mode: str, seed: int) -> SchedulerState:
+    """A new state of ``scheduler`` for one run; what is not of asha-bus is checked."""
+    state = scheduler.new_state(mode=mode, seed=seed)
+    if type(scheduler) in SHIPPED:
+        return state
+    return CheckedState(state, type(scheduler).__name__, pauses=scheduler.pauses)
 
 
 def scheduler_from_plain(plain: Mapping[str, Any], schedulers: Schedulers = ()) -> Scheduler:
