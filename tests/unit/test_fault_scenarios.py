@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 
 import pytest
-from faults.scenarios import answers, launching, outcome
+from faults.scenarios import answers, launching, outcome, residents
 from faults.scenarios.answers import Answer
 from lib.processes import Broken, wait_until
 
@@ -92,3 +93,17 @@ def test_a_broken_promise_is_reported_and_does_not_end_the_others() -> None:
     assert len(outcome.HEAD) == len(found.row())
     with pytest.raises(Broken):
         wait_until(lambda: False, "it", 0.0)
+
+
+def test_an_attempt_was_answered_up_to_its_last_epoch_if_its_worker_went_on(tmp_path) -> None:
+    lines = ["epoch 10 0.5 1 1.0", "epoch 10 0.5 2 2.0", "epoch 20 0.7 1 3.0", "epoch 20 0.7 2 4"]
+    (tmp_path / "notes-12").write_text("\n".join(lines))
+    found = residents.attempts(tmp_path)
+    assert {0.5: [residents.Attempt(2, 2)], 0.7: [residents.Attempt(1, 0)]} == found
+
+
+def test_attempts_without_an_end_are_in_the_memory_of_living_workers(tmp_path) -> None:
+    notes = "epoch 10 0.5 1 1.0\nepoch 20 0.7 1 3.0\nend 20 0.7 0 4.0\n"
+    (tmp_path / f"notes-{os.getpid()}").write_text(notes)
+    (tmp_path / "notes-0").write_text(notes)
+    assert {os.getpid(): 1} == residents.open_attempts(tmp_path)

@@ -106,16 +106,28 @@ def check(story: Story) -> None:
     assert list(range(len(trials))) == sorted(story.ledger.ended), "a trial never ended"
     assert all(trial.state in FINAL for trial in trials), "a trial is not in a final state"
     assert_every_answered_report_counted_once(story)
-    scheduler = story.experiment.settings.scheduler
-    if scheduler.pauses:
-        assert_verdicts_in_order(story)
-    if isinstance(scheduler, ASHA):
-        assert_rungs_like_the_oracle(story)
-    elif isinstance(scheduler, (SuccessiveHalving, Hyperband)):
-        assert_plans_like_the_oracle(story, scheduler)
-    elif isinstance(scheduler, PromotionASHA):
-        assert_promotions_like_the_oracle(story, scheduler)
+    check_rungs(story.experiment)
     assert_the_journal_gives_the_state(story)
+
+
+def check_rungs(experiment: Experiment) -> None:
+    """Check that each rung was decided by the rule of its scheduler.
+
+    Args:
+        experiment: That of a run that is over, or as its journal gives it.
+
+    Raises:
+        AssertionError: A rung was decided otherwise.
+    """
+    scheduler = experiment.settings.scheduler
+    if scheduler.pauses:
+        assert_verdicts_in_order(experiment)
+    if isinstance(scheduler, ASHA):
+        assert_rungs_like_the_oracle(experiment)
+    elif isinstance(scheduler, (SuccessiveHalving, Hyperband)):
+        assert_plans_like_the_oracle(experiment, scheduler)
+    elif isinstance(scheduler, PromotionASHA):
+        assert_promotions_like_the_oracle(experiment, scheduler)
 
 
 def assert_every_answered_report_counted_once(story: Story) -> None:
@@ -129,17 +141,17 @@ def assert_every_answered_report_counted_once(story: Story) -> None:
     assert len(story.ledger.judged) == story.experiment.counters.decisions
 
 
-def assert_rungs_like_the_oracle(story: Story) -> None:
+def assert_rungs_like_the_oracle(experiment: Experiment) -> None:
     """Each rung holds its entries once, and each was judged by the rule.
 
     Where configurations are repeated, by the mean of the repeats that had come by then.
     """
-    repeats = story.experiment.settings.repeats
-    scheduler, seed = story.experiment.settings.scheduler, story.experiment.settings.seed
+    repeats = experiment.settings.repeats
+    scheduler, seed = experiment.settings.scheduler, experiment.settings.seed
     assert isinstance(scheduler, ASHA)
-    sign = 1 if story.experiment.settings.mode == "min" else -1
+    sign = 1 if experiment.settings.mode == "min" else -1
     entries: dict[tuple[int, int], list[Any]] = {}
-    for trial in story.experiment.table.trials:
+    for trial in experiment.table.trials:
         for record in trial.rungs:
             entries.setdefault((trial.bracket, record.rung), []).append((record, trial.id))
     for (_, rung), entered in entries.items():
@@ -164,19 +176,19 @@ def assert_rungs_like_the_oracle(story: Story) -> None:
 _Entered = dict[int, list[RungRecord]]
 
 
-def assert_verdicts_in_order(story: Story) -> None:
+def assert_verdicts_in_order(experiment: Experiment) -> None:
     """No trial is in a rung without having continued before, and none is left undecided."""
-    for trial in story.experiment.table.trials:
+    for trial in experiment.table.trials:
         verdicts = [record.verdict for record in trial.rungs]
         assert set(verdicts[:-1]) <= {"continue"}
         assert [record.rung for record in trial.rungs] == list(range(len(verdicts)))
         assert "pause" not in verdicts or trial.state is TrialState.CANCELLED
 
 
-def _entered(story: Story) -> dict[tuple[int, int], _Entered]:
+def _entered(experiment: Experiment) -> dict[tuple[int, int], _Entered]:
     """The records by bracket and rung, and then by configuration."""
     found: dict[tuple[int, int], _Entered] = {}
-    for trial in story.experiment.table.trials:
+    for trial in experiment.table.trials:
         for record in trial.rungs:
             of_rung = found.setdefault((trial.bracket, record.rung), {})
             of_rung.setdefault(trial.configuration, []).append(record)
@@ -189,16 +201,18 @@ def _has_left(trial: Trial) -> bool:
     return trial.state is not TrialState.STOPPED and not full
 
 
-def assert_plans_like_the_oracle(story: Story, scheduler: SuccessiveHalving | Hyperband) -> None:
+def assert_plans_like_the_oracle(
+    experiment: Experiment, scheduler: SuccessiveHalving | Hyperband
+) -> None:
     """The best continue, as many as the plan keeps; never more, but for freed places.
 
     Where no trial of a plan failed, was lost or ended by itself, they are exactly those.
     """
-    settings = story.experiment.settings
+    settings = experiment.settings
     sign = 1 if settings.mode == "min" else -1
-    trials = story.experiment.table.trials
+    trials = experiment.table.trials
     troubled = {trial.bracket for trial in trials if _has_left(trial)}
-    entered = _entered(story)
+    entered = _entered(experiment)
     for (bracket, rung), configurations in entered.items():
         pairs = scheduler.sized_plans[bracket][1]
         if rung == len(pairs) - 1:
@@ -215,14 +229,14 @@ def assert_plans_like_the_oracle(story: Story, scheduler: SuccessiveHalving | Hy
             assert best_of(keys, keep, lots) == on, "others continue than the best"
 
 
-def assert_promotions_like_the_oracle(story: Story, scheduler: PromotionASHA) -> None:
+def assert_promotions_like_the_oracle(experiment: Experiment, scheduler: PromotionASHA) -> None:
     """Who was promoted was among the best share then, and in the end that share was promoted."""
-    settings = story.experiment.settings
+    settings = experiment.settings
     sign = 1 if settings.mode == "min" else -1
     eta = scheduler.reduction_factor
-    is_cut = any(trial.state is TrialState.CANCELLED for trial in story.experiment.table.trials)
-    has_left = any(_has_left(trial) for trial in story.experiment.table.trials)
-    for (_, rung), configurations in _entered(story).items():
+    is_cut = any(trial.state is TrialState.CANCELLED for trial in experiment.table.trials)
+    has_left = any(_has_left(trial) for trial in experiment.table.trials)
+    for (_, rung), configurations in _entered(experiment).items():
         on = set()
         for number, its in configurations.items():
             for record in its:

@@ -51,8 +51,7 @@ def paced(trial: ab.Trial) -> None:
 
 def _report(trial: ab.Trial, folder: Path, pause_s: float, file: TextIO) -> None:
     for step in range(1, MAX_RESOURCE + 1):
-        if not (folder / _HURRY).exists():
-            time.sleep(pause_s)
+        pace(folder, pause_s)
         asked = time.monotonic()
         goes_on = trial.report(trial.params["x"] + 1 / step)
         if step in ASKED:
@@ -60,6 +59,12 @@ def _report(trial: ab.Trial, folder: Path, pause_s: float, file: TextIO) -> None
             print(*told, time.time(), file=file, flush=True)
         if not goes_on:
             return
+
+
+def pace(folder: Path, pause_s: float) -> None:
+    """Take the time of a step."""
+    if not (folder / _HURRY).exists():
+        time.sleep(pause_s)
 
 
 def _is_first(folder: Path) -> bool:

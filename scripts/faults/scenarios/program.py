@@ -21,6 +21,7 @@ from lib.clusters import Spark
 from lib.processes import is_alive, wait_until
 
 import asha_bus as ab
+from faults.scenarios import residents
 from faults.scenarios.launching import Setting
 from faults.scenarios.outcome import Outcome
 
@@ -100,7 +101,11 @@ def main() -> None:
     master, forks = settings.pop("master"), settings.pop("forks", False)
     setting = Setting(Outcome("", "local"), Random(seed), False, folder, seed=seed)
     setting.spark = Spark(master) if master else None
-    run = setting.launch(bus=options, **settings)
+    case = settings.pop("case", None)
+    if case is None:
+        run = setting.launch(bus=options, **settings)
+    else:
+        run = residents.launch(setting, case, bus=options, **settings)
     if forks:
         fork(folder)
     result = run.result()
