@@ -120,6 +120,8 @@ def test_runs_of_one_process_share_a_port_and_each_has_its_label() -> None:
     assert first.metrics_url == second.metrics_url == third.metrics_url
     for run in (second, third):
         run.result(timeout=60)
+    # a run appears with its first status
+    wait_until(lambda: any(name.startswith("same/") for name in scrape(first)))
     found = scrape(first)
     assert {"same", "same-2", "other"} == {name.partition("/")[0] for name in found}
     assert 1 == found["same-2/asha_bus_run_ended"]["max_trials",]
