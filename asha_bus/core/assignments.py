@@ -97,12 +97,11 @@ class Assignments:
                 self.budget.grant(own.id, own.resource, self._scheduler.next_resource(own))
                 self.residents.take(worker, own, now)
                 return self._assignment(own, now)
-        trial = self._peek()
-        if trial is None:
+        is_queued = bool(table.queue)
+        trial = self._peek() if is_queued or self._pauses else self._suggestions.peek()
+        if trial is None or (self.budget.limit is not None and not self._is_granted(trial)):
             return None
-        if self.budget.limit is not None and not self._is_granted(trial):
-            return None
-        if table.queue:
+        if is_queued:
             table.queue.popleft()
             self.counters.requeued += trial.is_suspended
             self.counters.retrained += trial.resource

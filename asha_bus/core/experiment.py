@@ -67,7 +67,7 @@ class Experiment:
         self.table = TrialTable(
             settings.mode, settings.scheduler.full_resource, is_told=settings.tells
         )
-        self.roster = _roster(settings)
+        self.roster = Roster.of(settings)
         self.counters = Counters()
         self.curves = Curves(settings.curves)
         self.started = now
@@ -255,7 +255,7 @@ class Experiment:
         settings = self.settings = event.settings
         self.curves.kept = settings.curves
         self.table.unseen = set() if settings.tells else None  # a restart tells all again
-        self.roster = self._talk.roster = self._presence.roster = _roster(settings, self.roster)
+        self.roster = self._talk.roster = self._presence.roster = Roster.of(settings, self.roster)
         self.suggestions.resume(settings)
         self.assignments.resume(settings, self.roster)
         self._waiting.clear()
@@ -303,7 +303,7 @@ class Experiment:
         self.counters.reports += 1
         self.table.note(trial, report.resource, report.metric, report.best_metric)
         trial.extras = report.extras
-        if self._budget.limit is not None:
+        if is_limited := (self._budget.limit is not None):
             self._budget.settle(trial.id, report.resource)
         if is_target(report.metric, self.settings.stop_at, self.settings.mode):
             self._talk.record(event, now)
@@ -318,6 +318,7 @@ class Experiment:
             self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
             return
         decision = self.scheduler.report(trial, report.resource, report.metric)
+        until = decision.next_resource
         self._talk.record(event, now, decision.records)
         self.counters.decisions += 1
         self.table.enter(trial, decision.records)
@@ -333,12 +334,12 @@ class Experiment:
             following = self._assign(worker, now)
             self._talk.reply(worker, m.Pause(report.seq, following, worker.take_drops()))
             self.table.consider(trial)
-        elif not self._budget.grant(trial.id, report.resource, decision.next_resource):
+        elif is_limited and not self._budget.grant(trial.id, report.resource, until):
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         else:
             drops = worker.take_drops() if worker.drops else ()
-            next_resource = self._budget.ask_at(decision.next_resource)
-            self._talk.reply(worker, m.Continue(report.seq, next_resource, drops))
+            until = self._budget.ask_at(until) if is_limited else until
+            self._talk.reply(worker, m.Continue(report.seq, until, drops))
             self.table.consider(trial)
 
     def _stop(
@@ -444,7 +445,3 @@ class Experiment:
             self._emit_all(self.suggestions.updates())
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)
-
-
-def _roster(settings: RunSettings, before: Roster | None = None) -> Roster:
-    return Roster(settings.lease_s, settings.heartbeat_s, settings.hang_timeout_s, before)

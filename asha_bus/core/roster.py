@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from asha_bus.core.latency import merged
 from asha_bus.core.lease import Leases
 from asha_bus.core.messages import Assign, Continue, Drops, Hello, Pause, Reply, Stop
+
+if TYPE_CHECKING:
+    from asha_bus.core.events import RunSettings
 
 #: A worker is silent after this many missed heartbeats; then its slot may be taken over.
 MISSED_HEARTBEATS = 3
@@ -138,6 +141,11 @@ class Roster:
         self._departures = 0 if before is None else before.left + before.active
         self._forgotten_latency: Mapping[int, int] = {}
         self._forgotten_busy = (0.0, 0.0)
+
+    @classmethod
+    def of(cls, settings: RunSettings, before: Roster | None = None) -> Roster:
+        """The roster of a run with these ``settings``."""
+        return cls(settings.lease_s, settings.heartbeat_s, settings.hang_timeout_s, before)
 
     def get(self, name: str) -> WorkerRecord | None:
         """The worker named ``name``, or None if it never joined."""
