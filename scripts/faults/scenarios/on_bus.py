@@ -147,6 +147,7 @@ def bus_kill_end(setting: Setting) -> None:
             done = total - 1 - number % 2
             wait_until(lambda run=run, done=done: _ended(run) >= done, "the last trial")  # type: ignore[misc]
             time.sleep(setting.random.uniform(0, 0.12))
+            at = time.monotonic()
             with suppress(ProcessLookupError):  # it has ended
                 at = kill(run.bus_pid)
                 outcome.faults += 1
