@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from io import RawIOBase
 
 from asha_bus.core.trial import TrialRow
-from asha_bus.driver.companion_side import begin, forget
+from asha_bus.driver.companion_side import Side
 from asha_bus.driver.process import start_thread
 from asha_bus.formats import pipe
 from asha_bus.searchers.hooks import HookError, Hooks, Questions
@@ -22,19 +22,13 @@ from asha_bus.searchers.hooks import HookError, Hooks, Questions
 
 def main() -> int:
     """Ask the hooks until the supervisor closes the pipe."""
-    source, output = begin()
-    setup = pipe.read(source)
+    side = Side()
+    setup = side.begin()
     if setup is None:
         return 0
-    sys.path.extend(entry for entry in setup.sys_path if entry not in sys.path)
-
-    def say(frame: pipe.Progress | pipe.Stop | pipe.Failed) -> None:
-        output.write(pipe.encode(frame))
-        output.flush()
-
     news = News()
     # the hooks have the main thread, and may hang there: the other one ends the process
-    start_thread(_read, "asha-bus-hooks", lambda _: os._exit(1), source, news)
+    start_thread(_read, "asha-bus-hooks", lambda _: os._exit(1), side.source, news)
     try:
         questions = Questions(_hooks(setup.hooks))
         has_answered = False
@@ -44,15 +38,15 @@ def main() -> int:
             else:
                 trial, verdict = frame.id, questions.stops_trial(frame)
             if verdict:
-                say(pipe.Stop(trial))
+                side.say(pipe.Stop(trial))
             if verdict is not None and not has_answered:
                 has_answered = True
-                say(pipe.Progress())
+                side.say(pipe.Progress())
     except HookError as error:
-        say(pipe.Failed(str(error)))
+        side.say(pipe.Failed(str(error)))
         return 1
     except BrokenPipeError:
-        forget(output)
+        side.forget()
     return 0
 
 

@@ -15,26 +15,20 @@ from collections.abc import Iterator
 from io import RawIOBase
 
 from asha_bus.core.errors import SearcherError
-from asha_bus.driver.companion_side import begin, forget
+from asha_bus.driver.companion_side import Side
 from asha_bus.formats import pipe
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 
 def main() -> int:
     """Suggest until the supervisor closes the pipe."""
-    source, output = begin()
-    setup = pipe.read(source)
+    side = Side()
+    setup = side.begin()
     if setup is None:
         return 0
-    sys.path.extend(entry for entry in setup.sys_path if entry not in sys.path)
-
-    def say(frame: pipe.Points | pipe.Failed) -> None:
-        output.write(pipe.encode(frame))
-        output.flush()
-
     try:
         suggestions = SearcherAdapter(_search(setup.search))
-        for frame in frames_of(source):
+        for frame in frames_of(side.source):
             if isinstance(frame, pipe.Observe):
                 suggestions.observe(frame.row)
             elif isinstance(frame, pipe.Given):
@@ -42,12 +36,12 @@ def main() -> int:
             else:
                 began = time.monotonic()
                 points, is_last = suggestions.points(frame.first, frame.number)
-                say(pipe.Points(frame.first, points, is_last, time.monotonic() - began))
+                side.say(pipe.Points(frame.first, points, is_last, time.monotonic() - began))
     except SearcherError as error:
-        say(pipe.Failed(str(error)))
+        side.say(pipe.Failed(str(error)))
         return 1
     except BrokenPipeError:  # the driver is gone, and what is left has nowhere to go
-        forget(output)
+        side.forget()
     return 0
 
 
