@@ -186,8 +186,7 @@ class Assignments:
             trial.forgiven += 1
             text = f"attempt {trial.attempt} failed, and the trial is restarted:\n{error}"
             self.table.log(Log(trial.id, trial.attempt, "warning", text))
-            self._release(trial)
-            self.table.requeue(trial)
+            self._requeue(trial)
             self.counters.failed_attempts += 1
 
     def cancel_running(self, now: float) -> None:
@@ -256,14 +255,16 @@ class Assignments:
             )
             self.finish(trial, TrialState.LOST, now)
         else:
-            self._release(trial)
-            self.budget.forfeit(trial.id)
-            self.table.requeue(trial)
+            self._requeue(trial)
             self.counters.requeued += 1
 
     def drop(self, trial: Trial) -> None:
         """The worker had to drop ``trial`` while it had paused: another attempt begins."""
         trial.forgiven += 1
+        self._requeue(trial)
+
+    def _requeue(self, trial: Trial) -> None:
+        """The attempt is over: another one waits for a worker."""
         self._release(trial)
         self.budget.forfeit(trial.id)
         self.table.requeue(trial)

@@ -337,9 +337,8 @@ class Experiment:
         elif is_limited and not self._budget.grant(trial.id, report.resource, until):
             self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
         else:
-            drops = worker.take_drops() if worker.drops else ()
             until = self._budget.ask_at(until) if is_limited else until
-            self._talk.reply(worker, m.Continue(report.seq, until, drops))
+            self._talk.reply(worker, m.Continue(report.seq, until, worker.take_drops()))
             self.table.consider(trial)
 
     def _stop(
@@ -348,8 +347,7 @@ class Experiment:
         """End a reporting trial; the same message carries the next one, if there is one."""
         worker.trial = None
         following = self._assign(worker, now)
-        drops = worker.take_drops() if worker.drops else ()
-        self._talk.reply(worker, m.Stop(worker.seq, why, following, drops))
+        self._talk.reply(worker, m.Stop(worker.seq, why, following, worker.take_drops()))
         self.assignments.close(trial, state, now)
         self._settle(now)
 
@@ -401,8 +399,7 @@ class Experiment:
             self._presence.lose(worker, now)
         assignment = self._assign(worker, now)
         if assignment is not None:
-            drops = worker.take_drops() if worker.drops else ()
-            self._talk.reply(worker, m.Assign(worker.seq, assignment, drops))
+            self._talk.reply(worker, m.Assign(worker.seq, assignment, worker.take_drops()))
         elif self._ending.stop is not None:
             self._talk.reply(worker, m.Done(worker.seq, self._ending.stop.reason))
         else:

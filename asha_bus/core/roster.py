@@ -100,6 +100,8 @@ class WorkerRecord:
 
     def take_drops(self) -> Drops:
         """The residents that it is to drop, for an answer that will be repeated until it came."""
+        if not self.drops:
+            return ()
         drops, self.drops = self.drops_now, self.drops[MAX_DROPS:]
         return drops
 

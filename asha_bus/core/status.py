@@ -196,7 +196,7 @@ def _pausing(experiment: Experiment) -> PausingFigures:
         sum(held.values()),
         residents.most_held,
         residents.dropped,
-        sum(len(worker.going_on) for worker in workers),
+        len(residents.waiting),
         # the median is that of its bucket, which may lie above the longest
         min(percentile(waits, 0.5) * WAIT_UNIT_S, longest_s) if waits else None,
         longest_s if waits else None,

@@ -66,7 +66,7 @@ class Story:
 def story_of(path: str | os.PathLike[str], trial: int, schedulers: Schedulers = ()) -> Story:
     """Read what happened to ``trial`` from the journal at ``path``, during or after the run.
 
-    Raises `InvalidArgument` if the file cannot be opened or there is no such trial, and
+    Raises `InvalidArgument` if the file cannot be opened or it has no trial of that number, and
     `JournalError` if it is no journal, is damaged, or names an unknown scheduler.
     """
     where = os.fspath(path)

@@ -18,7 +18,7 @@ class Configuration:
     consecutive numbers.
     """
 
-    __slots__ = ("entered", "is_out", "key", "metrics", "number", "on_the_way", "rung")
+    __slots__ = ("entered", "metrics", "number", "on_the_way", "rung")
 
     def __init__(self, number: int, trials: tuple[int, ...]) -> None:
         #: The number of the first trial.
@@ -29,10 +29,6 @@ class Configuration:
         self.on_the_way = trials
         self.entered: tuple[int, ...] = ()
         self.metrics: tuple[float, ...] = ()
-        #: Its place in the rung, once that is known.
-        self.key: Key | None = None
-        #: Whether it was stopped, or all its trials have left.
-        self.is_out = False
 
     def enter(self, trial: Trial, metric: float) -> None:
         """``trial`` reports at the rung."""
@@ -49,7 +45,7 @@ class Configuration:
     def advance(self) -> None:
         """All trials that are in the rung go on to the next one."""
         self.rung += 1
-        self.on_the_way, self.entered, self.metrics, self.key = self.entered, (), (), None
+        self.on_the_way, self.entered, self.metrics = self.entered, (), ()
 
     @property
     def is_complete(self) -> bool:
@@ -60,6 +56,10 @@ class Configuration:
     def mean(self) -> float:
         """The mean of the metrics in the rung; NaN or infinite if one of them is."""
         return mean_of(self.metrics)
+
+    def key(self, lot: int) -> Key:
+        """Its place in the rung; a mean that is no finite number ranks last."""
+        return (math.inf if self.is_hopeless else self.mean, lot, self.number)
 
     @property
     def is_hopeless(self) -> bool:

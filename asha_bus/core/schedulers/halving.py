@@ -9,6 +9,7 @@ JMLR 18 (2018).
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -36,9 +37,9 @@ class _Halving(Scheduler):
     warmup: float
 
     @property
+    @abstractmethod
     def sized_plans(self) -> tuple[_Sized, ...]:
         """The plans, each with the number of configurations that it is made for."""
-        raise NotImplementedError
 
     @property
     def full_resource(self) -> float | None:

@@ -99,8 +99,7 @@ class Plan:
         """All trials of ``configuration`` are in its rung: it can be compared."""
         rung = self.rungs[configuration.rung]
         rung.on_the_way -= 1
-        metric = math.inf if configuration.is_hopeless else configuration.mean
-        key = configuration.key = (metric, lot, configuration.number)
+        key = configuration.key(lot)
         insort(rung.keys, key)
         if configuration.rung < len(self.rungs) - 1:
             insort(rung.undecided, (key, configuration), key=lambda pair: pair[0])
@@ -117,7 +116,6 @@ class Plan:
 
     def drop(self, configuration: Configuration) -> None:
         """Nothing more becomes of ``configuration``."""
-        configuration.is_out = True
         del self.configurations[configuration.number]
 
     def decide(self) -> Iterator[Verdict]:

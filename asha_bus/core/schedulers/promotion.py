@@ -275,11 +275,9 @@ class _PromotionState(SchedulerState):
         number = configuration.rung
         rung = self._rungs[number]
         self._partial.discard(configuration.number)
-        metric = math.inf if configuration.is_hopeless else configuration.mean
         lot = mix_in(self._lots[number], configuration.number)
-        configuration.key = (metric, lot, configuration.number)
         found = "pause"
-        for promoted in rung.enter(configuration.key):
+        for promoted in rung.enter(configuration.key(lot)):
             if promoted == configuration.number:
                 found = "continue"
             self._settle(rung, self._configurations[promoted], "continue", reporting)
