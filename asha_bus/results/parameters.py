@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
@@ -12,6 +12,7 @@ from typing import Any, TypeGuard
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.space import Leaf, Space, holds_parameter, is_same
+from asha_bus.core.space.layout import places_of
 from asha_bus.results.records import TrialRecord
 
 #: Numbers beyond this, and infinite ones, are shown like options.
@@ -57,26 +58,14 @@ def columns(space: Space) -> tuple[Column, ...]:
     common = constants(space)
     found: dict[str, list[Any]] = {}
     for member in space.members:
-        of_names: dict[str, list[tuple[str, Any]]] = {name: [] for name in member.tree}
-        for path, leaf in member.parts[0].places:
-            of_names[_top(path, member.tree)].append((path, leaf))
-        for name, places in of_names.items():
-            if not places and name in common:
+        for name, node in member.tree.items():
+            if name in common:
                 continue
-            for path, node in places or [(name, member.tree[name])]:
+            for path, inner in list(places_of(name, node)) or [(name, node)]:
                 known = found.setdefault(path, [])
-                if not any(_is_alike(node, other) for other in known):
-                    known.append(node)
+                if not any(_is_alike(inner, other) for other in known):
+                    known.append(inner)
     return tuple(Column(path, tuple(nodes)) for path, nodes in found.items())
-
-
-def _top(path: str, names: Iterable[str]) -> str:
-    """The top-level name that ``path`` begins with."""
-    return max((name for name in names if _begins(path, name)), key=len)
-
-
-def _begins(path: str, name: str) -> bool:
-    return path.startswith(name) and path[len(name) : len(name) + 1] in ("", ".", "[", ":")
 
 
 def _is_alike(a: Any, b: Any) -> bool:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asha_bus.core.space.contents import holds_parameter
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
-from asha_bus.core.space.options import MAX_SHOWN, Options, holds_parameter
+from asha_bus.core.space.options import MAX_SHOWN, Options
 from asha_bus.core.space.parameter import Leaf
 from asha_bus.core.space.where import Filtered
 
