@@ -48,7 +48,7 @@ def table(
     rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), left: Collection[int] = (0,)
 ) -> str:
     """``rows`` as columns, left-aligned if their number is in ``left``, otherwise right-aligned."""
-    lines = [*([list(map(visible, head))] if head else []), *rows]
+    lines = [list(map(visible, line)) for line in ([head, *rows] if head else rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     shown = [
         "  ".join(
