@@ -31,6 +31,7 @@ from asha_bus.launching.cohorts import (
     check_reports,
     check_same_cohort,
     size_of_cohort,
+    warn_of_size,
 )
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.base import Monitor, RunInfo
@@ -175,6 +176,7 @@ def make_plan(given: LaunchArguments) -> Plan:
     run = secrets.token_hex(8)
     max_trials, limit_reason = _limit(space, given)
     check_cohort(given, max_trials)
+    warn_of_size(given, max_trials)
     settings = RunSettings(
         **{
             **_settings_of(given),
