@@ -92,7 +92,7 @@ WrittenDecision = tuple[int, int, int, float, int]
 
 def written(record: RungRecord) -> WrittenDecision:
     """What a journal holds of ``record``."""
-    rung, _, _, n, keep, cutoff, verdict, _, _ = record
+    rung, _, _, n, keep, cutoff, verdict, *_ = record
     return rung, n, keep, math.inf if cutoff is None else cutoff, _VERDICT_NUMBERS[verdict]
 
 
