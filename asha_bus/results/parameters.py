@@ -76,7 +76,8 @@ def columns(space: Space) -> tuple[Column, ...]:
         for name, node in member.tree.items():
             if name in common:
                 continue
-            for path, inner in list(places_of(name, node)) or [(name, node)]:
+            places: list[tuple[str, Any]] = [*places_of(name, node)]
+            for path, inner in places or [(name, node)]:
                 known = found.setdefault(path, [])
                 if not any(_is_alike(inner, other) for other in known):
                     known.append(inner)

@@ -139,6 +139,10 @@ def test_a_resource_that_is_not_a_number_is_an_error(value: Any, shown: str) -> 
         to_resource(value)
 
 
+class Level(IntEnum):
+    LOW = 1
+
+
 class Phase(str, Enum):
     WARM_UP = "warm up"
 
@@ -154,7 +158,7 @@ class Phase(str, Enum):
         (np.float32(0.5), 0.5),
         (np.str_("adam"), "adam"),
         (Phase.WARM_UP, "warm up"),
-        (IntEnum("Level", "LOW")(1), 1),
+        (Level.LOW, 1),
         (Decimal("0.5"), 0.5),
         (np.float64("nan"), math.nan),
     ],
@@ -168,7 +172,8 @@ def test_a_scalar_of_any_kind_is_a_plain_extra(value: Any, plain: Any) -> None:
 
 def test_a_name_of_an_extra_is_a_text() -> None:
     assert ["a", "warm up"] == list(to_extras({np.str_("a"): 1, Phase.WARM_UP: np.bool_(1)}))
-    for name in (1, None, ("a",), b"a", 1.5, ""):
+    names: list[Any] = [1, None, ("a",), b"a", 1.5, ""]
+    for name in names:
         with pytest.raises(ObjectiveError, match="is not a name of an extra; use a string of 1 to"):
             to_extras({"a": 1, name: 2})
 

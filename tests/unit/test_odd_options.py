@@ -72,6 +72,11 @@ def test_each_text_about_it_is_utf_8(text: Any) -> None:
     assert isinstance(text().encode("utf-8", "strict"), bytes)
 
 
+def drawn(axes: Any, folder: Path) -> None:
+    """Draw the texts of a chart, as for a file."""
+    axes.figure.savefig(folder / "chart.png")
+
+
 def test_files_and_streams_take_it(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     result = odd_result()
@@ -80,16 +85,20 @@ def test_files_and_streams_take_it(tmp_path: Path) -> None:
     assert FILE == result.trials[0].params["file"]  # the value itself is as it was
     result.report(tmp_path / "run.html")
     for axs in result.plot_params():
-        axs.figure.savefig(tmp_path / "params.png")
-    result.plot_history().figure.savefig(tmp_path / "history.png")
+        drawn(axs, tmp_path)
+    drawn(result.plot_history(), tmp_path)
 
 
 def test_a_repeated_one_is_logged_to_a_strict_stream() -> None:
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, "utf-8", "strict")
-    handler = logging.StreamHandler(stream)
     problems: list[logging.LogRecord] = []
-    handler.handleError = problems.append  # type: ignore[method-assign]
+
+    class Handler(logging.StreamHandler[io.TextIOWrapper]):
+        def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+            problems.append(record)
+
+    handler = Handler(stream)
     logger = logging.getLogger("asha_bus")
     logger.addHandler(handler)
     try:

@@ -25,9 +25,12 @@ from asha_bus import (
     from_hyperopt,
     func,
     grid,
+    lognormal,
     loguniform,
+    normal,
     option,
     ordinal,
+    randint,
     uniform,
 )
 from asha_bus.core.space import holds_parameter
@@ -112,6 +115,29 @@ def test_a_single_value_is_one_option(one: Any) -> None:
         assert 1 == len(write(one).options)  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("write", [choice, ordinal, grid])
+def test_a_label_before_a_list_is_refused(write: Callable[..., Any]) -> None:
+    name = write.__name__
+    for values in (["relu", "tanh"], ("relu", "tanh")):
+        with pytest.raises(InvalidArgument) as caught:
+            write("act", values)
+        assert str(caught.value) == (
+            f"{name}(): got a text and one list, {values!r}; a parameter has no label, so write "
+            f"{{'act': {name}(*values)}}, or {name}('act', option(values)) if these two are the "
+            f"options"
+        )
+    assert ("auto", [64, 64]) == write("auto", option([64, 64])).options
+    assert ("auto", [64], [8]) == write("auto", [64], [8]).options
+    assert (None, [64, 64]) == write(None, [64, 64]).options
+
+
+@pytest.mark.parametrize("write", [uniform, loguniform, randint, normal, lognormal])
+def test_a_label_before_numbers_is_refused(write: Callable[..., Any]) -> None:
+    words = rf"must be a number, got 'lr' of type str; .* write \{{'lr': {write.__name__}\(\.\.\.\)"
+    with pytest.raises(InvalidArgument, match=words):
+        write("lr", 1, 2)
+
+
 def test_several_lists_are_several_options() -> None:
     assert [{"a": [16]}, {"a": [16, 32]}] == list(Space(a=grid([16], [16, 32])))
 
@@ -176,6 +202,7 @@ def test_lists_of_hyperopt_are_options() -> None:
         (lambda: Space(a=choice({"b.c": X, "b": {"c": uniform(0, 1)}}, 2)), "a:0.b.c"),
         (lambda: Space({"a.b": X}) * {"a": {"b": uniform(0, 1)}}, "a.b"),
         (lambda: Space({"a.b": X}) * Space(a={"b": uniform(0, 1)}).sample(3), "a.b"),
+        (lambda: Space(a=X).sample(3) * {"sample number": uniform(0, 1)}, "sample number"),
         (lambda: {"a.b": X} + Space({"a.b": X, "a": {"b": uniform(0, 1)}}), "a.b"),
     ],
 )
@@ -239,7 +266,7 @@ class Plain:
         (deque([1, X]), "deque"),
         (Point(1, X), "Point"),
         (OrderedDict(lr=X), "OrderedDict"),
-        (defaultdict(list, lr=X), "defaultdict"),
+        (defaultdict[str, Any](list, lr=X), "defaultdict"),
         (MappingProxyType({"lr": X}), "mappingproxy"),
         (UserDict(lr=X), "UserDict"),
         (ChainMap({"lr": X}), "ChainMap"),

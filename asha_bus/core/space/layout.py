@@ -147,7 +147,8 @@ def filled(node: Any, known: Numbers) -> Any:
 def check_paths(tree: dict[str, Any], places: Iterable[Place], slots: Iterable[Slot]) -> None:
     """Raise `InvalidArgument` if two parameters of a member, or its constants, have one path."""
     constants = [(name, node) for name, node in tree.items() if not holds_parameter(node)]
-    drawn = [(s.path, s.parameter) for s in walk(slots) if s.parameter.kind != "sample"]
+    kinds = [(s.path, s.parameter, s.parameter.kind) for s in walk(slots)]
+    drawn = [(path, kind if kind == "sample" else one) for path, one, kind in kinds]
     known: dict[str, Any] = {}
     for path, node in [*constants, *places, *drawn]:
         if known.setdefault(path, node) is not node:

@@ -141,11 +141,21 @@ def option(value: Any) -> Option:
 
 
 def _options(kind: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The options that were ``given`` to ``kind``; a single list is an `InvalidArgument`."""
+    """The options that were ``given`` to ``kind``.
+
+    A single list is an `InvalidArgument`, also after a text: Hyperopt's and Optuna's label.
+    """
     if not given:
         raise InvalidArgument(f"{kind}(): no options given; write {kind}('a', 'b')")
     if len(given) == 1 and lists_values(given[0]):
         raise InvalidArgument(_only(kind, given[0]))
+    if len(given) == 2 and isinstance(given[0], str) and type(given[1]) in (list, tuple):
+        label, shown = shortened(given[0]), cut(shortened(given[1]), _MAX_CHARS)
+        raise InvalidArgument(
+            f"{kind}(): got a text and one list, {shown}; a parameter has no label, so write "
+            f"{{{label}: {kind}(*values)}}, or {kind}({label}, option(values)) if these two are "
+            f"the options"
+        )
     return tuple(one.value if isinstance(one, Option) else one for one in given)
 
 

@@ -30,7 +30,7 @@ def text_of(member: Member) -> str:
 
 def _text(key: str) -> str:
     """``key`` as it is, or its repr if it holds what cannot be printed."""
-    return key if key.isprintable() else repr(key)
+    return key if key.isprintable() and key else repr(key)
 
 
 def _operand(member: Member) -> str:
