@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections import deque
 from collections.abc import Iterable, Iterator, MappingView, Sequence, Set
 from enum import EnumMeta
+from functools import lru_cache
 from itertools import islice
 from types import CodeType, CoroutineType, FrameType, FunctionType, GeneratorType, ModuleType
 from typing import Any
@@ -16,7 +16,7 @@ from asha_bus.core.space.parameter import Leaf, SubSpace
 _MAX_SEARCHED = 1_000
 
 #: What refers to no other object.
-_ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
+ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
 
 #: What leads to the whole program, or has parameters of its own.
 _OPAQUE = (
@@ -50,7 +50,7 @@ def holds_parameter(node: Any) -> bool:
 
 def _holds_parameter(node: Any, seen: set[int]) -> bool:
     kind = type(node)
-    if kind in _ATOMS:
+    if kind in ATOMS:
         return False
     if issubclass(kind, Leaf):
         return True
@@ -77,24 +77,28 @@ def _parts(node: Any) -> Iterable[Any] | None:
 
 def _refers_to_parameter(node: Any) -> bool:
     """Whether one of the objects that ``node`` refers to is a parameter."""
-    waiting, seen = deque([node]), {id(node)}
-    while waiting:
-        one = waiting.popleft()
+    found = [node]
+    seen = {id(node)}
+    for one in found:  # which grows meanwhile
         if issubclass(type(one), Leaf):
             return True
-        for other in islice(_referents(one), _MAX_SEARCHED):
-            if len(seen) == _MAX_SEARCHED:
-                break
-            if type(other) not in _ATOMS and id(other) not in seen:
+        for other in islice(_referents(one), _MAX_SEARCHED - len(seen)):
+            if not _is_closed(type(other)) and id(other) not in seen:
                 seen.add(id(other))
-                waiting.append(other)
+                found.append(other)
     return False
+
+
+@lru_cache(maxsize=1_024)  # a base of its own `__subclasscheck__` is slow
+def _is_closed(kind: type) -> bool:
+    """Whether the search does not look into objects of this class."""
+    return kind in ATOMS or issubclass(kind, _OPAQUE)
 
 
 def _referents(node: Any) -> Iterable[Any]:
     """What ``node`` refers to, as the garbage collector sees it: no code of users runs."""
     kind = type(node)
-    if issubclass(kind, _OPAQUE):
+    if _is_closed(kind):
         return ()
     if kind.__module__ == "numpy" and kind.__name__ == "ndarray":
         cells: Iterable[Any] = node.flat if node.dtype.hasobject else ()

@@ -13,7 +13,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.space.contents import children, holds_parameter, joined
+from asha_bus.core.space.contents import ATOMS, children, holds_parameter, joined
 from asha_bus.core.space.normals import lognormal, normal
 from asha_bus.core.space.options import (
     Func,
@@ -222,6 +222,8 @@ def places_of(path: str, node: Any) -> Iterator[Place]:
 
 def _check_node(path: str, node: Any) -> None:
     """Raise `InvalidArgument` if ``node`` is or holds something that cannot be drawn."""
+    if type(node) in ATOMS:
+        return
     if isinstance(node, SubSpace):
         raise InvalidArgument(f"{path}: a Space cannot be inside a Space; use a plain dict")
     if type(node).__module__.startswith("hyperopt.pyll"):
