@@ -16,7 +16,7 @@ from asha_bus._version import __version__
 from asha_bus.core.checks import shortened
 from asha_bus.core.failures import gist
 from asha_bus.core.space import Func, Normal, Options, Space
-from asha_bus.results.parameters import Column, as_number, column_values, columns, constants
+from asha_bus.results.parameters import ABSENT, Column, as_number, column_values, columns, constants
 from asha_bus.results.records import BusReport, TrialRecord
 from asha_bus.results.rungs import has_plans, pauses, standings
 
@@ -84,7 +84,7 @@ def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS
         trial.id,
         str(trial.state),
         [
-            _shown(column, value)
+            None if value is ABSENT else "None" if value is None else _shown(column, value)
             for column, value in zip(columns(space), column_values(space, trial), strict=True)
         ],
         number(trial.metric),

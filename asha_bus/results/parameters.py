@@ -23,7 +23,7 @@ _MOST = 1e300
 _LABEL_CHARS = 200
 
 #: Marks a value that a trial does not have.
-_ABSENT = object()
+ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -92,15 +92,15 @@ def _is_alike(a: Any, b: Any) -> bool:
 
 
 def column_values(space: Space, trial: TrialRecord) -> tuple[Any, ...]:
-    """The values of ``trial`` in the order of `columns`; None for a missing value."""
-    return tuple(None if value is _ABSENT else value for value in _row(space, trial))
+    """The values of ``trial`` in the order of `columns`; `ABSENT` for a missing value."""
+    return tuple(_row(space, trial))
 
 
 def _row(space: Space, trial: TrialRecord) -> list[Any]:
     values = space.values(trial.point)
     return [
         # a constant is found by its name only
-        values.get(column.name, trial.params.get(column.name, _ABSENT))
+        values.get(column.name, trial.params.get(column.name, ABSENT))
         for column in columns(space)
     ]
 
@@ -141,18 +141,18 @@ def axes(space: Space, trials: Sequence[TrialRecord]) -> list[Axis]:
 
 
 def _axis(column: Column, values: tuple[Any, ...]) -> Axis:
-    there = [value for value in values if value is not _ABSENT]
+    there = [value for value in values if value is not ABSENT]
     numbers = [number for number in map(as_number, there) if _is_usable(number)]
     if len(numbers) == len(there) and not column.is_ambiguous:
         kind = "" if column.leaf is None else column.leaf.kind
         is_log = kind in ("loguniform", "lognormal") or (
             kind not in ("uniform", "normal") and _spans_decades(numbers)
         )
-        placed = [math.nan if v is _ABSENT else _number(v) for v in values]
+        placed = [math.nan if v is ABSENT else _number(v) for v in values]
         return Axis(column.name, tuple(placed), None, is_log)
     indexes: dict[str, int] = {}
     codes = [
-        math.nan if v is _ABSENT else indexes.setdefault(_exact(v), len(indexes)) for v in values
+        math.nan if v is ABSENT else indexes.setdefault(_exact(v), len(indexes)) for v in values
     ]
     return Axis(column.name, tuple(map(float, codes)), _labels(list(indexes)), False)
 

@@ -150,11 +150,18 @@ def test_the_page_tells_them_apart() -> None:
     )
     at = document["fields"].index("params")
     shown = [trial[at][0] for trial in document["trials"]]
-    assert ["1", "'1'", "1.0", "True", "'True'", None, "'None'", "'1.0'", "'a'"] == shown
+    assert ["1", "'1'", "1.0", "True", "'True'", "None", "'None'", "'1.0'", "'a'"] == shown
     x, y, z = document["parameters"]
-    assert shown == x["options"]
+    assert [None if one == "None" else one for one in shown] == x["options"]
     assert (["a", 2, None], ["1", "2"]) == (y["options"], z["options"])
     assert [2, "1"] == document["trials"][0][at][1:]
+
+
+def test_the_page_tells_none_from_a_missing_value() -> None:
+    union = Space(x=choice(None, 8), y=choice("a", "b")) + Space(y=choice("a", "b"))
+    document = run_document(result_of(union, (0, 0, 0), (0, 1, 0), (1, 0)))
+    at = document["fields"].index("params")
+    assert [["None", "a"], [8, "a"], [None, "a"]] == [trial[at] for trial in document["trials"]]
 
 
 def test_members_of_a_union_that_look_alike_differ() -> None:
