@@ -222,6 +222,12 @@ def test_a_key_with_dots_is_a_path_like_any_other() -> None:
     assert ["a.b", "a.c"] == list(tied.parameters)
 
 
+def test_a_journal_of_two_values_of_one_path_is_read() -> None:
+    inner = ("dict", (("b", ("grid", (0, ("list", ())))),))
+    tree = ("dict", (("a.b", ("uniform", (0.0, 1.0))), ("a", inner)))
+    assert {"a.b": 0.5, "a": {"b": []}} == space_from(tree).resolve((0.5, 0))
+
+
 def test_samples_of_both_factors_share_no_path() -> None:
     assert 6 == len(Space(a=X).sample(2) * Space(b=uniform(0, 1)).sample(3))
 
