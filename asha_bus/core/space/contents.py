@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, MappingView, Sequence, Set
 from enum import EnumMeta
-from functools import lru_cache
 from itertools import islice
 from types import CodeType, CoroutineType, FrameType, FunctionType, GeneratorType, ModuleType
 from typing import Any
@@ -89,7 +88,6 @@ def _refers_to_parameter(node: Any) -> bool:
     return False
 
 
-@lru_cache(maxsize=1_024)  # a base of its own `__subclasscheck__` is slow
 def _is_closed(kind: type) -> bool:
     """Whether the search does not look into objects of this class."""
     return kind in ATOMS or issubclass(kind, _OPAQUE)
