@@ -71,13 +71,17 @@ class RunningTrial(Trial):
         with self._lock:  # wait for a report in progress
             self._interrupter.armed = False
 
-    def report(self, metric: Any, resource: Any = None, **extras: Any) -> bool:
+    def report(self, metric: Any = ..., /, resource: Any = None, **extras: Any) -> bool:
         if self._attempt.stopped is not None:
             self._ignored += 1
             if self._ignored > MAX_IGNORED_STOPS:
                 raise TrialInterrupted("report() returned False, but the objective did not stop")
             return False
         at = to_resource(resource)
+        if metric is ...:
+            if "metric" not in extras:
+                raise ObjectiveError("report() got no metric; call trial.report(metric)")
+            metric = extras.pop("metric")
         try:
             number, plain = to_metric(metric), to_extras(extras)
         except ObjectiveError as error:

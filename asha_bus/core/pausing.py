@@ -82,7 +82,12 @@ class Pausing:
             return None
         last = trial.rungs[-1]
         record = last._replace(
-            n=move.n, keep=move.keep, cutoff=move.cutoff, verdict=move.verdict, paused_n=last.n
+            n=move.n,
+            keep=move.keep,
+            cutoff=move.cutoff,
+            verdict=move.verdict,
+            paused_n=last.n,
+            reason=move.reason,
         )
         if move.mean is not None:
             record = record._replace(mean=move.mean)

@@ -87,6 +87,8 @@ class RungRecord(NamedTuple):
             the rung; it is compared in place of ``metric``. None without repeats.
         paused_n: The number of entries when the trial paused, if its verdict came later; else
             None.
+        reason: Why a scheduler of your own decided so, in at most 200 characters;
+            `Result.explain` shows it. None: no more than the numbers.
 
     Example:
         >>> RungRecord(0, 1, 0.25, 3, 1, 0.5, "continue").judged
@@ -102,6 +104,7 @@ class RungRecord(NamedTuple):
     verdict: str
     mean: float | None = None
     paused_n: int | None = None
+    reason: str | None = None
 
     @property
     def judged(self) -> float:

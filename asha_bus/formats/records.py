@@ -54,6 +54,9 @@ _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
 _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT, _SILENT, _RETURNED = range(7, 14)
 _RUNG_TIMED_OUT, _STOP_TRIAL, _REBALANCED = range(14, 17)
 
+#: Options and names may hold what is no UTF-8, such as the name of a file.
+UNICODE = "surrogatepass"
+
 #: Stands between the slot of a worker and what is known of its end.
 _NUL = "\0"
 
@@ -89,7 +92,7 @@ WrittenDecision = tuple[int, int, int, float, int]
 
 def written(record: RungRecord) -> WrittenDecision:
     """What a journal holds of ``record``."""
-    rung, _, _, n, keep, cutoff, verdict, _, _ = record
+    rung, _, _, n, keep, cutoff, verdict, *_ = record
     return rung, n, keep, math.inf if cutoff is None else cutoff, _VERDICT_NUMBERS[verdict]
 
 
@@ -246,10 +249,10 @@ def _shown_verdict(number: int) -> str:
 
 def packed(value: Any) -> bytes:
     """The bytes of a plain ``value``."""
-    body: bytes = msgpack.packb(value)
+    body: bytes = msgpack.packb(value, unicode_errors=UNICODE)
     return body
 
 
 def unpacked(body: bytes) -> Any:
     """The plain value in ``body``."""
-    return msgpack.unpackb(body, use_list=False, strict_map_key=False)
+    return msgpack.unpackb(body, use_list=False, strict_map_key=False, unicode_errors=UNICODE)

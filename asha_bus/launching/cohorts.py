@@ -48,6 +48,28 @@ def check_cohort(given: LaunchArguments, max_trials: int | None) -> None:
         given.scheduler.check_cohort(-(-max_trials // given.repeats))
 
 
+def warn_of_size(given: LaunchArguments, max_trials: int | None) -> None:
+    """Warn if the plans of the scheduler are made for another number of configurations."""
+    scheduler = given.scheduler
+    if max_trials is None or not isinstance(scheduler, SuccessiveHalving | Hyperband):
+        return
+    has, planned = -(-max_trials // given.repeats), scheduler.configurations
+    if planned is None or planned == has:
+        return
+    logger.warning(
+        "%s is planned for %d configurations, but the run has %d: %s begin in place of %s, and "
+        "each rung still keeps as many as planned; give max_trials=%d to run it as planned, or "
+        "write a plan for %d",
+        type(scheduler).__name__,
+        planned,
+        has,
+        " + ".join(map(str, scheduler.deal(has))),
+        " + ".join(str(n) for n, _ in scheduler.sized_plans),
+        planned * given.repeats,
+        has,
+    )
+
+
 def check_same_cohort(scheduler: Scheduler, before: int | None, now: int | None) -> None:
     """Refuse to resume a run with another number of trials, if its scheduler cannot do that."""
     if scheduler.fixed_cohort and before != now:

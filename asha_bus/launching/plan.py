@@ -31,12 +31,14 @@ from asha_bus.launching.cohorts import (
     check_reports,
     check_same_cohort,
     size_of_cohort,
+    warn_of_size,
 )
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import as_monitors
 from asha_bus.objective.kinds import Shape, check_takes, name_of, shape_of, to_metric
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.tables import visible
 from asha_bus.results.warnings import NO_PARAMETER
 from asha_bus.searchers.adapter import Search
 from asha_bus.searchers.base import Suggests
@@ -174,6 +176,7 @@ def make_plan(given: LaunchArguments) -> Plan:
     run = secrets.token_hex(8)
     max_trials, limit_reason = _limit(space, given)
     check_cohort(given, max_trials)
+    warn_of_size(given, max_trials)
     settings = RunSettings(
         **{
             **_settings_of(given),
@@ -268,4 +271,4 @@ def _check_size(space: Space) -> None:
             f"{MAX_POINT}; make func() or the objective compute some of them"
         )
     for path, value in space.repetitions.items():
-        logger.warning("%s lists %s twice; both are kept", path, shortened(value))
+        logger.warning("%s lists %s twice; both are kept", visible(path), shortened(value))

@@ -71,17 +71,18 @@ class Trial(ABC):
         """Whether the trial should end now, because it was stopped or is over."""
 
     @abstractmethod
-    def report(self, metric: Any, resource: Any = None, **extras: Any) -> bool:
+    def report(self, metric: Any = ..., /, resource: Any = None, **extras: Any) -> bool:
         """Report a metric; the answer says whether to continue.
 
         Args:
-            metric: One number: an int, float, numpy scalar, or an array or tensor with one
-                element.
+            metric: Required, also as ``metric=``. One number: an int, float, numpy scalar, or
+                an array or tensor with one element.
             resource: The resource spent so far, in epochs or any other unit. It must be
                 above 0 and grow; a report at the same resource as the last one is ignored
                 with a warning. None (default): the last resource + 1.
             **extras: At most 64 plain values to keep with the trial: numbers, booleans,
-                None, or strings of at most 2,048 characters.
+                None, scalars of numpy, or strings of at most 2,048 characters. Beside a metric
+                by position, each name but ``resource`` may be an extra, ``metric`` included.
 
         Returns:
             True to continue, False to stop.
@@ -287,29 +288,42 @@ def to_resource(value: Any) -> float | None:
 
 
 def to_extras(extras: dict[str, Any]) -> dict[str, Any]:
-    """``extras`` as plain values, other numbers as floats; `ObjectiveError` if impossible."""
+    """``extras`` as plain values, numpy's scalars included; `ObjectiveError` if impossible."""
     if not extras or is_extras(extras):
-        return extras
+        return dict(extras)  # the objective may change its own
     if len(extras) > MAX_EXTRAS:
         raise ObjectiveError(f"{len(extras)} extras are more than {MAX_EXTRAS}; report fewer")
     plain: dict[str, Any] = {}
     for name, value in extras.items():
-        if is_extras({name: value}):
-            plain[name] = value
-            continue
-        if not is_extras({name: None}):
+        key = str.__str__(name) if isinstance(name, str) else name
+        if not is_extras({key: None}):
             raise ObjectiveError(
                 f"{_shown(name)} is not a name of an extra; "
                 f"use a string of 1 to {MAX_NAME_CHARS} characters"
             )
         try:
-            plain[name] = to_metric(value)
+            plain[key] = _to_extra(value)
         except ObjectiveError as error:
             raise ObjectiveError(
                 f"extra {name!r} is {_shown(value)}; use a number, a string of at most "
                 f"{MAX_EXTRA_CHARS} characters, a boolean or None"
             ) from error
     return plain
+
+
+def _to_extra(value: Any) -> Any:
+    """``value`` as a plain text, bool, int or None, or else as a float."""
+    single = value
+    if callable(item := getattr(value, "item", None)):
+        try:
+            single = item()
+        except (TypeError, ValueError, RuntimeError):  # an array or tensor of several
+            return to_metric(value)
+    if isinstance(single, str):
+        single = str.__str__(single)
+    elif isinstance(single, int) and type(single) is not bool:
+        single = int.__index__(single)
+    return single if is_extras({"extra": single}) else to_metric(single)
 
 
 def to_metric_and_extras(value: Any) -> tuple[float, dict[str, Any]]:

@@ -16,7 +16,7 @@ from asha_bus._version import __version__
 from asha_bus.core.checks import shortened
 from asha_bus.core.failures import gist
 from asha_bus.core.space import Func, Normal, Options, Space
-from asha_bus.results.parameters import Column, as_number, column_values, columns, constants
+from asha_bus.results.parameters import ABSENT, Column, as_number, column_values, columns, constants
 from asha_bus.results.records import BusReport, TrialRecord
 from asha_bus.results.rungs import has_plans, pauses, standings
 
@@ -83,7 +83,10 @@ def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS
     return [
         trial.id,
         str(trial.state),
-        [plain(value) for value in column_values(space, trial)],
+        [
+            None if value is ABSENT else "None" if value is None else _shown(column, value)
+            for column, value in zip(columns(space), column_values(space, trial), strict=True)
+        ],
         number(trial.metric),
         number(trial.best_metric),
         number(trial.resource),
@@ -195,15 +198,24 @@ def _between_rungs(trial: TrialRecord, points: int) -> list[Any] | None:
     ]
 
 
+def _shown(column: Column, value: Any) -> Any:
+    """``value`` as the page shows it: exactly if another option of its column looks alike."""
+    return shortened(value) if column.is_ambiguous and value is not None else plain(value)
+
+
 def _parameter(column: Column) -> dict[str, Any]:
     """A parameter's name, its kind, and its options or range."""
     found: dict[str, Any] = {"name": column.name}
     leaf = column.leaf
     if leaf is None:  # a union, whose members differ here
-        return {**found, "kind": "one of", "options": [plain(node) for node in column.nodes]}
+        return {
+            **found,
+            "kind": "one of",
+            "options": [_shown(column, node) for node in column.nodes],
+        }
     found["kind"] = leaf.kind
     if isinstance(leaf, Options):
-        return {**found, "options": [plain(option) for option in leaf.options]}
+        return {**found, "options": [_shown(column, option) for option in leaf.options]}
     if isinstance(leaf, Func):
         name = getattr(leaf.function, "__qualname__", None) or shortened(leaf.function)
         return {**found, "options": [name, *map(plain, leaf.args)]}

@@ -39,13 +39,17 @@ class _Words:
 
     def decisions(self, trial: TrialRecord) -> list[str]:
         """A line for each rung that ``trial`` entered."""
+        return [self._decision(trial, number) for number in range(len(trial.rungs))]
+
+    def _decision(self, trial: TrialRecord, number: int) -> str:
+        record = trial.rungs[number]
+        if record.reason is not None:
+            return f"{self._head(trial, record)}, {record.reason}: {_verdict(record)}"
         if isinstance(self._scheduler, MedianStopping):
-            return [
-                self._median(trial, number, self._scheduler) for number in range(len(trial.rungs))
-            ]
+            return self._median(trial, number, self._scheduler)
         if isinstance(self._scheduler, (SuccessiveHalving, Hyperband)):
-            return [self._planned(trial, record) for record in trial.rungs]
-        return [self._compared(trial, record) for record in trial.rungs]
+            return self._planned(trial, record)
+        return self._compared(trial, record)
 
     def _head(self, trial: TrialRecord, record: RungRecord, bracket: str = "bracket") -> str:
         where = f"rung {record.rung} at resource {record.resource:g}"

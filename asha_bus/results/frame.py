@@ -35,7 +35,7 @@ def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
         "state": [str(trial.state) for trial in trials],
     }
     for name in dict.fromkeys(name for trial in trials for name in trial.params):
-        found[f"params.{name}"] = [trial.params.get(name) for trial in trials]
+        found[_text(f"params.{name}")] = [_text(trial.params.get(name)) for trial in trials]
     for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
         found[field] = [getattr(trial, field) for trial in trials]
     for field in ("start_time", "end_time"):
@@ -48,6 +48,13 @@ def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
         values = [trial.extras.get(name, math.nan) for trial in trials]
         found[f"extras.{name}"] = values
     return pandas.DataFrame(found)
+
+
+def _text(value: Any) -> Any:
+    """``value``; a text that is no UTF-8, which no file holds, with escapes."""
+    if type(value) is not str or value.isascii():
+        return value
+    return value.encode(errors="backslashreplace").decode()
 
 
 def _within(seconds: float | None) -> float | None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from numbers import Integral, Real
 from typing import Any, TypeGuard
 
-from asha_bus.core.checks import shortened
-from asha_bus.core.space import Leaf, Space, holds_parameter, is_same
+from asha_bus.core.checks import cut, shortened
+from asha_bus.core.space import Leaf, Options, Space, holds_parameter, is_same
+from asha_bus.core.space.layout import places_of
 from asha_bus.results.records import TrialRecord
 
 #: Numbers beyond this, and infinite ones, are shown like options.
 _MOST = 1e300
 
+#: Longer labels of options are cut.
+_LABEL_CHARS = 200
+
 #: Marks a value that a trial does not have.
-_ABSENT = object()
+ABSENT = object()
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,17 @@ class Column:
         only = self.nodes[0] if len(self.nodes) == 1 else None
         return only if isinstance(only, Leaf) else None
 
+    @cached_property
+    def is_ambiguous(self) -> bool:
+        """Whether two of its options look alike unless they are shown exactly: 1 and '1'."""
+        options = [
+            option
+            for node in self.nodes
+            for i, option in enumerate(node.options if isinstance(node, Options) else (node,))
+            if not (isinstance(option, Leaf) or (isinstance(node, Options) and i in node.nested))
+        ]
+        return len(set(map(_look, options))) < len(set(map(_exact, options)))
+
 
 @lru_cache(maxsize=16)  # called for every trial
 def columns(space: Space) -> tuple[Column, ...]:
@@ -57,26 +73,15 @@ def columns(space: Space) -> tuple[Column, ...]:
     common = constants(space)
     found: dict[str, list[Any]] = {}
     for member in space.members:
-        of_names: dict[str, list[tuple[str, Any]]] = {name: [] for name in member.tree}
-        for path, leaf in member.parts[0].places:
-            of_names[_top(path, member.tree)].append((path, leaf))
-        for name, places in of_names.items():
-            if not places and name in common:
+        for name, node in member.tree.items():
+            if name in common:
                 continue
-            for path, node in places or [(name, member.tree[name])]:
+            places: list[tuple[str, Any]] = [*places_of(name, node)]
+            for path, inner in places or [(name, node)]:
                 known = found.setdefault(path, [])
-                if not any(_is_alike(node, other) for other in known):
-                    known.append(node)
+                if not any(_is_alike(inner, other) for other in known):
+                    known.append(inner)
     return tuple(Column(path, tuple(nodes)) for path, nodes in found.items())
-
-
-def _top(path: str, names: Iterable[str]) -> str:
-    """The top-level name that ``path`` begins with."""
-    return max((name for name in names if _begins(path, name)), key=len)
-
-
-def _begins(path: str, name: str) -> bool:
-    return path.startswith(name) and path[len(name) : len(name) + 1] in ("", ".", "[", ":")
 
 
 def _is_alike(a: Any, b: Any) -> bool:
@@ -87,15 +92,15 @@ def _is_alike(a: Any, b: Any) -> bool:
 
 
 def column_values(space: Space, trial: TrialRecord) -> tuple[Any, ...]:
-    """The values of ``trial`` in the order of `columns`; None for a missing value."""
-    return tuple(None if value is _ABSENT else value for value in _row(space, trial))
+    """The values of ``trial`` in the order of `columns`; `ABSENT` for a missing value."""
+    return tuple(_row(space, trial))
 
 
 def _row(space: Space, trial: TrialRecord) -> list[Any]:
     values = space.values(trial.point)
     return [
         # a constant is found by its name only
-        values.get(column.name, trial.params.get(column.name, _ABSENT))
+        values.get(column.name, trial.params.get(column.name, ABSENT))
         for column in columns(space)
     ]
 
@@ -136,21 +141,54 @@ def axes(space: Space, trials: Sequence[TrialRecord]) -> list[Axis]:
 
 
 def _axis(column: Column, values: tuple[Any, ...]) -> Axis:
-    there = [value for value in values if value is not _ABSENT]
+    there = [value for value in values if value is not ABSENT]
     numbers = [number for number in map(as_number, there) if _is_usable(number)]
-    if len(numbers) == len(there):
+    if len(numbers) == len(there) and not column.is_ambiguous:
         kind = "" if column.leaf is None else column.leaf.kind
         is_log = kind in ("loguniform", "lognormal") or (
             kind not in ("uniform", "normal") and _spans_decades(numbers)
         )
-        placed = [math.nan if v is _ABSENT else _number(v) for v in values]
+        placed = [math.nan if v is ABSENT else _number(v) for v in values]
         return Axis(column.name, tuple(placed), None, is_log)
     indexes: dict[str, int] = {}
     codes = [
-        math.nan if v is _ABSENT else indexes.setdefault(shortened(v), len(indexes)) for v in values
+        math.nan if v is ABSENT else indexes.setdefault(_exact(v), len(indexes)) for v in values
     ]
-    labels = tuple(label.strip("'") for label in indexes)
-    return Axis(column.name, tuple(map(float, codes)), labels, False)
+    return Axis(column.name, tuple(map(float, codes)), _labels(list(indexes)), False)
+
+
+def _exact(value: Any) -> str:
+    """A text that different options have in common only if their reprs are alike."""
+    return repr(value) if type(value) is str else shortened(value)
+
+
+def _look(value: Any) -> str | float:
+    """What a value looks like to a reader who sees no quotes and no types."""
+    if type(value) is not str:
+        found = as_number(value)
+        return _exact(value).lower() if found is None else found
+    try:
+        return float(value)
+    except ValueError:
+        return value if value.lower() not in ("true", "false", "none") else value.lower()
+
+
+def _labels(exact: list[str]) -> tuple[str, ...]:
+    """A label for each of these texts: without quotes and cut, unless two would be alike."""
+    bare = [text[1:-1] if text[0] in "'\"" and text[0] == text[-1] else text for text in exact]
+    shown = Counter(map(_cut, bare))
+    labels: dict[str, None] = {}
+    for text, plain in zip(exact, map(_cut, bare), strict=True):
+        label = plain if shown[plain] == 1 else _cut(text)
+        number = 2
+        while label in labels:  # long texts that begin alike
+            label, number = f"{_cut(text)} ({number})", number + 1
+        labels[label] = None
+    return tuple(labels)
+
+
+def _cut(text: str) -> str:
+    return cut(text, _LABEL_CHARS)
 
 
 def _number(value: object) -> float:

@@ -23,18 +23,32 @@ def _visible(character: str) -> str:
 
 
 def cell(value: Any) -> str:
-    """``value`` in one line: floats rounded, strings as they are, other values by their repr."""
+    """``value`` in one line: floats rounded, strings as they are, other values by their repr.
+
+    A string that reads like a number, a bool or None is quoted.
+    """
     if isinstance(value, float):
-        return f"{value:.4g}"
-    text = value if isinstance(value, str) else shortened(value)
+        found = f"{value:.4g}"
+        return f"{found}.0" if found.lstrip("-").isdigit() else found
+    text = value if isinstance(value, str) and not _reads_like_another(value) else shortened(value)
     return text if text.isprintable() else visible(" ".join(text.split()))
+
+
+def _reads_like_another(text: str) -> bool:
+    if text.lower() in ("true", "false", "none"):
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def table(
     rows: Sequence[Sequence[str]], *, head: Sequence[str] = (), left: Collection[int] = (0,)
 ) -> str:
     """``rows`` as columns, left-aligned if their number is in ``left``, otherwise right-aligned."""
-    lines = [*([head] if head else []), *rows]
+    lines = [list(map(visible, line)) for line in ([head, *rows] if head else rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     shown = [
         "  ".join(

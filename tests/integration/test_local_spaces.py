@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -93,3 +96,28 @@ def test_spaces_of_hyperopt_are_launched_as_they_are() -> None:
     assert [trial.params["args"][0] + 2 for trial in listed.trials] == [
         trial.metric for trial in listed.trials
     ]
+
+
+def test_an_option_that_is_no_utf_8_travels_by_its_index(tmp_path: Path) -> None:
+    name = os.fsdecode(b"caf\xe9.csv")
+    space = ab.Space(file=ab.grid(name, "ok"), kind=ab.grid(1, "1"))
+    journal = tmp_path / "journal"
+    arguments: dict[str, Any] = {"journal": journal, "monitor": ["text", "progress"], "page": True}
+    result = run(objectives.echo_params, space, **arguments)
+    assert_told(result)
+    assert {(name, 1), (name, "1"), ("ok", 1), ("ok", "1")} == {
+        (trial.params["file"], trial.params["kind"]) for trial in result.trials
+    }
+    read = ab.Result.from_journal(journal)
+    assert [one.params for one in result.trials] == [one.params for one in read.trials]
+    again = run(objectives.echo_params, space, resume=True, journal=journal)
+    assert ("exhausted", 4) == (again.reason, len(again.trials))
+    done = subprocess.run(
+        [sys.executable, "-m", "asha_bus.cli", "report", str(journal)],
+        env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert 0 == done.returncode, done.stderr
+    assert b"caf\\udce9.csv" in done.stdout

@@ -37,7 +37,14 @@ def test_a_run_with_it_is_resumed(tmp_path: Path) -> None:
         )
         assert total == len(result.trials)
     assert {TrialState.STOPPED, TrialState.COMPLETED} == {one.state for one in result.trials}
-    assert result.trials == ab.Result.from_journal(journal, schedulers=[Threshold]).trials
+    read = ab.Result.from_journal(journal, schedulers=[Threshold])
+    assert result.trials == read.trials
+    for trial in result.trials:
+        verdict = ", within the limit 1.7: goes on"
+        if trial.state is TrialState.STOPPED:
+            verdict = ", above the limit 1.7: stopped"
+        assert verdict in read.explain(trial.id)
+        assert result.explain(trial.id) == read.explain(trial.id)
     with pytest.raises(ab.JournalError, match=r"give its class in schedulers="):
         ab.Result.from_journal(journal)
     with pytest.raises(ab.JournalError, match="resume the run with the scheduler that it was"):

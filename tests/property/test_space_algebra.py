@@ -18,6 +18,7 @@ from asha_bus import (
     lognormal,
     loguniform,
     normal,
+    option,
     ordinal,
     randint,
     uniform,
@@ -69,21 +70,23 @@ def nested(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         some,
         some.map(tuple),
         st.dictionaries(st.sampled_from("abc"), leaves, max_size=3),
-        some.map(lambda options: choice(*options)),
-        some.map(lambda options: ordinal(*options)),
+        some.map(lambda options: choice(*map(option, options))),
+        some.map(lambda options: ordinal(*map(option, options))),
     )
 
 
 LEVEL2 = st.recursive(
-    st.one_of(NUMBERS, OPTIONS.map(lambda o: choice(*o)), PLAIN, st.sampled_from(SHARED)),
+    st.one_of(
+        NUMBERS, OPTIONS.map(lambda o: choice(*map(option, o))), PLAIN, st.sampled_from(SHARED)
+    ),
     nested,
     max_leaves=5,
 )
 NODES = st.one_of(
     LEVEL2,
-    OPTIONS.map(lambda options: grid(*options)),
-    st.lists(LEVEL2, min_size=1, max_size=3).map(lambda options: grid(*options)),
-    st.lists(OPTIONS.map(lambda options: grid(*options)), min_size=1, max_size=2),
+    OPTIONS.map(lambda options: grid(*map(option, options))),
+    st.lists(LEVEL2, min_size=1, max_size=3).map(lambda options: grid(*map(option, options))),
+    st.lists(OPTIONS.map(lambda options: grid(*map(option, options))), min_size=1, max_size=2),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asha_bus import RandomSearch, Space, choice, grid, loguniform, randint, uniform
+from asha_bus import RandomSearch, Space, choice, grid, loguniform, option, randint, uniform
 from asha_bus.core import messages as m
 from asha_bus.core.space import Grid, LogUniform, Parameter, RandInt, Uniform
 from asha_bus.formats import wire
@@ -24,8 +24,8 @@ LEAVES = st.one_of(
     BOUNDS.map(lambda bounds: uniform(*bounds)),
     POSITIVE.map(lambda bounds: loguniform(*bounds)),
     INTS.map(lambda bounds: randint(*bounds)),
-    OPTIONS.map(lambda options: choice(*options)),
-    OPTIONS.map(lambda options: grid(*options)),
+    OPTIONS.map(lambda options: choice(*map(option, options))),
+    OPTIONS.map(lambda options: grid(*map(option, options))),
     st.integers(),
     st.none(),
 )

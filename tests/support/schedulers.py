@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from random import Random
 
 from asha_bus.core.schedulers import Decision, Scheduler, SchedulerState
-from asha_bus.core.trial import Trial
+from asha_bus.core.trial import RungRecord, Trial
 
 
 @dataclass(frozen=True)
@@ -36,4 +36,8 @@ class _State(SchedulerState):
     def report(self, trial: Trial, resource: float, metric: float) -> Decision:
         if resource >= 2:
             return Decision("complete", (), None)
-        return Decision("stop" if metric > self._limit else "continue", (), 2)
+        is_worse = metric > self._limit
+        verdict, word = ("stop", "above") if is_worse else ("continue", "within")
+        reason = f"{word} the limit {self._limit:g}"
+        record = RungRecord(0, 1, metric, 1, 1, self._limit, verdict, reason=reason)
+        return Decision(verdict, (record,), None if is_worse else 2)

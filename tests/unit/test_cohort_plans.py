@@ -134,3 +134,39 @@ def test_many_residents_are_warned_of(
         warn_of_residents(scheduler, repeats, workers)
     assert [warned is not None] == [bool(caplog.records)]
     assert (warned or "") in caplog.text
+
+
+NINE = ab.Hyperband.classic(9)  # 9 + 5 + 3
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "arguments", "warned"),
+    [
+        (NINE, {}, None),
+        (NINE, {"max_trials": 17}, None),
+        (NINE, {"max_trials": 34, "repeats": 2}, None),
+        (
+            NINE,
+            {"max_trials": 34},
+            "Hyperband is planned for 17 configurations, but the run has 34: 18 + 10 + 6 begin in "
+            "place of 9 + 5 + 3, and each rung still keeps as many as planned; give max_trials=17 "
+            "to run it as planned, or write a plan for 34",
+        ),
+        (NINE, {"max_trials": 40, "repeats": 2}, "give max_trials=34 to run it as planned"),
+        (
+            ab.SuccessiveHalving.classic(8, 1, 2),
+            {"max_trials": 16},
+            "SuccessiveHalving is planned for 8 configurations, but the run has 16: 16 begin in",
+        ),
+        (ab.SuccessiveHalving(PLAN), {"max_trials": 16}, None),  # for no number
+        (ab.PromotionASHA(9), {"max_trials": 16}, None),
+    ],
+)
+def test_a_cohort_of_another_size_than_planned_is_warned_of(
+    scheduler: Any, arguments: dict[str, Any], warned: str | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, logger="asha_bus"):
+        plan_for(yields, ab.Space(x=ab.uniform(0, 1)), scheduler=scheduler, **arguments)
+    found = [record.getMessage() for record in caplog.records if "planned" in record.getMessage()]
+    assert (warned is not None) == bool(found)
+    assert (warned or "") in "".join(found)

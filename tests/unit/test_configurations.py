@@ -88,7 +88,7 @@ def test_it_prints_as_a_table() -> None:
         "trials  states                 resource  metric  spread  of  params",
         "------  ---------------------  --------  ------  ------  --  ------",
         "2-3     2 COMPLETED                   1   0.375    0.18   2  x=0.2",
-        "0-1     1 COMPLETED, 1 FAILED         1    0.25           1  x=0",
+        "0-1     1 COMPLETED, 1 FAILED         1    0.25           1  x=0.0",
     ] == [line.rstrip() for line in repr(result.by_configuration()).splitlines()]
 
 

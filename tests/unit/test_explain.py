@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
+from random import Random
+from typing import Any, ClassVar
 
 import pytest
-from support.results import SPACE
+from support.results import SPACE, make_result, make_trial
 
 from asha_bus import Result
 from asha_bus.core.events import StopRun
 from asha_bus.core.schedulers import (
     ASHA,
+    Decision,
     Hyperband,
     MedianStopping,
+    Move,
     PromotionASHA,
     Scheduler,
+    SchedulerState,
     SuccessiveHalving,
 )
+from asha_bus.core.trial import RungRecord, Trial, TrialState
 from asha_bus.results.records import BusReport, TrialRecord
 from asha_bus.testing.simulator import Bench
 
@@ -142,6 +148,64 @@ def test_a_promotion_that_came_later() -> None:
     assert "rank 3 of 3 here, the best one goes on, the 1st has 0.5: paused" in first_line(
         result, 2
     )
+
+
+def test_a_reason_of_the_scheduler_is_shown() -> None:
+    record = RungRecord(1, 3, 0.5, 4, 2, 0.25, "stop", reason="slower than \x1b[2Jits own start")
+    result = make_result(make_trial(0, TrialState.STOPPED, 0.5, record))
+    assert first_line(result, 0) == (
+        "rung 1 at resource 3: metric 0.5, slower than \\x1b[2Jits own start: stopped"
+    )
+
+
+def test_a_reason_of_a_later_verdict_is_shown() -> None:
+    paused = RungRecord(0, 1, 0.5, 1, 1, 0.5, "pause", reason="too early to say")
+    moves = [Move(0, "stop", n=3, keep=1, cutoff=0.25, reason="the budget is spent"), None]
+    for move, words in zip(
+        moves,
+        (", the budget is spent: paused as number 1, stopped when 3", ", too early"),
+        strict=True,
+    ):
+        bench = Bench(scheduler=Told(paused, move), max_trials=1)
+        bench.join("w0")
+        bench.report("w0", 0, 1, 0.5)
+        assert words in first_line(result_of(bench), 0)
+
+
+@dataclass(frozen=True)
+class Told(Scheduler):
+    """Pauses each trial with a record, and then makes one move."""
+
+    record: RungRecord
+    move: Move | None
+    pauses: ClassVar[bool] = True
+
+    @property
+    def full_resource(self) -> float:
+        return 9
+
+    def new_state(self, *, mode: str, seed: int) -> SchedulerState:
+        return ToldState(self)
+
+
+class ToldState(SchedulerState):
+    def __init__(self, told: Told) -> None:
+        self._told, self._moves = told, [] if told.move is None else [told.move]
+        self._has_paused = False
+
+    def assign(self, trial: Trial, random: Random) -> None:
+        """There are no brackets."""
+
+    def next_resource(self, trial: Trial) -> float:
+        return 1
+
+    def report(self, trial: Trial, resource: float, metric: float) -> Decision:
+        self._has_paused = True
+        return Decision("pause", (self._told.record,), None)
+
+    def take_moves(self) -> list[Move]:
+        found, self._moves = (self._moves, []) if self._has_paused else ([], self._moves)
+        return found
 
 
 def test_a_trial_that_waits_for_its_worker() -> None:

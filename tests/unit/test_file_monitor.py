@@ -79,6 +79,7 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
             "verdict": "stop",
             "mean": None,
             "paused_n": None,
+            "reason": None,
         },
         {
             "event": "end",

@@ -205,8 +205,8 @@ def test_a_report_takes_less_than_a_hundred_bytes() -> None:
 
 def shown(rungs: list[RungRecord]) -> str:
     """Their repr as the first version had it."""
-    assert all(record.paused_n is None for record in rungs)
-    return repr(rungs).replace(", paused_n=None", "")
+    assert all(record.paused_n is None and record.reason is None for record in rungs)
+    return repr(rungs).replace(", paused_n=None, reason=None", "")
 
 
 def test_the_golden_journal_is_read() -> None:

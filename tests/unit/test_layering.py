@@ -40,6 +40,7 @@ CORE_MAY_USE = {
     "enum",
     "fractions",
     "functools",
+    "gc",  # to see what an object refers to without running its code
     "heapq",
     "html",
     "inspect",

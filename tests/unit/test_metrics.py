@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from decimal import Decimal
+from enum import Enum, IntEnum
 from fractions import Fraction
 from typing import Any
 
@@ -136,6 +137,52 @@ def test_a_resource_that_is_not_a_number_is_an_error(value: Any, shown: str) -> 
         ObjectiveError, match=rf"report\(resource={shown}.*: a resource is a number"
     ):
         to_resource(value)
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Phase(str, Enum):
+    WARM_UP = "warm up"
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (np.bool_(True), True),
+        (np.array(False), False),
+        (np.array([True]), True),
+        (np.int64(3), 3),
+        (np.uint8(255), 255),
+        (np.float32(0.5), 0.5),
+        (np.str_("adam"), "adam"),
+        (Phase.WARM_UP, "warm up"),
+        (Level.LOW, 1),
+        (Decimal("0.5"), 0.5),
+        (np.float64("nan"), math.nan),
+    ],
+    ids=repr,
+)
+def test_a_scalar_of_any_kind_is_a_plain_extra(value: Any, plain: Any) -> None:
+    [found] = to_extras({"x": value}).values()
+    assert type(plain) is type(found)
+    assert plain == found or (plain != plain and found != found)
+
+
+def test_a_name_of_an_extra_is_a_text() -> None:
+    assert ["a", "warm up"] == list(to_extras({np.str_("a"): 1, Phase.WARM_UP: np.bool_(1)}))
+    names: list[Any] = [1, None, ("a",), b"a", 1.5, ""]
+    for name in names:
+        with pytest.raises(ObjectiveError, match="is not a name of an extra; use a string of 1 to"):
+            to_extras({"a": 1, name: 2})
+
+
+def test_extras_are_those_of_the_moment() -> None:
+    info = {"epoch": 1}
+    _, kept = to_metric_and_extras((0.5, info))
+    info["epoch"] = 2
+    assert {"epoch": 1} == kept
 
 
 def test_extras_come_beside_the_metric() -> None:

@@ -120,6 +120,41 @@ def test_extras_and_lines_arrive() -> None:
     assert [((1, 0), 0, "info", "hello")] == list(bench.experiment.table.logs)
 
 
+def test_an_extra_may_have_the_name_of_anything_but_the_resource() -> None:
+    names = ("metric", "self", "trial", "params", "extras", "id", "state")
+
+    def objective(trial: ab.Trial) -> None:
+        given = dict.fromkeys(names, np.bool_(True))
+        trial.report(0.5, resource=1, **given)
+        trial.report(metric=0.25, resource=2)
+        trial.report(0.125, 3, **given)
+
+    bench = run_objective(objective, max_trials=1)
+    trial = bench.trial(0)
+    assert (S.COMPLETED, 0.125, 3) == (trial.state, trial.metric, trial.resource)
+    assert dict.fromkeys(names, True) == trial.extras
+
+
+def test_the_same_names_may_be_yielded() -> None:
+    bench = run_objective(lambda x: iter_of((x, {"metric": 3, "resource": 7})), max_trials=1)
+    assert {"metric": 3, "resource": 7} == bench.trial(0).extras
+    assert (0.0, 1) == (bench.trial(0).metric, bench.trial(0).resource)
+
+
+def iter_of(*values: Any) -> Iterator[Any]:
+    yield from values
+
+
+def test_a_report_needs_a_metric() -> None:
+    def objective(trial: ab.Trial) -> None:
+        trial.report(resource=1, loss=0.5)
+
+    bench = run_objective(objective, max_trials=1)
+    assert S.FAILED is bench.trial(0).state
+    words = "report() got no metric; call trial.report(metric)"
+    assert words in (bench.trial(0).error or "")
+
+
 def fail_with(error: BaseException) -> Callable[[float], float]:
     def objective(x: float) -> float:
         if x == 1:

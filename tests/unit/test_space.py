@@ -22,6 +22,7 @@ from asha_bus import (
     lognormal,
     loguniform,
     normal,
+    option,
     ordinal,
     randint,
     uniform,
@@ -155,8 +156,8 @@ OPTIONS = (*OPTIONS, Frame(), [0, 1], (100, 10), {"k": [1, 2], "n": None}, math.
 @pytest.mark.parametrize("make", [choice, grid])
 def test_options_are_handed_over_as_they_are(make: Callable[..., Any]) -> None:
     space = Space(p=make(*OPTIONS))
-    for index, option in enumerate(OPTIONS):
-        assert option is space.resolve((index,))["p"]
+    for index, one in enumerate(OPTIONS):
+        assert one is space.resolve((index,))["p"]
     seen = {id(params["p"]) for params in draws(space, 500)}
     assert {id(option) for option in OPTIONS} == seen
 
@@ -167,7 +168,7 @@ def test_an_option_is_drawn_as_its_index() -> None:
 
 
 def test_options_keep_their_type_on_the_way_to_a_worker() -> None:
-    space = Space(a=choice([0, 1]), b=choice((100, 10)), c=choice({"k": [1, 2], "n": None}))
+    space = Space(a=choice([0, 1], 1), b=choice((100, 10), 1), c=choice({"k": [1, 2], "n": None}))
     expected = {"a": [0, 1], "b": (100, 10), "c": {"k": [1, 2], "n": None}}
     assert expected == pickle.loads(pickle.dumps(space)).resolve((0, 0, 0))
 
@@ -182,7 +183,7 @@ def test_options_keep_their_type_on_the_way_to_a_worker() -> None:
         ({"a": grid(1, 2), "b": [grid(1, 2, 3), {"c": grid(1, 2)}]}, 12),
         ({"a": grid(k for k in range(3))}, 3),
         ({"a": grid(range(4))}, 4),
-        ({"a": grid([1, 2])}, 1),  # one value that is a list
+        ({"a": grid(option([1, 2]))}, 1),  # one value that is a list
         ({"a": 5}, 1),
     ],
 )
@@ -296,7 +297,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: normal(0, 0), "normal: sigma must be above 0, got 0"),
     (lambda: lognormal(math.nan, 1), "lognormal: mu must be finite, got nan"),
     (lambda: normal(0, 1, q=0), "normal: q must be above 0"),
-    (lambda: ordinal(), r"ordinal\(\): no options given; write ordinal\('small', 'large'\)"),
+    (lambda: ordinal(), r"ordinal\(\): no options given; write ordinal\('a', 'b'\)"),
     (lambda: func(3), r"func\(\): the first argument must be a function, got 3 of type int"),  # type: ignore[arg-type]
     (lambda: func(uniform(0, 1)), r"must be a function, got uniform\(0.0, 1.0\)"),  # type: ignore[arg-type]
     (lambda: Space(a=func), r"^a: func was not called; write func\(\.\.\.\)"),

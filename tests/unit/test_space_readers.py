@@ -24,6 +24,7 @@ from asha_bus import (
     lognormal,
     loguniform,
     normal,
+    option,
     ordinal,
     randint,
     uniform,
@@ -190,7 +191,11 @@ def test_spaces_are_compared(space: Space, another: Space, same: bool) -> None:
 def test_descriptions_of_plain_spaces_stay_as_they_were() -> None:
     shared = grid(1, 2)
     space = Space(
-        a=uniform(0, 1), b=loguniform(1, 2), c=randint(1, 2), d=choice("x", [None]), e=shared
+        a=uniform(0, 1),
+        b=loguniform(1, 2),
+        c=randint(1, 2),
+        d=choice("x", option([None])),
+        e=shared,
     )
     assert (
         "dict",

@@ -97,6 +97,11 @@ def simulated(make: Callable[[Any], Scheduler] = Wrong, **given: Any) -> ab.Resu
         ({"report": Decision("continue", (1,), 2.0)}, "a tuple of RungRecord"),  # type: ignore[arg-type]
         ({"report": Decision("pause", (), None)}, "must end with a record that does"),
         ({"report": Decision("complete", (record("pause"),), None)}, "only at a pause"),
+        ({"report": PAUSE._replace(records=(record("pause")._replace(reason=5),))}, "got 5"),  # type: ignore[arg-type]
+        (
+            {"report": Decision("complete", (record("stop")._replace(reason="x" * 201),), None)},
+            "a RungRecord must have a reason of at most 200 characters, or None, got 'xx",
+        ),
         ({"moves": [GO_ON]}, "a Move must be of a paused trial"),
         ({"moves": [GO_ON, GO_ON], "report": PAUSE}, "a Move must be of a paused trial"),
         ({"moves": [GO_ON._replace(verdict="pause")]}, "'continue' or 'stop'"),

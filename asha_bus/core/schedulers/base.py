@@ -56,6 +56,7 @@ class Move(NamedTuple):
         keep: How many of them may continue.
         cutoff: The worst metric among the ``keep`` best; None if it is not a finite number.
         mean: With repeats, the mean metric that was compared; None without repeats.
+        reason: As in a `RungRecord`.
 
     Example:
         >>> Move(3, "stop", n=8, keep=5, cutoff=0.5).verdict
@@ -68,6 +69,7 @@ class Move(NamedTuple):
     keep: int
     cutoff: float | None
     mean: float | None = None
+    reason: str | None = None
 
 
 class SchedulerState(ABC):

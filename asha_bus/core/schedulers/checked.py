@@ -12,6 +12,9 @@ from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
 _VERDICTS = ("continue", "pause", "stop", "complete")
 
+#: The longest reason that a scheduler may give.
+_MAX_REASON_CHARS = 200
+
 
 class CheckedState(SchedulerState):
     """Asks ``state``, and raises `SchedulerError` at an answer that no run can carry out.
@@ -49,6 +52,11 @@ class CheckedState(SchedulerState):
         )
         self._check(is_right, method, f"give a resource above {above:g}, or None", level)
 
+    def _check_reason(self, what: str, reason: object) -> None:
+        is_right = reason is None or (isinstance(reason, str) and len(reason) <= _MAX_REASON_CHARS)
+        rule = f"have a reason of at most {_MAX_REASON_CHARS} characters, or None"
+        self._check(is_right, what, rule, reason)
+
     def report(self, trial: Trial, resource: float, metric: float) -> Decision:
         decision = self._state.report(trial, resource, metric)
         is_decision = isinstance(decision, Decision) and decision.verdict in _VERDICTS
@@ -58,6 +66,8 @@ class CheckedState(SchedulerState):
             isinstance(one, RungRecord) and one.verdict in _VERDICTS for one in records
         )
         self._check(are_records, "report()", "give a tuple of RungRecord", records)
+        for record in records:
+            self._check_reason("a RungRecord", record.reason)
         if decision.verdict == "continue":
             self._check_level(decision.next_resource, resource, "report() that continues")
         elif decision.verdict == "pause":
@@ -77,6 +87,7 @@ class CheckedState(SchedulerState):
             is_right = isinstance(move, Move) and move.verdict in ("continue", "stop")
             self._check(is_right, "take_moves()", "give a Move, 'continue' or 'stop'", move)
             self._check(move.trial in self._paused, "a Move", "be of a paused trial", move)
+            self._check_reason("a Move", move.reason)
             self._paused.remove(move.trial)
         return moves
 

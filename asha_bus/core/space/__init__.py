@@ -1,5 +1,6 @@
 """The space of parameters: ranges, options, nesting, and the algebra of spaces."""
 
+from asha_bus.core.space.contents import holds_parameter
 from asha_bus.core.space.member import Dimension, Member, Plain, Product, Sampled, SampleNumber
 from asha_bus.core.space.normals import LogNormal, Normal, lognormal, normal
 from asha_bus.core.space.options import (
@@ -7,13 +8,14 @@ from asha_bus.core.space.options import (
     Choice,
     Func,
     Grid,
+    Option,
     Options,
     Ordinal,
     choice,
     func,
     grid,
-    holds_parameter,
     is_same,
+    option,
     ordinal,
 )
 from asha_bus.core.space.parameter import Leaf, Parameter
@@ -45,6 +47,7 @@ __all__ = [
     "Member",
     "Normal",
     "Number",
+    "Option",
     "Options",
     "Ordinal",
     "Parameter",
@@ -65,6 +68,7 @@ __all__ = [
     "lognormal",
     "loguniform",
     "normal",
+    "option",
     "ordinal",
     "randint",
     "uniform",

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.space.contents import children, joined
 from asha_bus.core.space.layout import Numbers, Values, flatten, walk
 from asha_bus.core.space.member import Member
-from asha_bus.core.space.options import Func, Options, children, is_same
+from asha_bus.core.space.options import Func, Options, is_same
 from asha_bus.core.space.parameter import Parameter
 from asha_bus.core.space.ranges import Number
 
@@ -138,7 +139,7 @@ def _check_complete(path: str, node: Any, value: Any, is_exact: bool) -> None:
             raise InvalidArgument(f"{path} must be of type {kind.__name__}, got {value!r}")
     if type(node) is dict:
         for key, child in node.items():
-            place = f"{path}.{key}".lstrip(".")
+            place = joined(path, f".{key}")
             if key in value:
                 _check_complete(place, child, value[key], is_exact)
             elif is_exact or isinstance(child, Parameter):
@@ -167,7 +168,7 @@ def _check_computed(tree: Any, params: Mapping[str, Any], numbers: Numbers) -> N
         elif type(node) is dict:
             for key, child in node.items():
                 if key in value:
-                    check(f"{path}.{key}" if path else key, child, value[key])
+                    check(joined(path, f".{key}"), child, value[key])
         else:
             for i, (_, child) in enumerate(children(node) or ()):
                 check(f"{path}[{i}]", child, value[i])

@@ -13,23 +13,24 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.space.contents import ATOMS, children, holds_parameter, joined
 from asha_bus.core.space.normals import lognormal, normal
 from asha_bus.core.space.options import (
     Func,
     Grid,
+    Option,
     Options,
-    children,
     choice,
     func,
     grid,
-    holds_parameter,
+    option,
     ordinal,
 )
 from asha_bus.core.space.parameter import Leaf, Parameter, SubSpace
 from asha_bus.core.space.ranges import loguniform, randint, uniform
 
 _BUILDERS: tuple[Any, ...] = (
-    *(uniform, loguniform, randint, normal, lognormal, choice, ordinal, grid, func),
+    *(uniform, loguniform, randint, normal, lognormal, choice, ordinal, grid, func, option),
 )
 
 #: The number of each parameter in a point, in the point's order.
@@ -60,7 +61,7 @@ class Layout:
     def __init__(self, tree: dict[str, Any]) -> None:
         self.tree = tree
         #: Every place that the objective sees, including those inside options.
-        self.places = tuple(_places("", tree))
+        self.places = tuple(places_of("", tree))
         self.slots = slots_of(tree, self.places)
         grids: set[Parameter] = {
             slot.parameter for slot in self.slots if isinstance(slot.parameter, Grid)
@@ -120,8 +121,8 @@ def walk(slots: Iterable[Slot]) -> Iterator[Slot]:
     """All slots, including those inside options; a parameter may be in several."""
     for slot in slots:
         yield slot
-        for option in slot.inner or ():
-            yield from walk(option)
+        for inner in slot.inner or ():
+            yield from walk(inner)
 
 
 def longest(slots: Iterable[Slot]) -> int:
@@ -141,6 +142,20 @@ def filled(node: Any, known: Numbers) -> Any:
         is_changed = any(part is not child for part, child in zip(parts, node, strict=True))
         return type(node)(parts) if is_changed else node
     return node
+
+
+def check_paths(tree: dict[str, Any], places: Iterable[Place], slots: Iterable[Slot]) -> None:
+    """Raise `InvalidArgument` if two parameters of a member, or its constants, have one path."""
+    constants = [(name, node) for name, node in tree.items() if not holds_parameter(node)]
+    kinds = [(s.path, s.parameter, s.parameter.kind) for s in walk(slots)]
+    drawn = [(path, kind if kind == "sample" else one) for path, one, kind in kinds]
+    known: dict[str, Any] = {}
+    for path, node in [*constants, *places, *drawn]:
+        if known.setdefault(path, node) is not node:
+            raise InvalidArgument(
+                f"{path}: two values of the space have this path, by which searchers and results "
+                f"know them; rename one of the keys that it is made of"
+            )
 
 
 class Values:
@@ -181,7 +196,7 @@ class Values:
                     self.by_path(f"{path}:{index}", node.options[index], found)
             return
         for part, child in children(node) or ():
-            self.by_path((path + part).lstrip("."), child, found)
+            self.by_path(joined(path, part), child, found)
 
     def _compute(self, node: Func) -> Any:
         args = [self.of(arg) for arg in node.args]
@@ -193,24 +208,31 @@ class Values:
             raise
 
 
-def _places(path: str, node: Any) -> Iterator[Place]:
+def places_of(path: str, node: Any) -> Iterator[Place]:
+    """Every place in ``node`` that the objective sees; ``path`` is the path of ``node``."""
     if isinstance(node, Leaf):
         yield Place(path, node)
         if isinstance(node, Options):
             for i in sorted(node.nested):
-                yield from _places(f"{path}:{i}", node.options[i])
+                yield from places_of(f"{path}:{i}", node.options[i])
         return
     for part, child in children(node) or ():
-        yield from _places((path + part).lstrip("."), child)
+        yield from places_of(joined(path, part), child)
 
 
 def _check_node(path: str, node: Any) -> None:
     """Raise `InvalidArgument` if ``node`` is or holds something that cannot be drawn."""
+    if type(node) in ATOMS:
+        return
     if isinstance(node, SubSpace):
         raise InvalidArgument(f"{path}: a Space cannot be inside a Space; use a plain dict")
     if type(node).__module__.startswith("hyperopt.pyll"):
         raise InvalidArgument(
             f"{path} is a hyperopt expression; pass the whole space to asha_bus.from_hyperopt()"
+        )
+    if isinstance(node, Option):
+        raise InvalidArgument(
+            f"{path}: option() is an argument of choice(), ordinal() and grid() alone, got {node!r}"
         )
     if isinstance(node, FunctionType) and node in _BUILDERS:
         name = node.__name__
@@ -218,7 +240,7 @@ def _check_node(path: str, node: Any) -> None:
     if children(node) is None and holds_parameter(node):
         raise InvalidArgument(
             f"{path}: parameters inside a {type(node).__name__} are not drawn; use a plain dict, "
-            f"list or tuple"
+            f"list or tuple, or make the object from parameters by func()"
         )
 
 
@@ -236,10 +258,10 @@ def _slots(
         inner = None
         if isinstance(node, Options) and node.nested:
             inner = tuple(
-                tuple(_slots(f"{name}:{i}", option, names, taken, set(seen)))
+                tuple(_slots(f"{name}:{i}", one, names, taken, set(seen)))
                 if i in node.nested
                 else ()
-                for i, option in enumerate(node.options)
+                for i, one in enumerate(node.options)
             )
         yield Slot(node, name, inner)
     elif isinstance(node, Func):
@@ -248,13 +270,13 @@ def _slots(
     else:
         _check_node(path, node)
         for part, child in children(node) or ():
-            yield from _slots((path + part).lstrip("."), child, names, taken, seen)
+            yield from _slots(joined(path, part), child, names, taken, seen)
 
 
 def _check_grids(slots: Iterable[Slot], grids: set[Parameter]) -> None:
     for slot in slots:
-        for i, option in enumerate(slot.inner or ()):
-            for inner in walk(option):
+        for i, nested in enumerate(slot.inner or ()):
+            for inner in walk(nested):
                 if isinstance(inner.parameter, Grid) and inner.parameter not in grids:
                     kind = slot.parameter.kind
                     raise InvalidArgument(

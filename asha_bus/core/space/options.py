@@ -8,7 +8,9 @@ from itertools import accumulate, islice
 from random import Random
 from typing import Any
 
+from asha_bus.core.checks import cut, shortened
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.space.contents import holds_parameter, lists_values
 from asha_bus.core.space.parameter import Leaf, Parameter, SubSpace
 
 #: The most values of a grid, and the most configurations that are tried one by one.
@@ -17,6 +19,20 @@ MAX_GRID_POINTS = 1_000_000
 MAX_SHOWN = 20
 #: With how many earlier ones an unhashable option is compared.
 _MAX_COMPARED = 200
+#: The longest text of a collection that an error writes out.
+_MAX_CHARS = 80
+
+
+class Option(Leaf):
+    """One option, taken as it is: what `option` makes, for `choice`, `ordinal` and `grid`."""
+
+    kind = "option"
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return f"option({self.value!r})"
 
 
 class Options(Parameter):
@@ -37,6 +53,8 @@ class Options(Parameter):
         shown = list(map(repr, self.options[:MAX_SHOWN]))
         if (more := len(self.options) - len(shown)) > 0:
             shown.append(f"and {more:,} more")
+        if len(self.options) == 1 and lists_values(self.options[0]):
+            shown = [f"option({shown[0]})"]
         return f"{self.kind}({', '.join(shown)})"
 
     def draw(self, random: Random) -> float:
@@ -104,6 +122,63 @@ class Func(Leaf):
         return f"func({', '.join([name, *map(repr, self.args)])})"
 
 
+def option(value: Any) -> Option:
+    """Take ``value`` as one option of `choice`, `ordinal` or `grid`, also if it is a list.
+
+    These take a single list for a mistake, since it may mean one option or several.
+
+    Args:
+        value: The option. As without `option`, it is a sub-space if it holds parameters.
+
+    Returns:
+        An argument of `choice`, `ordinal` or `grid`.
+
+    Example:
+        >>> Space(layers=choice(option([16, 32]))).draw(seed=1)
+        {'layers': [16, 32]}
+    """
+    return value if isinstance(value, Option) else Option(value)
+
+
+def _options(kind: str, given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The options that were ``given`` to ``kind``.
+
+    A single list is an `InvalidArgument`, also after a text: Hyperopt's and Optuna's label.
+    """
+    if not given:
+        raise InvalidArgument(f"{kind}(): no options given; write {kind}('a', 'b')")
+    if len(given) == 1 and lists_values(given[0]):
+        raise InvalidArgument(_only(kind, given[0]))
+    if len(given) == 2 and isinstance(given[0], str) and type(given[1]) in (list, tuple):
+        label, shown = shortened(given[0]), cut(shortened(given[1]), _MAX_CHARS)
+        raise InvalidArgument(
+            f"{kind}(): got a text and one list, {shown}; a parameter has no label, so write "
+            f"{{{label}: {kind}(*values)}}, or {kind}({label}, option(values)) if these two are "
+            f"the options"
+        )
+    return tuple(one.value if isinstance(one, Option) else one for one in given)
+
+
+def _only(kind: str, values: Any) -> str:
+    """The error about a collection that is the only option: it shows both ways to write it."""
+    shown, each = shortened(values), "*values"
+    whole = shown if len(shown) <= _MAX_CHARS else "values"
+    if isinstance(values, (list, tuple)):
+        if not values:
+            return f"{kind}(): {shown} has no options; for one, write {kind}(option({shown}))"
+        written = ", ".join(map(shortened, values[:_MAX_CHARS]))
+        each = written if len(written) <= _MAX_CHARS else each
+    name = (
+        f"the class {values.__name__}"
+        if isinstance(values, type)
+        else f"one {type(values).__name__}"
+    )
+    return (
+        f"{kind}(): got {name}, {cut(shown, _MAX_CHARS)}, as the only option; write {kind}({each}) "
+        f"if each of its elements is an option, or {kind}(option({whole})) if it is one option"
+    )
+
+
 def choice(*options: Any) -> Parameter:
     """Choose one of ``options`` for each trial, all equally likely.
 
@@ -111,20 +186,19 @@ def choice(*options: Any) -> Parameter:
     its parameters are drawn only if the option is chosen.
 
     Args:
-        *options: The values, which may be any Python objects; at least one.
+        *options: The values, which may be any Python objects; at least one. A single list,
+            array or other collection is written ``*values``, or as an `option`.
 
     Returns:
         A parameter to use in a `Space`.
 
     Raises:
-        InvalidArgument: There is no option.
+        InvalidArgument: There is no option, or a collection is the only one.
 
     Example:
         >>> space = Space(act=choice("relu", "tanh"))
     """
-    if not options:
-        raise InvalidArgument("choice(): no options given; write choice('a', 'b')")
-    return Choice(options)
+    return Choice(_options("choice", options))
 
 
 def ordinal(*options: Any) -> Parameter:
@@ -134,20 +208,19 @@ def ordinal(*options: Any) -> Parameter:
 
     Args:
         *options: The values in order, which may be any Python objects; at least one. All
-            are equally likely before a searcher has learned from results.
+            are equally likely before a searcher has learned from results. A single list,
+            array or other collection is written ``*values``, or as an `option`.
 
     Returns:
         A parameter to use in a `Space`.
 
     Raises:
-        InvalidArgument: There is no option.
+        InvalidArgument: There is no option, or a collection is the only one.
 
     Example:
         >>> space = Space(size=ordinal("small", "medium", "large"))
     """
-    if not options:
-        raise InvalidArgument("ordinal(): no options given; write ordinal('small', 'large')")
-    return Ordinal(options)
+    return Ordinal(_options("ordinal", options))
 
 
 def grid(*values: Any) -> Parameter:
@@ -157,23 +230,27 @@ def grid(*values: Any) -> Parameter:
 
     Args:
         *values: The values, which may be any Python objects; or one range, generator or
-            other iterator, which is read once. At least 1, at most 1,000,000 values.
+            other iterator, which is read once. At least 1, at most 1,000,000 values. Another
+            collection alone is written ``*values``, or as an `option`.
 
     Returns:
         A parameter to use in a `Space`.
 
     Raises:
-        InvalidArgument: There is no value, or there are more than 1,000,000.
+        InvalidArgument: There is no value, a collection is the only one, or there are more
+            than 1,000,000.
 
     Example:
         >>> space = Space(depth=grid(2, 4, 8), seed=grid(range(3)))
         >>> len(space)
         9
     """
-    if len(values) == 1 and (isinstance(values[0], (range, Iterator))):
+    is_read = len(values) == 1 and isinstance(values[0], (range, Iterator))
+    if is_read:
         values = tuple(islice(values[0], MAX_GRID_POINTS + 1))
     if not values:
         raise InvalidArgument("grid(): no values given; write grid(1, 2, 3)")
+    values = values if is_read else _options("grid", values)
     if len(values) > MAX_GRID_POINTS:
         raise InvalidArgument(
             f"grid(): got more than {MAX_GRID_POINTS} values; use randint() or choice()"
@@ -209,30 +286,6 @@ def func(function: Callable[..., Any], *args: Any) -> Func:
             f"{type(function).__name__}"
         )
     return Func(function, args)
-
-
-def children(node: Any) -> list[tuple[str, Any]] | None:
-    """The children of a dict, list or tuple with their path parts; None for other objects."""
-    if type(node) is dict:
-        return [(f".{key}", child) for key, child in node.items()]
-    if type(node) in (list, tuple):
-        return [(f"[{i}]", child) for i, child in enumerate(node)]
-    return None
-
-
-def holds_parameter(node: Any) -> bool:
-    """Whether ``node`` is or holds a parameter, in built-in containers of any kind."""
-    return _holds_parameter(node, set())
-
-
-def _holds_parameter(node: Any, seen: set[int]) -> bool:
-    if isinstance(node, Leaf):
-        return True
-    if not isinstance(node, (dict, list, tuple, set, frozenset)) or id(node) in seen:
-        return False
-    seen.add(id(node))  # a container may hold itself
-    parts = node.values() if isinstance(node, dict) else node
-    return any(_holds_parameter(part, seen) for part in parts)
 
 
 def is_same(a: Any, b: Any) -> bool:

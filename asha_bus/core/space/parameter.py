@@ -61,6 +61,8 @@ def finite_number(value: object, kind: str, argument: str) -> float:
     number = as_number(value)
     if number is None:
         shown = f"{value!r} of type {type(value).__name__}"
+        if isinstance(value, str) and argument in ("low", "mu"):  # hyperopt's label
+            shown += f"; a parameter has no label, so write {{{value!r}: {kind}(...)}}"
         raise InvalidArgument(f"{kind}: {argument} must be a number, got {shown}")
     if not -sys.float_info.max <= number <= sys.float_info.max:
         raise InvalidArgument(f"{kind}: {argument} must be finite, got {value!r}")

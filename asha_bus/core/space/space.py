@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from asha_bus.core.checks import check, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
+from asha_bus.core.space.layout import check_paths
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
 from asha_bus.core.space.options import Options, repeated
 from asha_bus.core.space.parameter import Leaf, SubSpace
@@ -73,7 +74,7 @@ class Space(Points, SubSpace):
                 f"gets its Trial under this name; rename the parameter, as in "
                 f"Space(trial_kind=...)"
             )
-        super().__init__([Plain(tree)])
+        super().__init__([_of_own_paths(Plain(tree))])
 
     @classmethod
     def of_parts(cls, parts: Sequence[Member], *, is_positional: bool = False) -> Space:
@@ -319,6 +320,12 @@ def _joined(a: Member, b: Member) -> Member:
                 f"both sides of * have {name!r}; rename it or remove it on one side"
             )
     if isinstance(a, Plain) and isinstance(b, Plain):
-        return Plain({**a.tree, **b.tree})
+        return _of_own_paths(Plain({**a.tree, **b.tree}))
     factors = [f for one in (a, b) for f in (one.factors if isinstance(one, Product) else [one])]
-    return Product(factors)
+    return _of_own_paths(Product(factors))
+
+
+def _of_own_paths(member: Member) -> Member:
+    """``member``; `InvalidArgument` if two of its values have one path."""
+    check_paths(member.tree, member.places, member.slots)
+    return member

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asha_bus.core.space.contents import holds_parameter
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
-from asha_bus.core.space.options import MAX_SHOWN, Options, holds_parameter
+from asha_bus.core.space.options import MAX_SHOWN, Options
 from asha_bus.core.space.parameter import Leaf
 from asha_bus.core.space.where import Filtered
 
@@ -18,13 +19,18 @@ _ROWS = 200
 def text_of(member: Member) -> str:
     """``member`` as the expression that was written."""
     if isinstance(member, Plain):
-        return f"Space({', '.join(f'{name}={value!r}' for name, value in member.tree.items())})"
+        return f"Space({', '.join(f'{_text(k)}={value!r}' for k, value in member.tree.items())})"
     if isinstance(member, Product):
         return " * ".join(map(text_of, member.factors))
     if isinstance(member, Sampled):
         return f"{_operand(member.inner)}.sample({member.n}, seed={member.seed})"
     assert isinstance(member, Filtered)
     return f"{_operand(member.inner)}.where({member.predicate.name})"
+
+
+def _text(key: str) -> str:
+    """``key`` as it is, or its repr if it holds what cannot be printed."""
+    return key if key.isprintable() and key else repr(key)
 
 
 def _operand(member: Member) -> str:
@@ -56,7 +62,7 @@ def html_of(members: Sequence[Member]) -> str:
 def _row(tag: str, cells: Sequence[str]) -> str:
     from html import escape  # slow to import, and only notebooks need it
 
-    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+    return f"<tr>{''.join(f'<{tag}>{escape(_text(cell))}</{tag}>' for cell in cells)}</tr>"
 
 
 def _range(leaf: Leaf) -> str:

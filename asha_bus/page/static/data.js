@@ -176,6 +176,11 @@ function showValue(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** A trial's value of a parameter; it has none in other options and members of the space. */
+function showParameter(value) {
+  return value === null ? "" : showValue(value);
+}
+
 function showSeconds(seconds) {
   if (!isNumber(seconds)) return "-";
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;

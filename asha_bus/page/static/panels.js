@@ -78,7 +78,7 @@ class DetailView {
 
   tell(run, trial) {
     this.known = this.mark(trial);
-    const parameters = run.names.map((name, i) => [name, showValue(trial.params[i])]);
+    const parameters = run.names.map((name, i) => [name, showParameter(trial.params[i])]);
     const parts = [
       el("h3", {}, "Parameters"), pairs([...parameters, ...Object.entries(run.document.constants)
         .map(([name, value]) => [name, showValue(value)])]),

@@ -53,11 +53,11 @@ class ParallelView {
       const ticks = span === 0 ? [[0.5, tick(low)]] : [[0, tick(low)], [0.5, tick(middle)], [1, tick(high)]];
       return { name, places, ticks };
     }
-    const options = [...new Set(values.map(showValue))].sort();
+    const options = [...new Set(there.map(showValue))].sort();
     const index = new Map(options.map((option, i) => [option, options.length > 1 ? i / (options.length - 1) : 0.5]));
     const each = Math.ceil(options.length / 12);
     const ticks = options.filter((option, i) => i % each === 0).map((option) => [index.get(option), option]);
-    return { name, places: values.map((value) => index.get(showValue(value))), ticks };
+    return { name, places: values.map((value) => (value === null ? NOWHERE : index.get(showValue(value)))), ticks };
   }
 
   paint() {

@@ -16,7 +16,7 @@ function columnsOf(run) {
     ["rungs", 70, (t) => t.rungs.length, (t) => String(t.rungs.length)],
   ];
   const parameters = run.names.map((name, i) => [
-    name, Math.min(Math.max(112, name.length * 8 + 24), 260), (t) => t.params[i], (t) => showValue(t.params[i])]);
+    name, Math.min(Math.max(112, name.length * 8 + 24), 260), (t) => t.params[i], (t) => showParameter(t.params[i])]);
   const last = [
     ["seconds", 92, (t) => seconds(run, t), (t) => show(round(seconds(run, t)))],
     ["attempts", 90, (t) => t.attempts, (t) => String(t.attempts)],
@@ -269,7 +269,7 @@ function conditions(text, columns) {
 
 function textOf(trial, table) {
   if (trial.text === null) {
-    const names = table.run.names.map((name, i) => `${name}=${showValue(trial.params[i])}`);
+    const names = table.run.names.map((name, i) => `${name}=${showParameter(trial.params[i])}`);
     const error = trial.error === null ? "" : trial.error;
     trial.text = `${trial.id} ${trial.state} ${trial.worker} ${names.join(" ")} ${error}`.toLowerCase();
   }
