@@ -108,7 +108,7 @@ class RunningTrial(Trial):
             try:
                 self._interrupter.armed = False  # never interrupt a half-made request
                 self._settle()
-                if resource is not None and resource == self._attempt.resource:
+                if resource is not None and self._is_repeat(resource):
                     self._warn_repeat(resource)
                 request = worker.report(metric, resource, extras, _clock(), is_end=is_end)
                 if request is not None:
@@ -150,6 +150,9 @@ class RunningTrial(Trial):
             raise
         finally:
             self._worker.enter_objective(_clock())
+
+    def _is_repeat(self, resource: float) -> bool:
+        return self._attempt.counted(resource) == self._attempt.resource
 
     def _warn_repeat(self, resource: float) -> None:
         if not self._attempt.warned:

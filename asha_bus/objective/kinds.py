@@ -56,7 +56,7 @@ class Trial(ABC):
         >>> def train(trial):
         ...     model = build(**trial.params)
         ...     for step in trial:  # ends when the trial is stopped
-        ...         trial.report(model.fit_one_epoch())
+        ...         trial.report(model.fit_one_epoch(), step)
     """
 
     id: int
@@ -77,9 +77,10 @@ class Trial(ABC):
         Args:
             metric: One number: an int, float, numpy scalar, or an array or tensor with one
                 element.
-            resource: The resource spent so far, in epochs or any other unit. It must be
-                above 0 and grow; a report at the same resource as the last one is ignored
-                with a warning. None (default): the last resource + 1.
+            resource: The resource spent so far, in epochs or any other unit. It must grow; a
+                report at the same resource as the last one is ignored with a warning. If the
+                first report is at 0, as of ``for step in trial``, it is the number of the
+                step, and the resource is one more. None (default): the last resource + 1.
             **extras: At most 64 plain values to keep with the trial: numbers, booleans,
                 None, or strings of at most 2,048 characters.
 
