@@ -61,6 +61,11 @@ class RunningTrial(Trial):
         self._is_over = False
 
     @property
+    def is_over(self) -> bool:
+        """Whether the objective has ended, so that nothing more is reported."""
+        return self._is_over
+
+    @property
     def should_stop(self) -> bool:
         return self._is_over or self._attempt.stopped is not None
 
@@ -235,15 +240,20 @@ class Runner:
 
     def _call(self, trial: RunningTrial) -> tuple[str, str | None]:
         """Run the user's code; return its outcome and the traceback if it failed."""
+        self._interrupter.has_ended_attempt = False
         limit = self._begin_limit(trial)
-        if limit is None:
-            return self._call_within(trial)
         try:
             outcome, error = self._call_within(trial)
         finally:
-            self._interrupter.limit = None
-            limit.stop_watchdog()
-        return ("failed", limit.failure(error)) if limit.is_over else (outcome, error)
+            if limit is not None:
+                self._interrupter.limit = None
+                limit.stop_watchdog()
+        # what has interrupted it counts, whatever the objective made of that
+        if limit is not None and limit.is_over:
+            return "failed", limit.failure(error)
+        if self._interrupter.has_ended_attempt:
+            return "interrupted", error
+        return outcome, error
 
     def _begin_limit(self, trial: RunningTrial) -> TimeLimit | None:
         seconds = self._worker.trial_timeout_s
@@ -277,6 +287,7 @@ class Runner:
         finally:
             self._worker.leave_objective(_clock())
             INSIDE.clear()
+            self._interrupter.put_back(is_end=trial.is_over)
             if self._recorder is not None:
                 self._recorder.end()
         return "completed", None
