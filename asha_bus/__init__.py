@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from asha_bus.launching.run import Run
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
+    from asha_bus.objective.behind import objective_kind
     from asha_bus.objective.kinds import Trial
     from asha_bus.results.decisions import DecisionRecord
     from asha_bus.results.records import BusReport, TrialRecord
@@ -134,6 +135,7 @@ __all__ = [
     "lognormal",
     "loguniform",
     "normal",
+    "objective_kind",
     "ordinal",
     "randint",
     "simulate",
@@ -154,6 +156,7 @@ _MODULES = {
     "launching.run": ("Run",),
     "monitors.base": ("Monitor", "RunInfo", "Snapshot"),
     "monitors.file": ("FileMonitor",),
+    "objective.behind": ("objective_kind",),
     "objective.kinds": ("Trial",),
     "results.decisions": ("DecisionRecord",),
     "results.records": ("BusReport", "TrialRecord"),

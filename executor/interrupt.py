@@ -25,7 +25,7 @@ from asha_bus.executor.process_state import ProcessState
 logger = logging.getLogger("asha_bus.executor")
 
 #: The signal that interrupts an objective. Programs and libraries have handlers of SIGINT, or
-#: ignore it, but do not use this one. Systems without real-time signals have none to spare.
+#: ignore it, but do not use this one. Systems without real-time signals have none for it.
 SIGNAL = signal.SIGRTMIN + 1 if sys.platform.startswith("linux") else signal.SIGINT
 
 #: The exit status of a worker whose objective did not end in time.

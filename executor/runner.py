@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 import traceback
-import types
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -25,6 +24,8 @@ from asha_bus.objective.kinds import (
     Shape,
     Trial,
     TrialFailed,
+    close_iterator,
+    is_iterator,
     shape_of,
     to_extras,
     to_metric,
@@ -300,23 +301,27 @@ class Runner:
             value = self._objective(trial.params[POSITIONAL])
         else:
             value = self._objective(**trial.params)
-        if isinstance(value, types.GeneratorType):
+        is_unreported = trial._attempt.metric is None
+        if is_iterator(value) and (is_unreported or self._shape is not Shape.TRIAL):
             self._consume(value, trial)
-        elif value is not None and not trial.should_stop and trial._attempt.metric is None:
+        elif value is not None and not trial.should_stop and is_unreported:
             trial.report_value(value, is_end=True)
-        elif value is None and self._shape is Shape.FUNCTION:
+        elif value is None and self._shape is not Shape.TRIAL:
             raise ObjectiveError(
                 "the objective returned None; return the metric, or yield one per epoch"
             )
 
-    def _consume(self, generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
-        """Report each value that ``generator`` yields, then close it."""
+    def _consume(self, values: Iterator[Any], trial: RunningTrial) -> None:
+        """Report each of ``values``, a generator as a rule, then close it."""
         try:
-            for value in generator:
-                if not trial.report_value(value):
+            while not trial.should_stop:
+                try:
+                    value = next(values)
+                except StopIteration:
                     return
+                trial.report_value(value)
         finally:
-            generator.close()
+            close_iterator(values)
 
     def _without_metric(self) -> str:
         if self._shape is Shape.TRIAL:
