@@ -13,6 +13,7 @@ from typing import Any
 
 from asha_bus.core.worker import Worker
 from asha_bus.executor.client import Client, Heartbeat
+from asha_bus.executor.group import OwnGroup
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.pausing import PausingRunner
@@ -48,7 +49,7 @@ def work(
     worker = Worker(
         run=job.address.run, slot=slot, host=host, pid=os.getpid(), now=time.monotonic()
     )
-    with Interrupter() as interrupter:
+    with OwnGroup(), Interrupter() as interrupter:
         client = Client(job.address, worker, name)
         try:
             heartbeat = Heartbeat(job.address, client, interrupter, name, is_orphan)
@@ -82,5 +83,7 @@ def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str | C
     if isinstance(loaded, CannotLoad):
         yield loaded
         return
+    # in a group of its own, it does not hear that Spark's daemon, its parent, ends
+    daemon = os.getppid()
     # tagged, because the executor's log mixes the lines of all its tasks
-    yield work(loaded, slot=slot, name=name, is_orphan=lambda: False, tagged=True)
+    yield work(loaded, slot=slot, name=name, is_orphan=lambda: os.getppid() != daemon, tagged=True)
