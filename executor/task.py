@@ -34,12 +34,9 @@ def with_data(job: Job) -> Job | CannotLoad:
     return replace(job, objective=partial(job.objective, **loaded), data={}) if loaded else job
 
 
-def work(
-    job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool], tagged: bool = False
-) -> str:
+def work(job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool]) -> str:
     """Run a worker at ``slot`` under the unique ``name`` until the run is done.
 
-    ``tagged``: print captured output with the trial in front of each line.
     Returns the reason of the end. Raises `BusError` if the bus cannot be reached.
     """
     if not faulthandler.is_enabled():
@@ -57,9 +54,7 @@ def work(
             try:
                 client.join()
                 runner = PausingRunner if job.pauses else Runner
-                if not job.capture_output:
-                    return runner(client, interrupter, objective, job.space).run()
-                with Recorder(client.outbox, tagged=tagged) as recorder:
+                with Recorder(client.outbox if job.capture_output else None) as recorder:
                     return runner(client, interrupter, objective, job.space, recorder).run()
             finally:
                 heartbeat.stop()
@@ -85,5 +80,4 @@ def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str | C
         return
     # in a group of its own, it does not hear that Spark's daemon, its parent, ends
     daemon = os.getppid()
-    # tagged, because the executor's log mixes the lines of all its tasks
-    yield work(loaded, slot=slot, name=name, is_orphan=lambda: os.getppid() != daemon, tagged=True)
+    yield work(loaded, slot=slot, name=name, is_orphan=lambda: os.getppid() != daemon)
