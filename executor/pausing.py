@@ -24,7 +24,8 @@ from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.own_thread import OwnThread
 from asha_bus.executor.runner import Runner, RunningTrial
-from asha_bus.objective.kinds import Shape, close_iterator
+from asha_bus.objective.behind import Shape
+from asha_bus.objective.kinds import close_iterator
 
 
 class ResidentTrial(RunningTrial):

@@ -19,9 +19,9 @@ from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
+from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import (
     INSIDE,
-    Shape,
     Trial,
     TrialFailed,
     close_iterator,

@@ -17,7 +17,8 @@ import asha_bus as ab
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.hyperopt.objective import fmin_objective
 from asha_bus.hyperopt.space import from_hyperopt
-from asha_bus.objective.kinds import Shape, check_parameters, check_takes, shape_of
+from asha_bus.objective.behind import Shape
+from asha_bus.objective.kinds import check_parameters, check_takes, shape_of
 
 S = ab.TrialState
 POSITIONAL = from_hyperopt([hp.uniform("x", 0, 1)])
