@@ -67,3 +67,18 @@ def test_what_the_end_of_the_run_interrupts_is_cancelled(objective: Any, tmp_pat
     wait_until(lambda: handle.status()["states"]["RUNNING"] == 1)
     handle.stop()
     assert [S.CANCELLED] == [trial.state for trial in handle.result(timeout=60).trials]
+
+
+@pytest.mark.spark
+@pytest.mark.slow
+def test_a_trial_that_has_taken_the_signals_of_a_spark_task_is_interrupted(
+    spark: Any, tmp_path: Path
+) -> None:
+    number = len(programs.CHANGES)
+    arguments = {"engine": "spark", "spark": spark, "max_trials": number, "trial_timeout": 0.5}
+    with pytest.raises(ab.AllTrialsFailed) as raised:
+        run(programs.hangs_after_a_change, tmp_path, **arguments)
+    trials = raised.value.result.trials
+    assert [(S.FAILED, 1)] * number == [(trial.state, trial.attempts) for trial in trials]
+    assert {f"finally-{trial}" for trial in range(number)} == marks(tmp_path)
+    assert 1 == raised.value.result.bus.workers
