@@ -6,6 +6,7 @@ them is resolved on first use, since Spark tasks also import this package.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -64,6 +65,7 @@ if TYPE_CHECKING:
     from asha_bus.launching.run import Run
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
+    from asha_bus.objective.behind import objective_kind
     from asha_bus.objective.kinds import Trial
     from asha_bus.results.decisions import DecisionRecord
     from asha_bus.results.records import BusReport, TrialRecord
@@ -135,6 +137,7 @@ __all__ = [
     "lognormal",
     "loguniform",
     "normal",
+    "objective_kind",
     "option",
     "ordinal",
     "randint",
@@ -156,6 +159,7 @@ _MODULES = {
     "launching.run": ("Run",),
     "monitors.base": ("Monitor", "RunInfo", "Snapshot"),
     "monitors.file": ("FileMonitor",),
+    "objective.behind": ("objective_kind",),
     "objective.kinds": ("Trial",),
     "results.decisions": ("DecisionRecord",),
     "results.records": ("BusReport", "TrialRecord"),
@@ -169,6 +173,9 @@ _MODULES = {
 }
 _ON_USE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
+#: What runs an objective.
+_NEED_UNIX = {"dry_run", "fmin", "launch", "start"}
+
 #: What is a function of its own elsewhere.
 _INSTEAD = {
     **{f"q{name}": f"{name}(low, high, q=...)" for name in ("uniform", "loguniform", "randint")},
@@ -178,6 +185,11 @@ _INSTEAD = {
 if not TYPE_CHECKING:  # or else a type checker would believe in any name
 
     def __getattr__(name: str) -> object:
+        if sys.platform == "win32" and name in _NEED_UNIX:
+            raise AshaBusError(
+                f"asha_bus.{name} needs Linux or macOS, since it uses processes and files as Unix "
+                f"has them; on Windows, run it in WSL (https://learn.microsoft.com/windows/wsl)"
+            )
         if name not in _ON_USE:
             use = f"; use {_INSTEAD[name]}" if name in _INSTEAD else did_you_mean(name, __all__)
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}{use}")

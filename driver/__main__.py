@@ -5,6 +5,7 @@ It reads its settings and keys there. It ends when its parent closes the pipe or
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -137,7 +138,9 @@ def _raise_descriptor_limit() -> None:
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
     if limit != resource.RLIM_INFINITY and limit < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+        # macOS has a lower limit of its own, which it does not tell
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 if __name__ == "__main__":

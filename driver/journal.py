@@ -204,6 +204,10 @@ def _write(fd: int, data: bytes, path: Path | str) -> None:
         ) from error
 
 
+#: Waits until the disk has the data of a file; macOS has only the one that also waits for more.
+_sync_data = getattr(os, "fdatasync", os.fsync)
+
+
 def _append(fd: int, data: bytes) -> None:
     """Append all of ``data``, or nothing and raise `OSError`."""
     written = 0
@@ -286,15 +290,19 @@ class Writer:
             return None
         return (
             f"the journal {self._path} was deleted or renamed. The run continues and writes to "
-            f"the same file, but it cannot be resumed under that name. Until it ends, you can "
-            f"copy the file from /proc/{os.getpid()}/fd/{self._fd}"
+            f"the same file, but it cannot be resumed under that name{self._way_to_it()}"
         )
+
+    def _way_to_it(self) -> str:
+        """How to get at a file that has no name any more; empty where there is no way."""
+        path = f"/proc/{os.getpid()}/fd/{self._fd}"
+        return f". Until it ends, you can copy the file from {path}" if os.path.exists(path) else ""
 
     def _sync(self) -> None:
         self._is_dirty = False
         began = time.monotonic()
         try:
-            os.fdatasync(self._fd)
+            _sync_data(self._fd)
         except OSError as error:
             self._sync_error = error
         self._sync_s += time.monotonic() - began

@@ -62,7 +62,7 @@ class LocalEngine(Engine):
         return dumps(value)
 
     def worker_count(self, wanted: int | None) -> int:
-        return wanted or len(os.sched_getaffinity(0))
+        return wanted or _usable_cores()
 
     def preflight(self, address: Any) -> None:
         """Do nothing: local workers share this machine and its packages."""
@@ -213,6 +213,13 @@ class LocalEngine(Engine):
                     self._hooks.write(text)
                 except Exception as error:
                     logger.debug("a line of a worker could not be shown: %r", error)
+
+
+def _usable_cores() -> int:
+    """The processors that this process may use; of all systems, Linux knows them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _said(worker: process.Child) -> str:

@@ -12,16 +12,21 @@ import ctypes
 import logging
 import os
 import signal
+import sys
 import threading
 import time
 from types import FrameType
-from typing import Any
 
 from asha_bus.core.messages import Interrupt
 from asha_bus.core.running import RunningTime
 from asha_bus.executor.limit import TimeLimit
+from asha_bus.executor.process_state import ProcessState
 
 logger = logging.getLogger("asha_bus.executor")
+
+#: The signal that interrupts an objective. Programs and libraries have handlers of SIGINT, or
+#: ignore it, but do not use this one. Systems without real-time signals have none for it.
+SIGNAL = signal.SIGRTMIN + 1 if sys.platform.startswith("linux") else signal.SIGINT
 
 #: The exit status of a worker whose objective did not end in time.
 EXIT_STATUS = 70
@@ -46,32 +51,54 @@ class Interrupter:
     """Raises `TrialInterrupted` in ``thread``, by default the one that created it, if ``armed``.
 
     In the main thread the exception comes by a signal, which also ends a blocking system
-    call. In any other thread it comes with the next Python instruction. ``armed`` is set
-    while the user's code runs, and cleared while that code is inside a call to the bus.
+    call. In any other thread, and where the objective has a handler of that signal, it comes
+    with the next Python instruction. ``armed`` is set while the user's code runs, and cleared
+    while that code is inside a call to the bus.
+
+    Within ``with``, it has handlers of `SIGNAL` and SIGINT, and `put_back` undoes what an
+    objective has changed of its process.
     """
 
     def __init__(self) -> None:
         self.armed = False
+        #: Whether the end of the run has interrupted the current attempt.
+        self.has_ended_attempt = False
         #: The limit of the current attempt; None: no attempt is running, or it has no limit.
         self.limit: TimeLimit | None = None
         #: The limit that caused the pending signal; None: the end of the run caused it.
         self._aimed_at: TimeLimit | None = None
         #: The thread of the objective.
         self.thread = threading.get_ident()
-        self._previous: Any = None
+        self._before: ProcessState | None = None
+        self._own: ProcessState | None = None
         self._interrupt_at = self._exit_at = float("inf")
         self._running = RunningTime(time.monotonic(), time.process_time())
         self._lock = threading.Lock()  # the objective's thread also looks at the time
 
     def __enter__(self) -> Interrupter:
         if self._by_signal:
-            self._previous = signal.signal(signal.SIGINT, self._on_signal)
+            self._before = ProcessState()
+            for number in {SIGNAL, signal.SIGINT}:
+                signal.signal(number, self._on_signal)
+            self._own = ProcessState()
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.armed = False
-        if self._by_signal:
-            signal.signal(signal.SIGINT, self._previous)
+        for state in (self._own, self._before):
+            if state is not None:
+                state.close()
+
+    def put_back(self, *, is_end: bool) -> None:
+        """Undo what an objective has changed of its process, at its end or at a pause.
+
+        Timers and signal handlers would strike the next trial. The current folder is restored at
+        the end only.
+        """
+        if self._own is not None:
+            self._own.put_back_signals()
+            if is_end:
+                self._own.put_back_folder()
 
     @property
     def _by_signal(self) -> bool:
@@ -104,13 +131,12 @@ class Interrupter:
 
     def _interrupt(self, limit: TimeLimit | None) -> None:
         thread = self.thread  # the worker's thread may change it at any point
-        if thread == threading.main_thread().ident:
+        is_main = thread == threading.main_thread().ident
+        if is_main and signal.getsignal(SIGNAL) == self._on_signal:
             self._aimed_at = limit
-            signal.pthread_kill(thread, signal.SIGINT)
+            signal.pthread_kill(thread, SIGNAL)
             return
-        self.armed = False
-        if limit is not None:
-            limit.is_over = True
+        self._strike(limit)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(
             ctypes.c_ulong(thread), ctypes.py_object(TrialInterrupted)
         )
@@ -122,10 +148,17 @@ class Interrupter:
         if limit is not None and limit is not self.limit:
             return  # the signal was meant for an earlier trial
         if self.armed:
-            self.armed = False
-            if limit is None:
-                raise TrialInterrupted("the run has ended")
-            limit.is_over = True
-            raise TrialInterrupted("trial_timeout has passed")
+            self._strike(limit)
+            raise TrialInterrupted(
+                "the run has ended" if limit is None else "trial_timeout has passed"
+            )
         if limit is not None:
             limit.missed()
+
+    def _strike(self, limit: TimeLimit | None) -> None:
+        """Note that the objective is interrupted now."""
+        self.armed = False
+        if limit is not None:
+            limit.is_over = True
+        elif self.ordered:
+            self.has_ended_attempt = True

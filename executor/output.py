@@ -1,4 +1,4 @@
-"""Collects what an objective logs and prints, and sends it to the driver.
+"""Marks what an objective prints with its trial; sends the driver what it logs, and prints.
 
 Output must never delay a decision, block the objective or use unbounded memory. So
 lines are collected, sent in batches, and dropped if there are too many.
@@ -91,16 +91,15 @@ def _joined(logs: list[m.Log]) -> list[m.Log]:
 
 
 class Recorder:
-    """Copies what an objective prints into ``outbox``; the text is still printed.
+    """Puts the trial in front of each line that an objective prints, and prints whole lines only.
 
-    Inside ``with``, it replaces `sys.stdout` and `sys.stderr`, and records between
-    `begin` and `end` of an attempt. With ``tagged``, it prints whole lines only and puts
-    the trial in front of each.
+    ``outbox``: where the lines are also copied; None: nowhere. Inside ``with``, it replaces
+    `sys.stdout` and `sys.stderr`. What is printed outside of an attempt, which is between
+    `begin` and `end`, stays as it is.
     """
 
-    def __init__(self, outbox: Outbox, *, tagged: bool) -> None:
+    def __init__(self, outbox: Outbox | None) -> None:
         self._outbox = outbox
-        self._tagged = tagged
         self._pid = os.getpid()
         self._attempt: tuple[int, int] | None = None
         self._before: tuple[TextIO, TextIO] | None = None
@@ -120,6 +119,8 @@ class Recorder:
     def begin(self, trial: int, attempt: int) -> None:
         """Record what is printed from now on as output of this attempt."""
         self._attempt = (trial, attempt)
+        if self._streams:  # the trial before may have put others in their place
+            sys.stdout, sys.stderr = (cast(TextIO, stream) for stream in self._streams)
 
     def end(self) -> None:
         """Stop recording: the attempt has ended."""
@@ -132,17 +133,13 @@ class Recorder:
         """Whether an attempt is running in this process, not in a forked child."""
         return self._attempt is not None and os.getpid() == self._pid
 
-    @property
-    def is_tagged(self) -> bool:
-        """Whether only whole lines are printed, each with its trial."""
-        return self._tagged
-
     def keep(self, line: str) -> str:
-        """Queue ``line`` for the driver; return it as a tagged line to print."""
+        """Queue ``line`` for the driver; return it as a line to print, with its trial."""
         if self._attempt is None:  # another thread ended it just now
             return f"{line}\n"
         trial, attempt = self._attempt
-        self._outbox.put(m.Log(trial, attempt, "output", cut(line, MAX_LINE_CHARS)))
+        if self._outbox is not None:
+            self._outbox.put(m.Log(trial, attempt, "output", cut(line, MAX_LINE_CHARS)))
         return f"trial {trial}: {line}\n"
 
 
@@ -160,8 +157,6 @@ class RecordedStream:
         if not self._recorder.is_on:
             return self._stream.write(text)
         with self._lock:
-            if not self._recorder.is_tagged:
-                self._show(text)
             *whole, last = (self._line + text).split("\n")
             self._line = ""
             self._keep([_overwritten(line).rstrip("\r") for line in whole])
@@ -183,15 +178,11 @@ class RecordedStream:
                 self._keep([line])
 
     def _keep(self, lines: list[str]) -> None:
-        tagged = [self._recorder.keep(line) for line in lines]
-        if self._recorder.is_tagged and tagged:
-            self._show("".join(tagged), flush=True)
-
-    def _show(self, text: str, *, flush: bool = False) -> None:
-        """Print ``text``; what cannot be printed is lost, and the trial is not."""
-        with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, or None
-            self._stream.write(text)
-            if flush:
+        """Print and keep ``lines``; what cannot be printed is lost, and the trial is not."""
+        text = "".join([self._recorder.keep(line) for line in lines])
+        if text:
+            with contextlib.suppress(OSError, ValueError, AttributeError):  # full, closed, None
+                self._stream.write(text)
                 self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from functools import partial
 from typing import Any
@@ -25,7 +24,8 @@ from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.own_thread import OwnThread
 from asha_bus.executor.runner import Runner, RunningTrial
-from asha_bus.objective.kinds import Shape
+from asha_bus.objective.behind import Shape
+from asha_bus.objective.kinds import close_iterator
 
 
 class ResidentTrial(RunningTrial):
@@ -36,8 +36,8 @@ class ResidentTrial(RunningTrial):
         self.context = copy_context()
         #: Where the objective runs; None: in the worker's thread.
         self.thread: OwnThread | None = None
-        #: What the objective made; None: it has not begun, or is no generator.
-        self.generator: types.GeneratorType[Any, None, Any] | None = None
+        #: What the objective yields; None: it has not begun, or does not yield.
+        self.values: Iterator[Any] | None = None
         #: Whether its objective is in the middle of a report that is not yet answered to it.
         self.is_suspended = False
         self.is_out_of_memory = False
@@ -195,10 +195,10 @@ class PausingRunner(Runner):
         try:
             if self._shape is Shape.TRIAL:
                 self._run_in_thread(trial)
-            elif trial.generator is None:
+            elif trial.values is None:
                 trial.context.run(super()._run_shape, trial)
             else:
-                trial.context.run(self._consume, trial.generator, trial)
+                trial.context.run(self._consume, trial.values, trial)
         except BaseException as error:
             trial.is_out_of_memory = is_out_of_memory(error)
             raise
@@ -214,13 +214,13 @@ class PausingRunner(Runner):
             self._interrupter.armed = False
             self._interrupter.thread = threading.get_ident()
 
-    def _consume(self, generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
+    def _consume(self, values: Iterator[Any], trial: RunningTrial) -> None:
         assert isinstance(trial, ResidentTrial)
-        trial.generator = generator
+        trial.values = values
         try:
             while not trial.should_stop:
                 try:
-                    value = next(generator)
+                    value = next(values)
                 except StopIteration:
                     return
                 if trial.report_value(value) and trial.thread is None and trial.must_wait:
@@ -228,7 +228,7 @@ class PausingRunner(Runner):
                     return
         finally:
             if not trial.is_suspended:
-                generator.close()
+                close_iterator(values)
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 import traceback
-import types
 from collections.abc import Callable, Iterator
 from itertools import count
 from typing import Any
@@ -20,11 +19,13 @@ from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
+from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import (
     INSIDE,
-    Shape,
     Trial,
     TrialFailed,
+    close_iterator,
+    is_iterator,
     shape_of,
     to_extras,
     to_metric,
@@ -59,6 +60,11 @@ class RunningTrial(Trial):
         self._lock = threading.Lock()  # a framework may report from its own threads
         self._ignored = 0
         self._is_over = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the objective has ended, so that nothing more is reported."""
+        return self._is_over
 
     @property
     def should_stop(self) -> bool:
@@ -112,7 +118,7 @@ class RunningTrial(Trial):
             try:
                 self._interrupter.armed = False  # never interrupt a half-made request
                 self._settle()
-                if resource is not None and resource == self._attempt.resource:
+                if resource is not None and self._is_repeat(resource):
                     self._warn_repeat(resource)
                 request = worker.report(metric, resource, extras, _clock(), is_end=is_end)
                 if request is not None:
@@ -154,6 +160,9 @@ class RunningTrial(Trial):
             raise
         finally:
             self._worker.enter_objective(_clock())
+
+    def _is_repeat(self, resource: float) -> bool:
+        return self._attempt.counted(resource) == self._attempt.resource
 
     def _warn_repeat(self, resource: float) -> None:
         if not self._attempt.warned:
@@ -236,15 +245,20 @@ class Runner:
 
     def _call(self, trial: RunningTrial) -> tuple[str, str | None]:
         """Run the user's code; return its outcome and the traceback if it failed."""
+        self._interrupter.has_ended_attempt = False
         limit = self._begin_limit(trial)
-        if limit is None:
-            return self._call_within(trial)
         try:
             outcome, error = self._call_within(trial)
         finally:
-            self._interrupter.limit = None
-            limit.stop_watchdog()
-        return ("failed", limit.failure(error)) if limit.is_over else (outcome, error)
+            if limit is not None:
+                self._interrupter.limit = None
+                limit.stop_watchdog()
+        # what has interrupted it counts, whatever the objective made of that
+        if limit is not None and limit.is_over:
+            return "failed", limit.failure(error)
+        if self._interrupter.has_ended_attempt:
+            return "interrupted", error
+        return outcome, error
 
     def _begin_limit(self, trial: RunningTrial) -> TimeLimit | None:
         seconds = self._worker.trial_timeout_s
@@ -278,6 +292,7 @@ class Runner:
         finally:
             self._worker.leave_objective(_clock())
             INSIDE.clear()
+            self._interrupter.put_back(is_end=trial.is_over)
             if self._recorder is not None:
                 self._recorder.end()
         return "completed", None
@@ -290,23 +305,27 @@ class Runner:
             value = self._objective(trial.params[POSITIONAL])
         else:
             value = self._objective(**trial.params)
-        if isinstance(value, types.GeneratorType):
+        is_unreported = trial._attempt.metric is None
+        if is_iterator(value) and (is_unreported or self._shape is not Shape.TRIAL):
             self._consume(value, trial)
-        elif value is not None and not trial.should_stop and trial._attempt.metric is None:
+        elif value is not None and not trial.should_stop and is_unreported:
             trial.report_value(value, is_end=True)
-        elif value is None and self._shape is Shape.FUNCTION:
+        elif value is None and self._shape is not Shape.TRIAL:
             raise ObjectiveError(
                 "the objective returned None; return the metric, or yield one per epoch"
             )
 
-    def _consume(self, generator: types.GeneratorType[Any, None, Any], trial: RunningTrial) -> None:
-        """Report each value that ``generator`` yields, then close it."""
+    def _consume(self, values: Iterator[Any], trial: RunningTrial) -> None:
+        """Report each of ``values``, a generator as a rule, then close it."""
         try:
-            for value in generator:
-                if not trial.report_value(value):
+            while not trial.should_stop:
+                try:
+                    value = next(values)
+                except StopIteration:
                     return
+                trial.report_value(value)
         finally:
-            generator.close()
+            close_iterator(values)
 
     def _without_metric(self) -> str:
         if self._shape is Shape.TRIAL:

@@ -13,6 +13,7 @@ from typing import Any
 
 from asha_bus.core.worker import Worker
 from asha_bus.executor.client import Client, Heartbeat
+from asha_bus.executor.group import OwnGroup
 from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.pausing import PausingRunner
@@ -33,12 +34,9 @@ def with_data(job: Job) -> Job | CannotLoad:
     return replace(job, objective=partial(job.objective, **loaded), data={}) if loaded else job
 
 
-def work(
-    job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool], tagged: bool = False
-) -> str:
+def work(job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool]) -> str:
     """Run a worker at ``slot`` under the unique ``name`` until the run is done.
 
-    ``tagged``: print captured output with the trial in front of each line.
     Returns the reason of the end. Raises `BusError` if the bus cannot be reached.
     """
     if not faulthandler.is_enabled():
@@ -48,7 +46,7 @@ def work(
     worker = Worker(
         run=job.address.run, slot=slot, host=host, pid=os.getpid(), now=time.monotonic()
     )
-    with Interrupter() as interrupter:
+    with OwnGroup(), Interrupter() as interrupter:
         client = Client(job.address, worker, name)
         try:
             heartbeat = Heartbeat(job.address, client, interrupter, name, is_orphan)
@@ -56,9 +54,7 @@ def work(
             try:
                 client.join()
                 runner = PausingRunner if job.pauses else Runner
-                if not job.capture_output:
-                    return runner(client, interrupter, objective, job.space).run()
-                with Recorder(client.outbox, tagged=tagged) as recorder:
+                with Recorder(client.outbox if job.capture_output else None) as recorder:
                     return runner(client, interrupter, objective, job.space, recorder).run()
             finally:
                 heartbeat.stop()
@@ -82,5 +78,6 @@ def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str | C
     if isinstance(loaded, CannotLoad):
         yield loaded
         return
-    # tagged, because the executor's log mixes the lines of all its tasks
-    yield work(loaded, slot=slot, name=name, is_orphan=lambda: False, tagged=True)
+    # in a group of its own, it does not hear that Spark's daemon, its parent, ends
+    daemon = os.getppid()
+    yield work(loaded, slot=slot, name=name, is_orphan=lambda: os.getppid() != daemon)

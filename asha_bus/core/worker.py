@@ -62,6 +62,8 @@ class Attempt:
         self.extras: m.Extras = {}
         #: Why the bus stopped it (`Stop.why`); None: it continues.
         self.stopped: str | None = None
+        #: Whether its first report was at 0, so that it counts its steps from there.
+        self.is_from_zero = False
         self.warned = False
         #: When its objective started; None: not yet.
         self.began: float | None = None
@@ -71,6 +73,15 @@ class Attempt:
         self.is_paused = False
         #: Whether the bus has told at the same time that it need not be kept.
         self.is_dropped = False
+
+    def counted(self, given: float) -> float:
+        """The resource spent after a report at ``given``.
+
+        If the first report is at 0, step 0 is the first unit of resource, and each step counts
+        as one more than its number.
+        """
+        begins_at_zero = given == 0 and self.metric is None
+        return given + 1 if self.is_from_zero or begins_at_zero else given
 
 
 class Worker:
@@ -197,28 +208,33 @@ class Worker:
     ) -> m.Request | None:
         """Record a report of the current trial; return a request if the bus must decide.
 
-        ``resource`` None means the last resource + 1. A report at the same resource as the
-        last one is ignored. ``is_end``: the objective has ended with this report, so no
-        decision is needed.
-        Raises `ObjectiveError` if ``resource`` is smaller than the last one or not above 0.
+        ``resource`` None means the last resource + 1. A given one is counted as
+        `Attempt.counted` says; a report at the same one as the last is ignored. ``is_end``:
+        the objective has ended with this report, so no decision is needed.
+        Raises `ObjectiveError` if ``resource`` is smaller than the last one or below 0.
         """
         attempt = self._attempt()
         if attempt.stopped is not None:
             return None
         if resource is None:
-            resource = attempt.resource + 1
-        elif not (resource > 0 and math.isfinite(resource)):
+            counted = attempt.resource + 1
+        elif not (resource >= 0 and math.isfinite(resource)):
             raise ObjectiveError(
-                f"report(resource={resource!r}): a resource is a finite number above 0"
+                f"report(resource={resource!r}): a resource is a finite number, and not below 0"
             )
-        elif resource == attempt.resource:
-            return None
-        elif resource < attempt.resource:
-            raise ObjectiveError(
-                f"report(resource={resource!r}) after resource {attempt.resource!r}: "
-                f"the resource of a trial must grow; leave it out to have reports counted"
-            )
-        attempt.resource = resource
+        else:
+            counted = attempt.counted(resource)
+            if counted == attempt.resource:
+                return None
+            if counted < attempt.resource:
+                last = attempt.resource - 1 if attempt.is_from_zero else attempt.resource
+                raise ObjectiveError(
+                    f"report(resource={resource!r}) after resource {last!r}: the resource of a "
+                    f"trial must grow; leave it out to have reports counted"
+                )
+            if attempt.metric is None:
+                attempt.is_from_zero = resource == 0
+        attempt.resource = counted
         attempt.metric = metric
         attempt.extras = extras
         if is_better(metric, attempt.best_metric, self.mode):
@@ -228,20 +244,20 @@ class Worker:
         level = attempt.next_resource
         hits = is_target(metric, self.stop_at, self.mode)
         must_ask = self.must_ask or attempt.must_ask
-        if must_ask or hits or (level and reached(resource, level)):
+        if must_ask or hits or (level and reached(counted, level)):
             return self._ask(
                 m.Report(
                     self._next_seq(),
                     attempt.assignment.trial,
                     attempt.assignment.attempt,
-                    resource,
+                    counted,
                     metric,
                     attempt.best_metric,
                     extras,
                     self._idle(now),
                 )
             )
-        self._put(resource, metric, extras)
+        self._put(counted, metric, extras)
         return None
 
     def _put(self, resource: float, metric: float, extras: m.Extras) -> None:

@@ -6,14 +6,14 @@ Such an objective has one argument and returns a loss or a dict of results.
 from __future__ import annotations
 
 import inspect
-import types
 import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.hyperopt.results import FAILED, pack
-from asha_bus.objective.kinds import TrialFailed, is_generator, name_of
+from asha_bus.objective.behind import is_asynchronous, is_generator, name_of
+from asha_bus.objective.kinds import TrialFailed, close_iterator, is_iterator
 
 #: The ``status`` of a dict of results with a loss, as in hyperopt.
 #: Example: ``return {"loss": loss, "status": STATUS_OK}``.
@@ -42,7 +42,7 @@ class FminObjective:
     ) -> None:
         if not callable(function):
             raise InvalidArgument(f"fn must be a function, got {function!r}")
-        if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        if is_asynchronous(function):
             raise InvalidArgument(
                 f"fn {name_of(function)} is asynchronous; write a plain function, which may call "
                 f"asyncio.run()"
@@ -61,7 +61,7 @@ class FminObjective:
         else:
             value = self.function(args[0] if args else params, **data)
         name = uuid.uuid4().hex  # the name of this call's file
-        if isinstance(value, types.GeneratorType):
+        if is_iterator(value):
             return _each(value, self._folder, name)
         return _outcome(value, self._folder, name)
 
@@ -70,7 +70,11 @@ class _Yielding(FminObjective):
     """The same for a generator function, as which inspection recognizes it."""
 
     def __call__(self, *args: Any, **params: Any) -> Iterator[Any]:
-        yield from super().__call__(*args, **params)
+        value = super().__call__(*args, **params)
+        if is_iterator(value):
+            yield from value
+        else:  # a decorator made one value of those that the function yields
+            yield value
 
 
 def fmin_objective(
@@ -101,15 +105,17 @@ def _check_signature(function: Callable[..., Any], data: Collection[str]) -> Non
         ) from error
 
 
-def _each(
-    values: types.GeneratorType[Any, Any, Any], folder: str | None, name: str
-) -> Iterator[Any]:
-    """The outcomes of a generator, which is closed with this one."""
+def _each(values: Iterator[Any], folder: str | None, name: str) -> Iterator[Any]:
+    """The outcomes of an iterator, which is closed with this generator."""
     try:
-        for value in values:
+        while True:
+            try:
+                value = next(values)
+            except StopIteration:
+                return
             yield _outcome(value, folder, name)
     finally:
-        values.close()
+        close_iterator(values)
 
 
 def _outcome(value: Any, folder: str | None, name: str) -> Any:

@@ -30,6 +30,7 @@ from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import DATA
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.screen import print_text
+from asha_bus.objective.behind import name_of
 from asha_bus.objective.closure import (
     check_space_travels,
     check_travels,
@@ -37,7 +38,7 @@ from asha_bus.objective.closure import (
     is_driver_only,
 )
 from asha_bus.objective.data import gather
-from asha_bus.objective.kinds import check_takes, name_of, shape_of
+from asha_bus.objective.kinds import check_takes, shape_of
 from asha_bus.objective.shared import dumps
 from asha_bus.results.tables import table
 

@@ -32,9 +32,10 @@ from asha_bus.launching.run import Run, wait_for
 from asha_bus.monitors.choice import open_monitors
 from asha_bus.monitors.line import first_line
 from asha_bus.monitors.screen import print_text
+from asha_bus.objective.behind import name_of
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
-from asha_bus.objective.kinds import INSIDE, name_of
+from asha_bus.objective.kinds import INSIDE
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.status import Status
 from asha_bus.core.trial import FINAL, TrialRow, TrialState
 from asha_bus.launching.plan import Plan
-from asha_bus.objective.kinds import Shape, shape_of
+from asha_bus.objective.behind import Shape
+from asha_bus.objective.kinds import shape_of
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 from asha_bus.results.summary import counted_failures

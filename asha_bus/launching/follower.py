@@ -261,10 +261,10 @@ class Follower:
         seen = self._live.snapshot(status).result()
         if not seen.trials and status.leader is not None:
             seen.trials = (TrialRecord.from_row(status.leader, plan.space),)
-        path = f"/proc/self/fd/{self.supervisor.journal_fd}"  # it may have no name
         schedulers = [type(plan.settings.scheduler)]
+        fd = self.supervisor.journal_fd
         return partial_result(
-            lambda: Result.from_journal(path, plan.space, schedulers), seen, _PARTIAL_S
+            lambda: Result._of_open_journal(fd, plan.space, schedulers), seen, _PARTIAL_S
         )
 
     def _fetch(self, status: Status) -> Result:

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
-from enum import Enum
 from typing import Any
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.space import Space
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, MAX_NAME_CHARS, is_extras
+from asha_bus.objective.behind import (
+    Shape,
+    declared_shape,
+    is_asynchronous,
+    is_decorated,
+    is_generator,
+    name_of,
+    parameters_of,
+)
 
 #: Whole numbers below this are exact in a float.
 _MAX_WHOLE = 2.0**53
@@ -28,14 +35,6 @@ class TrialFailed(ObjectiveError):
     def __init__(self, message: str, extras: dict[str, Any]) -> None:
         super().__init__(message)
         self.extras = extras
-
-
-class Shape(str, Enum):
-    """The three kinds of objectives."""
-
-    FUNCTION = "function"  #: returns a number
-    GENERATOR = "generator"  #: yields a number per unit of resource
-    TRIAL = "trial"  #: takes a `Trial` and reports through it
 
 
 class Trial(ABC):
@@ -56,7 +55,7 @@ class Trial(ABC):
         >>> def train(trial):
         ...     model = build(**trial.params)
         ...     for step in trial:  # ends when the trial is stopped
-        ...         trial.report(model.fit_one_epoch())
+        ...         trial.report(model.fit_one_epoch(), step)
     """
 
     id: int
@@ -77,9 +76,10 @@ class Trial(ABC):
         Args:
             metric: Required, also as ``metric=``. One number: an int, float, numpy scalar, or
                 an array or tensor with one element.
-            resource: The resource spent so far, in epochs or any other unit. It must be
-                above 0 and grow; a report at the same resource as the last one is ignored
-                with a warning. None (default): the last resource + 1.
+            resource: The resource spent so far, in epochs or any other unit. It must grow; a
+                report at the same resource as the last one is ignored with a warning. If the
+                first report is at 0, as of ``for step in trial``, it is the number of the
+                step, and the resource is one more. None (default): the last resource + 1.
             **extras: At most 64 plain values to keep with the trial: numbers, booleans,
                 None, scalars of numpy, or strings of at most 2,048 characters. Beside a metric
                 by position, each name but ``resource`` may be an extra, ``metric`` included.
@@ -127,13 +127,15 @@ def shape_of(objective: object) -> Shape:
             f"objective must be a function, got the class {objective.__name__}; "
             f"pass an instance with __call__, or a function"
         )
-    function = _underlying(objective)
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+    if is_asynchronous(objective):
         raise InvalidArgument(
             f"objective {name_of(objective)} is asynchronous; write a plain function, "
             f"which may run asyncio.run() inside"
         )
-    parameters = list(_parameters(objective))
+    declared = declared_shape(objective)
+    if declared is not None:
+        return declared
+    parameters = parameters_of(objective)
     takes_trial = bool(parameters) and parameters[0].name == "trial"
     if is_generator(objective):
         if takes_trial:
@@ -143,11 +145,6 @@ def shape_of(objective: object) -> Shape:
             )
         return Shape.GENERATOR
     return Shape.TRIAL if takes_trial else Shape.FUNCTION
-
-
-def is_generator(objective: Callable[..., Any]) -> bool:
-    """Whether ``objective`` is a generator function, behind partials and ``__call__``."""
-    return inspect.isgeneratorfunction(_underlying(objective))
 
 
 def check_takes(objective: Callable[..., Any], space: Space, data: Collection[str] = ()) -> None:
@@ -171,7 +168,7 @@ def check_takes(objective: Callable[..., Any], space: Space, data: Collection[st
 
 
 def _check_takes_data(objective: Callable[..., Any], name: str) -> None:
-    for parameter in _parameters(objective):
+    for parameter in parameters_of(objective):
         if parameter.kind is parameter.VAR_KEYWORD:
             return
         if parameter.name == name and parameter.kind is not parameter.POSITIONAL_ONLY:
@@ -187,7 +184,7 @@ def _check_takes_one(objective: Callable[..., Any], data: Collection[str]) -> No
     if shape_of(objective) is Shape.TRIAL:
         check_parameters(objective, [], data=data)
         return
-    parameters = [p for p in _parameters(objective) if p.name not in data]
+    parameters = [p for p in parameters_of(objective) if p.name not in data]
     takes_one = any(p.kind not in (p.KEYWORD_ONLY, p.VAR_KEYWORD) for p in parameters[:1])
     if not takes_one or any(map(_is_required, parameters[1:])):
         raise InvalidArgument(
@@ -214,17 +211,18 @@ def check_parameters(
     if shape_of(objective) is Shape.TRIAL:
         required = [
             parameter.name
-            for parameter in list(_parameters(objective))[1:]
+            for parameter in parameters_of(objective)[1:]
             if _is_required(parameter) and parameter.name not in data
         ]
         if required:
             raise InvalidArgument(
                 f"objective {name_of(objective)} takes trial and also requires "
-                f"{', '.join(required)}; read them from trial.params, or pass them as data"
+                f"{', '.join(required)}; read them from trial.params, or pass them as "
+                f"data{_hint(objective)}"
             )
         return
     accepted: set[str] = set()
-    for parameter in _parameters(objective):
+    for parameter in parameters_of(objective):
         if parameter.kind is parameter.VAR_KEYWORD:
             accepted.update(names)
         elif parameter.kind is parameter.POSITIONAL_ONLY:
@@ -240,13 +238,13 @@ def check_parameters(
                 raise InvalidArgument(
                     f"objective {name_of(objective)} requires {parameter.name}, which {which} "
                     f"lacks (it has {', '.join(names)}); add it to the space, give it a default, "
-                    f"or pass it as data={{{parameter.name!r}: ...}}"
+                    f"or pass it as data={{{parameter.name!r}: ...}}{_hint(objective)}"
                 )
     for name in names:
         if name not in accepted:
             raise InvalidArgument(
                 f"{which} has {name}, which objective {name_of(objective)} does not take; add it "
-                f"to the function, or **params, or remove it from the space"
+                f"to the function, or **params, or remove it from the space{_hint(objective)}"
             )
 
 
@@ -340,22 +338,29 @@ def _shown(value: Any) -> str:
     return f"{shortened(value)} of type {type(value).__name__}"
 
 
-def _underlying(objective: Any) -> Any:
-    """The function behind partials and callable objects."""
-    while isinstance(objective, functools.partial):
-        objective = objective.func
-    if inspect.isroutine(objective):
-        return objective
-    return type(objective).__call__
+def is_iterator(value: object) -> bool:
+    """Whether an objective that returned ``value`` reports what it yields.
+
+    Raises `ObjectiveError` if it can only be iterated, or awaited, by an event loop.
+    """
+    if inspect.isawaitable(value) or hasattr(type(value), "__anext__"):
+        if inspect.iscoroutine(value):
+            value.close()  # else Python warns that it was never awaited
+        raise ObjectiveError(
+            f"the objective returned {_shown(value)}, which needs an event loop; write a plain "
+            f"function, which may run asyncio.run() inside"
+        )
+    return hasattr(type(value), "__next__")
 
 
-def _parameters(objective: Callable[..., Any]) -> list[inspect.Parameter]:
-    try:
-        return list(inspect.signature(objective).parameters.values())
-    except (TypeError, ValueError):  # some built-ins have no signature: assume any arguments
-        return [inspect.Parameter("params", inspect.Parameter.VAR_KEYWORD)]
+def close_iterator(values: Iterator[Any]) -> None:
+    """Have the ``finally`` blocks of a generator run; other iterators may have no close()."""
+    close = getattr(values, "close", None)
+    if callable(close):
+        close()
 
 
-def name_of(objective: object) -> str:
-    """The name of an objective, for errors and the journal."""
-    return getattr(objective, "__qualname__", None) or repr(objective)
+def _hint(objective: Callable[..., Any]) -> str:
+    """What else to do where a decorator shows the signature of what it wraps."""
+    hint = "; if its decorator changes its arguments, declare it with ab.objective_kind(...)"
+    return hint if is_decorated(objective) else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import types
 from typing import Any, NamedTuple
@@ -24,8 +25,27 @@ class PickledDescriptor(NamedTuple):
     @property
     def value(self) -> Any:
         """Load and return the value; others that have the file open do not notice."""
-        with open(f"/proc/self/fd/{self.fd}", "rb") as file:
-            return pickle.load(file)
+        return pickle.load(io.BufferedReader(_Reader(self.fd)))
+
+
+class _Reader(io.RawIOBase):
+    """Reads the file that is open as ``fd`` from its beginning; it shares no position."""
+
+    #: The most that is read at a time, since it is copied once more.
+    _MOST_BYTES = 1 << 20
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = os.pread(self._fd, min(len(buffer), self._MOST_BYTES), self._at)
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 class BroadcastValue(NamedTuple):

@@ -8,6 +8,9 @@ from typing import BinaryIO
 
 from asha_bus.core.errors import InvalidArgument
 
+#: The most that is read at a time.
+_MOST_BYTES = 1 << 24
+
 
 def read_journal(path: str | os.PathLike[str], begin: int = 0) -> bytes:
     """The bytes of the file at ``path`` from ``begin`` on.
@@ -20,6 +23,16 @@ def read_journal(path: str | os.PathLike[str], begin: int = 0) -> bytes:
             return file.read()
         except OSError as error:  # the disk, or a file of the system that is none
             raise _unreadable(path, error.strerror) from error
+
+
+def read_open(fd: int) -> bytes:
+    """The bytes of the journal that is open as ``fd``, which may have no name any more."""
+    pieces = []
+    at = 0
+    while piece := os.pread(fd, _MOST_BYTES, at):
+        pieces.append(piece)
+        at += len(piece)
+    return b"".join(pieces)
 
 
 def open_to_read(path: str | os.PathLike[str]) -> BinaryIO:

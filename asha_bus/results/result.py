@@ -20,7 +20,7 @@ from asha_bus.results.configurations import Configurations, best_of, configurati
 from asha_bus.results.decisions import Decisions, decisions_of
 from asha_bus.results.explain import explainer
 from asha_bus.results.frame import frame_of
-from asha_bus.results.journals import read_journal
+from asha_bus.results.journals import read_journal, read_open
 from asha_bus.results.plotting import Plots
 from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord, failures_of
 from asha_bus.results.summary import html_of, text_of
@@ -121,8 +121,18 @@ class Result(Plots):
         Example:
             >>> result = ab.Result.from_journal("run.journal")
         """
-        where = os.fspath(path)
-        replayed = replay(read_journal(path), where, schedulers)
+        return cls._replayed(read_journal(path), os.fspath(path), space, schedulers)
+
+    @classmethod
+    def _of_open_journal(cls, fd: int, space: Space, schedulers: Schedulers) -> Result:
+        """The same of a journal that is open as ``fd``."""
+        return cls._replayed(read_open(fd), "of this run", space, schedulers)
+
+    @classmethod
+    def _replayed(
+        cls, data: bytes, where: str, space: Space | None, schedulers: Schedulers
+    ) -> Result:
+        replayed = replay(data, where, schedulers)
         experiment = replayed.experiment
         known = replayed.header.read_space(where) if space is None else space
         with reading(where, "its trials are not of this space"):

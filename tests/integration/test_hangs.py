@@ -146,7 +146,7 @@ def test_a_stop_returns_what_was_seen_where_the_journal_cannot_be_read_either(
     def hang(*_: Any) -> None:
         time.sleep(60)
 
-    monkeypatch.setattr(ab.Result, "from_journal", hang)
+    monkeypatch.setattr(ab.Result, "_of_open_journal", hang)
     run = start(objectives.slow_slope, scheduler=ab.ASHA(900), max_trials=900)
     decided(run)
     with frozen(run.bus_pid):

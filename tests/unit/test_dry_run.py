@@ -67,6 +67,16 @@ def test_a_trial_object_reports_by_hand_and_logs() -> None:
     assert ["begun"] == trial.log
 
 
+def test_steps_from_zero_are_shown_as_resource_from_one() -> None:
+    def objective(trial: ab.Trial) -> None:
+        for step in trial:
+            trial.report(0.5, step)
+
+    found = ab.dry_run(objective, SPACE, steps=3, quiet=True)
+    assert [1, 2, 3] == [step.resource for step in found.trials[0].steps]
+    assert ("stopped", [], ()) == (found.trials[0].outcome, found.trials[0].log, found.problems)
+
+
 def test_a_failed_trial_is_shown_with_its_traceback_as_a_problem() -> None:
     def train(x: float) -> Iterator[float]:
         yield x

@@ -32,7 +32,8 @@ from asha_bus.hyperopt.arguments import (
 from asha_bus.hyperopt.documents import document, fail_result
 from asha_bus.hyperopt.labels import point_of_raw, raw_values
 from asha_bus.hyperopt.objective import FminObjective, fmin_objective
-from asha_bus.objective.kinds import Shape, TrialFailed, shape_of
+from asha_bus.objective.behind import Shape
+from asha_bus.objective.kinds import TrialFailed, shape_of
 
 S = ab.TrialState
 SPACE = {

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.objective.kinds import Shape, check_parameters, shape_of
+from asha_bus.objective.behind import Shape
+from asha_bus.objective.kinds import check_parameters, shape_of
 
 
 def returns(x: float, y: float = 0.0) -> float:

@@ -91,12 +91,12 @@ def test_a_single_line_is_always_sent() -> None:
 class Recording:
     """A recorder on streams that can be read, with an attempt under way."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, tagged: bool = False) -> None:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, captures: bool = True) -> None:
         self.out, self.err = io.StringIO(), io.StringIO()
         monkeypatch.setattr(sys, "stdout", self.out)
         monkeypatch.setattr(sys, "stderr", self.err)
         self.outbox = Outbox()
-        self.recorder = Recorder(self.outbox, tagged=tagged)
+        self.recorder = Recorder(self.outbox if captures else None)
 
     def __enter__(self) -> Recording:
         self.recorder.__enter__()
@@ -117,8 +117,8 @@ def test_printed_lines_are_kept_and_also_written(monkeypatch: pytest.MonkeyPatch
         print("hello", 5)
         print("oops", file=sys.stderr)
         print("half", end="")
-        assert "hello 5\nhalf" == recording.out.getvalue()
-        assert "oops\n" == recording.err.getvalue()
+        assert "trial 3: hello 5\n" == recording.out.getvalue()
+        assert "trial 3: oops\n" == recording.err.getvalue()
         assert "hello 5\noops" == recording.kept()
         print(" a line")
         assert "half a line" == recording.kept()
@@ -133,16 +133,19 @@ def test_a_line_without_an_end_ends_with_the_attempt(monkeypatch: pytest.MonkeyP
         assert "half" == recording.kept()
         print("nobody's")
         assert "" == recording.kept()
-        assert "halfnobody's\n" == recording.out.getvalue()
+        assert "trial 3: half\nnobody's\n" == recording.out.getvalue()
 
 
-def test_tagged_lines_are_written_whole_with_their_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    with Recording(monkeypatch, tagged=True) as recording:
+@pytest.mark.parametrize("captures", [True, False])
+def test_lines_are_written_whole_with_their_trial(
+    monkeypatch: pytest.MonkeyPatch, captures: bool
+) -> None:
+    with Recording(monkeypatch, captures=captures) as recording:
         print("one\ntwo", end="")
         assert "trial 3: one\n" == recording.out.getvalue()
         print("", 2)
         assert "trial 3: one\ntrial 3: two 2\n" == recording.out.getvalue()
-        assert "one\ntwo 2" == recording.kept()
+        assert ("one\ntwo 2" if captures else "") == recording.kept()
         recording.recorder.end()
         print("not of a trial")
         assert recording.out.getvalue().endswith("two 2\nnot of a trial\n")
@@ -164,7 +167,8 @@ def test_a_progress_bar_leaves_its_last_state(
         for piece in pieces:
             sys.stdout.write(piece)
         assert kept == recording.kept()
-        assert "".join(pieces) == recording.out.getvalue()
+        lines = "".join(f"trial 3: {line}\n" for line in kept.split("\n"))
+        assert lines == recording.out.getvalue()
 
 
 def test_a_line_that_never_ends_fills_no_memory(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -188,7 +192,7 @@ def test_a_logging_handler_made_in_one_trial_serves_the_next(
         handler.emit(logging.makeLogRecord({"msg": "second"}))
         assert [m.Log(4, 1, "output", "second")] == recording.outbox.take()
     handler.emit(logging.makeLogRecord({"msg": "third"}))
-    assert "first\nsecond\nthird\n" == recording.err.getvalue()
+    assert "trial 3: first\ntrial 4: second\nthird\n" == recording.err.getvalue()
 
 
 def test_the_capture_stream_has_the_interface_of_stdout(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,7 +242,7 @@ def test_each_trial_gets_its_own_lines(capsys: pytest.CaptureFixture[str]) -> No
         if trial.id == 1:
             raise ValueError("no luck")
 
-    with Recorder(client.outbox, tagged=False) as recorder:
+    with Recorder(client.outbox) as recorder:
         Runner(cast(Client, client), Interrupter(), objective, SPACE, recorder).run()
         print("between trials")
     warning = "warning: resource 2 was reported again; the first report counts"
@@ -246,10 +250,26 @@ def test_each_trial_gets_its_own_lines(capsys: pytest.CaptureFixture[str]) -> No
         expected = f"before {number}\nlogged {number}\n{warning}\nafter {number}\n"
         assert expected == str(bench.trial(number).log)
     printed = capsys.readouterr().out.splitlines()
-    assert [f"{when} {n}" for n in range(3) for when in ("before", "after")] == printed[:-1]
+    expected_lines = [f"trial {n}: {when} {n}" for n in range(3) for when in ("before", "after")]
+    assert [*expected_lines, "between trials"] == printed
 
 
-def test_a_launch_that_captures_nothing_leaves_the_streams_alone() -> None:
+def test_a_trial_that_replaces_the_streams_leaves_the_next_one_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def objective(x: float) -> float:
+        print(f"x is {x:g}")
+        sys.stdout = io.StringIO()
+        sys.stdout.close()
+        return x
+
+    with Recorder(None) as recorder:
+        client = cast(Client, Loopback(Bench(max_trials=2)))
+        Runner(client, Interrupter(), objective, SPACE, recorder).run()
+    assert ["trial 0: x is 0", "trial 1: x is 1"] == capsys.readouterr().out.splitlines()
+
+
+def test_a_dry_run_leaves_the_streams_alone() -> None:
     bench = Bench(max_trials=1)
     streams = []
 

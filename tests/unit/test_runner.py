@@ -304,7 +304,8 @@ def test_an_invalid_metric_fails_that_trial_only(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"resource": -1}, "report(resource=-1): a resource is a finite number above 0"),
+        ({"resource": -1}, "report(resource=-1): a resource is a finite number, and not below 0"),
+        ({"resource": 0}, "report(resource=0) after resource 1: the resource of a trial must"),
         ({"resource": 0.5}, "report(resource=0.5) after resource 1: the resource of a trial must"),
         ({"resource": "2"}, "report(resource='2' of type str): a resource is a number"),
     ],
@@ -355,6 +356,30 @@ def test_a_repeated_resource_keeps_the_first_and_warns_once() -> None:
     bench = run_objective(objective, max_trials=1)
     assert 0.9 == bench.trial(0).metric
     assert [(0, "resource 2 was reported again; the first report counts")] == warnings_of(bench)
+
+
+def of_steps(trial: ab.Trial) -> None:
+    for step in trial:
+        trial.report(trial.params["x"] + 1 / (step + 1), step)
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "resource", "rungs"),
+    [
+        (ASHA, 9, [1, 3]),
+        (NoStopping(9), 9, []),
+        (ab.ASHA(9, min_resource=3), 9, [3]),
+        (ab.SuccessiveHalving([(2, 1), (3, 1)]), 5, [2, 5]),
+    ],
+)
+def test_steps_from_zero_are_counted_from_one(
+    scheduler: Any, resource: float, rungs: list[float]
+) -> None:
+    bench = run_objective(of_steps, scheduler=scheduler, max_trials=2, curves=True)
+    best = bench.trial(0)
+    assert (S.COMPLETED, resource) == (best.state, best.resource)
+    assert rungs == [record.resource for record in best.rungs]
+    assert [] == warnings_of(bench)
 
 
 def test_an_error_after_the_stop_is_reported_and_the_verdict_stands() -> None:

@@ -48,8 +48,11 @@ class Watch:
     """An interrupter that notes whether it was armed while a message was carried."""
 
     def __init__(self) -> None:
-        self.armed = False
+        self.armed = self.has_ended_attempt = False
         self.seen: list[bool] = []
+
+    def put_back(self, *, is_end: bool) -> None:
+        pass
 
 
 def test_nothing_is_interrupted_while_it_talks_to_the_bus() -> None:

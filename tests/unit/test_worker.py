@@ -99,10 +99,76 @@ def test_a_smaller_resource_is_an_error() -> None:
     assert 200 == worker.attempt.resource
 
 
-@pytest.mark.parametrize("resource", [0, -1, math.nan, math.inf])
-def test_a_resource_is_a_finite_number_above_zero(resource: float) -> None:
+@pytest.mark.parametrize("resource", [-1, -1e-9, math.nan, math.inf])
+def test_a_resource_is_a_finite_number_and_not_below_zero(resource: float) -> None:
     with pytest.raises(ObjectiveError, match=rf"report\(resource={resource!r}\): a resource is"):
         report(busy(), 0.5, resource)
+
+
+def resources(worker: Worker) -> list[float]:
+    batch = worker.last_telemetry(0.0)
+    return [resource for resource, _ in batch.reports] if batch else []
+
+
+@pytest.mark.parametrize(
+    ("given", "counted"),
+    [
+        ([0, 1, 2], [1, 2, 3]),
+        ([0.0, 0.5, 1.5], [1.0, 1.5, 2.5]),
+        ([0, 10, 20], [1, 11, 21]),
+        ([0, None, 2, None], [1, 2, 3, 4]),
+        ([1, 2, 3], [1, 2, 3]),
+        ([0.5, 1], [0.5, 1]),
+        ([None, 2, None], [1, 2, 3]),
+    ],
+)
+def test_after_a_first_report_at_zero_a_step_counts_as_one_more_than_its_number(
+    given: list[float | None], counted: list[float]
+) -> None:
+    worker = busy(next_resource=None)
+    for resource in given:
+        report(worker, 0.5, resource)
+    assert counted == resources(worker)
+
+
+def test_a_step_from_zero_is_asked_for_at_the_rung_that_it_completes() -> None:
+    worker = busy(next_resource=3)
+    assert [None, None] == [report(worker, 0.5, 0), report(worker, 0.5, 1)]
+    request = report(worker, 0.5, 2)
+    assert isinstance(request, m.Report)
+    assert 3 == request.resource
+
+
+def test_a_repeated_step_zero_keeps_the_first_report() -> None:
+    worker = busy(next_resource=None)
+    assert [None, None] == [report(worker, 0.9, 0), report(worker, 0.1, 0)]
+    assert worker.attempt is not None
+    assert (1, 0.9) == (worker.attempt.resource, worker.attempt.metric)
+
+
+def test_an_error_about_steps_from_zero_names_them_as_they_were_given() -> None:
+    worker = busy(next_resource=None)
+    for step in (0, 5):
+        report(worker, 0.5, step)
+    with pytest.raises(ObjectiveError, match=r"report\(resource=4\) after resource 5"):
+        report(worker, 0.5, 4)
+
+
+def test_a_resource_of_zero_after_another_report_is_an_error() -> None:
+    worker = busy(next_resource=None)
+    report(worker, 0.5)
+    with pytest.raises(ObjectiveError, match=r"report\(resource=0\) after resource 1"):
+        report(worker, 0.5, 0)
+
+
+def test_each_attempt_decides_by_its_own_first_report_where_it_counts_from() -> None:
+    worker = busy(next_resource=None)
+    report(worker, 0.5, 0)
+    worker.end("failed", "no", 0.0)
+    worker.receive(m.Assign(3, make_assignment(attempt=2, next_resource=None)))
+    worker.begin()
+    report(worker, 0.5, 1)
+    assert [1] == resources(worker)
 
 
 @pytest.mark.parametrize(
