@@ -32,6 +32,7 @@ from asha_bus.launching.arguments import FINITE
 from asha_bus.launching.plan import RawPoint
 from asha_bus.launching.run import Run, search_failure_of, wait_for
 from asha_bus.monitors.base import Monitor
+from asha_bus.objective.kinds import refuse_inside
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 
@@ -128,6 +129,7 @@ def fmin(
                 lambda x: (x - 3) ** 2, hp.uniform("x", -10, 10), algo=tpe.suggest, max_evals=50
             )
     """
+    refuse_inside("fmin")
     own = signature(fmin).parameters
     instead = {ours: theirs for theirs, ours in ELSEWHERE.items() if theirs in own} | _INSTEAD
     check_names("fmin()", options, {**own, **signature(launch).parameters}, instead)

@@ -37,7 +37,7 @@ from asha_bus.objective.closure import (
     is_driver_only,
 )
 from asha_bus.objective.data import gather
-from asha_bus.objective.kinds import check_takes, name_of, shape_of
+from asha_bus.objective.kinds import check_takes, name_of, refuse_inside, shape_of
 from asha_bus.objective.shared import dumps
 from asha_bus.results.tables import table
 
@@ -165,6 +165,7 @@ def dry_run(
             found = ab.dry_run(train, {"lr": ab.loguniform(1e-4, 1e-1)}, n=2)
             assert not found.problems
     """
+    refuse_inside("dry_run")
     check("dry_run: n", n, whole(1))
     check("dry_run: steps", steps, whole(1))
     check("dry_run: seed", seed, whole(0))

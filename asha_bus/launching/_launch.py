@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asha_bus._version import __version__
-from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import Resumed
 from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
@@ -34,7 +33,7 @@ from asha_bus.monitors.line import first_line
 from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
-from asha_bus.objective.kinds import INSIDE, name_of
+from asha_bus.objective.kinds import name_of, refuse_inside
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def launch(arguments: LaunchArguments) -> Result:
             result = ab.launch(train, space, scheduler=ab.ASHA(81), max_trials=200)
             print(result.best.params)
     """
-    return wait_for(_start(arguments))
+    return wait_for(_start(arguments, "launch"))
 
 
 @takes_arguments
@@ -97,15 +96,11 @@ def start(arguments: LaunchArguments) -> Run:
             print(run.status())
             result = run.result()
     """
-    return _start(arguments)
+    return _start(arguments, "start")
 
 
-def _start(arguments: LaunchArguments) -> Run:
-    if INSIDE.is_set():
-        raise InvalidArgument(
-            "launch() was called inside a running objective; tune one level at a time: "
-            "launch from the driver, and call plain functions in the objective"
-        )
+def _start(arguments: LaunchArguments, function: str) -> Run:
+    refuse_inside(function)
     open_standard()
     plan = make_plan(arguments)
     return _begin(plan, _make_engine(plan))

@@ -22,6 +22,15 @@ _MAX_WHOLE = 2.0**53
 INSIDE = threading.Event()
 
 
+def refuse_inside(function: str) -> None:
+    """InvalidArgument where ``function``, which runs trials, is called by a running objective."""
+    if INSIDE.is_set():
+        raise InvalidArgument(
+            f"{function}() was called inside a running objective; tune one level at a time: "
+            f"call {function}() from the driver, and plain functions in the objective"
+        )
+
+
 class TrialFailed(ObjectiveError):
     """Raised by an objective that fails its own trial; ``extras`` are kept with the trial."""
 

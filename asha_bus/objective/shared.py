@@ -7,9 +7,12 @@ import pickle
 import types
 from typing import Any, NamedTuple
 
-import cloudpickle
-
 from asha_bus.objective.closure import is_broadcast
+
+try:
+    import cloudpickle
+except ImportError:  # an executor has Spark's alone
+    from pyspark import cloudpickle
 
 #: What cloudpickle since 3.1.3 writes for the file of a function, so that equal functions of
 #: different places have equal pickles.

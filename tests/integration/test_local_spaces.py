@@ -93,3 +93,13 @@ def test_spaces_of_hyperopt_are_launched_as_they_are() -> None:
     assert [trial.params["args"][0] + 2 for trial in listed.trials] == [
         trial.metric for trial in listed.trials
     ]
+
+
+@pytest.mark.parametrize("settings", [{"retries": 1}, {"retries": 1, "repeats": 3}])
+def test_an_objective_may_change_the_lists_that_it_gets(settings: dict[str, int]) -> None:
+    space = {"widths": ab.grid([64, 64], [128], ([32], 1)), "fixed": {"names": ["a"]}}
+    result = run(objectives.changes_params, space, workers=1, **settings)
+    assert 3 * settings.get("repeats", 1) == result.counts[S.COMPLETED]
+    assert_told(result)
+    assert result.best is not None
+    assert {"widths": [64, 64], "fixed": {"names": ["a"]}} == result.best.params

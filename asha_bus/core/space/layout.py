@@ -13,6 +13,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.space.fresh import fresh
 from asha_bus.core.space.normals import lognormal, normal
 from asha_bus.core.space.options import (
     Func,
@@ -132,7 +133,10 @@ def longest(slots: Iterable[Slot]) -> int:
 def filled(node: Any, known: Numbers) -> Any:
     """``node`` with values for the ``known`` parameters; ``node`` itself if it has none."""
     if isinstance(node, Parameter):
-        return filled(node.resolve(known[node]), known) if node in known else node
+        if node not in known:
+            return node
+        option = filled(node.resolve(known[node]), known)
+        return option if holds_parameter(option) else fresh(option, {})
     if type(node) is dict:
         found = {key: filled(child, known) for key, child in node.items()}
         return found if any(found[key] is not node[key] for key in node) else node
@@ -144,11 +148,15 @@ def filled(node: Any, known: Numbers) -> Any:
 
 
 class Values:
-    """The values of a point. ``shown``: a func that raises becomes a text, for display."""
+    """The values of a point. ``shown``: a func that raises becomes a text, for display.
+
+    Plain data is copied, see `fresh`.
+    """
 
     def __init__(self, numbers: Numbers, shown: bool = False) -> None:
         self._numbers = numbers
         self._computed: dict[Func, Any] = {}
+        self._copies: dict[int, Any] = {}
         self._shown = shown
 
     def of(self, node: Any) -> Any:
@@ -157,7 +165,7 @@ class Values:
             number = self._numbers[node]
             option = node.resolve(number)
             is_nested = isinstance(node, Options) and int(number) in node.nested
-            return self.of(option) if is_nested else option
+            return self.of(option) if is_nested else fresh(option, self._copies)
         if isinstance(node, Func):
             if node not in self._computed:
                 self._computed[node] = self._compute(node)
@@ -168,7 +176,7 @@ class Values:
             return [self.of(child) for child in node]
         if type(node) is tuple:
             return tuple(self.of(child) for child in node)
-        return node
+        return fresh(node, self._copies)
 
     def by_path(self, path: str, node: Any, found: dict[str, Any]) -> None:
         """Add the value at each path in use to ``found``; for a sub-space, ``option <i>``."""
