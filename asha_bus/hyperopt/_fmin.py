@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from asha_bus import launch, start
-from asha_bus.core.checks import ELSEWHERE, SECONDS, Rule, check, check_names
+from asha_bus.core.checks import ELSEWHERE, SECONDS, Rule, check, check_names, shown_params
 from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
 from asha_bus.core.space import Space, as_space
 from asha_bus.core.tracebacks import raises_short
@@ -252,7 +252,7 @@ class _Watcher(Monitor):
         if raised and self._raises:
             first = min(raised, key=lambda trial: trial.end_time or 0)
             raise ObjectiveError(
-                f"fn raised in trial {first.id} with {first.params!r}; "
+                f"fn raised in trial {first.id} with {shown_params(first.params)}; "
                 f"pass catch_eval_exceptions=True to continue after such:\n{first.error}"
             )
         if failure is not None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from asha_bus.core import messages as m
-from asha_bus.core.checks import SWITCH, check, checked, whole
+from asha_bus.core.checks import SWITCH, check, checked, name_of, shortened, shown_params, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
@@ -37,7 +37,7 @@ from asha_bus.objective.closure import (
     is_driver_only,
 )
 from asha_bus.objective.data import gather
-from asha_bus.objective.kinds import check_takes, name_of, refuse_inside, shape_of
+from asha_bus.objective.kinds import check_takes, refuse_inside, shape_of
 from asha_bus.objective.shared import dumps
 from asha_bus.results.tables import table
 
@@ -98,7 +98,7 @@ class DryRun:
             f"bytes, the space as {self.space_bytes:,}"
         ]
         for number, trial in enumerate(self.trials):
-            lines += ["", f"trial {number}: {trial.params!r}"]
+            lines += ["", f"trial {number}: {shown_params(trial.params)}"]
             if trial.steps:
                 rows = [
                     (f"{s.resource:g}", f"{s.metric:g}", f"{s.seconds:.3f}", _shown(s.extras))
@@ -346,4 +346,4 @@ def _of_size(size: int) -> Iterator[str]:
 
 
 def _shown(extras: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in extras.items())
+    return ", ".join(f"{name}={shortened(value)}" for name, value in extras.items())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asha_bus._version import __version__
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.events import Resumed
 from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
@@ -33,7 +34,7 @@ from asha_bus.monitors.line import first_line
 from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
-from asha_bus.objective.kinds import name_of, refuse_inside
+from asha_bus.objective.kinds import refuse_inside
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
@@ -221,7 +222,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
         plan.name,
         Facts(
             mode=settings.mode,
-            scheduler=repr(settings.scheduler),
+            scheduler=shortened(settings.scheduler, 1_000),
             objective=name_of(plan.given.objective),
             engine=plan.given.engine,
             version=__version__,

@@ -13,7 +13,7 @@ from random import Random
 from typing import Any
 
 from asha_bus._version import __version__
-from asha_bus.core.checks import described, shortened
+from asha_bus.core.checks import described, name_of, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import RunSettings
 from asha_bus.core.messages import Point
@@ -35,7 +35,7 @@ from asha_bus.launching.cohorts import (
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import as_monitors
-from asha_bus.objective.kinds import Shape, check_takes, name_of, shape_of, to_metric
+from asha_bus.objective.kinds import Shape, check_takes, shape_of, to_metric
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.warnings import NO_PARAMETER
 from asha_bus.searchers.adapter import Search

@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space import Func, Space, holds_parameter
 
@@ -126,7 +127,7 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield f"argument {name!r} of the partial", child
     elif isinstance(value, dict):
         for name, child in list(value.items())[:100]:
-            yield f"{path}[{name!r}]", child
+            yield f"{path}[{shortened(name)}]", child
     elif isinstance(value, (list, tuple, set)):
         for number, child in enumerate(list(value)[:100]):
             yield f"{path}[{number}]", child

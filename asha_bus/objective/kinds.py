@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from enum import Enum
 from typing import Any
 
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.space import Space
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, MAX_NAME_CHARS, is_extras
@@ -127,9 +127,7 @@ class Trial(ABC):
 def shape_of(objective: object) -> Shape:
     """The kind of ``objective``; raises `InvalidArgument` if it is not an objective."""
     if not callable(objective):
-        raise InvalidArgument(
-            f"objective must be a function, got {objective!r} of type {type(objective).__name__}"
-        )
+        raise InvalidArgument(f"objective must be a function, got {_shown(objective)}")
     if inspect.isclass(objective):
         raise InvalidArgument(
             f"objective must be a function, got the class {objective.__name__}; "
@@ -349,8 +347,3 @@ def _parameters(objective: Callable[..., Any]) -> list[inspect.Parameter]:
         return list(inspect.signature(objective).parameters.values())
     except (TypeError, ValueError):  # some built-ins have no signature: assume any arguments
         return [inspect.Parameter("params", inspect.Parameter.VAR_KEYWORD)]
-
-
-def name_of(objective: object) -> str:
-    """The name of an objective, for errors and the journal."""
-    return getattr(objective, "__qualname__", None) or repr(objective)

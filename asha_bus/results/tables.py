@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from unicodedata import category
 
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import cut, shortened
 
 
 def visible(text: str) -> str:
@@ -26,7 +26,7 @@ def cell(value: Any) -> str:
     """``value`` in one line: floats rounded, strings as they are, other values by their repr."""
     if isinstance(value, float):
         return f"{value:.4g}"
-    text = value if isinstance(value, str) else shortened(value)
+    text = cut(value) if isinstance(value, str) else shortened(value)
     return text if text.isprintable() else visible(" ".join(text.split()))
 
 

@@ -146,6 +146,11 @@ def reports_what(value: Any) -> Any:
     return value
 
 
+def fails_with_anything(**params: object) -> float:
+    """Fails, whatever its parameters are."""
+    raise ValueError("it fails")
+
+
 def changes_params(trial: ab.Trial) -> None:
     """Hands on its parameters, and then changes them; its first attempts fail."""
     widths, names = trial.params["widths"], trial.params["fixed"]["names"]

@@ -12,6 +12,7 @@ from random import Random
 from types import FunctionType
 from typing import Any, NamedTuple
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.fresh import fresh
 from asha_bus.core.space.normals import lognormal, normal
@@ -111,7 +112,7 @@ def flatten(slots: Iterable[Slot], known: Mapping[Parameter, float], numbers: Nu
         if parameter in numbers:
             continue
         if parameter not in known:
-            raise InvalidArgument(f"{path} is missing; give it a value of {parameter!r}")
+            raise InvalidArgument(f"{path} is missing; give it a value of {shortened(parameter)}")
         number = numbers[parameter] = known[parameter]
         if inner is not None:
             flatten(inner[int(number)], known, numbers)
@@ -197,7 +198,7 @@ class Values:
             return node.function(*args)
         except Exception as error:  # user code, which may raise anything
             if self._shown:
-                return f"<{node!r} raised {type(error).__name__}: {error}>"
+                return f"<{shortened(node)} raised {type(error).__name__}: {error}>"
             raise
 
 

@@ -8,6 +8,7 @@ from itertools import accumulate, islice
 from random import Random
 from typing import Any
 
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.parameter import Leaf, Parameter, SubSpace
 
@@ -34,7 +35,7 @@ class Options(Parameter):
         self.nested = frozenset(i for i, one in enumerate(self.options) if holds_parameter(one))
 
     def __repr__(self) -> str:
-        shown = list(map(repr, self.options[:MAX_SHOWN]))
+        shown = list(map(shortened, self.options[:MAX_SHOWN]))
         if (more := len(self.options) - len(shown)) > 0:
             shown.append(f"and {more:,} more")
         return f"{self.kind}({', '.join(shown)})"
@@ -47,7 +48,7 @@ class Options(Parameter):
 
     def check(self, number: float) -> None:
         if number not in range(len(self.options)):
-            raise InvalidArgument(f"{number!r} is not one of {len(self.options)} options")
+            raise InvalidArgument(f"{shortened(number)} is not one of {len(self.options)} options")
 
     def number_of(self, value: Any) -> float:
         """The index of the plain option that is ``value``, or else of one that equals it."""
@@ -59,7 +60,7 @@ class Options(Parameter):
             for i, option in plain:
                 if (type(option) is type(value)) is kinds_match and is_same(option, value):
                     return i
-        raise InvalidArgument(f"{value!r} is not an option of {self.kind}()")
+        raise InvalidArgument(f"{shortened(value)} is not an option of {self.kind}()")
 
 
 class Choice(Options):
@@ -100,8 +101,7 @@ class Func(Leaf):
         self.function, self.args = function, args
 
     def __repr__(self) -> str:
-        name = getattr(self.function, "__qualname__", None) or repr(self.function)
-        return f"func({', '.join([name, *map(repr, self.args)])})"
+        return f"func({', '.join([name_of(self.function), *map(shortened, self.args)])})"
 
 
 def choice(*options: Any) -> Parameter:
@@ -205,7 +205,7 @@ def func(function: Callable[..., Any], *args: Any) -> Func:
     """
     if not callable(function) or isinstance(function, Leaf):
         raise InvalidArgument(
-            f"func(): the first argument must be a function, got {function!r} of type "
+            f"func(): the first argument must be a function, got {shortened(function)} of type "
             f"{type(function).__name__}"
         )
     return Func(function, args)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 
 #: Whole numbers up to this are exact in a float.
@@ -60,10 +61,10 @@ def finite_number(value: object, kind: str, argument: str) -> float:
     """``value`` as a built-in number; the `InvalidArgument` names ``kind`` and ``argument``."""
     number = as_number(value)
     if number is None:
-        shown = f"{value!r} of type {type(value).__name__}"
+        shown = f"{shortened(value)} of type {type(value).__name__}"
         raise InvalidArgument(f"{kind}: {argument} must be a number, got {shown}")
     if not -sys.float_info.max <= number <= sys.float_info.max:
-        raise InvalidArgument(f"{kind}: {argument} must be finite, got {value!r}")
+        raise InvalidArgument(f"{kind}: {argument} must be finite, got {shortened(value)}")
     return number
 
 

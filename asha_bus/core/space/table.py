@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asha_bus.core.checks import shortened, shown_params
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
 from asha_bus.core.space.options import MAX_SHOWN, Options, holds_parameter
 from asha_bus.core.space.parameter import Leaf
@@ -18,13 +19,18 @@ _ROWS = 200
 def text_of(member: Member) -> str:
     """``member`` as the expression that was written."""
     if isinstance(member, Plain):
-        return f"Space({', '.join(f'{name}={value!r}' for name, value in member.tree.items())})"
+        its = (f"{name}={_written(value)}" for name, value in member.tree.items())
+        return f"Space({', '.join(its)})"
     if isinstance(member, Product):
         return " * ".join(map(text_of, member.factors))
     if isinstance(member, Sampled):
         return f"{_operand(member.inner)}.sample({member.n}, seed={member.seed})"
     assert isinstance(member, Filtered)
     return f"{_operand(member.inner)}.where({member.predicate.name})"
+
+
+def _written(node: Any) -> str:
+    return repr(node) if isinstance(node, Leaf) else shown_params(node)
 
 
 def _operand(member: Member) -> str:
@@ -37,7 +43,7 @@ def html_of(members: Sequence[Member]) -> str:
     for number, member in enumerate(members):
         its = [(path, leaf.kind, _range(leaf)) for path, leaf in member.places]
         its += [
-            (name, "constant", _cut(repr(node)))
+            (name, "constant", _cut(shortened(node)))
             for name, node in member.tree.items()
             if not holds_parameter(node)
         ]
@@ -66,11 +72,11 @@ def _range(leaf: Leaf) -> str:
         return _cut(", ".join(map(_option, leaf.options[:MAX_SHOWN]))) + (
             f" and {more:,} more" if more > 0 else ""
         )
-    return _cut(repr(leaf).partition("(")[2].removesuffix(")"))
+    return _cut(shortened(leaf, 1_000).partition("(")[2].removesuffix(")"))
 
 
 def _option(option: Any) -> str:
-    return _cut(repr(option))
+    return _cut(shortened(option))
 
 
 def _cut(text: str) -> str:
