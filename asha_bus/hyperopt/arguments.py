@@ -50,7 +50,8 @@ def searcher_of(algo: Any, space: Any = None) -> Any:
     if _is_algorithm(algo):
         if isinstance(space, Space):
             raise InvalidArgument(
-                f"algo {shortened(algo)} knows spaces of hyperopt only, and space is one of asha_bus"
+                f"algo {shortened(algo)} knows spaces of hyperopt only, and space is one "
+                f"of asha_bus"
             )
         return Suggesting(algo, space)
     raise InvalidArgument(
@@ -92,7 +93,8 @@ def _seed(rstate: Any) -> int | None:
         if callable(draw) and type(rstate).__module__.startswith("numpy."):
             return int(draw(_SEEDS))
     raise InvalidArgument(
-        f"rstate must be numpy.random.default_rng(seed), a whole number or None, got {shortened(rstate)}"
+        f"rstate must be numpy.random.default_rng(seed), a whole number or None, got "
+        f"{shortened(rstate)}"
     )
 
 
@@ -109,7 +111,8 @@ def trials_of(given: Any) -> tuple[Trials, Any]:
     names = {cls.__name__ for cls in type(given).__mro__ if cls.__module__.startswith("hyperopt.")}
     if "Trials" not in names or not names <= {"Trials", "SparkTrials"}:
         raise InvalidArgument(
-            f"trials must be asha_bus.SparkTrials(...), asha_bus.Trials() or None, got {shortened(given)}"
+            f"trials must be asha_bus.SparkTrials(...), asha_bus.Trials() or None, got "
+            f"{shortened(given)}"
         )
     given.refresh()
     ours = Trials()

@@ -124,7 +124,8 @@ def _trials(history: Any) -> Iterable[TrialRecord]:
         return trials
     if not (hasattr(history, "columns") and hasattr(history, "to_dict")):
         raise InvalidArgument(
-            f"history must be a Result, or a table like that of Result.to_pandas(), got {shortened(history)}"
+            f"history must be a Result, or a table like that of Result.to_pandas(), got "
+            f"{shortened(history)}"
         )
     columns = [str(column) for column in history.columns]
     names = [column for column in columns if column.startswith(_PREFIX)]
