@@ -39,12 +39,11 @@ from asha_bus.objective.closure import (
 from asha_bus.objective.data import gather
 from asha_bus.objective.kinds import check_takes, refuse_inside, shape_of
 from asha_bus.objective.shared import dumps
+from asha_bus.objective.weight import warnings_of_weight
 from asha_bus.results.tables import table
 
 #: Below every resource there is: asked for there, a trial asks at each of its reports.
 _ALWAYS = 5e-324
-#: A closure of this size takes noticeably long to every worker.
-_LARGE_BYTES = 10 << 20
 
 
 @dataclass(frozen=True)
@@ -175,15 +174,16 @@ def dry_run(
     shape_of(objective)
     checked = as_space(space, [if_hyperopt])
     check_takes(objective, checked, tuple(data or ()))
-    check_travels(objective, dumps)
-    check_space_travels(checked, dumps)
+    sizes = check_travels(objective, dumps), check_space_travels(checked, dumps)
+    most = BusOptions().max_data_bytes
+    of_weight = tuple(warnings_of_weight(objective, checked, sizes, dumps, most))
     pickled, pickled_space = dumps(objective), dumps(checked)
     client = _Client(checked, n, steps, seed)
     # as in a worker, nothing is shared with what the caller holds
     reader = _Reader(io.BytesIO(pickled))
     copy, space_copy = reader.load(), pickle.loads(pickled_space)
     if data:
-        gathered = gather(data, BusOptions().max_data_bytes)
+        gathered = gather(data, most, dumps)
         copy = functools.partial(copy, **pickle.loads(dumps(gathered)))
     Runner(cast(Client, client), Interrupter(), copy, space_copy).run()
     found = DryRun(
@@ -194,7 +194,7 @@ def dry_run(
         (
             *_of_travel(reader, imported_by(objective)),
             *_of_trials(client.trials),
-            *_of_size(len(pickled) + len(pickled_space)),
+            *of_weight,
         ),
     )
     if not quiet:
@@ -334,14 +334,6 @@ def _of_trials(trials: list[Rehearsal]) -> Iterator[str]:
         yield (
             f"{len(unusable)} of {len(trials)} trials reported NaN or an infinity, which ranks "
             f"worst and is never the best"
-        )
-
-
-def _of_size(size: int) -> Iterator[str]:
-    if size > _LARGE_BYTES:
-        yield (
-            f"objective and space are {size / 1e6:.0f} MB, which every worker has to be sent: give "
-            f"data by data=, which each executor gets once, or load it inside the objective"
         )
 
 

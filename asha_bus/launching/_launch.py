@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -35,11 +36,14 @@ from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
 from asha_bus.objective.kinds import refuse_inside
+from asha_bus.objective.weight import warnings_of_weight
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
     from asha_bus.driver.exporter import Exporter
     from asha_bus.monitors.page import Page
+
+logger = logging.getLogger("asha_bus")
 
 
 @takes_arguments
@@ -120,12 +124,17 @@ def _make_engine(plan: Plan) -> Engine:
 def _begin(plan: Plan, engine: Engine) -> Run:
     given = plan.given
     scheduler = named(plan.settings.scheduler)
-    check_travels(given.objective, engine.dumps)
-    check_space_travels(plan.space, engine.dumps)
+    sizes = (
+        check_travels(given.objective, engine.dumps),
+        check_space_travels(plan.space, engine.dumps),
+    )
     workers = engine.worker_count(given.workers)
     options = given.bus or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options, workers)
-    data = gather(given.data or {}, options.max_data_bytes)
+    most = options.max_data_bytes
+    for text in warnings_of_weight(given.objective, plan.space, sizes, engine.dumps, most):
+        logger.warning("%s", text)
+    data = gather(given.data or {}, most, engine.dumps)
     warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
     journal = _open(plan)
     try:

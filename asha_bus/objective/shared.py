@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import types
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from asha_bus.objective.closure import is_broadcast
 
@@ -40,8 +40,13 @@ class BroadcastValue(NamedTuple):
 def dumps(value: Any) -> bytes:
     """Pickle ``value``; each Spark broadcast in it becomes a `BroadcastValue`."""
     file = io.BytesIO()
-    _Pickler(file).dump(value)
+    dump(value, file)
     return file.getvalue()
+
+
+def dump(value: Any, file: IO[bytes]) -> None:
+    """Write ``value`` to ``file`` as `dumps` pickles it."""
+    _Pickler(file).dump(value)
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc, no-any-unimported, unused-ignore]

@@ -56,7 +56,7 @@ CORE_MAY_USE = {
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
-    "cloudpickle": {"driver.local", "objective.shared", "testing.searchers"},
+    "cloudpickle": {"objective.shared", "testing.searchers"},
     "hyperopt": {"hyperopt.space", "hyperopt.suggest", "hyperopt.trials", "searchers.tpe"},
     "matplotlib": {"results.plots", "monitors.notebook"},
     "msgpack": {"formats.wire", "formats.records", "formats.pipe"},
