@@ -37,7 +37,7 @@ def _warning(what: str, size: int, parts: Parts, dumps: Dumps, most: int) -> Ite
     heaviest = _heaviest(parts, size, dumps)
     text = f"{what} has {size / 1e6:,.1f} MB, which each worker has to be sent{heaviest}"
     todo = (
-        "pass large objects by data=, which each executor gets once, or load them in the objective"
+        "pass what is large as data=, which each executor gets once, or load them in the objective"
     )
     if size > most:
         raise InvalidArgument(

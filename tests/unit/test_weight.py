@@ -1,4 +1,4 @@
-"""An objective or a space that is slow to send: what is said, and what is refused."""
+"""An objective or a space that is slow to send: the warning, and what is refused."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_large_parts_of_a_space_are_named() -> None:
     assert "20.0 MB of it for y" in text
 
 
-def test_what_is_small_is_not_worth_a_word() -> None:
+def test_what_is_small_is_not_mentioned() -> None:
     assert [] == found(capturing(bytes(10 * MB)), Space(x=ab.choice(bytes(10 * MB))))
 
 
