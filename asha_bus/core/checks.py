@@ -105,14 +105,31 @@ def check(argument: str, value: object, rule: Rule) -> None:
     raise InvalidArgument(f"{argument} must be {rule.words}, got {got}")
 
 
+def as_builtin(value: Any) -> Any:
+    """A number, bool or text of numpy, or a tensor of one number, as a built-in one.
+
+    Anything else is returned as it is.
+    """
+    kind = type(value)
+    if (
+        not (hasattr(kind, "item") and hasattr(kind, "dtype"))
+        or getattr(value, "shape", None) != ()
+    ):
+        return value
+    found = value.item()
+    return found if type(found) in (int, float, bool, str) else value
+
+
 def check_fields(given: Any, prefix: str = "") -> None:
     """Check each field of ``given`` by the rule in its type, as in ``Annotated[int, whole(1)]``.
 
+    Each gets numbers of numpy as built-in ones.
     None is right where it is the default. The module of the class must not postpone the
     evaluation of annotations.
     """
     for field in fields(given):
-        value = getattr(given, field.name)
+        value = as_builtin(getattr(given, field.name))
+        object.__setattr__(given, field.name, value)
         if value is not None or field.default is not None:
             for rule in getattr(field.type, "__metadata__", ()):
                 check(f"{prefix}{field.name}", value, rule)
@@ -141,6 +158,7 @@ def check_names(
 def checked(instead: Mapping[str, str] | None = None) -> Callable[[C], C]:
     """Make a function or a class answer unknown names as `check_names` does.
 
+    It gets numbers of numpy as built-in ones.
     Its signature shows plain types.
     """
 
@@ -152,7 +170,8 @@ def checked(instead: Mapping[str, str] | None = None) -> Callable[[C], C]:
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             check_names(f"{callee.__name__}()", kwargs, known, instead or {})
-            return function(*args, **kwargs)
+            plain = {name: as_builtin(value) for name, value in kwargs.items()}
+            return function(*map(as_builtin, args), **plain)
 
         call.__signature__ = plain_signature(function)  # type: ignore[attr-defined]
         if is_class:

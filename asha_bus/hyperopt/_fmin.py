@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
@@ -163,7 +164,9 @@ def fmin(
         **options,
     }
     journal = options.get("journal")
-    is_resumed = bool(options.get("resume") and journal and Path(journal).exists())
+    is_resumed = bool(
+        options.get("resume") and journal and Path(os.path.expanduser(journal)).exists()
+    )
     ours.begin(is_resumed=is_resumed)
     earlier = [] if is_resumed else list(ours.documents)
     left = None if max_evals is None else max_evals - (0 if is_resumed else len(ours))

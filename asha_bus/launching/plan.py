@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -82,7 +83,8 @@ class Plan:
     @property
     def journal(self) -> Path | None:
         """Where the journal is to be; None: in a temporary place."""
-        return None if self.given.journal is None else Path(self.given.journal)
+        given = self.given.journal
+        return None if given is None else Path(os.path.expanduser(given))
 
     @property
     def header(self) -> Header:
@@ -108,7 +110,7 @@ class Plan:
     @property
     def info(self) -> RunInfo:
         """What monitors receive at the start."""
-        info = RunInfo.of(self.name, self.settings, self.space, self.given.journal)
+        info = RunInfo.of(self.name, self.settings, self.space, self.journal)
         return replace(info, workers=self.workers, resumed=self.done)
 
     def resumed(self, header: Header) -> Plan:

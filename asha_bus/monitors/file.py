@@ -42,7 +42,7 @@ class FileMonitor(Monitor):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         check("FileMonitor: path", path, PATH)
-        self._path = Path(path)
+        self._path = Path(os.path.expanduser(path))
         try:
             self._path.open("ab").close()
         except OSError as error:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import as_builtin, shortened
 from asha_bus.core.errors import InvalidArgument
 
 #: Whole numbers up to this are exact in a float.
@@ -73,6 +73,7 @@ def as_number(value: object) -> float | None:
     if type(value) in (int, float):
         return value  # type: ignore[return-value]
     # numpy scalars and other number types have __float__ and no __len__
+    value = as_builtin(value)
     if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
         return None
     try:

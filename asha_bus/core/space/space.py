@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, NoReturn
 
-from asha_bus.core.checks import check, shortened, whole
+from asha_bus.core.checks import ANY_WHOLE, as_builtin, check, shortened, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
@@ -195,6 +195,7 @@ class Space(Points, SubSpace):
             >>> len(Space(lr=uniform(0, 1), depth=grid(2, 4)).sample(10))
             20
         """
+        n, seed = as_builtin(n), as_builtin(seed)
         check("sample(): n", n, whole(1))
         check("sample(): seed", seed, whole(0))
         return self._of([p if p.is_finite else Sampled(p, n, seed) for p in self._parts])
@@ -261,12 +262,15 @@ class Space(Points, SubSpace):
             The parameters that an objective would receive, by name.
 
         Raises:
-            InvalidArgument: No draw satisfies a condition of `where`.
+            InvalidArgument: ``seed`` is not a whole number, or no draw satisfies a condition of
+                `where`.
 
         Example:
             >>> Space(depth=grid(4)).draw(seed=1)
             {'depth': 4}
         """
+        seed = as_builtin(seed)
+        check("draw(): seed", seed, ANY_WHOLE)
         random = Random(mix(seed))
         return self.resolve(self.draw_point(random, random.randrange(self.branches)))
 
