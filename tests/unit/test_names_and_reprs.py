@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-import asha_bus as ab
+import asha_bus
 from asha_bus.core.checks import name_of, shortened, shown_params
 from asha_bus.formats.space_form import comparable, describe
 from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.launching.plan import make_plan
+
+#: What is given here has wrong types on purpose.
+ab: Any = asha_bus
 
 SECRET = "correct horse battery staple"
 

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-import asha_bus as ab
+import asha_bus
 from asha_bus.core.checks import as_builtin
 from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.launching.plan import make_plan
 from asha_bus.results.journals import read_journal
+
+#: What is given here has wrong types on purpose.
+ab: Any = asha_bus
 
 SPACE = {"x": ab.uniform(0, 1)}
 I3, TRUE = np.int64(3), np.bool_(True)
@@ -122,8 +125,8 @@ def test_spaces_take_numbers_of_numpy() -> None:
         (lambda: ab.BusOptions(port=I3 / 2), "port must be a whole number .* got 1.5"),
         (lambda: ab.randint(TRUE, 3), "low must be a number, got .*True.* of type bool"),
         (lambda: ab.randint(True, 3), "low must be a number, got True of type bool"),
-        (lambda: ab.Space(SPACE).draw(1.5), "seed must be a whole number"),  # type: ignore[arg-type]
-        (lambda: ab.RandomSearch(3.0), "seed must be a whole number"),  # type: ignore[arg-type]
+        (lambda: ab.Space(SPACE).draw(1.5), "seed must be a whole number"),
+        (lambda: ab.RandomSearch(3.0), "seed must be a whole number"),
     ],
 )
 def test_what_is_not_a_whole_number_is_refused(wrong: Any, message: str) -> None:
