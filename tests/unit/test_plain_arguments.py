@@ -85,12 +85,15 @@ def test_classes_take_numbers_of_numpy(given: Any, plain: Any) -> None:
 
 
 def test_a_launch_takes_numbers_of_numpy() -> None:
-    given = dict.fromkeys(COUNTS, I3)
-    times = {name: np.float32(2.5) for name in ("max_time", "trial_timeout", "stop_at")}
-    switches = dict.fromkeys(("fail_fast", "capture_output", "unique", "curves"), TRUE)
-    found = LaunchArguments(
-        lambda x: x, SPACE, **given, **times, **switches, max_total_resource=np.int64(9)
+    given: dict[str, Any] = dict.fromkeys(COUNTS, I3)
+    times: dict[str, Any] = {
+        name: np.float32(2.5) for name in ("max_time", "trial_timeout", "stop_at")
+    }
+    switches: dict[str, Any] = dict.fromkeys(
+        ("fail_fast", "capture_output", "unique", "curves"), TRUE
     )
+    everything: Any = {**given, **times, **switches, "max_total_resource": np.int64(9)}
+    found = LaunchArguments(lambda x: x, SPACE, **everything)
     own = {field.name: getattr(found, field.name) for field in fields(found)}
     assert dict.fromkeys(given, (int, 3)) == {n: (type(own[n]), own[n]) for n in given}
     assert all(type(own[name]) is float for name in times)

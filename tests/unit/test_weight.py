@@ -30,6 +30,9 @@ def capturing(table: bytes, small: bytes = b"") -> Callable[[float], float]:
     return objective
 
 
+BARE: Any = capturing(b"")
+
+
 def uses_a_global(x: float) -> float:
     return x + len(LARGE)
 
@@ -57,9 +60,9 @@ class Model:
         (uses_a_global, "the global 'LARGE'"),
         (Model(LARGE), "the objective.table"),
         (Model(LARGE).train, "self.table"),
-        (functools.partial(capturing(b""), LARGE), "argument 0 of the partial"),
+        (functools.partial(BARE, LARGE), "argument 0 of the partial"),
         (functools.partial(capturing(LARGE)), "the variable 'table'"),
-        (functools.partial(capturing(b""), table=LARGE), "argument 'table' of the partial"),
+        (functools.partial(BARE, table=LARGE), "argument 'table' of the partial"),
     ],
 )
 def test_the_largest_captured_object_is_named_with_its_size(objective: Any, name: str) -> None:
@@ -69,7 +72,7 @@ def test_the_largest_captured_object_is_named_with_its_size(objective: Any, name
 
 
 def test_many_objects_of_one_size_are_not_named() -> None:
-    [text] = found(functools.partial(capturing(b""), *(bytes(5 * MB + i) for i in range(4))))
+    [text] = found(functools.partial(BARE, *(bytes(5 * MB + i) for i in range(4))))
     assert "has to be sent: pass what" in text
 
 
