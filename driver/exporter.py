@@ -172,7 +172,7 @@ class Exporter:
             self._is_gone = False
             try:
                 if sd_file is not None:
-                    endpoint.announce(Path(sd_file), public_host, self._run)
+                    endpoint.announce(Path(os.path.expanduser(sd_file)), public_host, self._run)
             except InvalidArgument:
                 self._leave()
                 raise

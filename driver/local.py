@@ -14,8 +14,6 @@ import time
 from collections.abc import Mapping
 from typing import IO, Any
 
-import cloudpickle
-
 from asha_bus.core.errors import WorkerError
 from asha_bus.core.roster import HungWorker
 from asha_bus.driver import process
@@ -23,7 +21,7 @@ from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.driver.engine import Engine, Hooks, Slots
 from asha_bus.driver.process import start_thread
 from asha_bus.launching.job import MAX_FAILURE_BYTES, WorkerSetup
-from asha_bus.objective.shared import PickledDescriptor, dumps
+from asha_bus.objective.shared import PickledDescriptor, dump, dumps
 
 logger = logging.getLogger("asha_bus")
 
@@ -74,7 +72,7 @@ class LocalEngine(Engine):
             file = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
             self._files.append(file)
             keep_from_forks(file)
-            cloudpickle.dump(value, file)
+            dump(value, file)
             file.flush()
             shared[name] = PickledDescriptor(file.fileno())
         return shared

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 from pyspark import Broadcast, InheritableThread, SparkContext
 from pyspark import cloudpickle as spark_pickle
@@ -145,7 +145,10 @@ class SparkEngine(Engine):
             )
 
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
-        self._data = {name: self._context.broadcast(value) for name, value in data.items()}
+        registry = self._context._pickled_broadcast_vars
+        self._data = {
+            name: _ByValue(self._context, value, registry) for name, value in data.items()
+        }
         return self._data
 
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
@@ -290,6 +293,14 @@ class SparkEngine(Engine):
             return jsc is None or bool(jsc.sc().isStopped())
         except Exception:  # if the JVM is gone, py4j may raise any error
             return True
+
+
+class _ByValue(Broadcast[Any]):
+    """A broadcast pickled as jobs are: Spark's own pickling lacks the classes of a script."""
+
+    def dump(self, value: Any, f: BinaryIO) -> None:
+        with f:
+            spark_pickle.dump(value, f)  # type: ignore[no-untyped-call]
 
 
 def steady_slots(spark: SparkSession | None) -> int | None:

@@ -19,7 +19,7 @@ def write(folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
     """
     root = Path(__file__).parent
     wanted = {
-        Path(folder) / source.relative_to(root): source.read_bytes()
+        Path(os.path.expanduser(folder)) / source.relative_to(root): source.read_bytes()
         for source in sorted(root.rglob("*"))
         if source.suffix in _SUFFIXES
     }
@@ -48,7 +48,7 @@ def write(folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
 
 def describe(folder: str | os.PathLike[str], written: list[Path]) -> str:
     """The list of written files, and instructions for their use."""
-    place = Path(folder).absolute()
+    place = Path(os.path.expanduser(folder)).absolute()
     shown = "\n".join(f"  {path}" for path in written)
     return f"""\
 wrote {len(written)} files:

@@ -36,6 +36,9 @@ ELSEWHERE = dict(pair.split("=") for pair in _ELSEWHERE.split())
 MAX_SECONDS = 1e9
 
 _MAX_REPR_CHARS = 200
+_MAX_PARAMS_CHARS = 2_000
+#: How many containers within each other are shown.
+_MAX_DEPTH = 20
 _MAX_WHOLE = 2**63 - 1
 
 
@@ -102,14 +105,31 @@ def check(argument: str, value: object, rule: Rule) -> None:
     raise InvalidArgument(f"{argument} must be {rule.words}, got {got}")
 
 
+def as_builtin(value: Any) -> Any:
+    """A number, bool or text of numpy, or a tensor of one number, as a built-in one.
+
+    Anything else is returned as it is.
+    """
+    kind = type(value)
+    if (
+        not (hasattr(kind, "item") and hasattr(kind, "dtype"))
+        or getattr(value, "shape", None) != ()
+    ):
+        return value
+    found = value.item()
+    return found if type(found) in (int, float, bool, str) else value
+
+
 def check_fields(given: Any, prefix: str = "") -> None:
     """Check each field of ``given`` by the rule in its type, as in ``Annotated[int, whole(1)]``.
 
+    Each gets numbers of numpy as built-in ones.
     None is right where it is the default. The module of the class must not postpone the
     evaluation of annotations.
     """
     for field in fields(given):
-        value = getattr(given, field.name)
+        value = as_builtin(getattr(given, field.name))
+        object.__setattr__(given, field.name, value)
         if value is not None or field.default is not None:
             for rule in getattr(field.type, "__metadata__", ()):
                 check(f"{prefix}{field.name}", value, rule)
@@ -138,6 +158,7 @@ def check_names(
 def checked(instead: Mapping[str, str] | None = None) -> Callable[[C], C]:
     """Make a function or a class answer unknown names as `check_names` does.
 
+    It gets numbers of numpy as built-in ones.
     Its signature shows plain types.
     """
 
@@ -149,7 +170,8 @@ def checked(instead: Mapping[str, str] | None = None) -> Callable[[C], C]:
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             check_names(f"{callee.__name__}()", kwargs, known, instead or {})
-            return function(*args, **kwargs)
+            plain = {name: as_builtin(value) for name, value in kwargs.items()}
+            return function(*map(as_builtin, args), **plain)
 
         call.__signature__ = plain_signature(function)  # type: ignore[attr-defined]
         if is_class:
@@ -201,13 +223,84 @@ def described(thing: object) -> str:
     return f"{cls.__name__}({inside})"[:_MAX_REPR_CHARS]
 
 
-def shortened(value: object) -> str:
-    """The repr of ``value``, 200 characters at most; where it raises, that it does."""
+def shortened(value: object, most: int = _MAX_REPR_CHARS) -> str:
+    """The repr of ``value``, at most ``most`` characters of it; where one raises, that it does.
+
+    Built-in containers are read only as far as they are shown, since they may be large.
+    """
+    return cut(_text(value, most, _MAX_DEPTH), most)
+
+
+def shown_params(params: object) -> str:
+    """The parameters of a trial as a text: 2,000 characters at most, and 200 for an object."""
+    return shortened(params, _MAX_PARAMS_CHARS)
+
+
+def _text(value: Any, room: int, depth: int) -> str:
+    """The repr of ``value``; what follows after ``room`` characters may be missing."""
+    kind = type(value)
+    if kind in (str, bytes):
+        return repr(value[: room + 1])
+    if kind not in _BRACKETS or not value:
+        return _own_text(value)
+    opening, closing = _BRACKETS[kind]
+    if depth == 0:  # it may hold itself
+        return f"{opening}...{closing}"
+    parts: list[str] = []
+    left = room - len(opening)
+    for item in value.items() if kind is dict else value:
+        if left < 0:
+            break
+        if kind is dict:
+            key = _text(item[0], left, depth - 1)
+            parts.append(f"{key}: {_text(item[1], left - len(key), depth - 1)}")
+        else:
+            parts.append(_text(item, left, depth - 1))
+        left -= len(parts[-1]) + 2
+    inside = ", ".join(parts)
+    return f"{opening}{inside}{',' if kind is tuple and len(value) == 1 else ''}{closing}"
+
+
+_BRACKETS: dict[type, tuple[str, str]] = {
+    dict: ("{", "}"),
+    list: ("[", "]"),
+    tuple: ("(", ")"),
+    set: ("{", "}"),
+    frozenset: ("frozenset({", "})"),
+}
+
+
+def _own_text(value: object) -> str:
+    """The repr that the class of ``value`` defines, which may be of any length, or raise."""
+    if isinstance(value, functools.partial):  # its repr shows its arguments, secrets and all
+        return f"functools.partial({name_of(value)})"
     try:
-        found = repr(value)
+        return cut(repr(value), _MAX_REPR_CHARS)
     except Exception as error:  # a repr is user code, which may raise anything
-        found = f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
-    return cut(found, _MAX_REPR_CHARS)
+        return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
+
+
+def name_of(function: object) -> str:
+    """The qualified name of ``function``, or of the function inside a partial, or of the class.
+
+    So it is the same in every process that loads the program. A repr, in contrast, may contain
+    an address, megabytes of arguments, or a password.
+    """
+    while isinstance(function, functools.partial):
+        function = function.func
+    return own_name(function) or cut(type(function).__qualname__, _MAX_REPR_CHARS)
+
+
+def own_name(thing: object) -> str | None:
+    """The name that a function or a class has of its own; None for other objects."""
+    for attribute in ("__qualname__", "__name__"):
+        try:
+            name = getattr(thing, attribute, None)
+        except Exception:  # user code, which may raise anything
+            continue
+        if name and isinstance(name, str):
+            return cut(name, _MAX_REPR_CHARS)
+    return None
 
 
 def cut(text: str, most: int = 1_000) -> str:

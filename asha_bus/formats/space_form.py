@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import own_name, shortened
 from asha_bus.core.space import (
     Choice,
     Filtered,
@@ -155,10 +155,9 @@ def _describe(node: Any, grids: dict[Grid, int], leaves: dict[Leaf, int]) -> Any
         return (type(node).__name__, tuple(_describe(child, grids, leaves) for child in node))
     if type(node) in _PLAIN and not (type(node) is int and abs(node) >= 2**63):
         return ("value", node)
-    name = getattr(node, "__qualname__", None)
-    if callable(node) and isinstance(name, str):
-        return ("callable", f"{getattr(node, '__module__', '?')}.{name}")
     cls = type(node)
+    if callable(node) and (name := own_name(node)) is not None:
+        return ("callable", f"{getattr(node, '__module__', '?')}.{name}")
     return ("object", (f"{cls.__module__}.{cls.__qualname__}", shortened(node)))
 
 

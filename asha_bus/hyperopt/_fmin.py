@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from asha_bus import launch, start
-from asha_bus.core.checks import ELSEWHERE, SECONDS, Rule, check, check_names
+from asha_bus.core.checks import ELSEWHERE, SECONDS, Rule, check, check_names, shown_params
 from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
 from asha_bus.core.space import Space, as_space
 from asha_bus.core.tracebacks import raises_short
@@ -32,6 +33,7 @@ from asha_bus.launching.arguments import FINITE
 from asha_bus.launching.plan import RawPoint
 from asha_bus.launching.run import Run, search_failure_of, wait_for
 from asha_bus.monitors.base import Monitor
+from asha_bus.objective.kinds import refuse_inside
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 
@@ -128,6 +130,7 @@ def fmin(
                 lambda x: (x - 3) ** 2, hp.uniform("x", -10, 10), algo=tpe.suggest, max_evals=50
             )
     """
+    refuse_inside("fmin")
     own = signature(fmin).parameters
     instead = {ours: theirs for theirs, ours in ELSEWHERE.items() if theirs in own} | _INSTEAD
     check_names("fmin()", options, {**own, **signature(launch).parameters}, instead)
@@ -161,7 +164,9 @@ def fmin(
         **options,
     }
     journal = options.get("journal")
-    is_resumed = bool(options.get("resume") and journal and Path(journal).exists())
+    is_resumed = bool(
+        options.get("resume") and journal and Path(os.path.expanduser(journal)).exists()
+    )
     ours.begin(is_resumed=is_resumed)
     earlier = [] if is_resumed else list(ours.documents)
     left = None if max_evals is None else max_evals - (0 if is_resumed else len(ours))
@@ -250,7 +255,7 @@ class _Watcher(Monitor):
         if raised and self._raises:
             first = min(raised, key=lambda trial: trial.end_time or 0)
             raise ObjectiveError(
-                f"fn raised in trial {first.id} with {first.params!r}; "
+                f"fn raised in trial {first.id} with {shown_params(first.params)}; "
                 f"pass catch_eval_exceptions=True to continue after such:\n{first.error}"
             )
         if failure is not None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
-from asha_bus.core.checks import ELSEWHERE
+from asha_bus.core.checks import ELSEWHERE, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.searchers import RandomSearch
@@ -50,11 +50,12 @@ def searcher_of(algo: Any, space: Any = None) -> Any:
     if _is_algorithm(algo):
         if isinstance(space, Space):
             raise InvalidArgument(
-                f"algo {algo!r} knows spaces of hyperopt only, and space is one of asha_bus"
+                f"algo {shortened(algo)} knows spaces of hyperopt only, and space is one "
+                f"of asha_bus"
             )
         return Suggesting(algo, space)
     raise InvalidArgument(
-        f"algo unknown: {algo!r}; give hyperopt's tpe.suggest, rand.suggest or "
+        f"algo unknown: {shortened(algo)}; give hyperopt's tpe.suggest, rand.suggest or "
         f"anneal.suggest, a functools.partial of one, a searcher such as RandomSearch(), or None "
         f"for TPE"
     )
@@ -92,7 +93,8 @@ def _seed(rstate: Any) -> int | None:
         if callable(draw) and type(rstate).__module__.startswith("numpy."):
             return int(draw(_SEEDS))
     raise InvalidArgument(
-        f"rstate must be numpy.random.default_rng(seed), a whole number or None, got {rstate!r}"
+        f"rstate must be numpy.random.default_rng(seed), a whole number or None, got "
+        f"{shortened(rstate)}"
     )
 
 
@@ -109,7 +111,8 @@ def trials_of(given: Any) -> tuple[Trials, Any]:
     names = {cls.__name__ for cls in type(given).__mro__ if cls.__module__.startswith("hyperopt.")}
     if "Trials" not in names or not names <= {"Trials", "SparkTrials"}:
         raise InvalidArgument(
-            f"trials must be asha_bus.SparkTrials(...), asha_bus.Trials() or None, got {given!r}"
+            f"trials must be asha_bus.SparkTrials(...), asha_bus.Trials() or None, got "
+            f"{shortened(given)}"
         )
     given.refresh()
     ours = Trials()

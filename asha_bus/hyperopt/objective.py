@@ -10,9 +10,10 @@ import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.hyperopt.results import FAILED, pack
-from asha_bus.objective.behind import is_asynchronous, is_generator, name_of
+from asha_bus.objective.behind import is_asynchronous, is_generator
 from asha_bus.objective.kinds import TrialFailed, close_iterator, is_iterator
 
 #: The ``status`` of a dict of results with a loss, as in hyperopt.
@@ -41,7 +42,7 @@ class FminObjective:
         folder: str | None = None,
     ) -> None:
         if not callable(function):
-            raise InvalidArgument(f"fn must be a function, got {function!r}")
+            raise InvalidArgument(f"fn must be a function, got {shortened(function)}")
         if is_asynchronous(function):
             raise InvalidArgument(
                 f"fn {name_of(function)} is asynchronous; write a plain function, which may call "

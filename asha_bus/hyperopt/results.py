@@ -17,6 +17,7 @@ from asha_bus.core.errors import AshaBusError, ObjectiveError
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS
 from asha_bus.objective.kinds import to_extras
 from asha_bus.objective.private import check_private, open_private
+from asha_bus.objective.shared import dumps
 
 #: The extra that holds the results that cannot be extras themselves.
 MORE = "_more_results"
@@ -129,7 +130,7 @@ def _write(values: Mapping[Any, Any], folder: Path, name: str) -> frozenset[Any]
     if not _can_pickle(kept):
         kept = {key: value for key, value in kept.items() if _can_pickle(value)}
     try:
-        _write_file(folder / name, _dumps(kept))
+        _write_file(folder / name, dumps(kept))
     except (OSError, AshaBusError):
         return frozenset()
     return frozenset(kept)
@@ -145,17 +146,7 @@ def _write_file(path: Path, content: bytes) -> None:
 
 def _can_pickle(value: Any) -> bool:
     try:
-        _dumps(value)
+        dumps(value)
     except Exception:  # pickling runs user code, which may raise anything
         return False
     return True
-
-
-def _dumps(value: Any) -> bytes:
-    """Pickle ``value``, with classes of the user's program by value."""
-    try:
-        import cloudpickle
-    except ImportError:  # on an executor, that of Spark
-        from pyspark import cloudpickle
-    pickled: bytes = cloudpickle.dumps(value)
-    return pickled

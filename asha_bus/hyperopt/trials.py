@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Mapping, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asha_bus.core.checks import ANY_WHOLE, SECONDS, Rule, check
+from asha_bus.core.checks import ANY_WHOLE, SECONDS, Rule, as_builtin, check
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.hyperopt.documents import CANCEL, DONE, ERROR, NEW, RUNNING, document
 from asha_bus.hyperopt.objective import STATUS_OK
@@ -337,6 +337,7 @@ class SparkTrials(Trials):
         resource_profile: object = None,
     ) -> None:
         super().__init__()
+        parallelism, timeout = as_builtin(parallelism), as_builtin(timeout)
         if parallelism is not None:
             check("SparkTrials: parallelism", parallelism, ANY_WHOLE)
         if timeout is not None:

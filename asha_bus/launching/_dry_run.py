@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from asha_bus.core import messages as m
-from asha_bus.core.checks import SWITCH, check, checked, whole
+from asha_bus.core.checks import SWITCH, check, checked, name_of, shortened, shown_params, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space
@@ -30,7 +30,6 @@ from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import DATA
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.screen import print_text
-from asha_bus.objective.behind import name_of
 from asha_bus.objective.closure import (
     check_space_travels,
     check_travels,
@@ -38,14 +37,13 @@ from asha_bus.objective.closure import (
     is_driver_only,
 )
 from asha_bus.objective.data import gather
-from asha_bus.objective.kinds import check_takes, shape_of
+from asha_bus.objective.kinds import check_takes, refuse_inside, shape_of
 from asha_bus.objective.shared import dumps
+from asha_bus.objective.weight import warnings_of_weight
 from asha_bus.results.tables import table
 
 #: Below every resource there is: asked for there, a trial asks at each of its reports.
 _ALWAYS = 5e-324
-#: A closure of this size takes noticeably long to every worker.
-_LARGE_BYTES = 10 << 20
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ class DryRun:
             f"bytes, the space as {self.space_bytes:,}"
         ]
         for number, trial in enumerate(self.trials):
-            lines += ["", f"trial {number}: {trial.params!r}"]
+            lines += ["", f"trial {number}: {shown_params(trial.params)}"]
             if trial.steps:
                 rows = [
                     (f"{s.resource:g}", f"{s.metric:g}", f"{s.seconds:.3f}", _shown(s.extras))
@@ -166,6 +164,7 @@ def dry_run(
             found = ab.dry_run(train, {"lr": ab.loguniform(1e-4, 1e-1)}, n=2)
             assert not found.problems
     """
+    refuse_inside("dry_run")
     check("dry_run: n", n, whole(1))
     check("dry_run: steps", steps, whole(1))
     check("dry_run: seed", seed, whole(0))
@@ -175,15 +174,16 @@ def dry_run(
     shape_of(objective)
     checked = as_space(space, [if_hyperopt])
     check_takes(objective, checked, tuple(data or ()))
-    check_travels(objective, dumps)
-    check_space_travels(checked, dumps)
+    sizes = check_travels(objective, dumps), check_space_travels(checked, dumps)
+    most = BusOptions().max_data_bytes
+    of_weight = tuple(warnings_of_weight(objective, checked, sizes, dumps, most))
     pickled, pickled_space = dumps(objective), dumps(checked)
     client = _Client(checked, n, steps, seed)
     # as in a worker, nothing is shared with what the caller holds
     reader = _Reader(io.BytesIO(pickled))
     copy, space_copy = reader.load(), pickle.loads(pickled_space)
     if data:
-        gathered = gather(data, BusOptions().max_data_bytes)
+        gathered = gather(data, most, dumps)
         copy = functools.partial(copy, **pickle.loads(dumps(gathered)))
     Runner(cast(Client, client), Interrupter(), copy, space_copy).run()
     found = DryRun(
@@ -194,7 +194,7 @@ def dry_run(
         (
             *_of_travel(reader, imported_by(objective)),
             *_of_trials(client.trials),
-            *_of_size(len(pickled) + len(pickled_space)),
+            *of_weight,
         ),
     )
     if not quiet:
@@ -337,13 +337,5 @@ def _of_trials(trials: list[Rehearsal]) -> Iterator[str]:
         )
 
 
-def _of_size(size: int) -> Iterator[str]:
-    if size > _LARGE_BYTES:
-        yield (
-            f"objective and space are {size / 1e6:.0f} MB, which every worker has to be sent: give "
-            f"data by data=, which each executor gets once, or load it inside the objective"
-        )
-
-
 def _shown(extras: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={value!r}" for name, value in extras.items())
+    return ", ".join(f"{name}={shortened(value)}" for name, value in extras.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asha_bus._version import __version__
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.events import Resumed
 from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
@@ -32,15 +33,17 @@ from asha_bus.launching.run import Run, wait_for
 from asha_bus.monitors.choice import open_monitors
 from asha_bus.monitors.line import first_line
 from asha_bus.monitors.screen import print_text
-from asha_bus.objective.behind import name_of
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
-from asha_bus.objective.kinds import INSIDE
+from asha_bus.objective.kinds import refuse_inside
+from asha_bus.objective.weight import warnings_of_weight
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
     from asha_bus.driver.exporter import Exporter
     from asha_bus.monitors.page import Page
+
+logger = logging.getLogger("asha_bus")
 
 
 @takes_arguments
@@ -73,7 +76,7 @@ def launch(arguments: LaunchArguments) -> Result:
             result = ab.launch(train, space, scheduler=ab.ASHA(81), max_trials=200)
             print(result.best.params)
     """
-    return wait_for(_start(arguments))
+    return wait_for(_start(arguments, "launch"))
 
 
 @takes_arguments
@@ -98,15 +101,11 @@ def start(arguments: LaunchArguments) -> Run:
             print(run.status())
             result = run.result()
     """
-    return _start(arguments)
+    return _start(arguments, "start")
 
 
-def _start(arguments: LaunchArguments) -> Run:
-    if INSIDE.is_set():
-        raise InvalidArgument(
-            "launch() was called inside a running objective; tune one level at a time: "
-            "launch from the driver, and call plain functions in the objective"
-        )
+def _start(arguments: LaunchArguments, function: str) -> Run:
+    refuse_inside(function)
     open_standard()
     plan = make_plan(arguments)
     return _begin(plan, _make_engine(plan))
@@ -125,12 +124,17 @@ def _make_engine(plan: Plan) -> Engine:
 def _begin(plan: Plan, engine: Engine) -> Run:
     given = plan.given
     scheduler = named(plan.settings.scheduler)
-    check_travels(given.objective, engine.dumps)
-    check_space_travels(plan.space, engine.dumps)
+    sizes = (
+        check_travels(given.objective, engine.dumps),
+        check_space_travels(plan.space, engine.dumps),
+    )
     workers = engine.worker_count(given.workers)
     options = given.bus or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options, workers)
-    data = gather(given.data or {}, options.max_data_bytes)
+    most = options.max_data_bytes
+    for text in warnings_of_weight(given.objective, plan.space, sizes, engine.dumps, most):
+        logger.warning("%s", text)
+    data = gather(given.data or {}, most, engine.dumps)
     warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
     journal = _open(plan)
     try:
@@ -227,7 +231,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
         plan.name,
         Facts(
             mode=settings.mode,
-            scheduler=repr(settings.scheduler),
+            scheduler=shortened(settings.scheduler, 1_000),
             objective=name_of(plan.given.objective),
             engine=plan.given.engine,
             version=__version__,

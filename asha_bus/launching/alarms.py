@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 
+from asha_bus.core.checks import shown_params
 from asha_bus.core.failures import MAX_KINDS, gist
 from asha_bus.core.log import LogLine
 from asha_bus.core.running import RunningTime
@@ -120,12 +121,12 @@ class Alarms:
             self._kinds += 1
             trial = find(number)
             self._logger.warning(
-                "trial %d: %s: %s; its params are %r. Other failures of this kind are not logged; "
+                "trial %d: %s: %s; its params are %s. Other failures of this kind are not logged; "
                 "Result.failures will have them%s",
                 number,
                 trial.state,
                 gist(trial.error),
-                trial.params,
+                shown_params(trial.params),
                 "" if self._kinds < MAX_KINDS else ", and those of further kinds",
             )
 
@@ -161,5 +162,5 @@ def _with_first_error(head: str, result: Result) -> str:
     why = f" ({message})" if message else ""
     return (
         f"{head}{why}: {counted_failures(result)} of {len(result.trials)} trials; the first was "
-        f"trial {first.id} with params {first.params!r}:\n{first.error}"
+        f"trial {first.id} with params {shown_params(first.params)}:\n{first.error}"
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 
+from asha_bus.core.checks import name_of
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Hyperband, Scheduler, SuccessiveHalving
 from asha_bus.launching.arguments import LaunchArguments
-from asha_bus.objective.behind import Shape, name_of
+from asha_bus.objective.behind import Shape
 
 logger = logging.getLogger("asha_bus")
 

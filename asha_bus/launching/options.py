@@ -57,7 +57,8 @@ class BusOptions:
         start_timeout_s: Seconds within which the bus must be up. Default 30.
         suggest_timeout_s: Seconds that a worker waits for a searcher's suggestion before it
             takes a random draw. Default 10.
-        max_data_bytes: The most bytes that one part of ``data`` may have. Default 1 GiB.
+        max_data_bytes: The most bytes that the objective, the space and each part of ``data``
+            may have. Default 1 GiB.
 
     Raises:
         InvalidArgument: An option is wrong; the message names it.

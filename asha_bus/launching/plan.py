@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from random import Random
 from typing import Any
 
 from asha_bus._version import __version__
-from asha_bus.core.checks import described, shortened
+from asha_bus.core.checks import described, name_of, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import RunSettings
 from asha_bus.core.messages import Point
@@ -36,7 +37,7 @@ from asha_bus.launching.cohorts import (
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import as_monitors
-from asha_bus.objective.behind import Shape, name_of
+from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import check_takes, shape_of, to_metric
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.tables import visible
@@ -85,7 +86,8 @@ class Plan:
     @property
     def journal(self) -> Path | None:
         """Where the journal is to be; None: in a temporary place."""
-        return None if self.given.journal is None else Path(self.given.journal)
+        given = self.given.journal
+        return None if given is None else Path(os.path.expanduser(given))
 
     @property
     def header(self) -> Header:
@@ -111,7 +113,7 @@ class Plan:
     @property
     def info(self) -> RunInfo:
         """What monitors receive at the start."""
-        info = RunInfo.of(self.name, self.settings, self.space, self.given.journal)
+        info = RunInfo.of(self.name, self.settings, self.space, self.journal)
         return replace(info, workers=self.workers, resumed=self.done)
 
     def resumed(self, header: Header) -> Plan:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.events import RunSettings
 from asha_bus.core.space import Space
 from asha_bus.core.trial import RungRecord, TrialState
@@ -66,7 +67,7 @@ class RunInfo:
             mode=settings.mode,
             seed=settings.seed,
             parameters=tuple(space.names),
-            scheduler=repr(settings.scheduler),
+            scheduler=shortened(settings.scheduler, 1_000),
             max_trials=settings.max_trials,
             start_time=settings.epoch,
             searcher=settings.searcher,

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from asha_bus.core.checks import PATH, check
+from asha_bus.core.checks import PATH, check, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import RungRecord
 from asha_bus.formats.strict_json import to_json
@@ -42,7 +42,7 @@ class FileMonitor(Monitor):
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         check("FileMonitor: path", path, PATH)
-        self._path = Path(path)
+        self._path = Path(os.path.expanduser(path))
         try:
             self._path.open("ab").close()
         except OSError as error:
@@ -156,7 +156,7 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
-    return repr(value)
+    return shortened(value)
 
 
 def _ends_a_line(path: Path) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.monitors.screen import cut, print_text
@@ -149,7 +150,7 @@ def params_text(trial: TrialRecord) -> str:
 
 
 def _one_line(value: object) -> str:
-    return " ".join(repr(value).split())
+    return " ".join(shortened(value).split())
 
 
 def clock(seconds: float) -> str:

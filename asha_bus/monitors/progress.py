@@ -7,6 +7,7 @@ from typing import NoReturn
 
 from tqdm import tqdm
 
+from asha_bus.core.checks import shown_params
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.monitors.line import failed_text, first_line, running_text
 from asha_bus.monitors.logs import leave, make_room
@@ -62,7 +63,7 @@ class Progress(Monitor):
         leave(tqdm.external_write_mode)
         if result is not None and result.best is not None:
             best = result.best
-            params = visible(repr(best.params))
+            params = visible(shown_params(best.params))
             print_text(f"best: trial {best.id}, metric {best.metric:g}, params {params}\n")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
 
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument
 
 #: More decorators than this are an object that answers to any name.
@@ -65,7 +66,7 @@ def objective_kind(kind: str) -> Callable[[Callable[..., Any]], Callable[..., An
     def declare(function: Callable[..., Any]) -> Callable[..., Any]:
         if not callable(function):
             raise InvalidArgument(
-                f"objective_kind({kind!r}) decorates a function, got {function!r} of type "
+                f"objective_kind({kind!r}) decorates a function, got {shortened(function)} of type "
                 f"{type(function).__name__}"
             )
         return DeclaredObjective(function, Shape(kind))
@@ -121,11 +122,6 @@ _ANYTHING = [
 def is_decorated(objective: object) -> bool:
     """Whether ``objective`` shows the signature of a function that it wraps."""
     return any(is_wrapped for _, is_wrapped in _layers(objective))
-
-
-def name_of(objective: object) -> str:
-    """The name of an objective, for errors and the journal."""
-    return getattr(objective, "__qualname__", None) or repr(objective)
 
 
 def _layers(objective: Any) -> Iterator[tuple[Any, bool]]:

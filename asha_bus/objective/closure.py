@@ -8,6 +8,7 @@ import types
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space import Func, Space, holds_parameter
 
@@ -18,8 +19,8 @@ _DRIVER_ONLY = frozenset({"SparkContext", "SparkSession", "DataFrame", "RDD", "S
 _DEPTH = 4
 
 
-def check_travels(objective: Callable[..., Any], dumps: Callable[[Any], bytes]) -> None:
-    """Check that ``dumps`` can pickle ``objective`` for the workers.
+def check_travels(objective: Callable[..., Any], dumps: Callable[[Any], bytes]) -> int:
+    """Check that ``dumps`` can pickle ``objective`` for the workers; return the number of bytes.
 
     Raises `InvalidArgument`, which names the captured variable at fault if it can be found.
     """
@@ -31,7 +32,7 @@ def check_travels(objective: Callable[..., Any], dumps: Callable[[Any], bytes]) 
                 f"Read the data before the launch, or in the objective with another library"
             )
     try:
-        dumps(objective)
+        return len(dumps(objective))
     except Exception as error:  # pickling runs user code, which may raise anything
         for path, value in _captured(objective):
             if not isinstance(value, types.FunctionType) and not _pickles(value, dumps):
@@ -46,8 +47,8 @@ def check_travels(objective: Callable[..., Any], dumps: Callable[[Any], bytes]) 
         ) from error
 
 
-def check_space_travels(space: Space, dumps: Callable[[Any], bytes]) -> None:
-    """Check that the options, constants and funcs of ``space`` can be sent to the workers."""
+def check_space_travels(space: Space, dumps: Callable[[Any], bytes]) -> int:
+    """Check that the options, constants and funcs of ``space`` can be sent; return the bytes."""
     for name, leaf in space.parameters.items():
         if isinstance(leaf, Func):
             for path, value in _captured(leaf.function):
@@ -57,17 +58,22 @@ def check_space_travels(space: Space, dumps: Callable[[Any], bytes]) -> None:
                         f"on the driver only"
                     )
     try:
-        dumps(space)
+        return len(dumps(space))
     except Exception as error:  # pickling runs user code, which may raise anything
-        nodes: dict[str, Any] = {**space.parameters}
-        for part in space.parts:
-            nodes.update({n: node for n, node in part.tree.items() if not holds_parameter(node)})
-        found = [name for name, node in nodes.items() if not _pickles(node, dumps)]
+        found = [name for name, node in nodes_of(space).items() if not _pickles(node, dumps)]
         where = ", ".join(found) or "a condition of where()"
         raise InvalidArgument(
             f"the space cannot be sent to the workers: {where} holds an object that cannot be "
             f"pickled ({error}). Use a name instead, and create the object in the objective"
         ) from error
+
+
+def nodes_of(space: Space) -> dict[str, Any]:
+    """The parameters of ``space`` by path, and its constants by name."""
+    nodes: dict[str, Any] = {**space.parameters}
+    for part in space.parts:
+        nodes.update({n: node for n, node in part.tree.items() if not holds_parameter(node)})
+    return nodes
 
 
 def _pickles(value: Any, dumps: Callable[[Any], bytes]) -> bool:
@@ -112,6 +118,11 @@ def _walk(path: str, value: Any, depth: int, seen: set[int]) -> Iterator[tuple[s
     yield path, value
 
 
+def parts_of_objective(objective: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
+    """What ``objective`` itself captured, with a name for each."""
+    return _parts("the objective", objective)
+
+
 def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     if isinstance(value, types.MethodType):
         yield from _attributes("self", value.__self__)
@@ -126,7 +137,7 @@ def _parts(path: str, value: Any) -> Iterator[tuple[str, Any]]:
             yield f"argument {name!r} of the partial", child
     elif isinstance(value, dict):
         for name, child in list(value.items())[:100]:
-            yield f"{path}[{name!r}]", child
+            yield f"{path}[{shortened(name)}]", child
     elif isinstance(value, (list, tuple, set)):
         for number, child in enumerate(list(value)[:100]):
             yield f"{path}[{number}]", child

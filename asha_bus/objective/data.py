@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import contextlib
-import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
 
 
-def gather(data: Mapping[str, Any], limit_bytes: int) -> dict[str, Any]:
+def gather(
+    data: Mapping[str, Any], limit_bytes: int, dumps: Callable[[Any], bytes]
+) -> dict[str, Any]:
     """``data`` as it is sent: a Spark DataFrame becomes an Arrow table, and its size is printed.
 
+    ``dumps``: pickles an object for the workers.
     Raises `InvalidArgument` for a value that is larger than ``limit_bytes``, or that cannot
     be collected or pickled.
     """
-    return {name: _gather(name, value, limit_bytes) for name, value in data.items()}
+    return {name: _gather(name, value, limit_bytes, dumps) for name, value in data.items()}
 
 
-def _gather(name: str, value: Any, limit_bytes: int) -> Any:
+def _gather(name: str, value: Any, limit_bytes: int, dumps: Callable[[Any], bytes]) -> Any:
     if not _is_spark_frame(value):
-        _check_size(name, _size(name, value), limit_bytes)
+        _check_size(name, _size(name, value, dumps), limit_bytes)
         return value
     _check_size(name, _estimate(value), limit_bytes)
     try:
@@ -59,7 +61,7 @@ def _estimate(frame: Any) -> int:
     return 0 if size >= 2**62 else size
 
 
-def _size(name: str, value: Any) -> int:
+def _size(name: str, value: Any, dumps: Callable[[Any], bytes]) -> int:
     """The size of ``value`` in bytes: its own figure for arrays and tables, else pickled."""
     usage = getattr(value, "memory_usage", None)
     if callable(usage):  # a DataFrame or Series of pandas
@@ -69,7 +71,7 @@ def _size(name: str, value: Any) -> int:
     if isinstance(size, int):
         return size
     try:
-        return len(pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL))
+        return len(dumps(value))
     except Exception as error:  # pickling runs user code, which may raise anything
         raise InvalidArgument(
             f"data[{name!r}] cannot be sent to the workers: it is a {type(value).__name__}, which "

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.space import Space
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS, MAX_NAME_CHARS, is_extras
@@ -18,7 +18,6 @@ from asha_bus.objective.behind import (
     is_asynchronous,
     is_decorated,
     is_generator,
-    name_of,
     parameters_of,
 )
 
@@ -27,6 +26,15 @@ _MAX_WHOLE = 2.0**53
 
 #: Set in a worker while the user's code runs.
 INSIDE = threading.Event()
+
+
+def refuse_inside(function: str) -> None:
+    """InvalidArgument where ``function``, which runs trials, is called by a running objective."""
+    if INSIDE.is_set():
+        raise InvalidArgument(
+            f"{function}() was called inside a running objective; tune one level at a time: "
+            f"call {function}() from the driver, and plain functions in the objective"
+        )
 
 
 class TrialFailed(ObjectiveError):
@@ -119,9 +127,7 @@ class Trial(ABC):
 def shape_of(objective: object) -> Shape:
     """The kind of ``objective``; raises `InvalidArgument` if it is not an objective."""
     if not callable(objective):
-        raise InvalidArgument(
-            f"objective must be a function, got {objective!r} of type {type(objective).__name__}"
-        )
+        raise InvalidArgument(f"objective must be a function, got {_shown(objective)}")
     if inspect.isclass(objective):
         raise InvalidArgument(
             f"objective must be a function, got the class {objective.__name__}; "

@@ -6,11 +6,14 @@ import io
 import os
 import pickle
 import types
-from typing import Any, NamedTuple
-
-import cloudpickle
+from typing import IO, Any, NamedTuple
 
 from asha_bus.objective.closure import is_broadcast
+
+try:
+    import cloudpickle
+except ImportError:  # an executor has Spark's alone
+    from pyspark import cloudpickle
 
 #: What cloudpickle since 3.1.3 writes for the file of a function, so that equal functions of
 #: different places have equal pickles.
@@ -57,8 +60,13 @@ class BroadcastValue(NamedTuple):
 def dumps(value: Any) -> bytes:
     """Pickle ``value``; each Spark broadcast in it becomes a `BroadcastValue`."""
     file = io.BytesIO()
-    _Pickler(file).dump(value)
+    dump(value, file)
     return file.getvalue()
+
+
+def dump(value: Any, file: IO[bytes]) -> None:
+    """Write ``value`` to ``file`` as `dumps` pickles it."""
+    _Pickler(file).dump(value)
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc, no-any-unimported, unused-ignore]

@@ -13,7 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from asha_bus._version import __version__
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.failures import gist
 from asha_bus.core.space import Func, Normal, Options, Space
 from asha_bus.results.parameters import ABSENT, Column, as_number, column_values, columns, constants
@@ -217,8 +217,7 @@ def _parameter(column: Column) -> dict[str, Any]:
     if isinstance(leaf, Options):
         return {**found, "options": [_shown(column, option) for option in leaf.options]}
     if isinstance(leaf, Func):
-        name = getattr(leaf.function, "__qualname__", None) or shortened(leaf.function)
-        return {**found, "options": [name, *map(plain, leaf.args)]}
+        return {**found, "options": [name_of(leaf.function), *map(plain, leaf.args)]}
     names = ("mu", "sigma") if isinstance(leaf, Normal) else ("low", "high")
     return {**found, "range": [plain(getattr(leaf, name)) for name in names]}
 
@@ -227,7 +226,7 @@ def _configuration(result: Result) -> dict[str, Any]:
     found: dict[str, Any] = {"mode": result.mode, "seed": str(result.seed)}
     settings = result.settings
     if settings is not None:
-        found["scheduler"] = repr(settings.scheduler)
+        found["scheduler"] = shortened(settings.scheduler, 1_000)
         if settings.searcher:
             found["searcher"] = settings.searcher
         for name in (

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.page.document import run_document
 from asha_bus.page.html import page_html
@@ -33,8 +34,8 @@ def write_report(result: Result, path: str | os.PathLike[str]) -> Path:
     Raises `InvalidArgument` if ``path`` cannot be written.
     """
     if not isinstance(path, (str, os.PathLike)):
-        raise InvalidArgument(f"path must be the path of the file to write, got {path!r}")
-    written = Path(path)
+        raise InvalidArgument(f"path must be the path of the file to write, got {shortened(path)}")
+    written = Path(os.path.expanduser(path))
     page = page_html(f"{result.name} \u00b7 asha-bus", report_document(result))
     try:
         written.write_text(page, encoding="utf-8")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from asha_bus.core.checks import shown_params
 from asha_bus.core.space import holds_parameter
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.tables import cell, table
@@ -75,4 +76,6 @@ def _differing(records: Iterable[BranchRecord]) -> list[str]:
     names = dict.fromkeys(name for one in fixed for name in one)
     if len(fixed) < 2:
         return list(names)
-    return [n for n in names if len({repr(one[n]) if n in one else "" for one in fixed}) > 1]
+    return [
+        n for n in names if len({shown_params(one[n]) if n in one else "" for one in fixed}) > 1
+    ]

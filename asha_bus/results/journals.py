@@ -13,7 +13,7 @@ _MOST_BYTES = 1 << 24
 
 
 def read_journal(path: str | os.PathLike[str], begin: int = 0) -> bytes:
-    """The bytes of the file at ``path`` from ``begin`` on.
+    """The bytes of the file at ``path`` from ``begin`` on; ``~`` is the user's own folder.
 
     Raises `InvalidArgument` if it cannot be read, or is not a file: a pipe would never end.
     """
@@ -39,7 +39,7 @@ def open_to_read(path: str | os.PathLike[str]) -> BinaryIO:
     """Open the journal at ``path``; see `read_journal`."""
     try:
         # a pipe that nobody writes to must not block
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = os.open(os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             check_is_file(fd, path)
             return os.fdopen(fd, "rb")

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from asha_bus.core import messages as m
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import (
     Event,
@@ -54,7 +55,7 @@ class Story:
     happenings: tuple[Happening, ...]
 
     def __str__(self) -> str:
-        params = ", ".join(f"{name}={value!r}" for name, value in self.params.items())
+        params = ", ".join(f"{name}={shortened(value)}" for name, value in self.params.items())
         lines = [f"trial {self.trial} of {self.run}: {params}"]
         for time, seconds, text in self.happenings:
             day = datetime.fromtimestamp(time).astimezone()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
+from asha_bus.core.checks import shown_params
 from asha_bus.core.failures import gist
 from asha_bus.core.trial import TrialState
 from asha_bus.core.trials import ranked_trials
@@ -34,7 +35,7 @@ def text_of(result: Result) -> str:
     else:
         lines.append(
             f"  best: trial {best.id}, metric {best.metric:g} at resource "
-            f"{best.resource:g}, params {best.params!r}"
+            f"{best.resource:g}, params {shown_params(best.params)}"
         )
         if any(trial.repeat for trial in result.trials):
             lines.append(f"  {_mean_of_best(result)}")
@@ -56,7 +57,7 @@ def html_of(result: Result) -> str:
         "<tr>"
         + "".join(
             f"<td>{html.escape(str(cell))}</td>"
-            for cell in (t.id, t.state, t.metric, t.resource, t.params)
+            for cell in (t.id, t.state, t.metric, t.resource, shown_params(t.params))
         )
         + "</tr>"
         for t in shown
@@ -82,7 +83,8 @@ def _first_error(result: Result) -> list[str]:
     first = failures[0]
     others = "" if len(failures) == 1 else "; the others are those of result.failures"
     return [
-        f"  first error: trial {first.id}: {gist(first.error)}, params {first.params!r}",
+        f"  first error: trial {first.id}: {gist(first.error)}, "
+        f"params {shown_params(first.params)}",
         f"    its traceback is result.trials[{first.id}].error{others}",
     ]
 

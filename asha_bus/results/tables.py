@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from unicodedata import category
 
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import cut, shortened
 
 
 def visible(text: str) -> str:
@@ -30,7 +30,8 @@ def cell(value: Any) -> str:
     if isinstance(value, float):
         found = f"{value:.4g}"
         return f"{found}.0" if found.lstrip("-").isdigit() else found
-    text = value if isinstance(value, str) and not _reads_like_another(value) else shortened(value)
+    is_plain = isinstance(value, str) and not _reads_like_another(value)
+    text = cut(value) if is_plain else shortened(value)
     return text if text.isprintable() else visible(" ".join(text.split()))
 
 

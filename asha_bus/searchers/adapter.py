@@ -9,6 +9,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument, SearcherError
 from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix
@@ -247,7 +248,7 @@ class SearcherAdapter:
         if not isinstance(params, (Mapping, tuple)):
             raise SearcherError(
                 f"suggest() of {_name(search.searcher)} must return a dict of parameters, or None "
-                f"to end the run, got {params!r}"
+                f"to end the run, got {shortened(params)}"
             )
         try:
             if isinstance(params, tuple):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.space import Space
 from asha_bus.core.trial import FINAL, TrialRow, TrialState
 from asha_bus.formats.pipe import Standing
@@ -127,5 +128,5 @@ def _verdict(what: str, hook: Callable[[Any], object], news: object) -> bool:
             f"{traceback.format_exc()}"
         ) from error
     if not is_verdict:
-        raise HookError(f"{what} must return True or False, got {found!r}")
+        raise HookError(f"{what} must return True or False, got {shortened(found)}")
     return bool(found)

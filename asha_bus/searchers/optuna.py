@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space import Choice, LogUniform, Options, RandInt, Uniform
@@ -62,7 +63,7 @@ class OptunaSearcher(Searcher):
             if not isinstance(sampler, BaseSampler):
                 raise InvalidArgument(
                     f"OptunaSearcher: sampler must be a sampler of Optuna such as "
-                    f"optuna.samplers.TPESampler(), or None, got {sampler!r}"
+                    f"optuna.samplers.TPESampler(), or None, got {shortened(sampler)}"
                 )
         self.sampler = sampler
         self._studies: dict[int, _Study] = {}

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space import Space
@@ -61,6 +62,10 @@ def _numbered(trials: Sequence[TrialRecord]) -> tuple[TrialRecord, ...]:
     return tuple(replace(trial, id=n - len(trials)) for n, trial in enumerate(trials))
 
 
+def _text(params: object) -> str:
+    return shortened(params, 1_000_000)
+
+
 def _point_of(trial: TrialRecord, space: Space) -> Point:
     """The point of ``trial`` in ``space``; raises InvalidArgument if it does not fit."""
     problem = None
@@ -70,7 +75,7 @@ def _point_of(trial: TrialRecord, space: Space) -> Point:
         except InvalidArgument as error:
             problem = problem or error
     try:  # its own point has values that only a func sees
-        if trial.point and repr(space.shown(trial.point)) == repr(trial.params):
+        if trial.point and _text(space.shown(trial.point)) == _text(trial.params):
             return space.checked(trial.point, space.branch_of(trial.point))
     except InvalidArgument as error:
         problem = problem or error
@@ -119,7 +124,8 @@ def _trials(history: Any) -> Iterable[TrialRecord]:
         return trials
     if not (hasattr(history, "columns") and hasattr(history, "to_dict")):
         raise InvalidArgument(
-            f"history must be a Result, or a table like that of Result.to_pandas(), got {history!r}"
+            f"history must be a Result, or a table like that of Result.to_pandas(), got "
+            f"{shortened(history)}"
         )
     columns = [str(column) for column in history.columns]
     names = [column for column in columns if column.startswith(_PREFIX)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from support import objectives
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
 from asha_bus.objective.data import gather
+from asha_bus.objective.shared import dumps
 
 SPACE = {"x": ab.uniform(0, 1)}
 
@@ -59,7 +61,7 @@ def test_each_task_loads_it_once(tmp_path: Path) -> None:
         ({"x": 1}, "data has 'x', a name that the space"),
         ({"trial": 1}, "data has 'trial'"),
         ({"other": 1}, "data has 'other', which objective .* does not take"),
-        ({"train": lambda: 0}, r"data\['train'\] cannot be sent to the workers: it is a function"),
+        ({"train": Lock()}, r"data\['train'\] cannot be sent to the workers: it is a lock, which"),
     ],
 )
 def test_invalid_data_is_reported(data: Any, words: str) -> None:
@@ -119,7 +121,7 @@ def test_on_spark_tables_are_broadcast_and_a_frame_of_spark_is_gathered(
     with pytest.raises(
         ab.InvalidArgument, match=r"data\['frame'\] has .* bytes, .* the limit is 1,000\."
     ):
-        gather({"frame": frame}, 1_000)
+        gather({"frame": frame}, 1_000, dumps)
     found = ab.dry_run(
         lambda x, frame: x + frame.num_rows, SPACE, data={"frame": frame}, quiet=True
     )

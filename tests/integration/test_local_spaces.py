@@ -121,3 +121,13 @@ def test_an_option_that_is_no_utf_8_travels_by_its_index(tmp_path: Path) -> None
     )
     assert 0 == done.returncode, done.stderr
     assert b"caf\\udce9.csv" in done.stdout
+
+
+@pytest.mark.parametrize("settings", [{"retries": 1}, {"retries": 1, "repeats": 3}])
+def test_an_objective_may_change_the_lists_that_it_gets(settings: dict[str, int]) -> None:
+    space = {"widths": ab.grid([64, 64], [128], ([32], 1)), "fixed": {"names": ["a"]}}
+    result = run(objectives.changes_params, space, workers=1, **settings)
+    assert 3 * settings.get("repeats", 1) == result.counts[S.COMPLETED]
+    assert_told(result)
+    assert result.best is not None
+    assert {"widths": [64, 64], "fixed": {"names": ["a"]}} == result.best.params

@@ -146,6 +146,22 @@ def reports_what(value: Any) -> Any:
     return value
 
 
+def fails_with_anything(**params: object) -> float:
+    """Fails, whatever its parameters are."""
+    raise ValueError("it fails")
+
+
+def changes_params(trial: ab.Trial) -> None:
+    """Hands on its parameters, and then changes them; its first attempts fail."""
+    widths, names = trial.params["widths"], trial.params["fixed"]["names"]
+    extras = {"got": repr(trial.params)}
+    (widths if isinstance(widths, list) else widths[0]).append(0)
+    names.append("b")
+    if trial.attempt == 1 and trial.id == 0:
+        raise RuntimeError("the first attempt")
+    trial.report(-len(widths), **extras)
+
+
 def nested(x: float) -> float:
     """Launches within a launch."""
     ab.launch(square, {"x": ab.grid(1.0)}, engine="local", monitor=None)

@@ -183,7 +183,7 @@ def test_data_are_those_of_a_launch() -> None:
 def test_a_large_closure_is_named() -> None:
     data = bytes(11 << 20)
     [problem] = quiet(lambda x: x + len(data)).problems
-    assert "objective and space are 12 MB" in problem
+    assert "the objective has 11.5 MB" in problem
 
 
 def test_it_prints_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:

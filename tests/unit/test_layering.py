@@ -57,7 +57,7 @@ CORE_MAY_USE = {
 #: Who may import which package of others, whether at the top or inside a function.
 THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
-    "cloudpickle": {"driver.local", "hyperopt.results", "objective.shared", "testing.searchers"},
+    "cloudpickle": {"objective.shared", "testing.searchers"},
     "hyperopt": {"hyperopt.space", "hyperopt.suggest", "hyperopt.trials", "searchers.tpe"},
     "matplotlib": {"results.plots", "monitors.notebook"},
     "msgpack": {"formats.wire", "formats.records", "formats.pipe"},
@@ -65,7 +65,7 @@ THIRD_PARTIES = {
     "optuna": {"searchers.optuna"},
     "pandas": {"results.frame"},
     "prometheus_client": {"driver.collector", "driver.exporter", "driver.scraping"},
-    "pyspark": {"bench.demo", "driver.ship", "driver.spark", "executor.task", "hyperopt.results"},
+    "pyspark": {"bench.demo", "driver.ship", "driver.spark", "executor.task", "objective.shared"},
     "sklearn": {"bench.demo", "page.importance"},
     "threadpoolctl": {"bench.demo"},
     "tornado": {"page.server"},

@@ -443,10 +443,19 @@ def test_without_a_bus_the_worker_ends_whatever_the_objective_does() -> None:
     assert not INSIDE.is_set()
 
 
-def test_a_launch_inside_an_objective_is_refused() -> None:
+@pytest.mark.parametrize("name", ["launch", "start", "dry_run", "fmin"])
+def test_a_run_inside_an_objective_is_refused(name: str) -> None:
     def objective(x: float) -> float:
-        ab.launch(lambda y: y, {"y": ab.grid(1)}, engine="local")
+        settings: Any = {
+            "launch": {"engine": "local"},
+            "start": {"engine": "local"},
+            "dry_run": {"quiet": True},
+            "fmin": {"algo": None, "max_evals": 1},
+        }
+        getattr(ab, name)(lambda y: y, {"y": ab.grid(1)}, **settings[name])
         return x
 
-    bench = run_objective(objective, max_trials=1)
-    assert "launch() was called inside a running objective" in (bench.trial(0).error or "")
+    bench = run_objective(objective, max_trials=2)
+    for trial in (0, 1):
+        found = bench.trial(trial).error or ""
+        assert f"{name}() was called inside a running objective" in found

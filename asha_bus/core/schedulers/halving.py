@@ -16,7 +16,16 @@ from fractions import Fraction
 from itertools import accumulate, pairwise
 from typing import Any, ClassVar
 
-from asha_bus.core.checks import ABOVE_0, SWITCH, check, check_names, checked, shortened, whole
+from asha_bus.core.checks import (
+    ABOVE_0,
+    SWITCH,
+    as_builtin,
+    check,
+    check_names,
+    checked,
+    shortened,
+    whole,
+)
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.base import RESOURCE, Scheduler, SchedulerState
 from asha_bus.core.schedulers.cohort import CohortState
@@ -196,6 +205,7 @@ class SuccessiveHalving(_Halving):
         known = ("n", "r", "eta", *_SETTINGS)
         ours = {"min_resource": "r", "reduction_factor": "eta"}
         check_names("SuccessiveHalving.classic()", settings, known, ours)
+        n, r, eta = map(as_builtin, (n, r, eta))
         check("SuccessiveHalving.classic: n", n, whole(1))
         check("SuccessiveHalving.classic: r", r, RESOURCE)
         check("SuccessiveHalving.classic: eta", eta, whole(2))
@@ -249,7 +259,7 @@ class Hyperband(_Halving):
             name = f"Hyperband: plans[{number}]"
             size = None
             if _is_sized(plan):
-                size, plan = plan
+                size, plan = as_builtin(plan[0]), plan[1]
             pairs = _checked_plan(name, plan)
             _check_size(f"{name}: n", size, pairs)
             found.append((size, pairs))
@@ -284,6 +294,7 @@ class Hyperband(_Halving):
         """
         known = ("max_resource", "eta", "min_resource", *_SETTINGS)
         check_names("Hyperband.classic()", settings, known, {"reduction_factor": "eta"})
+        max_resource, eta, min_resource = map(as_builtin, (max_resource, eta, min_resource))
         check("Hyperband.classic: max_resource", max_resource, RESOURCE)
         check("Hyperband.classic: eta", eta, whole(2))
         check("Hyperband.classic: min_resource", min_resource, RESOURCE)
@@ -338,7 +349,7 @@ def _checked_plan(name: str, plan: Any) -> Pairs:
             raise InvalidArgument(
                 f"{name}[{number}] must be a pair (resource, keep), got {shortened(pair)}"
             )
-        resource, keep = pair
+        resource, keep = map(as_builtin, pair)
         check(f"{name}[{number}]: the resource, which is added in this rung,", resource, RESOURCE)
         check(f"{name}[{number}]: keep", keep, whole(0 if number == len(plan) - 1 else 1))
         if pairs and keep > pairs[-1][1]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from asha_bus.core.checks import ANY_WHOLE, check
+from asha_bus.core.checks import ANY_WHOLE, as_builtin, check
 from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space import Space
@@ -32,6 +32,7 @@ class RandomSearch:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "seed", as_builtin(self.seed))
         if self.seed is not None:
             check("RandomSearch: seed", self.seed, ANY_WHOLE)
 

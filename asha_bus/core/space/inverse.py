@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.contents import children, joined
 from asha_bus.core.space.layout import Numbers, Values, flatten, walk
@@ -34,8 +35,8 @@ def match(
     for name in params:
         if name not in member.tree and name not in hidden:
             raise InvalidArgument(
-                f"the space has no {name!r} (it has {', '.join(map(str, member.tree))}); remove "
-                f"it, or use one of these names"
+                f"the space has no {shortened(name)} (it has "
+                f"{', '.join(map(str, member.tree))}); remove it, or use one of these names"
             )
     for name, node in {**hidden, **member.tree}.items():
         _match(name, node, params.get(name, _MISSING), known)
@@ -68,19 +69,21 @@ def _match(path: str, node: Any, value: Any, known: Numbers) -> None:
         _match_parameter(path, node, value, known)
     elif type(node) is dict:
         if not isinstance(value, Mapping):
-            raise InvalidArgument(f"{path} must be a dict, got {value!r}")
+            raise InvalidArgument(f"{path} must be a dict, got {shortened(value)}")
         for key in value:
             if key not in node:
-                raise InvalidArgument(f"{path} has no {key!r} (it has {', '.join(map(str, node))})")
+                raise InvalidArgument(
+                    f"{path} has no {shortened(key)} (it has {', '.join(map(str, node))})"
+                )
         for key, child in node.items():
             _match(f"{path}.{key}", child, value.get(key, _MISSING), known)
     elif type(node) in (list, tuple):
         if not isinstance(value, (list, tuple)) or len(value) != len(node):
-            raise InvalidArgument(f"{path} must be a list of {len(node)}, got {value!r}")
+            raise InvalidArgument(f"{path} must be a list of {len(node)}, got {shortened(value)}")
         for i, child in enumerate(node):
             _match(f"{path}[{i}]", child, value[i], known)
     elif not isinstance(node, Func) and not is_same(node, value):
-        raise InvalidArgument(f"{path} is {node!r} in this space, got {value!r}")
+        raise InvalidArgument(f"{path} is {shortened(node)} in this space, got {shortened(value)}")
 
 
 def _match_parameter(path: str, parameter: Parameter, value: Any, known: Numbers) -> None:
@@ -103,8 +106,8 @@ def _match_parameter(path: str, parameter: Parameter, value: Any, known: Numbers
 
 def _conflict(path: str, parameter: Parameter, value: Any, known: Numbers) -> InvalidArgument:
     return InvalidArgument(
-        f"{path} is {value!r}, but the same parameter is "
-        f"{parameter.resolve(known[parameter])!r} in another place; give one value"
+        f"{path} is {shortened(value)}, but the same parameter is "
+        f"{shortened(parameter.resolve(known[parameter]))} in another place; give one value"
     )
 
 
@@ -124,7 +127,7 @@ def _match_nested(path: str, parameter: Options, value: Any, known: Numbers) -> 
                 continue
             known.update(found)
             return i
-    raise InvalidArgument(f"{path}: {value!r} matches no option: {'; '.join(problems)}")
+    raise InvalidArgument(f"{path}: {shortened(value)} matches no option: {'; '.join(problems)}")
 
 
 def _check_complete(path: str, node: Any, value: Any, is_exact: bool) -> None:
@@ -136,7 +139,7 @@ def _check_complete(path: str, node: Any, value: Any, is_exact: bool) -> None:
     if is_exact and isinstance(node, Number):
         kind = type(node.resolve(node.number_of(value)))
         if type(value) is not kind:
-            raise InvalidArgument(f"{path} must be of type {kind.__name__}, got {value!r}")
+            raise InvalidArgument(f"{path} must be of type {kind.__name__}, got {shortened(value)}")
     if type(node) is dict:
         for key, child in node.items():
             place = joined(path, f".{key}")
@@ -146,7 +149,7 @@ def _check_complete(path: str, node: Any, value: Any, is_exact: bool) -> None:
                 raise InvalidArgument(f"{place} is missing")
     elif type(node) in (list, tuple):
         if is_exact and type(value) is not type(node):
-            raise InvalidArgument(f"{path} must be a {type(node).__name__}, got {value!r}")
+            raise InvalidArgument(f"{path} must be a {type(node).__name__}, got {shortened(value)}")
         for i, child in enumerate(node):
             _check_complete(f"{path}[{i}]", child, value[i], is_exact)
 
@@ -159,7 +162,8 @@ def _check_computed(tree: Any, params: Mapping[str, Any], numbers: Numbers) -> N
         if isinstance(node, Func):
             if isinstance(value, (bool, int, float, str)) and not is_same(values.of(node), value):
                 raise InvalidArgument(
-                    f"{path} is computed as {values.of(node)!r}, but {value!r} was given; remove it"
+                    f"{path} is computed as {shortened(values.of(node))}, but {shortened(value)} "
+                    f"was given; remove it"
                 )
         elif isinstance(node, Options):
             index = int(numbers[node])

@@ -12,8 +12,10 @@ from random import Random
 from types import FunctionType
 from typing import Any, NamedTuple
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.contents import ATOMS, children, holds_parameter, joined
+from asha_bus.core.space.fresh import fresh
 from asha_bus.core.space.normals import lognormal, normal
 from asha_bus.core.space.options import (
     Func,
@@ -111,7 +113,7 @@ def flatten(slots: Iterable[Slot], known: Mapping[Parameter, float], numbers: Nu
         if parameter in numbers:
             continue
         if parameter not in known:
-            raise InvalidArgument(f"{path} is missing; give it a value of {parameter!r}")
+            raise InvalidArgument(f"{path} is missing; give it a value of {shortened(parameter)}")
         number = numbers[parameter] = known[parameter]
         if inner is not None:
             flatten(inner[int(number)], known, numbers)
@@ -133,7 +135,10 @@ def longest(slots: Iterable[Slot]) -> int:
 def filled(node: Any, known: Numbers) -> Any:
     """``node`` with values for the ``known`` parameters; ``node`` itself if it has none."""
     if isinstance(node, Parameter):
-        return filled(node.resolve(known[node]), known) if node in known else node
+        if node not in known:
+            return node
+        option = filled(node.resolve(known[node]), known)
+        return option if holds_parameter(option) else fresh(option, {})
     if type(node) is dict:
         found = {key: filled(child, known) for key, child in node.items()}
         return found if any(found[key] is not node[key] for key in node) else node
@@ -159,11 +164,15 @@ def check_paths(tree: dict[str, Any], places: Iterable[Place], slots: Iterable[S
 
 
 class Values:
-    """The values of a point. ``shown``: a func that raises becomes a text, for display."""
+    """The values of a point. ``shown``: a func that raises becomes a text, for display.
+
+    Plain data is copied, see `fresh`.
+    """
 
     def __init__(self, numbers: Numbers, shown: bool = False) -> None:
         self._numbers = numbers
         self._computed: dict[Func, Any] = {}
+        self._copies: dict[int, Any] = {}
         self._shown = shown
 
     def of(self, node: Any) -> Any:
@@ -172,7 +181,7 @@ class Values:
             number = self._numbers[node]
             option = node.resolve(number)
             is_nested = isinstance(node, Options) and int(number) in node.nested
-            return self.of(option) if is_nested else option
+            return self.of(option) if is_nested else fresh(option, self._copies)
         if isinstance(node, Func):
             if node not in self._computed:
                 self._computed[node] = self._compute(node)
@@ -183,7 +192,7 @@ class Values:
             return [self.of(child) for child in node]
         if type(node) is tuple:
             return tuple(self.of(child) for child in node)
-        return node
+        return fresh(node, self._copies)
 
     def by_path(self, path: str, node: Any, found: dict[str, Any]) -> None:
         """Add the value at each path in use to ``found``; for a sub-space, ``option <i>``."""
@@ -204,7 +213,7 @@ class Values:
             return node.function(*args)
         except Exception as error:  # user code, which may raise anything
             if self._shown:
-                return f"<{node!r} raised {type(error).__name__}: {error}>"
+                return f"<{shortened(node)} raised {type(error).__name__}: {error}>"
             raise
 
 

@@ -15,6 +15,7 @@ from itertools import chain, islice
 from random import Random
 from typing import Any, NamedTuple
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space.layout import Layout, Numbers, Place, Slot, draw, flatten, slots_of, walk
@@ -108,7 +109,7 @@ class Plain(Member):
         branch = 0
         for grid, path in self.grids.items():
             if grid not in numbers:
-                raise InvalidArgument(f"{path} is missing; give it a value of {grid!r}")
+                raise InvalidArgument(f"{path} is missing; give it a value of {shortened(grid)}")
             branch = branch * len(grid.options) + int(numbers[grid])
         return branch
 

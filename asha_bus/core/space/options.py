@@ -8,7 +8,7 @@ from itertools import accumulate, islice
 from random import Random
 from typing import Any
 
-from asha_bus.core.checks import cut, shortened
+from asha_bus.core.checks import cut, name_of, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.contents import holds_parameter, lists_values
 from asha_bus.core.space.parameter import Leaf, Parameter, SubSpace
@@ -50,7 +50,7 @@ class Options(Parameter):
         self.nested = frozenset(i for i, one in enumerate(self.options) if holds_parameter(one))
 
     def __repr__(self) -> str:
-        shown = list(map(repr, self.options[:MAX_SHOWN]))
+        shown = list(map(shortened, self.options[:MAX_SHOWN]))
         if (more := len(self.options) - len(shown)) > 0:
             shown.append(f"and {more:,} more")
         if len(self.options) == 1 and lists_values(self.options[0]):
@@ -65,7 +65,7 @@ class Options(Parameter):
 
     def check(self, number: float) -> None:
         if number not in range(len(self.options)):
-            raise InvalidArgument(f"{number!r} is not one of {len(self.options)} options")
+            raise InvalidArgument(f"{shortened(number)} is not one of {len(self.options)} options")
 
     def number_of(self, value: Any) -> float:
         """The index of the plain option that is ``value``, or else of one that equals it."""
@@ -77,7 +77,7 @@ class Options(Parameter):
             for i, option in plain:
                 if (type(option) is type(value)) is kinds_match and is_same(option, value):
                     return i
-        raise InvalidArgument(f"{value!r} is not an option of {self.kind}()")
+        raise InvalidArgument(f"{shortened(value)} is not an option of {self.kind}()")
 
 
 class Choice(Options):
@@ -118,8 +118,7 @@ class Func(Leaf):
         self.function, self.args = function, args
 
     def __repr__(self) -> str:
-        name = getattr(self.function, "__qualname__", None) or repr(self.function)
-        return f"func({', '.join([name, *map(repr, self.args)])})"
+        return f"func({', '.join([name_of(self.function), *map(shortened, self.args)])})"
 
 
 def option(value: Any) -> Option:
@@ -282,7 +281,7 @@ def func(function: Callable[..., Any], *args: Any) -> Func:
     """
     if not callable(function) or isinstance(function, Leaf):
         raise InvalidArgument(
-            f"func(): the first argument must be a function, got {function!r} of type "
+            f"func(): the first argument must be a function, got {shortened(function)} of type "
             f"{type(function).__name__}"
         )
     return Func(function, args)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from random import Random
 from typing import Any
 
+from asha_bus.core.checks import as_builtin, shortened
 from asha_bus.core.errors import InvalidArgument
 
 #: Whole numbers up to this are exact in a float.
@@ -60,12 +61,12 @@ def finite_number(value: object, kind: str, argument: str) -> float:
     """``value`` as a built-in number; the `InvalidArgument` names ``kind`` and ``argument``."""
     number = as_number(value)
     if number is None:
-        shown = f"{value!r} of type {type(value).__name__}"
+        shown = f"{shortened(value)} of type {type(value).__name__}"
         if isinstance(value, str) and argument in ("low", "mu"):  # hyperopt's label
-            shown += f"; a parameter has no label, so write {{{value!r}: {kind}(...)}}"
+            shown += f"; a parameter has no label, so write {{{shortened(value)}: {kind}(...)}}"
         raise InvalidArgument(f"{kind}: {argument} must be a number, got {shown}")
     if not -sys.float_info.max <= number <= sys.float_info.max:
-        raise InvalidArgument(f"{kind}: {argument} must be finite, got {value!r}")
+        raise InvalidArgument(f"{kind}: {argument} must be finite, got {shortened(value)}")
     return number
 
 
@@ -74,6 +75,7 @@ def as_number(value: object) -> float | None:
     if type(value) in (int, float):
         return value  # type: ignore[return-value]
     # numpy scalars and other number types have __float__ and no __len__
+    value = as_builtin(value)
     if isinstance(value, (bool, str, bytes)) or not hasattr(value, "__float__"):
         return None
     try:

@@ -8,6 +8,7 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space.inverse import match
@@ -99,7 +100,7 @@ class Points:
         if at is None or at not in range(len(self._parts)):
             raise InvalidArgument(
                 f"a point of this space begins with the number of one of its {len(self._parts)} "
-                f"members, got {point!r}"
+                f"members, got {shortened(point)}"
             )
         numbers: Numbers = {}
         part = self._parts[int(at)]
@@ -111,7 +112,8 @@ class Points:
             expected = str(fewest) if not _varies(part.slots) else f"more than {len(point)}"
         if expected != str(len(point)):
             raise InvalidArgument(
-                f"a point of this space has {expected} numbers, got {len(point)}: {point!r}"
+                f"a point of this space has {expected} numbers, got {len(point)}: "
+                f"{shortened(point)}"
             )
         return int(at), numbers
 
@@ -231,7 +233,7 @@ class Points:
         if self.is_positional and not (isinstance(params, Mapping) and set(params) == {POSITIONAL}):
             params = {POSITIONAL: params}
         if not isinstance(params, Mapping):
-            raise InvalidArgument(f"params must be a dict of parameters, got {params!r}")
+            raise InvalidArgument(f"params must be a dict of parameters, got {shortened(params)}")
         if branch is not None:
             at, part, its = self._place(branch)
             return self._point(at, match(part, params, its))
@@ -246,7 +248,7 @@ class Points:
         if len(problems) == 1:
             raise problems[0]
         details = "; ".join(f"member {at}: {error}" for at, error in enumerate(problems))
-        raise InvalidArgument(f"{params!r} matches no member of the space: {details}")
+        raise InvalidArgument(f"{shortened(params)} matches no member of the space: {details}")
 
     def checked(self, point: Point, branch: int) -> Point:
         """Check a point.
@@ -272,7 +274,8 @@ class Points:
                 raise InvalidArgument(f"{paths[parameter]}: {error}") from error
         if (its := self._begins[at] + self._parts[at].branch_of(numbers)) != branch:
             raise InvalidArgument(
-                f"the point {point!r} belongs to level-1 configuration {its}, not to {branch}"
+                f"the point {shortened(point)} belongs to level-1 configuration {its}, not to "
+                f"{branch}"
             )
         return point
 

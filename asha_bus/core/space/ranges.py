@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from asha_bus.core.checks import SWITCH, check
+from asha_bus.core.checks import SWITCH, check, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.parameter import (
     MAX_EXACT,
@@ -52,7 +52,7 @@ class Number(Parameter):
     def number_of(self, value: Any) -> float:
         number = as_number(value)
         if number is None or not math.isfinite(number):
-            raise InvalidArgument(f"{value!r} is not a finite number")
+            raise InvalidArgument(f"{shortened(value)} is not a finite number")
         if self.q is None:
             return self._bounded(float(number))
         if self.rounds:
@@ -225,13 +225,15 @@ class RandInt(Number):
     def number_of(self, value: Any) -> float:
         number = as_number(value)
         if number is None or not math.isfinite(number) or number != int(number):
-            raise InvalidArgument(f"{value!r} is not a whole number")
+            raise InvalidArgument(f"{shortened(value)} is not a whole number")
         whole = int(number)
         if not self.low <= whole <= self.high:
             bounds = f"{self.low} to {self.high}"
-            raise InvalidArgument(f"{value!r} is outside {bounds}; give a value in range")
+            raise InvalidArgument(f"{shortened(value)} is outside {bounds}; give a value in range")
         if (whole - self.low) % self.step:
-            raise InvalidArgument(f"{value!r} is not {self.low} plus a multiple of {self.q}")
+            raise InvalidArgument(
+                f"{shortened(value)} is not {self.low} plus a multiple of {self.q}"
+            )
         return whole
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from random import Random
 from typing import Any, NoReturn
 
-from asha_bus.core.checks import check, whole
+from asha_bus.core.checks import ANY_WHOLE, as_builtin, check, shortened, whole
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space.layout import check_paths
@@ -54,8 +54,8 @@ class Space(Points, SubSpace):
     def __init__(self, definition: Mapping[str, Any] | None = None, /, **names: Any) -> None:
         if definition is not None and not isinstance(definition, Mapping):
             raise InvalidArgument(
-                f"Space(): the definition must be a dict of parameters, got {definition!r} "
-                f"of type {type(definition).__name__}"
+                f"Space(): the definition must be a dict of parameters, got "
+                f"{shortened(definition)} of type {type(definition).__name__}"
             )
         tree = {**(definition or {}), **names}
         if not tree:
@@ -65,13 +65,13 @@ class Space(Points, SubSpace):
         for name in tree:
             if not isinstance(name, str):
                 raise InvalidArgument(
-                    f"the space has a parameter named {name!r} of type {type(name).__name__}; "
-                    f"names of parameters are strings"
+                    f"the space has a parameter named {shortened(name)} of type "
+                    f"{type(name).__name__}; names of parameters are strings"
                 )
         if TRIAL in tree:
             raise InvalidArgument(
-                f"the space has a parameter named {TRIAL!r}, got {tree[TRIAL]!r}, but an objective "
-                f"gets its Trial under this name; rename the parameter, as in "
+                f"the space has a parameter named {TRIAL!r}, got {shortened(tree[TRIAL])}, but an "
+                f"objective gets its Trial under this name; rename the parameter, as in "
                 f"Space(trial_kind=...)"
             )
         super().__init__([_of_own_paths(Plain(tree))])
@@ -196,6 +196,7 @@ class Space(Points, SubSpace):
             >>> len(Space(lr=uniform(0, 1), depth=grid(2, 4)).sample(10))
             20
         """
+        n, seed = as_builtin(n), as_builtin(seed)
         check("sample(): n", n, whole(1))
         check("sample(): seed", seed, whole(0))
         return self._of([p if p.is_finite else Sampled(p, n, seed) for p in self._parts])
@@ -247,8 +248,8 @@ class Space(Points, SubSpace):
         """
         if len(self._parts) > 1 or not isinstance(self._parts[0], Plain) or self.is_positional:
             raise InvalidArgument(
-                f"{self!r} cannot be an option; write each member of a union as an option of its "
-                f"own, and use .sample() and .where() on the whole space"
+                f"{shortened(self)} cannot be an option; write each member of a union as an option "
+                f"of its own, and use .sample() and .where() on the whole space"
             )
         return self._parts[0].tree
 
@@ -262,12 +263,15 @@ class Space(Points, SubSpace):
             The parameters that an objective would receive, by name.
 
         Raises:
-            InvalidArgument: No draw satisfies a condition of `where`.
+            InvalidArgument: ``seed`` is not a whole number, or no draw satisfies a condition of
+                `where`.
 
         Example:
             >>> Space(depth=grid(4)).draw(seed=1)
             {'depth': 4}
         """
+        seed = as_builtin(seed)
+        check("draw(): seed", seed, ANY_WHOLE)
         random = Random(mix(seed))
         return self.resolve(self.draw_point(random, random.randrange(self.branches)))
 
@@ -291,7 +295,7 @@ def as_space(space: Any, converters: Iterable[Callable[[Any], Space | None]] = (
     if isinstance(space, Mapping):
         return Space(space)
     raise InvalidArgument(
-        f"space must be a Space or a dict of parameters, got {space!r} of type "
+        f"space must be a Space or a dict of parameters, got {shortened(space)} of type "
         f"{type(space).__name__}"
     )
 
@@ -300,7 +304,8 @@ def _union(first: Any, second: Any) -> Space:
     a, b = as_space(first), as_space(second)
     if a.is_positional != b.is_positional:
         raise InvalidArgument(
-            f"{a!r} + {b!r}: one of them is not a dict, so no objective could take both"
+            f"{shortened(a)} + {shortened(b)}: one of them is not a dict, so no objective "
+            f"could take both"
         )
     return Space.of_parts((*a.parts, *b.parts), is_positional=a.is_positional)
 
@@ -308,7 +313,9 @@ def _union(first: Any, second: Any) -> Space:
 def _product(first: Any, second: Any) -> Space:
     a, b = as_space(first), as_space(second)
     if a.is_positional or b.is_positional:
-        raise InvalidArgument(f"{a!r} * {b!r}: one of them is not a dict, so it has no names")
+        raise InvalidArgument(
+            f"{shortened(a)} * {shortened(b)}: one of them is not a dict, so it has no names"
+        )
     return Space.of_parts([_joined(x, y) for x in a.parts for y in b.parts])
 
 
@@ -317,7 +324,7 @@ def _joined(a: Member, b: Member) -> Member:
     for name in a.tree:
         if name in b.tree:
             raise InvalidArgument(
-                f"both sides of * have {name!r}; rename it or remove it on one side"
+                f"both sides of * have {shortened(name)}; rename it or remove it on one side"
             )
     if isinstance(a, Plain) and isinstance(b, Plain):
         return _of_own_paths(Plain({**a.tree, **b.tree}))

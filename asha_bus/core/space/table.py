@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from asha_bus.core.checks import shortened, shown_params
 from asha_bus.core.space.contents import holds_parameter
 from asha_bus.core.space.member import Member, Plain, Product, Sampled
 from asha_bus.core.space.options import MAX_SHOWN, Options
@@ -19,7 +20,8 @@ _ROWS = 200
 def text_of(member: Member) -> str:
     """``member`` as the expression that was written."""
     if isinstance(member, Plain):
-        return f"Space({', '.join(f'{_text(k)}={value!r}' for k, value in member.tree.items())})"
+        its = (f"{_text(name)}={_written(value)}" for name, value in member.tree.items())
+        return f"Space({', '.join(its)})"
     if isinstance(member, Product):
         return " * ".join(map(text_of, member.factors))
     if isinstance(member, Sampled):
@@ -33,6 +35,10 @@ def _text(key: str) -> str:
     return key if key.isprintable() and key else repr(key)
 
 
+def _written(node: Any) -> str:
+    return repr(node) if isinstance(node, Leaf) else shown_params(node)
+
+
 def _operand(member: Member) -> str:
     return f"({text_of(member)})" if isinstance(member, Product) else text_of(member)
 
@@ -43,7 +49,7 @@ def html_of(members: Sequence[Member]) -> str:
     for number, member in enumerate(members):
         its = [(path, leaf.kind, _range(leaf)) for path, leaf in member.places]
         its += [
-            (name, "constant", _cut(repr(node)))
+            (name, "constant", _cut(shortened(node)))
             for name, node in member.tree.items()
             if not holds_parameter(node)
         ]
@@ -72,11 +78,11 @@ def _range(leaf: Leaf) -> str:
         return _cut(", ".join(map(_option, leaf.options[:MAX_SHOWN]))) + (
             f" and {more:,} more" if more > 0 else ""
         )
-    return _cut(repr(leaf).partition("(")[2].removesuffix(")"))
+    return _cut(shortened(leaf, 1_000).partition("(")[2].removesuffix(")"))
 
 
 def _option(option: Any) -> str:
-    return _cut(repr(option))
+    return _cut(shortened(option))
 
 
 def _cut(text: str) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.space.layout import Numbers, Values
@@ -38,9 +39,11 @@ class Predicate:
 
     def __init__(self, function: Callable[..., Any], names: Mapping[str, Any]) -> None:
         if not callable(function):
-            raise InvalidArgument(f"where() needs a function of the parameters, got {function!r}")
+            raise InvalidArgument(
+                f"where() needs a function of the parameters, got {shortened(function)}"
+            )
         self.function = function
-        self.name = str(getattr(function, "__qualname__", None) or repr(function))
+        self.name = name_of(function)
         #: The names that it is called with; None: it gets the dict of all parameters.
         self.names = self._accepted(list(names))
 
@@ -84,7 +87,8 @@ class Predicate:
             return bool(found)
         except Exception as error:  # user code, which may raise anything
             raise InvalidArgument(
-                f"where(): {self.name} raised {type(error).__name__}: {error}, for {params!r}"
+                f"where(): {self.name} raised {type(error).__name__}: {error}, for "
+                f"{shortened(params)}"
             ) from error
 
 
@@ -154,7 +158,7 @@ class Filtered(Member):
         last = Values(drawn, shown=True).of(self.tree)
         raise InvalidArgument(
             f"where(): {self.predicate.name} was true for none of {MAX_DRAWS} draws, the last "
-            f"being {last!r}; relax it, or narrow the ranges"
+            f"being {shortened(last)}; relax it, or narrow the ranges"
         )
 
     def branch_of(self, numbers: Numbers) -> int:
@@ -168,7 +172,7 @@ class Filtered(Member):
             return branch
         raise Refused(
             f"where(): {self.predicate.name} is false for "
-            f"{Values(numbers, shown=True).of(self.tree)!r}"
+            f"{shortened(Values(numbers, shown=True).of(self.tree))}"
         )
 
     def fixed(self, branch: int) -> Numbers:
