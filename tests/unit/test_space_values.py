@@ -70,7 +70,7 @@ def test_a_condition_changes_nothing_either() -> None:
 
 def test_other_objects_are_shared() -> None:
     lock, array, model = threading.Lock(), np.zeros(3), object()
-    space = ab.Space(x=ab.choice([lock, {"array": array}]), model=model)
+    space = ab.Space(x=ab.choice(ab.option([lock, {"array": array}])), model=model)
     first, second = space.resolve((0,)), space.resolve((0,))
     assert first["x"] is not second["x"]
     assert lock is first["x"][0] is second["x"][0]
@@ -103,7 +103,7 @@ def test_what_holds_itself_is_copied() -> None:
 
 def test_a_tuple_without_anything_to_change_is_shared() -> None:
     option = (1, ("a", None))
-    assert option is ab.Space(x=ab.choice(option)).resolve((0,))["x"]
+    assert option is ab.Space(x=ab.choice(ab.option(option))).resolve((0,))["x"]
 
 
 def test_a_copied_option_is_found_again() -> None:
