@@ -44,7 +44,7 @@ from asha_bus.core.schedulers import state_of
 from asha_bus.core.stragglers import Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.telemetry import Telemetry
-from asha_bus.core.trial import Trial, TrialState
+from asha_bus.core.trial import CANCELLED, COMPLETED, RUNNING, STOPPED, Trial, TrialState
 from asha_bus.core.trials import TrialTable, is_target
 from asha_bus.core.waiting import Waiting
 
@@ -307,7 +307,7 @@ class Experiment:
             self._budget.settle(trial.id, report.resource)
         if is_target(report.metric, self.settings.stop_at, self.settings.mode):
             self._talk.record(event, now)
-            self.assignments.finish(trial, TrialState.COMPLETED, now)
+            self.assignments.finish(trial, COMPLETED, now)
             self._end(StopRun("stop_at"), AT_STOP, now)
             self._talk.reply(worker, m.Stop(report.seq, "completed", None))
             self._settle(now)
@@ -315,7 +315,7 @@ class Experiment:
         if trial.is_hooked:
             self._talk.record(event, now)
             self.scheduler.leave(trial)
-            self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
+            self._stop(worker, trial, STOPPED, "stopped", now)
             return
         decision = self.scheduler.report(trial, report.resource, report.metric)
         until = decision.next_resource
@@ -325,17 +325,17 @@ class Experiment:
         if self._pauses:
             self._pausing.after_report(worker, trial, decision, now, is_ending=self.is_ending)
         if decision.verdict == "complete":
-            self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
+            self._stop(worker, trial, COMPLETED, "completed", now)
         elif decision.verdict == "stop":
-            self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
+            self._stop(worker, trial, STOPPED, "stopped", now)
         elif self._ending.stop is not None:
-            self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
+            self._stop(worker, trial, CANCELLED, "ended", now)
         elif decision.verdict == "pause":
             following = self._assign(worker, now)
             self._talk.reply(worker, m.Pause(report.seq, following, worker.take_drops()))
             self.table.consider(trial)
         elif is_limited and not self._budget.grant(trial.id, report.resource, until):
-            self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
+            self._stop(worker, trial, CANCELLED, "ended", now)
         else:
             until = self._budget.ask_at(until) if is_limited else until
             self._talk.reply(worker, m.Continue(report.seq, until, worker.take_drops()))
@@ -372,7 +372,7 @@ class Experiment:
             elif end.outcome == "failed":
                 self.assignments.fail(trial, end.error, now, is_over=self.is_ending)
             else:
-                self.assignments.finish(trial, TrialState.COMPLETED, now)
+                self.assignments.finish(trial, COMPLETED, now)
                 if is_target(end.metric, self.settings.stop_at, self.settings.mode):
                     self._end(StopRun("stop_at"), AT_STOP, now)
             self._settle(now)
@@ -438,7 +438,7 @@ class Experiment:
             enough = reason_to_end(self.settings, self.table, self.suggestions) or enough
             if enough is not None:
                 self._end(enough, AT_STOP, now)
-        elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:
+        elif self.ended is None and self.table.states[RUNNING] == 0:
             self._emit_all(self.suggestions.updates())
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)

@@ -63,19 +63,12 @@ class SuggestionQueue:
         """Continue under other settings."""
         self._timeout_s = settings.suggest_timeout_s
         self._hooks = settings.hooks
-        self._max_trials = most = settings.max_trials
+        #: How many trials there are at most; None: no limit.
+        self.limit = most = settings.max_trials
         #: There will be no more points than this; None: no limit.
         self._most = None if most is None else self._configurations(most)
         #: The searcher has said that it has no more.
         self.is_exhausted = False
-
-    @property
-    def limit(self) -> int | None:
-        """How many trials there are at most; None: no limit."""
-        if self._most is None:
-            return None
-        limit = self._most * self._repeats
-        return limit if self._max_trials is None else min(limit, self._max_trials)
 
     @property
     def depths(self) -> tuple[int, int]:
@@ -173,6 +166,8 @@ class SuggestionQueue:
         if is_last:
             self.is_exhausted = True
             self._most = end if self._most is None else min(self._most, end)
+            limit = self._most * self._repeats
+            self.limit = limit if self.limit is None else min(self.limit, limit)
         for number, point in enumerate(points, first):
             if self._taken <= number < self._requested:
                 self._points.setdefault(number, point)
@@ -181,7 +176,7 @@ class SuggestionQueue:
 
     def peek(self) -> Trial | None:
         """The next new trial; None while its point is missing, and when there are no more."""
-        number, limit = len(self._table), self.limit
+        number, limit = len(self._table.trials), self.limit
         if limit is not None and number >= limit:
             return None
         if self._ready is None:

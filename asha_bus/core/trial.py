@@ -47,18 +47,20 @@ class TrialState(str, Enum):
     __hash__ = str.__hash__  # implemented in C; Enum's own is slower Python code
 
 
-_S = TrialState
+#: The states as names of this module, for code that each decision runs: a name is found in
+#: 15 ns, a member of the enum in 70 ns (Python 3.11).
+PENDING, RUNNING, PAUSED, COMPLETED, STOPPED, CANCELLED, FAILED, LOST = TrialState
 
 #: The states that each state may change to. Any other change is a bug.
 TRANSITIONS: dict[TrialState, frozenset[TrialState]] = {
-    _S.PENDING: frozenset({_S.RUNNING, _S.PAUSED, _S.STOPPED, _S.CANCELLED}),
-    _S.RUNNING: frozenset(_S) - {_S.RUNNING},
-    _S.PAUSED: frozenset({_S.PENDING, _S.RUNNING, _S.STOPPED, _S.CANCELLED}),
-    _S.COMPLETED: frozenset(),
-    _S.STOPPED: frozenset(),
-    _S.CANCELLED: frozenset(),
-    _S.FAILED: frozenset(),
-    _S.LOST: frozenset(),
+    PENDING: frozenset({RUNNING, PAUSED, STOPPED, CANCELLED}),
+    RUNNING: frozenset(TrialState) - {RUNNING},
+    PAUSED: frozenset({PENDING, RUNNING, STOPPED, CANCELLED}),
+    COMPLETED: frozenset(),
+    STOPPED: frozenset(),
+    CANCELLED: frozenset(),
+    FAILED: frozenset(),
+    LOST: frozenset(),
 }
 
 #: The states that a trial never leaves within a run.
