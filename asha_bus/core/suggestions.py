@@ -198,10 +198,11 @@ class SuggestionQueue:
             trial = Trial(number, self._points.pop(self._taken), seed)
             self._taken += 1
             self._scheduler.assign(trial, self._random)
-            self._siblings = []
         else:
             return None
         if self._repeats > 1:
+            if not repeat:
+                self._siblings = []
             trial.siblings = self._siblings
             trial.siblings.append(trial)
         return trial

@@ -185,7 +185,7 @@ class _ASHAState(SchedulerState):
             if not reached(resource, level):
                 return Decision("continue", records, level)
             number = position + trial.bracket
-            mean = trial.mean_at(number, metric)
+            mean = None if trial.siblings is None else trial.mean_at(number, metric)
             judged = metric if mean is None else mean
             key = judged * sign if math.isfinite(judged) else math.inf
             n, keep, cutoff, goes_on = rung.enter(key, mix_in(self._lots[number], trial.id))

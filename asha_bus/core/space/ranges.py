@@ -131,8 +131,11 @@ class _Range(Number):
     def _nearest(self, number: float) -> float:
         if self._lattice is not None:
             return self._lattice.value(min(max(self._lattice.nearest(number), 0), self.steps))
-        bounded = min(max(number, self.low), self.high)
-        return bounded if self.q is None else rounded(bounded, self.q)
+        if number < self.low:
+            number = self.low
+        elif number > self.high:
+            number = self.high
+        return number if self.q is None else rounded(number, self.q)
 
     def _draw_any(self, random: Random) -> float:
         raise NotImplementedError
