@@ -110,14 +110,15 @@ class Assignments:
         trial = self._peek() if is_queued or self._pauses else self._suggestions.peek()
         if trial is None or (self.budget.limit is not None and not self._is_granted(trial)):
             return None
+        at = self.settings.epoch + now
         if is_queued:
             table.queue.popleft()
             self.counters.requeued += trial.is_suspended
             self.counters.retrained += trial.resource
         else:
             self._suggestions.take()
-            table.add(trial, self.settings.epoch + now)
-        table.run(trial, worker.name, self.settings.epoch + now)
+            table.add(trial, at)
+        table.run(trial, worker.name, at)
         worker.trial = trial.id
         self.counters.assigned += 1
         if worker.first_assigned is None:

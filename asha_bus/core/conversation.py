@@ -130,8 +130,8 @@ class Conversation:
         self._counters.refused += 1
         self.send(to, m.Refused(seq, text))
 
-    def dismiss(self, to: str, request: m.Next | m.Report | m.End, now: float) -> None:
+    def dismiss(self, event: Received, request: m.Next | m.Report | m.End, now: float) -> None:
         """Send a worker home with an answer that promises nothing."""
         is_report = isinstance(request, m.Report)
         goodbye = m.Stop(request.seq, "ended", None) if is_report else m.Done(request.seq, "failed")
-        self.emit(Send(to, goodbye))
+        self.emit(Send(event.sender, goodbye))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Final
 
@@ -83,19 +83,25 @@ class SuggestionQueue:
         """Whether `requests` has nothing to do: the usual case without updates."""
         return self._ready is not None and self._table.unseen is None
 
-    def requests(self, workers: int) -> Iterator[TrialUpdated | RequestSuggestions]:
+    def requests(self, workers: int) -> Iterable[TrialUpdated | RequestSuggestions]:
         """Make the next trial; then what to ask the searcher for, and before that the updates.
 
         ``workers``: how many there are, each of which may need a trial at any moment.
         """
         self.peek()
+        count = self._shortfall(workers)
+        return self._requests(workers, count) if count > 0 or self._hooks else ()
+
+    def _requests(self, workers: int, count: int) -> Iterator[TrialUpdated | RequestSuggestions]:
+        """The same, if ``count`` points are to be requested, or hooks are told at once."""
         if self._hooks:
             yield from self.updates()
-        while (count := self._shortfall(workers)) > 0:
+        while count > 0:
             first = self._requested
             self._requested += count
             yield from self.updates()
             yield RequestSuggestions(first, count)
+            count = self._shortfall(workers)
 
     def _shortfall(self, workers: int) -> int:
         """How many points to request now; 0 or less: none."""

@@ -182,7 +182,7 @@ class _ASHAState(SchedulerState):
         for position in range(len(trial.rungs), len(rungs)):
             rung = rungs[position]
             level = rung.resource
-            if not reached(resource, level):
+            if resource < level and not reached(resource, level):
                 return Decision("continue", records, level)
             number = position + trial.bracket
             mean = None if trial.siblings is None else trial.mean_at(number, metric)
