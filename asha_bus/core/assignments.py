@@ -124,7 +124,7 @@ class Assignments:
         if worker.first_assigned is None:
             worker.first_assigned = now
             worker.idle_before_s = worker.idle_s
-        if len(table) == self._suggestions.limit and self.busy_window is None:
+        if len(table.trials) == self._suggestions.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
         return self._assignment(trial, now)
 

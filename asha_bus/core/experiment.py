@@ -316,19 +316,19 @@ class Experiment:
             self._stop(worker, trial, STOPPED, "stopped", now)
             return
         decision = self.scheduler.report(trial, report.resource, report.metric)
-        until = decision.next_resource
-        self._talk.record(event, now, decision.records)
+        verdict, records, until = decision
+        self._talk.record(event, now, records)
         self.counters.decisions += 1
-        self.table.enter(trial, decision.records)
+        self.table.enter(trial, records)
         if self._pauses:
             self._pausing.after_report(worker, trial, decision, now, is_ending=self.is_ending)
-        if decision.verdict == "complete":
+        if verdict == "complete":
             self._stop(worker, trial, COMPLETED, "completed", now)
-        elif decision.verdict == "stop":
+        elif verdict == "stop":
             self._stop(worker, trial, STOPPED, "stopped", now)
         elif self._ending.stop is not None:
             self._stop(worker, trial, CANCELLED, "ended", now)
-        elif decision.verdict == "pause":
+        elif verdict == "pause":
             following = self._assign(worker, now)
             self._talk.reply(worker, m.Pause(report.seq, following, worker.take_drops()))
             self.table.consider(trial)
