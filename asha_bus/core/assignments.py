@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from asha_bus.core.budget import AT_EACH_REPORT, Budget
 from asha_bus.core.events import Counters, RunSettings
-from asha_bus.core.messages import Assignment, Log
+from asha_bus.core.messages import Assignment, Log, of_fields
 from asha_bus.core.pace import Pace
 from asha_bus.core.residents import Residents
 from asha_bus.core.roster import Roster, WorkerRecord, WorkerTime
@@ -144,7 +144,8 @@ class Assignments:
             next_resource = self.budget.ask_at(next_resource)
         if trial.is_hooked:  # an attempt before was lost until it would have been stopped
             next_resource = AT_EACH_REPORT
-        return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
+        fields = (trial.id, trial.attempt, trial.point, trial.seed, next_resource)
+        return of_fields(Assignment, fields)
 
     @property
     def is_short(self) -> bool:

@@ -8,9 +8,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from asha_bus.core.curve import Curve
-from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.log import TrialLog
-from asha_bus.core.messages import Extras, Point
+from asha_bus.core.messages import Extras, Point, of_fields
 
 
 class TrialState(str, Enum):
@@ -176,10 +175,6 @@ class TrialRow(NamedTuple):
         return cls._make((*first, records, start_time, end_time, repeat, attempt_time))
 
 
-#: Makes a row from all of its fields, in half the time.
-_new = tuple.__new__
-
-
 @dataclass(slots=True)
 class Trial:
     """One trial of a configuration. Times are seconds since the epoch."""
@@ -220,12 +215,6 @@ class Trial:
     log: TrialLog | None = field(default=None, repr=False, compare=False)
     #: Its reports between rungs, if any are kept.
     kept: Curve | None = field(default=None, repr=False, compare=False)
-
-    def move(self, state: TrialState) -> None:
-        """Change to ``state``; raises `LocalProtocolError` if the table does not allow it."""
-        if state not in TRANSITIONS[self.state]:
-            raise LocalProtocolError(f"trial {self.id} cannot go from {self.state} to {state}")
-        self.state = state
 
     @property
     def curve(self) -> list[tuple[float, float]]:
@@ -285,7 +274,7 @@ class Trial:
             self.repeat,
             self.attempt_time,
         )
-        return _new(TrialRow, row)
+        return of_fields(TrialRow, row)
 
     def reopen(self) -> None:
         """Have the trial run again in a resumed run, even from a final state.

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.failures import MAX_KINDS, Repeated, count_warning, kind
 from asha_bus.core.log import LogLine, Place, TrialLog
 from asha_bus.core.messages import Log
@@ -20,6 +21,7 @@ from asha_bus.core.trial import (
     PENDING,
     RUNNING,
     STOPPED,
+    TRANSITIONS,
     RungRecord,
     Trial,
     TrialState,
@@ -196,7 +198,7 @@ class TrialTable:
 
     def run(self, trial: Trial, worker: str, now: float) -> None:
         """A worker takes the next attempt at ``trial``, from the start."""
-        self._move(trial, RUNNING)
+        self.move(trial, RUNNING)
         trial.attempt += 1
         trial.worker = worker
         trial.attempt_time = now
@@ -251,7 +253,7 @@ class TrialTable:
 
     def requeue(self, trial: Trial) -> None:
         """The attempt has ended early: another worker will take the trial."""
-        self._move(trial, PENDING)
+        self.move(trial, PENDING)
         self.queue.append(trial.id)
 
     def suspend(self, trial: Trial) -> None:
@@ -262,12 +264,12 @@ class TrialTable:
     def take_back(self, trial: Trial) -> None:
         """The worker of a suspended trial has returned: the attempt goes on."""
         self.queue.remove(trial.id)
-        self._move(trial, RUNNING)
+        self.move(trial, RUNNING)
         trial.is_suspended = False
 
     def pause(self, trial: Trial) -> None:
         """The scheduler decides later; the attempt waits in the memory of its worker."""
-        self._move(trial, PAUSED)
+        self.move(trial, PAUSED)
 
     def judge(self, trial: Trial, record: RungRecord) -> None:
         """The verdict on a paused trial has come: ``record`` takes the place of its last one."""
@@ -278,16 +280,16 @@ class TrialTable:
 
     def go_on(self, trial: Trial) -> None:
         """The worker of a paused trial resumes the attempt."""
-        self._move(trial, RUNNING)
+        self.move(trial, RUNNING)
 
     def hand_back(self, trial: Trial) -> None:
         """The worker of a queued trial has it in memory after all: it waits for that worker."""
         self.queue.remove(trial.id)
-        self._move(trial, PAUSED)
+        self.move(trial, PAUSED)
 
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state."""
-        self._move(trial, state)
+        self.move(trial, state)
         trial.end_time = now
         if self.unseen is not None:
             self.unseen.add(trial.id)
@@ -376,10 +378,17 @@ class TrialTable:
         firsts = (trial for trial in self.trials if not trial.repeat)
         self._lead = leading((first.siblings or (first,) for first in firsts), self.mode)
 
-    def _move(self, trial: Trial, state: TrialState) -> None:
-        self.states[trial.state] -= 1
-        trial.move(state)
-        self.states[state] += 1
+    def move(self, trial: Trial, state: TrialState) -> None:
+        """Change the state of ``trial``.
+
+        Raises `LocalProtocolError` if `TRANSITIONS` does not allow it.
+        """
+        before, states = trial.state, self.states
+        if state not in TRANSITIONS[before]:
+            raise LocalProtocolError(f"trial {trial.id} cannot go from {before} to {state}")
+        trial.state = state
+        states[before] -= 1
+        states[state] += 1
         if self.changed is not None:
             self.changed.add(trial.id)
         if state in FINAL:

@@ -214,7 +214,7 @@ class Fleet(Bus):
             if metric is not None and -math.inf < self._sign * metric < self._best_key:
                 self._best_key = self._sign * metric
                 self.best.append((start, metric))
-        self.experiment.handle(Received(worker.name, what), start)
+        self.experiment.handle(m.of_fields(Received, (worker.name, what)), start)
         if self._requests:
             self._suggest()
 
@@ -362,7 +362,7 @@ class Fleet(Bus):
         worker.seq += 1
         assignment = attempt.assignment
         assert metric is not None
-        request = m.Report(
+        fields = (
             worker.seq,
             assignment.trial,
             assignment.attempt,
@@ -374,7 +374,10 @@ class Fleet(Bus):
         )
         self._planned += 1
         arrives_at = sent + self._latency()
-        heappush(self._heap, (arrives_at, self._planned, worker, worker.turn, request))
+        heappush(
+            self._heap,
+            (arrives_at, self._planned, worker, worker.turn, m.of_fields(m.Report, fields)),
+        )
 
     def _luck(self, rate: float) -> float:
         """The seconds until something happens that comes ``rate`` times a second."""

@@ -99,10 +99,12 @@ class Curves(Workload):
                     "end=RESOURCE, where the objective ends by itself"
                 )
             to, ends = end, "completed"
-        return Stretch((to - done) * self._draw(), to, self._metric(work, to), ends)
+        metric = self._curve(work, to)
+        if type(metric) is not float:
+            metric = self._to_metric(metric, to)
+        return m.of_fields(Stretch, ((to - done) * self._draw(), to, metric, ends, None))
 
-    def _metric(self, work: Any, resource: float) -> float:
-        given = self._curve(work, resource)
+    def _to_metric(self, given: object, resource: float) -> float:
         try:
             return to_metric(given)
         except ObjectiveError as error:
