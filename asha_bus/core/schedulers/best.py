@@ -21,7 +21,7 @@ class Best:
 
     def enter(self, key: Key) -> Key:
         """Enter ``key``; return the one that has no place: ``key``, or the worst before it."""
-        out = _negated(heappushpop(self._kept, _negated(key)))
+        out = _negated(heappushpop(self._kept, _negated(key))) if self._kept else key
         heappush(self._rest, out)
         return out
 

@@ -85,11 +85,19 @@ class PlanRung:
 
         ``outstanding``: how many may still be ranked.
         """
-        self._moved.update(self._sure.keep(int(max(self.places - outstanding, 0))))
-        moved = sorted(key for key in self._moved if key in self.undecided)
-        self._moved.clear()
-        stopped = [key for key in reversed(moved) if key not in self._within]
-        going_on = [key for key in moved if key in self._sure]
+        moved = self._moved
+        moved.update(self._sure.keep(int(max(self.places - outstanding, 0))))
+        stopped: list[Key] = []
+        going_on: list[Key] = []
+        for key in moved:
+            if key in self.undecided:
+                if key not in self._within:
+                    stopped.append(key)
+                elif key in self._sure:
+                    going_on.append(key)
+        moved.clear()
+        stopped.sort(reverse=True)
+        going_on.sort()
         return list(map(self.undecided.pop, stopped)), list(map(self.undecided.pop, going_on))
 
     def validate(self) -> None:
