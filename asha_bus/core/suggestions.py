@@ -93,7 +93,7 @@ class SuggestionQueue:
         return self._requests(workers, count) if count > 0 or self._hooks else ()
 
     def _requests(self, workers: int, count: int) -> Iterator[TrialUpdated | RequestSuggestions]:
-        """The same, if ``count`` points are to be requested, or hooks are told at once."""
+        """The same, if ``count`` points are to be requested, or there are hooks."""
         if self._hooks:
             yield from self.updates()
         while count > 0:

@@ -10,7 +10,7 @@ from asha_bus.core.schedulers.best import Best
 from asha_bus.core.schedulers.configuration import Configuration, Key
 from asha_bus.core.schedulers.plan import PlanRung
 
-#: Few distinct metrics, so that lots decide as well.
+#: Few distinct metrics: often the lots decide.
 METRICS = st.sampled_from([-1.0, 0.0, 0.5, 1.0, float("inf")])
 
 
