@@ -131,7 +131,7 @@ class SearcherAdapter:
         """The points of ``count`` configurations from ``first``, and whether there are no more."""
         search = self._search
         is_free = not (search.learns or search.unique or search.initial)
-        point_of = self._draw if is_free else self._point
+        point_of: Callable[[int], Point | None] = self._draw if is_free else self._point
         found: list[Point] = []
         for number in range(first, first + count):
             point = self._drawn(point_of, number)
