@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from asha_bus.core.budget import AT_EACH_REPORT, Budget
 from asha_bus.core.events import Counters, RunSettings
-from asha_bus.core.messages import Assignment, Log
+from asha_bus.core.messages import Assignment, Log, of_fields
 from asha_bus.core.pace import Pace
 from asha_bus.core.residents import Residents
 from asha_bus.core.roster import Roster, WorkerRecord, WorkerTime
 from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.suggestions import SuggestionQueue
-from asha_bus.core.trial import FINAL, Trial, TrialState
+from asha_bus.core.trial import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    FINAL,
+    LOST,
+    RUNNING,
+    Trial,
+    TrialState,
+)
 from asha_bus.core.trials import TrialTable
 
 #: What to do about a worker of whose end nothing is known.
@@ -63,7 +72,7 @@ class Assignments:
         """Check that both sides agree; AssertionError if they do not."""
         workers = self._roster.workers.values()
         holders = {worker.trial: worker.name for worker in workers if worker.trial is not None}
-        running = [t for t in self.table.trials if t.state is TrialState.RUNNING]
+        running = [t for t in self.table.trials if t.state is RUNNING]
         assert holders == {trial.id: trial.worker for trial in running}
         self.residents.validate()
 
@@ -101,20 +110,21 @@ class Assignments:
         trial = self._peek() if is_queued or self._pauses else self._suggestions.peek()
         if trial is None or (self.budget.limit is not None and not self._is_granted(trial)):
             return None
+        at = self.settings.epoch + now
         if is_queued:
             table.queue.popleft()
             self.counters.requeued += trial.is_suspended
             self.counters.retrained += trial.resource
         else:
             self._suggestions.take()
-            table.add(trial, self.settings.epoch + now)
-        table.run(trial, worker.name, self.settings.epoch + now)
+            table.add(trial, at)
+        table.run(trial, worker.name, at)
         worker.trial = trial.id
         self.counters.assigned += 1
         if worker.first_assigned is None:
             worker.first_assigned = now
             worker.idle_before_s = worker.idle_s
-        if len(table) == self._suggestions.limit and self.busy_window is None:
+        if len(table.trials) == self._suggestions.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
         return self._assignment(trial, now)
 
@@ -134,12 +144,13 @@ class Assignments:
             next_resource = self.budget.ask_at(next_resource)
         if trial.is_hooked:  # an attempt before was lost until it would have been stopped
             next_resource = AT_EACH_REPORT
-        return Assignment(trial.id, trial.attempt, trial.point, trial.seed, next_resource)
+        fields = (trial.id, trial.attempt, trial.point, trial.seed, next_resource)
+        return of_fields(Assignment, fields)
 
     @property
     def is_short(self) -> bool:
         """Whether nothing runs, and the budget has too little left for all that would run."""
-        if self.table.states[TrialState.RUNNING]:
+        if self.table.states[RUNNING]:
             return False
         new = self._peek()
         paused = [self.table[number] for number in self.residents.waiting]
@@ -168,7 +179,7 @@ class Assignments:
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Move ``trial`` into a final state without a decision, and free its worker."""
         self._release(trial)
-        if state is not TrialState.CANCELLED:
+        if state is not CANCELLED:
             self._scheduler.leave(trial)
         self.close(trial, state, now)
 
@@ -180,7 +191,7 @@ class Assignments:
         """Requeue ``trial`` after a failed attempt while retries are left; else it failed."""
         if is_over or trial.failures >= self.settings.retries:
             trial.error = error
-            self.finish(trial, TrialState.FAILED, now)
+            self.finish(trial, FAILED, now)
         else:
             trial.failures += 1
             trial.forgiven += 1
@@ -193,7 +204,7 @@ class Assignments:
         """Cancel the trials that workers run."""
         for worker in self._roster.workers.values():
             if worker.trial is not None:
-                self.finish(self.table[worker.trial], TrialState.CANCELLED, now)
+                self.finish(self.table[worker.trial], CANCELLED, now)
 
     def cancel_queue(self, now: float) -> None:
         """Cancel the trials that wait for a worker."""
@@ -245,7 +256,7 @@ class Assignments:
         ``how``: what is known of the end of its worker.
         """
         if is_over:
-            self.finish(trial, TrialState.CANCELLED, now)
+            self.finish(trial, CANCELLED, now)
         elif self._is_last(trial):
             end = f", which {how}" if how else f"; {_UNKNOWN_END}"
             times = trial.attempt - trial.forgiven
@@ -253,7 +264,7 @@ class Assignments:
                 f"lost with its worker {times} time{'s' * (times != 1)}, the last one being "
                 f"{trial.worker}{end}"
             )
-            self.finish(trial, TrialState.LOST, now)
+            self.finish(trial, LOST, now)
         else:
             self._requeue(trial)
             self.counters.requeued += 1
@@ -276,6 +287,6 @@ class Assignments:
 
 def _known_resource(trial: Trial) -> float:
     """What a trial got according to the journal: up to its end, or to its last rung."""
-    if trial.state is TrialState.COMPLETED:
+    if trial.state is COMPLETED:
         return trial.resource
     return trial.rungs[-1].resource if trial.rungs else 0

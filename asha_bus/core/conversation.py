@@ -108,13 +108,13 @@ class Conversation:
     ) -> None:
         """Have ``event`` written down before the answers that follow from it."""
         if self.is_journaled:
-            self.emit(AppendToJournal(now, event, decisions))
+            self.emit(m.of_fields(AppendToJournal, (now, event, decisions)))
 
     def reply(self, worker: WorkerRecord, reply: m.Reply) -> None:
         """Answer the last request of ``worker``, and keep the answer for a repeat."""
         worker.reply = reply
         if self.is_journaled:
-            self.emit(Send(worker.name, reply))
+            self.emit(m.of_fields(Send, (worker.name, reply)))
 
     def send(self, to: str, message: m.Reply | m.Interrupt | m.Ask) -> None:
         """Send what no repeat has to get again."""
@@ -130,8 +130,8 @@ class Conversation:
         self._counters.refused += 1
         self.send(to, m.Refused(seq, text))
 
-    def dismiss(self, to: str, request: m.Next | m.Report | m.End, now: float) -> None:
+    def dismiss(self, event: Received, request: m.Next | m.Report | m.End, now: float) -> None:
         """Send a worker home with an answer that promises nothing."""
         is_report = isinstance(request, m.Report)
         goodbye = m.Stop(request.seq, "ended", None) if is_report else m.Done(request.seq, "failed")
-        self.emit(Send(to, goodbye))
+        self.emit(Send(event.sender, goodbye))

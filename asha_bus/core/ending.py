@@ -5,7 +5,7 @@ from __future__ import annotations
 from asha_bus.core.events import RunSettings, StopRun
 from asha_bus.core.messages import Interrupt
 from asha_bus.core.suggestions import SuggestionQueue
-from asha_bus.core.trial import Trial, TrialState
+from asha_bus.core.trial import FAILED, LOST, PAUSED, Trial
 from asha_bus.core.trials import TrialTable
 
 #: Seconds from the message to the interrupt, and to the exit of the process: at the end
@@ -59,7 +59,7 @@ def reason_to_end(
         return _too_many_failures(settings, table)
     if limit is not None and table.finished >= limit:
         return StopRun("exhausted" if suggestions.is_exhausted else settings.limit_reason)
-    has_good = table.states[TrialState.PAUSED] > 0  # it has reported
+    has_good = table.states[PAUSED] > 0  # it has reported
     if most is None and not has_good and table.finished == failed >= FIRST_FAILURES:
         first = _first_failure(table)
         head = (
@@ -83,5 +83,5 @@ def _too_many_failures(settings: RunSettings, table: TrialTable) -> StopRun:
 
 
 def _first_failure(table: TrialTable) -> Trial:
-    failures = [t for t in table.trials if t.state in (TrialState.FAILED, TrialState.LOST)]
+    failures = [t for t in table.trials if t.state in (FAILED, LOST)]
     return min(failures, key=lambda trial: trial.end_time or 0)

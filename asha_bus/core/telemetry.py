@@ -18,16 +18,16 @@ class Telemetry:
         self._assignments = assignments
         self._curves = curves
 
-    def on_telemetry(self, sender: str, telemetry: m.Telemetry, now: float) -> None:
+    def on_telemetry(self, event: Received, telemetry: m.Telemetry, now: float) -> None:
         """Reports without extras, all that there were."""
         number, attempt, best_metric, reports = telemetry
         count = max(len(reports), 1)
         message = m.Reports(number, attempt, best_metric, count, reports, {})
-        self.on_reports(sender, message, now)
+        self.on_reports(event, message, now)
 
-    def on_reports(self, sender: str, message: m.Reports, now: float) -> None:
+    def on_reports(self, event: Received, message: m.Reports, now: float) -> None:
         """Count and show them, and write down what the trial's curve keeps."""
-        worker = self._talk.teller(sender, now)
+        worker = self._talk.teller(event.sender, now)
         if worker is None or not message.reports:
             return
         trial = self._assignments.run_by(worker, message.trial, message.attempt)
@@ -36,12 +36,13 @@ class Telemetry:
         self._curves.add(trial, message)
         part = self._curves.choose(trial, message)
         if part is not None:
-            self._talk.record(Kept(sender, part), now)
+            self._talk.record(Kept(event.sender, part), now)
             self._curves.fit(self._assignments.table.trials)
         self._note(trial, message)
 
-    def on_log(self, sender: str, log: m.Log, now: float) -> None:
+    def on_log(self, event: Received, log: m.Log, now: float) -> None:
         """A line of a trial, from either socket."""
+        sender = event.sender
         worker = self._talk.teller(sender, now) or self._talk.owner(sender)
         if worker is not None and self._assignments.table.log(log):
             self._talk.record(Received(worker.name, log), now)

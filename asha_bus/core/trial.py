@@ -8,9 +8,8 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from asha_bus.core.curve import Curve
-from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.log import TrialLog
-from asha_bus.core.messages import Extras, Point
+from asha_bus.core.messages import Extras, Point, of_fields
 
 
 class TrialState(str, Enum):
@@ -47,18 +46,20 @@ class TrialState(str, Enum):
     __hash__ = str.__hash__  # implemented in C; Enum's own is slower Python code
 
 
-_S = TrialState
+#: The states as names of this module, for code that each decision runs: a name is found in
+#: 15 ns, a member of the enum in 70 ns (Python 3.11).
+PENDING, RUNNING, PAUSED, COMPLETED, STOPPED, CANCELLED, FAILED, LOST = TrialState
 
 #: The states that each state may change to. Any other change is a bug.
 TRANSITIONS: dict[TrialState, frozenset[TrialState]] = {
-    _S.PENDING: frozenset({_S.RUNNING, _S.PAUSED, _S.STOPPED, _S.CANCELLED}),
-    _S.RUNNING: frozenset(_S) - {_S.RUNNING},
-    _S.PAUSED: frozenset({_S.PENDING, _S.RUNNING, _S.STOPPED, _S.CANCELLED}),
-    _S.COMPLETED: frozenset(),
-    _S.STOPPED: frozenset(),
-    _S.CANCELLED: frozenset(),
-    _S.FAILED: frozenset(),
-    _S.LOST: frozenset(),
+    PENDING: frozenset({RUNNING, PAUSED, STOPPED, CANCELLED}),
+    RUNNING: frozenset(TrialState) - {RUNNING},
+    PAUSED: frozenset({PENDING, RUNNING, STOPPED, CANCELLED}),
+    COMPLETED: frozenset(),
+    STOPPED: frozenset(),
+    CANCELLED: frozenset(),
+    FAILED: frozenset(),
+    LOST: frozenset(),
 }
 
 #: The states that a trial never leaves within a run.
@@ -177,10 +178,6 @@ class TrialRow(NamedTuple):
         return cls._make((*first, records, start_time, end_time, repeat, attempt_time))
 
 
-#: Makes a row from all of its fields, in half the time.
-_new = tuple.__new__
-
-
 @dataclass(slots=True)
 class Trial:
     """One trial of a configuration. Times are seconds since the epoch."""
@@ -221,12 +218,6 @@ class Trial:
     log: TrialLog | None = field(default=None, repr=False, compare=False)
     #: Its reports between rungs, if any are kept.
     kept: Curve | None = field(default=None, repr=False, compare=False)
-
-    def move(self, state: TrialState) -> None:
-        """Change to ``state``; raises `LocalProtocolError` if the table does not allow it."""
-        if state not in TRANSITIONS[self.state]:
-            raise LocalProtocolError(f"trial {self.id} cannot go from {self.state} to {state}")
-        self.state = state
 
     @property
     def curve(self) -> list[tuple[float, float]]:
@@ -286,7 +277,7 @@ class Trial:
             self.repeat,
             self.attempt_time,
         )
-        return _new(TrialRow, row)
+        return of_fields(TrialRow, row)
 
     def reopen(self) -> None:
         """Have the trial run again in a resumed run, even from a final state.

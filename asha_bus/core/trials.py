@@ -7,10 +7,26 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.failures import MAX_KINDS, Repeated, count_warning, kind
 from asha_bus.core.log import LogLine, Place, TrialLog
 from asha_bus.core.messages import Log
-from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
+from asha_bus.core.trial import (
+    CANCELLED,
+    COMPLETED,
+    FAILED,
+    FINAL,
+    LOST,
+    PAUSED,
+    PENDING,
+    RUNNING,
+    STOPPED,
+    TRANSITIONS,
+    RungRecord,
+    Trial,
+    TrialState,
+    mean_of,
+)
 
 #: At most this many lines about trials are held until they are collected.
 MAX_LOG_LINES = 1_000
@@ -44,9 +60,9 @@ class _Tried(Protocol):
 _T = TypeVar("_T", bound=_Tried)
 
 #: A trial in one of these states has no standing.
-_BAD = frozenset({TrialState.FAILED, TrialState.LOST})
+_BAD = frozenset({FAILED, LOST})
 #: A trial in one of these states runs again in a resumed run.
-_AGAIN = frozenset({TrialState.RUNNING, TrialState.PAUSED, TrialState.CANCELLED})
+_AGAIN = frozenset({RUNNING, PAUSED, CANCELLED})
 
 
 class Standing(NamedTuple):
@@ -81,10 +97,9 @@ def standing(trials: Sequence[_Tried]) -> Standing | None:
         state, metric = trial.state, trial.metric
         if metric is None or not math.isfinite(metric) or state in _BAD:
             continue
-        if state is TrialState.COMPLETED:
+        level = trial.rungs[-1].resource if trial.rungs else 0.0
+        if state is COMPLETED:
             level = math.inf
-        else:
-            level = trial.rungs[-1].resource if trial.rungs else 0.0
         if level > reached:
             reached, among = level, [trial]
         elif level == reached:
@@ -183,12 +198,17 @@ class TrialTable:
 
     def run(self, trial: Trial, worker: str, now: float) -> None:
         """A worker takes the next attempt at ``trial``, from the start."""
-        self._move(trial, TrialState.RUNNING)
-        trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
-        trial.kept = None
+        self.move(trial, RUNNING)
         trial.attempt += 1
         trial.worker = worker
         trial.attempt_time = now
+        if trial.attempt > 1:
+            self._forget_attempt(trial)
+
+    def _forget_attempt(self, trial: Trial) -> None:
+        """What an attempt before this one reported does not count, but for the rungs it entered."""
+        trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
+        trial.kept = None
         trial.is_suspended = False
         if self._is_in_lead(trial):
             self._find_lead()
@@ -233,7 +253,7 @@ class TrialTable:
 
     def requeue(self, trial: Trial) -> None:
         """The attempt has ended early: another worker will take the trial."""
-        self._move(trial, TrialState.PENDING)
+        self.move(trial, PENDING)
         self.queue.append(trial.id)
 
     def suspend(self, trial: Trial) -> None:
@@ -244,12 +264,12 @@ class TrialTable:
     def take_back(self, trial: Trial) -> None:
         """The worker of a suspended trial has returned: the attempt goes on."""
         self.queue.remove(trial.id)
-        self._move(trial, TrialState.RUNNING)
+        self.move(trial, RUNNING)
         trial.is_suspended = False
 
     def pause(self, trial: Trial) -> None:
         """The scheduler decides later; the attempt waits in the memory of its worker."""
-        self._move(trial, TrialState.PAUSED)
+        self.move(trial, PAUSED)
 
     def judge(self, trial: Trial, record: RungRecord) -> None:
         """The verdict on a paused trial has come: ``record`` takes the place of its last one."""
@@ -260,30 +280,32 @@ class TrialTable:
 
     def go_on(self, trial: Trial) -> None:
         """The worker of a paused trial resumes the attempt."""
-        self._move(trial, TrialState.RUNNING)
+        self.move(trial, RUNNING)
 
     def hand_back(self, trial: Trial) -> None:
         """The worker of a queued trial has it in memory after all: it waits for that worker."""
         self.queue.remove(trial.id)
-        self._move(trial, TrialState.PAUSED)
+        self.move(trial, PAUSED)
 
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state."""
-        self._move(trial, state)
+        self.move(trial, state)
         trial.end_time = now
         if self.unseen is not None:
             self.unseen.add(trial.id)
         if state in _BAD and len(self.failures) < MAX_KINDS:
             self.failures.setdefault(kind(state.value, trial.error), trial.id)
-        if state is TrialState.STOPPED and self._full_resource is not None:
+        if state is STOPPED and self._full_resource is not None:
             self.saved += self._full_resource - trial.resource
         self.consider(trial)
 
     def consider(self, trial: Trial) -> None:
         """Update the leader after ``trial`` reported or ended."""
         lead, siblings = self._lead, trial.siblings
-        if lead and lead.progress[0] and not siblings and trial.state is not TrialState.COMPLETED:
-            return  # the usual case, at no cost: a trial has completed, and this one has not
+        if lead and not siblings and trial.state is not COMPLETED:
+            completed, level, _ = lead.progress
+            if completed or not trial.rungs or trial.rungs[-1].resource < level:
+                return  # the usual case, at no cost: others got further
         found = standing(siblings or (trial,))
         if found and found.leads(lead, self.mode):
             self._lead = found
@@ -316,7 +338,7 @@ class TrialTable:
                 self.states[trial.state] += 1
                 if is_failed:
                     had_failed.append(trial)
-        self.queue = deque(trial.id for trial in self.trials if trial.state is TrialState.PENDING)
+        self.queue = deque(trial.id for trial in self.trials if trial.state is PENDING)
         self._find_lead()
         return had_failed
 
@@ -325,12 +347,12 @@ class TrialTable:
         while self.queue:
             trial = self.trials[self.queue.popleft()]
             trial.is_suspended = False
-            self.finish(trial, TrialState.CANCELLED, now)
+            self.finish(trial, CANCELLED, now)
 
     @property
     def failed(self) -> int:
         """How many trials failed or were lost."""
-        return self.states[TrialState.FAILED] + self.states[TrialState.LOST]
+        return self.states[FAILED] + self.states[LOST]
 
     def validate(self) -> None:
         """Check the invariants; AssertionError where one is broken."""
@@ -341,14 +363,14 @@ class TrialTable:
             assert (trial.end_time is not None) == (trial.state in FINAL)
             verdicts = [record.verdict for record in trial.rungs]
             assert "stop" not in verdicts[:-1]
-            is_stopped = trial.state is TrialState.STOPPED
+            is_stopped = trial.state is STOPPED
             assert is_stopped == (verdicts[-1:] == ["stop"] or (is_stopped and trial.is_hooked))
             assert "pause" not in verdicts[:-1]
             if trial.is_undecided and not trial.is_hooked:
-                assert trial.state in (TrialState.PAUSED, TrialState.CANCELLED)
+                assert trial.state in (PAUSED, CANCELLED)
         assert counted == self.states
         assert self.finished == sum(counted[state] for state in FINAL)
-        pending = {trial.id for trial in self.trials if trial.state is TrialState.PENDING}
+        pending = {trial.id for trial in self.trials if trial.state is PENDING}
         assert pending == set(self.queue) and len(pending) == len(self.queue)
 
     def _find_lead(self) -> None:
@@ -356,10 +378,17 @@ class TrialTable:
         firsts = (trial for trial in self.trials if not trial.repeat)
         self._lead = leading((first.siblings or (first,) for first in firsts), self.mode)
 
-    def _move(self, trial: Trial, state: TrialState) -> None:
-        self.states[trial.state] -= 1
-        trial.move(state)
-        self.states[state] += 1
+    def move(self, trial: Trial, state: TrialState) -> None:
+        """Change the state of ``trial``.
+
+        Raises `LocalProtocolError` if `TRANSITIONS` does not allow it.
+        """
+        before, states = trial.state, self.states
+        if state not in TRANSITIONS[before]:
+            raise LocalProtocolError(f"trial {trial.id} cannot go from {before} to {state}")
+        trial.state = state
+        states[before] -= 1
+        states[state] += 1
         if self.changed is not None:
             self.changed.add(trial.id)
         if state in FINAL:

@@ -130,9 +130,12 @@ class SearcherAdapter:
 
     def points(self, first: int, count: int) -> tuple[list[Point], bool]:
         """The points of ``count`` configurations from ``first``, and whether there are no more."""
+        search = self._search
+        is_free = not (search.learns or search.unique or search.initial)
+        point_of: Callable[[int], Point | None] = self._draw if is_free else self._point
         found: list[Point] = []
         for number in range(first, first + count):
-            point = self._drawn(self._point, number)
+            point = self._drawn(point_of, number)
             if point is None:
                 return found, True
             found.append(point)
@@ -165,8 +168,6 @@ class SearcherAdapter:
 
     def _point(self, number: int) -> Point | None:
         search = self._search
-        if not (search.learns or search.unique or search.initial):
-            return self._draw(number)
         if search.unique and not search.learns:  # a point depends on all earlier ones
             for earlier in range(len(self._points), number):
                 self._fresh(earlier)

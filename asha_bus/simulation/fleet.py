@@ -61,13 +61,15 @@ class Conditions:
 class _Attempt:
     """An attempt at a trial, in the memory of its worker."""
 
-    __slots__ = ("assignment", "best", "metric", "resource", "work")
+    __slots__ = ("assignment", "best", "best_key", "metric", "resource", "work")
 
     def __init__(self, assignment: m.Assignment, work: Any) -> None:
         self.assignment, self.work = assignment, work
         self.resource: float = 0
         self.metric: float | None = None
+        #: The best metric, and what it is compared by: smaller is better.
         self.best: float | None = None
+        self.best_key = math.inf
 
 
 class _Worker:
@@ -192,7 +194,8 @@ class Fleet(Bus):
                 attempt = worker.attempt
                 trial = self.experiment.table[attempt.assignment.trial]  # as far as it reported
                 attempt.resource, attempt.metric = trial.resource, trial.metric
-                attempt.best = trial.best_metric
+                best = attempt.best = trial.best_metric
+                attempt.best_key = math.inf if best is None else self._sign * best
                 self._end_attempt(worker, at, what, None)
             return
         start = self._free_at
@@ -202,30 +205,31 @@ class Fleet(Bus):
             start = at
         self.served_s += self._service_s
         self._free_at = start + self._service_s
-        clock.now = start = max(start, clock.now)
+        if start < clock.now:
+            start = clock.now
+        clock.now = start
         kind = type(what)
         if kind is m.Report or kind is m.End:
             metric = what.metric
             if metric is not None and -math.inf < self._sign * metric < self._best_key:
                 self._best_key = self._sign * metric
                 self.best.append((start, metric))
-        self.experiment.handle(Received(worker.name, what), start)
+        self.experiment.handle(m.of_fields(Received, (worker.name, what)), start)
         if self._requests:
             self._suggest()
 
     # --- effects -------------------------------------------------------------
 
     def _emit(self, effect: Effect) -> None:
-        kind = type(effect)
-        if kind is AppendToJournal:
-            return
         if isinstance(effect, Send):
             self._deliver(effect.to, effect.message)
+        elif isinstance(effect, AppendToJournal):
+            pass  # there is no journal
         elif isinstance(effect, RequestSuggestions):
             self._requests.append(effect)
         elif isinstance(effect, TrialUpdated):
             self._observe(effect.trial)
-        elif not isinstance(effect, AppendToJournal):
+        else:
             self.ended = effect
 
     def carry_out(self) -> None:
@@ -273,8 +277,10 @@ class Fleet(Bus):
     def _deliver(self, to: str, message: m.ToWorker) -> None:
         """``to`` gets an answer, and works on until it has something to say again."""
         worker = self._workers.get(to)
-        at = max(self._free_at, self.clock.now) + self._latency()
-        kind = type(message)
+        at = self._free_at
+        if at < self.clock.now:
+            at = self.clock.now
+        at += self._latency()
         if worker is None:
             if isinstance(message, m.Interrupt):
                 self._is_timed = True
@@ -282,16 +288,18 @@ class Fleet(Bus):
                 if busy is not None:
                     self._plan(at + message.interrupt_s, busy, busy.turn, _INTERRUPTED)
             return
-        if isinstance(message, m.Continue):
+        if isinstance(message, m.Stop):
+            worker.attempt = None
+            self._next(worker, message.next, message.drops, at)
+        elif isinstance(message, m.Continue):
             if message.drops:
                 self._drop(worker, message.drops)
             assert worker.attempt is not None
             self._go_on(worker, worker.attempt, message.next_resource, at)
-        elif isinstance(message, (m.Stop, m.Pause)):
+        elif isinstance(message, m.Pause):
             attempt, worker.attempt = worker.attempt, None
             assert attempt is not None
-            if kind is m.Pause:
-                worker.residents[attempt.assignment.trial] = attempt
+            worker.residents[attempt.assignment.trial] = attempt
             self._next(worker, message.next, message.drops, at)
         elif isinstance(message, m.Assign):
             self._next(worker, message.assignment, message.drops, at)
@@ -345,16 +353,16 @@ class Fleet(Bus):
         worker.idle_since = sent = at + seconds
         if metric is not None:
             attempt.resource, attempt.metric = resource, metric
-            sign, best = self._sign, attempt.best
-            if -math.inf < sign * metric < (math.inf if best is None else sign * best):
-                attempt.best = metric
+            key = self._sign * metric
+            if -math.inf < key < attempt.best_key:
+                attempt.best, attempt.best_key = metric, key
         if ends != "report":
             self._end_attempt(worker, sent, ends, error)
             return
         worker.seq += 1
         assignment = attempt.assignment
         assert metric is not None
-        request = m.Report(
+        fields = (
             worker.seq,
             assignment.trial,
             assignment.attempt,
@@ -366,7 +374,10 @@ class Fleet(Bus):
         )
         self._planned += 1
         arrives_at = sent + self._latency()
-        heappush(self._heap, (arrives_at, self._planned, worker, worker.turn, request))
+        heappush(
+            self._heap,
+            (arrives_at, self._planned, worker, worker.turn, m.of_fields(m.Report, fields)),
+        )
 
     def _luck(self, rate: float) -> float:
         """The seconds until something happens that comes ``rate`` times a second."""

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isgeneratorfunction, signature
+from itertools import repeat
 from random import Random
 from typing import Any, NamedTuple, SupportsFloat
 
@@ -98,10 +99,12 @@ class Curves(Workload):
                     "end=RESOURCE, where the objective ends by itself"
                 )
             to, ends = end, "completed"
-        return Stretch((to - done) * self._draw(), to, self._metric(work, to), ends)
+        metric = self._curve(work, to)
+        if type(metric) is not float:
+            metric = self._to_metric(metric, to)
+        return m.of_fields(Stretch, ((to - done) * self._draw(), to, metric, ends, None))
 
-    def _metric(self, work: Any, resource: float) -> float:
-        given = self._curve(work, resource)
+    def _to_metric(self, given: object, resource: float) -> float:
         try:
             return to_metric(given)
         except ObjectiveError as error:
@@ -221,8 +224,7 @@ class Rows(Workload):
 def drawing(given: Drawn, random: Random, name: str) -> Callable[[], float]:
     """A function without arguments that draws from ``given``, which is called ``name``."""
     if not callable(given):
-        fixed = float(given)
-        return lambda: fixed
+        return repeat(float(given)).__next__  # in C: called three times for each decision
 
     def draw() -> float:
         seconds = given(random)

@@ -171,3 +171,12 @@ def test_repeats_need_one_point_a_configuration() -> None:
     queue.add(2, points(2, 1))
     assert (2.0,) == queue.give().point
     assert (None, 7) == (queue.pop(), queue.limit)
+
+
+@pytest.mark.parametrize(("there", "limit"), [(1, 2), (2, 4), (3, 5)])
+def test_the_last_point_limits_the_repeats(there: int, limit: int) -> None:
+    queue = Queue(5, repeats=2)
+    assert 5 == queue.limit
+    queue.asked()
+    queue.add(0, points(0, there), is_last=True)
+    assert limit == queue.limit

@@ -21,13 +21,13 @@ def entered(rung: int, resource: float, verdict: str = "continue") -> RungRecord
 @pytest.mark.parametrize("after", TrialState)
 @pytest.mark.parametrize("before", TrialState)
 def test_a_trial_moves_along_the_table_only(before: TrialState, after: TrialState) -> None:
-    trial = Trial(4, (), 0, state=before)
+    trial, table = Trial(4, (), 0, state=before), TrialTable("min")
     if after in TRANSITIONS[before]:
-        trial.move(after)
+        table.move(trial, after)
         assert after is trial.state
     else:
         with pytest.raises(LocalProtocolError, match=f"trial 4 cannot go from {before} to {after}"):
-            trial.move(after)
+            table.move(trial, after)
         assert before is trial.state
 
 

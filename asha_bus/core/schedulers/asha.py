@@ -14,6 +14,7 @@ from random import Random
 
 from asha_bus.core.checks import check, checked, whole
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.messages import of_fields
 from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.schedulers.base import (
     MAX_RESOURCE,
@@ -182,16 +183,17 @@ class _ASHAState(SchedulerState):
         for position in range(len(trial.rungs), len(rungs)):
             rung = rungs[position]
             level = rung.resource
-            if not reached(resource, level):
+            if resource < level and not reached(resource, level):
                 return Decision("continue", records, level)
             number = position + trial.bracket
-            mean = trial.mean_at(number, metric)
+            mean = None if trial.siblings is None else trial.mean_at(number, metric)
             judged = metric if mean is None else mean
             key = judged * sign if math.isfinite(judged) else math.inf
             n, keep, cutoff, goes_on = rung.enter(key, mix_in(self._lots[number], trial.id))
             verdict = "continue" if goes_on else "stop"
             shown = cutoff * sign if math.isfinite(cutoff) else None
-            records += (RungRecord(number, level, metric, n, keep, shown, verdict, mean),)
+            fields = (number, level, metric, n, keep, shown, verdict, mean, None)
+            records += (of_fields(RungRecord, fields),)
             if not goes_on:
                 return Decision("stop", records, None)
         most = self._max_resource

@@ -251,7 +251,7 @@ class CohortState(SchedulerState):
             number,
             rung.level,
             rung.entries,
-            min(rung.keep, len(rung.keys)) if is_last else rung.gone_on,
+            min(rung.keep, rung.ranked) if is_last else rung.gone_on,
             self._shown(rung.cutoff),
             0 if is_last else paused,
             None if math.isinf(to_come) else int(rung.entries + to_come),

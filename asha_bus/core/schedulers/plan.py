@@ -8,11 +8,11 @@ among the best, whatever the missing ones report, continues at once.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from asha_bus.core.schedulers.best import Best
 from asha_bus.core.schedulers.configuration import Configuration, Key
 
 
@@ -32,7 +32,10 @@ class Verdict(NamedTuple):
 class PlanRung:
     """One rung of a plan."""
 
-    __slots__ = ("entries", "freed", "gone_on", "keep", "keys", "level", "on_the_way", "undecided")
+    __slots__ = (
+        *("entries", "freed", "gone_on", "keep", "level", "on_the_way", "ranked", "undecided"),
+        *("_moved", "_sure", "_within"),
+    )
 
     def __init__(self, level: float, keep: int) -> None:
         self.level = level
@@ -44,9 +47,13 @@ class PlanRung:
         self.entries = 0
         #: How many have begun their way to it, and cannot be ranked yet.
         self.on_the_way = 0
-        #: All keys, sorted; an entry is never withdrawn. Those without a verdict, sorted.
-        self.keys: list[Key] = []
-        self.undecided: list[tuple[Key, Configuration]] = []
+        #: How many are ranked; an entry is never withdrawn. Those without a verdict.
+        self.ranked = 0
+        self.undecided: dict[Key, Configuration] = {}
+        #: Those that are among the best by now, and those that will be, whoever still enters.
+        self._within, self._sure = Best(), Best()
+        #: The keys that got a place in either, or lost one, since the last verdicts.
+        self._moved: set[Key] = set()
 
     @property
     def places(self) -> int:
@@ -56,12 +63,50 @@ class PlanRung:
     @property
     def cutoff(self) -> float:
         """The worst metric that would go on, smaller being better; infinite: there is none."""
-        last = min(self.places, len(self.keys)) - 1
-        return self.keys[last][0] if last >= 0 else math.inf
+        worst = self._within.worst
+        return math.inf if worst is None else worst[0]
 
-    def rank(self, key: Key) -> int:
-        """How many are better."""
-        return bisect_left(self.keys, key)
+    def free(self) -> None:
+        """A kept place is free for another."""
+        self.freed += 1
+        self._within.keep(self.places)
+
+    def rank(self, key: Key, configuration: Configuration | None) -> None:
+        """Compare ``key`` with the others; None: there is no verdict on its configuration."""
+        self.ranked += 1
+        self._moved.update((key, self._within.enter(key)))
+        self._within.keep(self.places)
+        self._sure.enter(key)
+        if configuration is not None:
+            self.undecided[key] = configuration
+
+    def decide(self, outstanding: float) -> tuple[list[Configuration], list[Configuration]]:
+        """Take out those that stop, from the worst one, and those that go on, from the best one.
+
+        ``outstanding``: how many may still be ranked.
+        """
+        moved = self._moved
+        moved.update(self._sure.keep(int(max(self.places - outstanding, 0))))
+        stopped: list[Key] = []
+        going_on: list[Key] = []
+        for key in moved:
+            if key in self.undecided:
+                if key not in self._within:
+                    stopped.append(key)
+                elif key in self._sure:
+                    going_on.append(key)
+        moved.clear()
+        stopped.sort(reverse=True)
+        going_on.sort()
+        return list(map(self.undecided.pop, stopped)), list(map(self.undecided.pop, going_on))
+
+    def validate(self) -> None:
+        """Check the invariants; raises `AssertionError` if one is broken."""
+        self._within.validate(self.ranked)
+        self._sure.validate(self.ranked)
+        assert len(self._within) == min(self.places, self.ranked)
+        assert self._sure.all_kept() <= self._within.all_kept()
+        assert self.undecided.keys() <= self._within.all_kept() - self._sure.all_kept()
 
 
 class Plan:
@@ -99,11 +144,9 @@ class Plan:
         """All trials of ``configuration`` are in its rung: it can be compared."""
         rung = self.rungs[configuration.rung]
         rung.on_the_way -= 1
-        key = configuration.key(lot)
-        insort(rung.keys, key)
-        if configuration.rung < len(self.rungs) - 1:
-            insort(rung.undecided, (key, configuration), key=lambda pair: pair[0])
-        else:
+        is_last = configuration.rung == len(self.rungs) - 1
+        rung.rank(configuration.key(lot), None if is_last else configuration)
+        if is_last:
             self.drop(configuration)
 
     def leave(self, configuration: Configuration) -> None:
@@ -111,7 +154,7 @@ class Plan:
         number = configuration.rung
         self.rungs[number].on_the_way -= 1
         if number:
-            self.rungs[number - 1].freed += 1
+            self.rungs[number - 1].free()
         self.drop(configuration)
 
     def drop(self, configuration: Configuration) -> None:
@@ -122,13 +165,11 @@ class Plan:
         """The verdicts that are certain by now, each once; call it after each change."""
         for number, outstanding in self.outstanding():
             rung = self.rungs[number]
-            undecided = rung.undecided
-            while undecided and rung.rank(undecided[-1][0]) >= rung.places:
-                configuration = undecided.pop()[1]
+            stopped, going_on = rung.decide(outstanding)
+            for configuration in stopped:
                 self.drop(configuration)
                 yield self._verdict(rung, configuration, "stop")
-            while undecided and rung.rank(undecided[0][0]) + outstanding < rung.places:
-                configuration = undecided.pop(0)[1]
+            for configuration in going_on:
                 verdict = self._verdict(rung, configuration, "continue")
                 rung.gone_on += 1
                 self.rungs[number + 1].on_the_way += 1
@@ -160,7 +201,7 @@ class Plan:
             its = [one for one in self.configurations.values() if one.rung == number]
             assert rung.on_the_way == sum(not one.is_complete for one in its)
             assert len(rung.undecided) == sum(one.is_complete for one in its)
-            assert rung.keys == sorted(rung.keys)
+            rung.validate()
             assert rung.gone_on <= rung.places
             assert len(rung.undecided) <= rung.places
             if outstanding == 0:

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush, heappushpop
 from random import Random
 from typing import ClassVar
 
@@ -27,6 +26,7 @@ from asha_bus.core.schedulers.base import (
     SchedulerState,
     reached,
 )
+from asha_bus.core.schedulers.best import Best
 from asha_bus.core.schedulers.configuration import Configuration, Key
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
@@ -117,7 +117,7 @@ class PromotionASHA(Scheduler):
 
 
 class _Rung:
-    """The keys of one rung in two heaps: the best ``n // eta``, and the others."""
+    """One rung: the best ``n // eta`` of its ``n`` entries are promoted."""
 
     def __init__(self, level: float, eta: int) -> None:
         self.level = level
@@ -125,8 +125,7 @@ class _Rung:
         self.entries = 0
         #: Metrics that are not finite: they count as entries, and are never promoted.
         self._bad = 0
-        self._kept: list[Key] = []  # negated keys: the worst is on top
-        self._rest: list[Key] = []
+        self._best = Best()
         #: The configurations that were promoted, and how many were stopped.
         self.promoted: set[int] = set()
         self.stopped = 0
@@ -144,41 +143,33 @@ class _Rung:
     @property
     def cutoff(self) -> float:
         """The worst metric among the best, smaller being better; infinite: there is none."""
-        return -self._kept[0][0] if self._kept else math.inf
+        worst = self._best.worst
+        return math.inf if worst is None else worst[0]
 
     def enter(self, key: Key) -> list[int]:
         """Enter ``key``; return the configurations that are promoted by that."""
         self.entries += 1
-        if math.isfinite(key[0]):
-            heappush(self._rest, _negated(heappushpop(self._kept, _negated(key))))
+        is_ranked = math.isfinite(key[0])
+        if is_ranked:
+            self._best.enter(key)
         else:
             self._bad += 1
+        numbers = [number for _, _, number in self._best.keep(self.keep)]
+        if is_ranked and key in self._best:
+            numbers.append(key[2])
         found: list[int] = []
-        while self._rest and len(self._kept) < self.keep:
-            best = self._rest[0]
-            heappush(self._kept, _negated(heappop(self._rest)))
-            if best[2] not in self.promoted:
-                self.promoted.add(best[2])
-                found.append(best[2])
-        if math.isfinite(key[0]) and key[2] not in self.promoted and self._is_kept(key):
-            self.promoted.add(key[2])
-            found.append(key[2])
+        for number in numbers:
+            if number not in self.promoted:
+                self.promoted.add(number)
+                found.append(number)
         return found
-
-    def _is_kept(self, key: Key) -> bool:
-        return bool(self._kept) and _negated(key) >= self._kept[0]
 
     def validate(self) -> None:
         """Check the invariants; raises `AssertionError` if one is broken."""
-        assert len(self._kept) + len(self._rest) + self._bad == self.entries
-        assert len(self._kept) == min(self.keep, self.entries - self._bad)
-        if self._kept and self._rest:
-            assert _negated(self._kept[0]) < self._rest[0]
-        assert {-key[2] for key in self._kept} <= self.promoted
-
-
-def _negated(key: Key) -> Key:
-    return -key[0], -key[1], -key[2]
+        ranked = self.entries - self._bad
+        self._best.validate(ranked)
+        assert len(self._best) == min(self.keep, ranked)
+        assert {number for _, _, number in self._best.all_kept()} <= self.promoted
 
 
 class _PromotionState(SchedulerState):

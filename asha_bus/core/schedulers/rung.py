@@ -6,6 +6,8 @@ from heapq import heappush, heappushpop
 from math import inf
 from typing import NamedTuple
 
+from asha_bus.core.messages import of_fields
+
 
 class Entry(NamedTuple):
     """The outcome of one entry: size of the rung, places kept, cutoff, and the decision."""
@@ -65,7 +67,7 @@ class Rung:
             is_kept = False
         goes_on = metric != inf and (is_kept or n <= self.quorum)
         self.passed += goes_on
-        return Entry(n, keep, -kept[0][0], goes_on)
+        return of_fields(Entry, (n, keep, -kept[0][0], goes_on))
 
     @property
     def cutoff(self) -> float | None:

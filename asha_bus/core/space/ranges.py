@@ -100,7 +100,10 @@ class _Range(Number):
     def draw(self, random: Random) -> float:
         if self._lattice is not None:
             return self._lattice.value(self._draw_steps(random))
-        return self._nearest(self._draw_any(random))
+        number = self._draw_any(random)
+        if self.q is None and self.low <= number <= self.high:
+            return number  # the usual case: rounding errors alone lead out of the bounds
+        return self._nearest(number)
 
     def share(self, number: float) -> float:
         return _share(*self._ends, self._scaled(number))
