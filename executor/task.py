@@ -17,6 +17,7 @@ from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.pausing import PausingRunner
 from asha_bus.executor.runner import Runner
+from asha_bus.executor.states import States
 from asha_bus.launching.job import CannotLoad, Job
 
 _STDERR_FD = 2
@@ -55,7 +56,9 @@ def work(
             heartbeat.start()
             try:
                 client.join()
-                runner = PausingRunner if job.pauses else Runner
+                runner: Callable[..., Runner] = Runner
+                if job.pauses:
+                    runner = partial(PausingRunner, states=States(job.saves) if job.saves else None)
                 if not job.capture_output:
                     return runner(client, interrupter, objective, job.space).run()
                 with Recorder(client.outbox, tagged=tagged) as recorder:

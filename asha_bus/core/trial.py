@@ -174,6 +174,17 @@ class TrialRow(NamedTuple):
         return cls._make((*first, records, start_time, end_time, repeat, attempt_time))
 
 
+class SavedState(NamedTuple):
+    """The state of a paused trial that its worker saved before it was dropped."""
+
+    #: The attempt that saved it.
+    attempt: int
+    #: Where it had paused.
+    resource: float
+    metric: float | None
+    best_metric: float | None
+
+
 #: Makes a row from all of its fields, in half the time.
 _new = tuple.__new__
 
@@ -216,6 +227,8 @@ class Trial:
     siblings: list[Trial] | None = field(default=None, repr=False, compare=False)
     #: What the trial logged; None: nothing.
     log: TrialLog | None = field(default=None, repr=False, compare=False)
+    #: The saved state from which another attempt would begin; None: that begins at the start.
+    saved: SavedState | None = None
     #: Its reports between rungs, if any are kept.
     kept: Curve | None = field(default=None, repr=False, compare=False)
 
@@ -224,6 +237,11 @@ class Trial:
         if state not in TRANSITIONS[self.state]:
             raise LocalProtocolError(f"trial {self.id} cannot go from {self.state} to {state}")
         self.state = state
+
+    @property
+    def begins_at(self) -> float:
+        """The resource at which another attempt would begin."""
+        return 0 if self.saved is None else self.saved.resource
 
     @property
     def curve(self) -> list[tuple[float, float]]:

@@ -182,10 +182,15 @@ class TrialTable:
         return self.changed
 
     def run(self, trial: Trial, worker: str, now: float) -> None:
-        """A worker takes the next attempt at ``trial``, from the start."""
+        """A worker takes the next attempt at ``trial``, from its saved state or the start."""
         self._move(trial, TrialState.RUNNING)
-        trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
-        trial.kept = None
+        if trial.saved is not None:
+            _, trial.resource, trial.metric, trial.best_metric = trial.saved
+            if trial.kept is not None:
+                trial.kept.cut(trial.resource)
+        else:
+            trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
+            trial.kept = None
         trial.attempt += 1
         trial.worker = worker
         trial.attempt_time = now
@@ -201,7 +206,8 @@ class TrialTable:
         trial.resource, trial.metric, trial.best_metric = resource, metric, best
 
     def enter(self, trial: Trial, records: tuple[RungRecord, ...]) -> None:
-        """``trial`` entered rungs."""
+        """``trial`` reported at a decision, and may have entered rungs there."""
+        trial.saved = None  # it is beyond that, and its worker removes the files
         trial.rungs.extend(records)
         if self.unseen is not None and records:
             self.unseen.add(trial.id)
@@ -270,7 +276,7 @@ class TrialTable:
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state."""
         self._move(trial, state)
-        trial.end_time = now
+        trial.end_time, trial.saved = now, None
         if self.unseen is not None:
             self.unseen.add(trial.id)
         if state in _BAD and len(self.failures) < MAX_KINDS:

@@ -196,6 +196,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             given.capture_output,
             shared,
             pauses=plan.settings.scheduler.pauses,
+            saves=plan.settings.saves,
         )
         engine.start(job, workers, hooks)
         follower.start()
