@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-
-import msgpack
 
 from asha_bus.core.errors import ObjectiveError
 from asha_bus.core.worker import Attempt
@@ -20,7 +19,7 @@ Hook = Callable[[str], object]
 
 #: In the folder of a saved state: what the user's hook wrote, and how far the trial was.
 _STATE = "state"
-_PROGRESS = "progress.msgpack"
+_PROGRESS = "progress.json"
 
 
 class LoadFailed(BaseException):
@@ -56,7 +55,7 @@ class States:
                     "a folder at the path that it gets"
                 )
             values = (attempt.resource, attempt.metric, attempt.best_metric, attempt.extras)
-            (path / _PROGRESS).write_bytes(msgpack.packb(values, unicode_errors="replace"))
+            (path / _PROGRESS).write_text(json.dumps(values))
         except BaseException:
             self.remove(trial, number)
             raise
@@ -65,7 +64,7 @@ class States:
     def load(self, attempt: Attempt, load: Hook) -> None:
         """Have ``load`` read the state from which ``attempt`` begins; raises what it raises."""
         path = self._path(attempt.assignment.trial, attempt.assignment.saved)
-        progress = msgpack.unpackb((path / _PROGRESS).read_bytes())
+        progress = json.loads((path / _PROGRESS).read_text())
         load(os.fspath(path / _STATE))
         attempt.restore(*progress)
 

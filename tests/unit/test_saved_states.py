@@ -234,7 +234,7 @@ def test_a_state_that_is_gone_is_warned_of_and_the_trial_trained_again(folder: P
 
     def checkpoint(trial: ab.Trial, model: Model) -> float:
         for each in lost:
-            (each / "progress.msgpack").unlink(missing_ok=True)
+            (each / "progress.json").unlink(missing_ok=True)
         return trial.checkpoint(lambda path: save_and_lose(model, path), model.load)
 
     case.checkpoint = checkpoint  # type: ignore[method-assign]
