@@ -45,8 +45,8 @@ class States:
         """Have ``save`` write the state of ``attempt``; raises what it raises, or `OSError`."""
         trial, number = attempt.assignment[:2]
         path = self._path(trial, number)
-        shutil.rmtree(path, ignore_errors=True)  # of a worker that died while it saved
-        path.mkdir(parents=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)  # its parent must be there: all share it
+        path.mkdir()
         try:
             save(os.fspath(path / _STATE))
             if not any(path.iterdir()):
@@ -76,6 +76,10 @@ class States:
             pass  # another worker has loaded it, and removed it
         except OSError as error:
             logger.warning("a saved state stays until the end of the run: %s", error)
+
+    def remove_all(self) -> None:
+        """Remove all saved states of the run."""
+        shutil.rmtree(self._folder, ignore_errors=True)  # another worker may be at it
 
     def forget(self, trial: int) -> None:
         """Remove what this worker saved of ``trial``, which does not continue."""

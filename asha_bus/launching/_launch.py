@@ -197,6 +197,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             shared,
             pauses=plan.settings.scheduler.pauses,
             saves=plan.settings.saves,
+            are_saves_private=given.artifacts is None,
         )
         engine.start(job, workers, hooks)
         follower.start()
