@@ -38,7 +38,7 @@ def states_in(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "scheduler", [PLAN, ab.PromotionASHA(27, max_resident=1), ab.Hyperband.classic(9)]
+    "scheduler", [PLAN, ab.PromotionASHA(9, max_resident=1), ab.Hyperband.classic(9)]
 )
 def test_each_epoch_is_trained_once_though_trials_are_dropped(
     scheduler: Any, tmp_path: Path, temporary_folder: Path
