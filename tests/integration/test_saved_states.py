@@ -52,7 +52,7 @@ def test_each_epoch_is_trained_once_though_trials_are_dropped(
     assert {1} == set(trained.values())
     assert trained.total() == sum(trial.resource for trial in result.trials)
     assert 0 == result.retrained_resource
-    assert residents.counts(tmp_path, "save") == result.bus.saved_residents > 0
+    assert residents.counts(tmp_path, "save") >= result.bus.saved_residents > 0
     assert residents.counts(tmp_path, "load") == result.bus.loaded_residents > 0
     assert [] == list(temporary_folder.iterdir())
 
