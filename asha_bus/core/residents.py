@@ -82,7 +82,7 @@ class Residents:
         if self._most is not None and len(worker.residents) > self._most:
             self.dropped += 1
             least = self._least(worker)
-            if self._saves and len(worker.drops) < MAX_DROPS:  # it is told so with this pause
+            if self._saves and len(worker.drops) < MAX_DROPS:  # this pause says so
                 worker.saving.add(least)
             self._drop(worker, least)
         self.most_held = max(self.most_held, len(worker.residents))

@@ -80,6 +80,7 @@ def test_a_hook_that_raises_costs_training_and_nothing_else(fails: str, tmp_path
     assert any(said in trial.log for trial in result.trials)
 
 
+@pytest.mark.slow
 def test_a_save_that_hangs_ends_with_the_time_of_its_trial(tmp_path: Path) -> None:
     result = ab.launch(
         never_saves,
@@ -173,7 +174,7 @@ def test_a_resumed_run_loads_what_the_killed_one_has_saved(tmp_path: Path) -> No
     killed(tmp_path, repr(str(artifacts)))
     assert states_in(artifacts)
     loaded = residents.counts(tmp_path, "load")
-    run = start(tmp_path, journal=tmp_path / "journal", resume=True, artifacts=artifacts)
+    run = start(tmp_path, 0.03, journal=tmp_path / "journal", resume=True, artifacts=artifacts)
     result = run.result(timeout=90)
     check_ended(result)
     assert residents.counts(tmp_path, "load") > loaded
@@ -187,6 +188,6 @@ def test_a_run_that_is_resumed_elsewhere_trains_again(
 ) -> None:
     killed(tmp_path, "None")
     assert [] == list(temporary_folder.iterdir())
-    result = start(tmp_path, journal=tmp_path / "journal", resume=True).result(timeout=90)
+    result = start(tmp_path, 0.03, journal=tmp_path / "journal", resume=True).result(timeout=90)
     check_ended(result)
     assert not any("could not be loaded" in trial.log for trial in result.trials)

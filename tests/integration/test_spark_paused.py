@@ -90,7 +90,9 @@ def test_dropped_trials_are_saved_in_the_folder_that_all_workers_see(
 
 
 @pytest.mark.slow
-def test_without_a_folder_hooks_are_of_no_use_and_that_is_said(spark: Any, tmp_path: Path) -> None:
+def test_without_a_folder_hooks_are_of_no_use_and_it_is_reported(
+    spark: Any, tmp_path: Path
+) -> None:
     result = ab.launch(
         saver,
         residents.space_of(tmp_path),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,7 @@ def told(conditions: Conditions, objective: Rough, scheduler: Scheduler) -> Stor
     return story
 
 
+@pytest.mark.slow
 @given(BAD, OBJECTIVES, st.sampled_from(SCHEDULERS))
 def test_every_trial_ends_once_and_every_report_counts_once(
     conditions: Conditions, objective: Rough, scheduler: Scheduler

@@ -288,7 +288,7 @@ def test_a_failed_attempt_is_restarted_without_the_state_that_it_loaded(folder: 
     assert len(failed) == case.counters.failed_attempts
 
 
-def test_in_a_run_without_a_folder_that_is_said_once(folder: Path) -> None:
+def test_in_a_run_without_a_folder_it_is_reported_once(folder: Path) -> None:
     case = Case(folder).run(states=False)
     assert [0] == [trial for trial, text in warnings_of(case.bench) if "artifacts=" in text]
     assert 0 == case.counters.saved

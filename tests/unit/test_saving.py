@@ -35,7 +35,7 @@ def saved(run: Bench, name: str, trial: int, attempt: int = 1) -> m.ToWorker | N
 
 
 def drop_one(run: Bench) -> m.Pause:
-    """Two trials pause in w, which is to save trial 1, and goes on with trial 0. x has trial 2."""
+    """Two trials pause in w, which is to save trial 1, and continues trial 0. x has trial 2."""
     run.join("w")
     run.report("w", trial=0, resource=1, metric=0.1)
     answer = run.report("w", trial=1, resource=1, metric=0.2)

@@ -208,8 +208,8 @@ def test_what_is_empty_at_the_end_is_left_out(message: m.Message) -> None:
     "message",
     [
         ASSIGN._replace(assignment=ASSIGN.assignment._replace(saved=2)),
-        STOP._replace(next=STOP.next._replace(saved=2)),
-        PAUSE._replace(next=PAUSE.next._replace(saved=2), saves=(4,)),
+        STOP._replace(next=ASSIGN.assignment._replace(saved=2)),
+        PAUSE._replace(next=ASSIGN.assignment._replace(saved=2), saves=(4,)),
         PAUSE._replace(saves=(4,)),
     ],
 )
