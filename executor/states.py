@@ -46,6 +46,7 @@ class States:
         trial, number = attempt.assignment[:2]
         path = self._path(trial, number)
         self._folder.mkdir(mode=0o700, exist_ok=True)  # its parent must be there: all share it
+        self.remove(trial, number)  # of an earlier launch, whose journal has lost its end
         path.mkdir()
         try:
             save(os.fspath(path / _STATE))

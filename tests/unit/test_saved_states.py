@@ -294,6 +294,16 @@ def test_in_a_run_without_a_folder_it_is_reported_once(folder: Path) -> None:
     assert 0 == case.counters.saved
 
 
+def test_what_an_earlier_launch_left_is_replaced(folder: Path) -> None:
+    for number in range(6):
+        (folder / f"trial-{number}-1").mkdir(parents=True)
+        (folder / f"trial-{number}-1" / "state").write_text("99")
+    case = Case(folder).run()
+    assert {1} == set(case.trained.values())
+    assert case.counters.loaded > 0
+    assert [] == warnings_of(case.bench)
+
+
 # --- the use of the hooks -----------------------------------------------------
 
 
