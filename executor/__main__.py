@@ -15,6 +15,7 @@ import sys
 
 from asha_bus.core.errors import BusError
 from asha_bus.executor.orphan import end_with_parent
+from asha_bus.executor.states import States
 from asha_bus.executor.task import with_data, work
 from asha_bus.launching.job import MAX_FAILURE_BYTES, CannotLoad, WorkerSetup
 
@@ -48,6 +49,8 @@ def main() -> int:
         )
     except BusError as error:
         logging.getLogger("asha_bus.executor").error("%s", error)
+        if job.are_saves_private and os.getppid() != setup.parent:
+            States(job.saves).remove_all()  # nobody else is left to do it
         return 1
     return 0
 

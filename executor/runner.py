@@ -19,6 +19,7 @@ from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
+from asha_bus.executor.states import Hook
 from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import (
     INSIDE,
@@ -60,6 +61,8 @@ class RunningTrial(Trial):
         self._lock = threading.Lock()  # a framework may report from its own threads
         self._ignored = 0
         self._is_over = False
+        #: What `checkpoint` got: the functions that save and load its state.
+        self._hooks: tuple[Hook, Hook] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -69,6 +72,28 @@ class RunningTrial(Trial):
     @property
     def should_stop(self) -> bool:
         return self._is_over or self._attempt.stopped is not None
+
+    @property
+    def resource(self) -> float:
+        return self._attempt.resource
+
+    def checkpoint(self, save: Hook, load: Hook) -> float:
+        self._client.check_process()
+        for name, hook in (("save", save), ("load", load)):
+            if not callable(hook):
+                raise ObjectiveError(
+                    f"trial.checkpoint(): {name} must be a function that takes a path, "
+                    f"got {hook!r} of type {type(hook).__name__}"
+                )
+        if self._hooks is not None:
+            raise ObjectiveError("trial.checkpoint() was called twice; call it once in a trial")
+        if self._attempt.metric is not None:
+            raise ObjectiveError(
+                f"trial.checkpoint() was called after the report at resource "
+                f"{self._attempt.resource:g}; call it before the first report"
+            )
+        self._hooks = (save, load)
+        return self.resource
 
     def end(self) -> None:
         """Mark the trial as over, so that threads of the objective that still run stop."""
@@ -143,7 +168,7 @@ class RunningTrial(Trial):
         self._client.outbox.put(m.Log(self.id, self.attempt, level, cut(text)))
 
     def __iter__(self) -> Iterator[int]:
-        for step in count():
+        for step in count(int(self.resource)):
             if self.should_stop:
                 return
             yield step

@@ -18,6 +18,7 @@ from asha_bus.executor.interrupt import Interrupter
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.pausing import PausingRunner
 from asha_bus.executor.runner import Runner
+from asha_bus.executor.states import States
 from asha_bus.launching.job import CannotLoad, Job
 
 _STDERR_FD = 2
@@ -53,7 +54,9 @@ def work(job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool]) -> st
             heartbeat.start()
             try:
                 client.join()
-                runner = PausingRunner if job.pauses else Runner
+                runner: Callable[..., Runner] = Runner
+                if job.pauses:
+                    runner = partial(PausingRunner, states=States(job.saves) if job.saves else None)
                 with Recorder(client.outbox if job.capture_output else None) as recorder:
                     return runner(client, interrupter, objective, job.space, recorder).run()
             finally:

@@ -51,7 +51,8 @@ class Assignments:
         self._scheduler = scheduler
         self._suggestions = suggestions
         self.counters = counters
-        self.residents = Residents(table, roster, settings.scheduler.max_resident)
+        most, saves = settings.scheduler.max_resident, bool(settings.saves)
+        self.residents = Residents(table, roster, counters, most, saves=saves)
         self._pauses = settings.scheduler.pauses
         self.budget = Budget(settings.max_total_resource)
         #: How fast trials train, where that decides on anything.
@@ -61,8 +62,11 @@ class Assignments:
 
     def resume(self, settings: RunSettings, roster: Roster) -> None:
         """Continue under other settings, with other workers."""
+        if settings.saves != self.settings.saves:
+            for trial in self.table.trials:
+                trial.saved = None  # nobody finds it in another folder
         self.settings, self._roster = settings, roster
-        self.residents.resume(roster)
+        self.residents.resume(roster, saves=bool(settings.saves))
         if self.budget.limit is None and settings.max_total_resource is not None:
             self.budget.granted = sum(map(_known_resource, self.table.trials))
         self.budget.limit = settings.max_total_resource
@@ -82,7 +86,7 @@ class Assignments:
         trial = self._peek()
         if trial is None or self.budget.limit is None:
             return trial is not None
-        return self.budget.fits(0, self._scheduler.next_resource(trial))
+        return self.budget.fits(trial.begins_at, self._scheduler.next_resource(trial))
 
     def _peek(self) -> Trial | None:
         """The trial that any worker may get next; None: there is none now."""
@@ -114,7 +118,8 @@ class Assignments:
         if is_queued:
             table.queue.popleft()
             self.counters.requeued += trial.is_suspended
-            self.counters.retrained += trial.resource
+            self.counters.retrained += trial.resource - trial.begins_at
+            self.counters.loaded += trial.saved is not None
         else:
             self._suggestions.take()
             table.add(trial, at)
@@ -130,7 +135,7 @@ class Assignments:
 
     def _is_granted(self, trial: Trial) -> bool:
         """Whether the budget lets ``trial`` begin; that is reserved then."""
-        return self.budget.grant(trial.id, 0, self._scheduler.next_resource(trial))
+        return self.budget.grant(trial.id, trial.begins_at, self._scheduler.next_resource(trial))
 
     def next_resource(self, trial: Trial) -> float | None:
         """The resource of the next decision on ``trial``; None: there is none."""
@@ -144,7 +149,8 @@ class Assignments:
             next_resource = self.budget.ask_at(next_resource)
         if trial.is_hooked:  # an attempt before was lost until it would have been stopped
             next_resource = AT_EACH_REPORT
-        fields = (trial.id, trial.attempt, trial.point, trial.seed, next_resource)
+        saved = 0 if trial.saved is None else trial.saved.attempt
+        fields = (trial.id, trial.attempt, trial.point, trial.seed, next_resource, saved)
         return of_fields(Assignment, fields)
 
     @property
@@ -195,6 +201,7 @@ class Assignments:
         else:
             trial.failures += 1
             trial.forgiven += 1
+            trial.saved = None  # it may be what made the attempt fail
             text = f"attempt {trial.attempt} failed, and the trial is restarted:\n{error}"
             self.table.log(Log(trial.id, trial.attempt, "warning", text))
             self._requeue(trial)
@@ -270,7 +277,12 @@ class Assignments:
             self.counters.requeued += 1
 
     def drop(self, trial: Trial) -> None:
-        """The worker had to drop ``trial`` while it had paused: another attempt begins."""
+        """The worker has ``trial`` in memory no longer, or could not load its saved state.
+
+        Another attempt begins.
+        """
+        if trial.saved is not None and trial.saved.attempt < trial.attempt:
+            trial.saved = None
         trial.forgiven += 1
         self._requeue(trial)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 #: The most points of the curves of one trial: the metric has as many, and each extra has as many.
@@ -88,6 +89,14 @@ class Curve:
                 column.append(_NO_VALUE if value is None else value)
             self._seen = (len(self) - 1) * self._stride + 1
             self.thin(most)
+
+    def cut(self, resource: float) -> None:
+        """Drop what lies beyond ``resource``: the trial continues from there once more."""
+        beyond = bisect_right(self._resources, resource)
+        if beyond < len(self):
+            for column in (self._resources, self._metrics, *self._extras.values()):
+                del column[beyond:]
+            self._seen = max((len(self) - 1) * self._stride + 1, 0)
 
     def thin(self, most: int) -> None:
         """Drop every second point until there are at most ``most``."""

@@ -78,6 +78,8 @@ class RunSettings:
     #: Whether functions of the user's hear at once of each trial that enters a rung or ends.
     hooks: bool = False
     searcher: str = ""
+    #: Where workers save the states of paused trials that they have to drop; empty: nowhere.
+    saves: str = ""
 
     @property
     def tells(self) -> bool:
@@ -136,6 +138,9 @@ class Counters:
     fallbacks: int = 0
     #: Resource that trials had got before they were trained again from the start.
     retrained: float = 0
+    #: Paused trials that were saved before they were dropped, and attempts that began so.
+    saved: int = 0
+    loaded: int = 0
 
     def raise_to(self, counters: Mapping[str, float]) -> None:
         """Continue from ``counters``, by name, where those are higher."""

@@ -127,6 +127,7 @@ class Experiment:
             m.End: self._on_end,
             m.Ping: self._presence.on_ping,
             m.TrialHung: self._presence.on_trial_hung,
+            m.Saved: self._presence.on_saved,
             m.Telemetry: telemetry.on_telemetry,
             m.Reports: telemetry.on_reports,
             m.Log: telemetry.on_log,
@@ -274,8 +275,7 @@ class Experiment:
     def _on_journal_failed(self, event: JournalFailed, now: float) -> None:
         """End the run; from now on nothing is decided, recorded or promised."""
         self._talk.is_journaled = False
-        dismissed = (m.Report, m.Next, m.End)
-        self._on_message.update(dict.fromkeys(dismissed, self._talk.dismiss))
+        self._on_message.update(dict.fromkeys((m.Report, m.Next, m.End), self._talk.dismiss))
         self._end(StopRun("failed", event.text), AT_STOP, now)
 
     # --- messages ------------------------------------------------------------
@@ -330,7 +330,7 @@ class Experiment:
             self._stop(worker, trial, CANCELLED, "ended", now)
         elif verdict == "pause":
             following = self._assign(worker, now)
-            self._talk.reply(worker, m.Pause(report.seq, following, worker.take_drops()))
+            self._talk.reply(worker, m.Pause(report.seq, following, *worker.take_pause()))
             self.table.consider(trial)
         elif is_limited and not self._budget.grant(trial.id, report.resource, until):
             self._stop(worker, trial, CANCELLED, "ended", now)

@@ -51,6 +51,8 @@ class Assignment(NamedTuple):
     seed: int
     #: The first resource at which the worker must ask; None: it never asks.
     next_resource: float | None
+    #: The attempt whose saved state the worker must load first; 0: it begins at the start.
+    saved: int = 0
 
 
 # --- from a worker: requests -------------------------------------------------
@@ -125,6 +127,18 @@ class TrialHung(NamedTuple):
     trial: int
     attempt: int
     error: str
+
+
+class Saved(NamedTuple):
+    """A trial that `Pause.saves` named is in memory no longer; answered by `Pong`.
+
+    ``attempt``: the attempt whose state was saved, as it was when it paused; 0: none was. A worker
+    that must drop trials for lack of memory says the same before its `Dropped`.
+    """
+
+    seq: int
+    trial: int
+    attempt: int
 
 
 # --- from a worker: one way --------------------------------------------------
@@ -240,12 +254,14 @@ class Stop(NamedTuple):
 class Pause(NamedTuple):
     """The trial pauses: the worker keeps it in memory as it is, and begins ``next``.
 
-    ``next`` None: send `Next` to get a trial.
+    ``next`` None: send `Next` to get a trial. ``saves``: those of ``drops`` whose states are to
+    be saved first, each answered by `Saved` before any other request.
     """
 
     seq: int
     next: Assignment | None
     drops: Drops = ()
+    saves: Drops = ()
 
 
 class Wait(NamedTuple):
@@ -263,7 +279,7 @@ class Done(NamedTuple):
 
 
 class Pong(NamedTuple):
-    """The bus is alive: the answer to `Ping` and `TrialHung`, and with seq 0 to `Heartbeat`."""
+    """The answer to `Ping`, `TrialHung` and `Saved`, and with seq 0 to `Heartbeat`."""
 
     seq: int
 
@@ -296,7 +312,7 @@ class Ask(NamedTuple):
     attempt: int
 
 
-Request = Hello | Next | Report | End | Ping | TrialHung
+Request = Hello | Next | Report | End | Ping | TrialHung | Saved
 OneWay = Telemetry | Reports | Log | Dropped | Heartbeat | Leave
 FromWorker = Request | OneWay
 Reply = Welcome | Assign | Continue | Stop | Pause | Wait | Done | Pong | Refused

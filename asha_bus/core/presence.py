@@ -149,6 +149,15 @@ class Presence:
             self._assignments.drop(self._assignments.table[worker.trial])
         self._talk.beside(worker, m.Pong(hung.seq))
 
+    def on_saved(self, event: Received, saved: m.Saved, now: float) -> None:
+        """A worker has dropped a paused trial, whose state it was to save."""
+        worker = self._talk.teller(event.sender, now)
+        residents = self._assignments.residents
+        if worker is not None and residents.awaits(worker, saved):
+            self._talk.record(event, now)
+            residents.on_saved(worker, saved)
+        self._talk.emit(Send(event.sender, m.Pong(saved.seq)))  # to a repeat likewise
+
     def on_dropped(self, event: Received, dropped: m.Dropped, now: float) -> None:
         """A worker had to drop paused trials."""
         worker = self._talk.teller(event.sender, now)

@@ -75,6 +75,8 @@ class WorkerRecord:
     residents: dict[int, int] = field(default_factory=dict)
     going_on: set[int] = field(default_factory=set)
     drops: list[int] = field(default_factory=list)
+    #: Former residents whose states it was told to save, until it says whether it did.
+    saving: set[int] = field(default_factory=set)
     #: The residents that it had when it fell silent.
     suspended_residents: dict[int, int] = field(default_factory=dict)
     #: The number of its last departure, counted over all workers.
@@ -104,6 +106,11 @@ class WorkerRecord:
             return ()
         drops, self.drops = self.drops_now, self.drops[MAX_DROPS:]
         return drops
+
+    def take_pause(self) -> tuple[Drops, Drops]:
+        """The same for a pause, and those of them that are to be saved."""
+        drops = self.take_drops()
+        return drops, tuple(number for number in drops if number in self.saving)
 
     @property
     def believes_in_trial(self) -> bool:

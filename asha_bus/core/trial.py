@@ -178,6 +178,17 @@ class TrialRow(NamedTuple):
         return cls._make((*first, records, start_time, end_time, repeat, attempt_time))
 
 
+class SavedState(NamedTuple):
+    """The state of a paused trial that its worker saved before it was dropped."""
+
+    #: The attempt that saved it.
+    attempt: int
+    #: Where it had paused.
+    resource: float
+    metric: float | None
+    best_metric: float | None
+
+
 @dataclass(slots=True)
 class Trial:
     """One trial of a configuration. Times are seconds since the epoch."""
@@ -216,8 +227,15 @@ class Trial:
     siblings: list[Trial] | None = field(default=None, repr=False, compare=False)
     #: What the trial logged; None: nothing.
     log: TrialLog | None = field(default=None, repr=False, compare=False)
+    #: The saved state from which another attempt would begin; None: that begins at the start.
+    saved: SavedState | None = None
     #: Its reports between rungs, if any are kept.
     kept: Curve | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def begins_at(self) -> float:
+        """The resource at which another attempt would begin."""
+        return 0 if self.saved is None else self.saved.resource
 
     @property
     def curve(self) -> list[tuple[float, float]]:

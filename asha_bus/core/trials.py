@@ -197,18 +197,23 @@ class TrialTable:
         return self.changed
 
     def run(self, trial: Trial, worker: str, now: float) -> None:
-        """A worker takes the next attempt at ``trial``, from the start."""
+        """A worker takes the next attempt at ``trial``, from its saved state or the start."""
         self.move(trial, RUNNING)
         trial.attempt += 1
         trial.worker = worker
         trial.attempt_time = now
         if trial.attempt > 1:
-            self._forget_attempt(trial)
+            self._begin_again(trial)
 
-    def _forget_attempt(self, trial: Trial) -> None:
-        """What an attempt before this one reported does not count, but for the rungs it entered."""
-        trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
-        trial.kept = None
+    def _begin_again(self, trial: Trial) -> None:
+        """What was reported after the saved state does not count, but for the rungs entered."""
+        if trial.saved is not None:
+            _, trial.resource, trial.metric, trial.best_metric = trial.saved
+            if trial.kept is not None:
+                trial.kept.cut(trial.resource)
+        else:
+            trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
+            trial.kept = None
         trial.is_suspended = False
         if self._is_in_lead(trial):
             self._find_lead()
@@ -221,7 +226,8 @@ class TrialTable:
         trial.resource, trial.metric, trial.best_metric = resource, metric, best
 
     def enter(self, trial: Trial, records: tuple[RungRecord, ...]) -> None:
-        """``trial`` entered rungs."""
+        """``trial`` reported at a decision, and may have entered rungs there."""
+        trial.saved = None  # it is beyond that, and its worker removes the files
         trial.rungs.extend(records)
         if self.unseen is not None and records:
             self.unseen.add(trial.id)
@@ -290,7 +296,7 @@ class TrialTable:
     def finish(self, trial: Trial, state: TrialState, now: float) -> None:
         """Bring ``trial`` into a final state."""
         self.move(trial, state)
-        trial.end_time = now
+        trial.end_time, trial.saved = now, None
         if self.unseen is not None:
             self.unseen.add(trial.id)
         if state in _BAD and len(self.failures) < MAX_KINDS:

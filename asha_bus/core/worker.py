@@ -73,6 +73,22 @@ class Attempt:
         self.is_paused = False
         #: Whether the bus has told at the same time that it need not be kept.
         self.is_dropped = False
+        #: Whether a saved state is still to be loaded.
+        self.must_load = assignment.saved > 0
+
+    def restore(
+        self,
+        resource: float,
+        metric: float | None,
+        best_metric: float | None,
+        extras: m.Extras,
+        is_from_zero: bool = False,
+    ) -> None:
+        """Continue from a state that was saved after the report of these."""
+        self.resource, self.metric, self.best_metric = resource, metric, best_metric
+        self.extras = extras
+        self.is_from_zero = is_from_zero
+        self.must_load = False
 
     def counted(self, given: float) -> float:
         """The resource spent after a report at ``given``.
@@ -121,6 +137,10 @@ class Worker:
         self.residents: dict[int, Attempt] = {}
         #: Attempts that had paused and are to be ended.
         self.drops: list[Attempt] = []
+        #: Trials that are to be saved before they are dropped; the bus waits for a word of each.
+        self.saves: list[int] = []
+        #: Trials whose states, if they were saved here, are not needed any more.
+        self.unneeded: list[int] = []
         #: The reason in `Done`; None: there may be more trials.
         self.done: str | None = None
         #: Whether the next report must be a request at any resource: the run is ending.
@@ -156,6 +176,10 @@ class Worker:
     def ping(self) -> m.Request:
         """Make the request after whose answer one-way messages are not lost on a dead bus."""
         return self._ask(m.Ping(self._next_seq()))
+
+    def saved(self, trial: int, attempt: int) -> m.Request:
+        """Make the request that says which attempt at ``trial`` was saved; 0: none was."""
+        return self._ask(m.Saved(self._next_seq(), trial, attempt))
 
     def begin(self) -> Attempt:
         """Start the trial that came with the last answer, or resume it if it has paused here.
@@ -194,7 +218,9 @@ class Worker:
     def _drop(self, trials: Iterable[int]) -> None:
         for number in trials:
             resident = self.residents.pop(number, None)
-            if resident is not None:
+            if resident is None:
+                self.unneeded.append(number)
+            else:
                 self.drops.append(resident)
 
     def report(
@@ -355,6 +381,7 @@ class Worker:
             self._attempt().stopped = message.why
             self._set_upcoming(message.next)
         elif isinstance(message, m.Pause):
+            self.saves += message.saves
             self._drop(message.drops)
             attempt = self._attempt()
             attempt.is_paused = True

@@ -155,7 +155,7 @@ def _extra_curves(value: Any) -> bool:
 def _assignment(value: Any) -> bool:
     return (
         type(value) is tuple
-        and len(value) == 5
+        and (len(value) == 5 or (len(value) == 6 and _count(value[5])))
         and _count(value[0])
         and _seq(value[1])
         and _point(value[2])
@@ -233,6 +233,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     ),
     (5, m.Ping, (_seq,)),
     (6, m.TrialHung, (_seq, _count, _seq, _text)),
+    (7, m.Saved, (_seq, _count, _count)),
     (16, m.Telemetry, (_count, _seq, _number_or_nil, _reports)),
     (17, m.Log, (_count, _seq, _level, _text)),
     (18, m.Heartbeat, (_latency,)),
@@ -247,14 +248,16 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (70, m.Done, (_seq, _name)),
     (71, m.Pong, (_count,)),
     (72, m.Refused, (_seq, _text)),
-    (73, m.Pause, (_seq, _assignment_or_nil, _drops)),
+    (73, m.Pause, (_seq, _assignment_or_nil, _drops, _drops)),
     (80, m.Interrupt, (_amount, _amount)),
     (81, m.Ask, (_count, _seq)),
 )
 CODES: dict[type[Any], int] = {cls: code for code, cls, _ in TABLE}
 _REPORT = CODES[m.Report]
-#: Messages whose last field is left out where it is empty.
-_WITH_DROPS = frozenset(code for code, cls, _ in TABLE if cls._field_defaults.get("drops") == ())
+#: How many of the last fields of a message are left out where they are empty.
+_OPTIONAL = {code: len(cls._field_defaults) for code, cls, _ in TABLE if cls._field_defaults}
+#: Where the array of a message has an assignment, whose last field is left out where it is 0.
+_ASSIGNED = {CODES[m.Assign]: 3, CODES[m.Stop]: 4, CODES[m.Pause]: 3}
 _FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
 _TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRST_TO_WORKER}
 
@@ -277,8 +280,8 @@ def encode(message: m.Message) -> bytes:
     """
     code = CODES[type(message)]
     items = (m.PROTOCOL_VERSION, code, *message)
-    if code in _WITH_DROPS and not items[-1]:
-        items = items[:-1]
+    if code in _OPTIONAL:
+        items = _without_defaults(code, items)
     try:
         try:
             body = _packing.pack(items)
@@ -291,6 +294,17 @@ def encode(message: m.Message) -> bytes:
             f"a {type(message).__name__} of {len(body)} bytes exceeds {MAX_BODY_BYTES} bytes"
         )
     return body
+
+
+def _without_defaults(code: int, items: tuple[Any, ...]) -> tuple[Any, ...]:
+    """``items`` of a message without what is left out of it."""
+    for _ in range(_OPTIONAL[code]):
+        if not items[-1]:
+            items = items[:-1]
+    at = _ASSIGNED.get(code)
+    if at is not None and items[at] is not None and not items[at][-1]:
+        items = (*items[:at], items[at][:-1], *items[at + 1 :])
+    return items
 
 
 def decode_from_worker(body: bytes) -> m.FromWorker:
@@ -356,8 +370,8 @@ def _check(
             f"unknown message type {_shortened.repr(code)}", seq=_request_seq(items)
         )
     cls, checks = entry
-    if code in _WITH_DROPS and len(fields) == len(checks) - 1:
-        fields = (*fields, ())
+    if code in _OPTIONAL and 0 < len(checks) - len(fields) <= _OPTIONAL[code]:
+        fields += ((),) * (len(checks) - len(fields))
     if len(fields) != len(checks):
         raise RemoteProtocolError(
             f"{cls.__name__} has {len(checks)} fields, got {len(fields)}",
@@ -375,7 +389,7 @@ def _check(
     if cls is m.Stop and fields[2] is not None:
         return m.Stop(fields[0], fields[1], m.Assignment(*fields[2]), fields[3])
     if cls is m.Pause and fields[1] is not None:
-        return m.Pause(fields[0], m.Assignment(*fields[1]), fields[2])
+        return m.Pause(fields[0], m.Assignment(*fields[1]), *fields[2:])
     return cast(m.Message, tuple.__new__(cls, fields))
 
 

@@ -201,6 +201,8 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             given.capture_output,
             shared,
             pauses=plan.settings.scheduler.pauses,
+            saves=plan.settings.saves,
+            are_saves_private=given.artifacts is None,
         )
         engine.start(job, workers, hooks)
         follower.start()

@@ -98,6 +98,7 @@ _PAGE = Rule(
 )
 _STOPS_TRIAL = Rule("a function that gets a TrialRecord and returns True or False", callable)
 _STOPS_RUN = Rule("a function that gets a RunSummary and returns True or False", callable)
+_FOLDER = Rule("the path of a folder", PATH.holds)
 _INITIAL = Rule("a list of configurations", types=(list, tuple))
 
 
@@ -170,6 +171,11 @@ class LaunchArguments:
             pickled. Each executor gets them once, each task loads them once. A DataFrame of
             Spark arrives as an Arrow table. ``BusOptions.max_data_bytes`` limits each.
             Default None.
+        artifacts: An existing folder that all workers see, for the states of paused trials that
+            a worker cannot keep in memory and that `Trial.checkpoint` knows how to save. They
+            are removed once they are not needed, at the latest at the end of the run. With the
+            same folder, a resumed run finds them. Default None: with ``engine="local"`` a
+            temporary folder; on Spark nothing is saved, and such trials are trained again.
         history: Earlier trials for a searcher that learns: a `Result`, or a table like that of
             `Result.to_pandas`. Trials that do not fit into the space are left out. Default
             None.
@@ -235,6 +241,7 @@ class LaunchArguments:
     fail_fast: Annotated[bool, SWITCH] = False
     capture_output: Annotated[bool, SWITCH] = False
     data: Annotated[Mapping[str, object] | None, DATA] = None
+    artifacts: Annotated[str | PathLike[str] | None, _FOLDER] = None
     history: "Result | DataFrame | None" = None
     initial: Annotated[Sequence[Mapping[str, object]] | None, _INITIAL] = None
     unique: Annotated[bool, SWITCH] = False

@@ -14,6 +14,7 @@ from asha_bus.core.log import Place
 from asha_bus.core.status import Status
 from asha_bus.core.trial import TrialRow
 from asha_bus.formats import pipe
+from asha_bus.launching import artifacts
 from asha_bus.launching.alarms import Alarms
 from asha_bus.launching.partial import partial_result
 from asha_bus.launching.plan import Plan
@@ -198,6 +199,9 @@ class Follower:
             reason = supervisor.ending.reason if self._error is None else "failed"
             self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
         supervisor.close()
+        given = self.plan.given
+        if self._error is None or given.journal is None or given.artifacts is None:
+            artifacts.remove(self.plan.settings.saves)  # else a resumed run may need them
         self._dispatcher.finish(self._result, _HURRY_S if self._hurry.is_set() else None)
 
     def _replace_hung(self, status: Status | None) -> None:

@@ -40,12 +40,17 @@ class Job:
     data: Mapping[str, Any] = field(default_factory=dict)
     #: Whether the scheduler pauses trials, which then stay in the worker's memory.
     pauses: bool = False
+    #: Where the worker saves what it cannot keep there; empty: nowhere.
+    saves: str = ""
+    #: Whether no other launch will look for anything there.
+    are_saves_private: bool = False
 
     def __reduce__(self) -> Any:
         """Pickled with a mark in front of each part, so that a failure can name the part."""
         objective, space, data = map(_Mark, ("the objective", "the space", "the data"))
         parts = (objective, self.objective, space, self.space, data, self.data)
-        return _job, (self.address, self.capture_output, self.pauses, *parts)
+        plain = (self.capture_output, self.pauses, self.saves, self.are_saves_private)
+        return _job, (self.address, plain, *parts)
 
 
 class _Mark:
@@ -65,9 +70,10 @@ def _begin(part: str) -> None:
     _Mark.last = part
 
 
-def _job(address: BusAddress, capture_output: bool, pauses: bool, *parts: Any) -> Job:
+def _job(address: BusAddress, plain: tuple[bool, bool, str, bool], *parts: Any) -> Job:
+    capture_output, pauses, saves, are_saves_private = plain
     _, objective, _, space, _, data = parts
-    return Job(address, objective, space, capture_output, data, pauses)
+    return Job(address, objective, space, capture_output, data, pauses, saves, are_saves_private)
 
 
 class CannotLoad(NamedTuple):

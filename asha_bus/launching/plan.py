@@ -27,6 +27,7 @@ from asha_bus.formats.space_form import describe, parts_of
 from asha_bus.formats.wire import MAX_POINT
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import LaunchArguments
+from asha_bus.launching.artifacts import folder_for
 from asha_bus.launching.cohorts import (
     check_cohort,
     check_reports,
@@ -123,7 +124,9 @@ class Plan:
         """
         old = header.settings
         check_same_cohort(old.scheduler, old.max_trials, self.settings.max_trials)
-        settings = replace(self.settings, run=old.run, seed=old.seed)
+        scheduler, shape = self.settings.scheduler, shape_of(self.given.objective)
+        saves = folder_for(self.given, scheduler, shape, old.run)
+        settings = replace(self.settings, run=old.run, seed=old.seed, saves=saves)
         return replace(self, name=header.name, settings=settings)
 
     @property
@@ -192,6 +195,7 @@ def make_plan(given: LaunchArguments) -> Plan:
             "stop_at": None if given.stop_at is None else to_metric(given.stop_at),
             "epoch": time.time(),
             "trial_timeout_s": given.trial_timeout,
+            "saves": folder_for(given, scheduler, shape, run),
             "searcher": described(RandomSearch() if given.searcher is None else given.searcher),
         }
     )

@@ -121,6 +121,8 @@ def _residents(result: Result) -> str:
         text += f", at most {max(held.values())} in one worker"
     if bus.dropped_residents:
         text += f", {bus.dropped_residents} dropped"
+    if bus.saved_residents:
+        text += f", {bus.saved_residents} saved"
     if math.isfinite(bus.promotion_wait_max_s):
         text += (
             f"; those promoted waited {bus.promotion_wait_p50_s:.3g} s (median), "

@@ -48,7 +48,8 @@ class TrialFailed(ObjectiveError):
 class Trial(ABC):
     """The trial that an objective gets if its first argument is named ``trial``.
 
-    Iterating over it yields 0, 1, 2 and so on until the trial is stopped.
+    Iterating over it yields 0, 1, 2 and so on until the trial is stopped; after a `checkpoint`
+    that loaded a state, it begins at the resource of that.
 
     Attributes:
         id: The number of the trial in the run, from 0.
@@ -107,6 +108,46 @@ class Trial(ABC):
             ...             break
         """
 
+    @property
+    @abstractmethod
+    def resource(self) -> float:
+        """The resource of the last report; 0 before the first one."""
+
+    @abstractmethod
+    def checkpoint(self, save: Callable[[str], object], load: Callable[[str], object]) -> float:
+        """Say how the state of the trial is saved if its worker cannot keep it in memory.
+
+        A paused trial stays in the memory of its worker, and nothing is saved. Only where
+        ``max_resident`` of the scheduler or the memory does not allow that, ``save`` is called,
+        in the report at which the trial paused, which then returns False. If the trial is to
+        continue after all, the objective is called again, maybe in another worker, and this
+        method calls ``load`` before it returns. What cannot be saved or loaded is trained from
+        the start, with a warning. ``trial_timeout`` includes the time of both.
+
+        Call it once, before the first report. The states are kept in ``launch(artifacts=...)``
+        until they were loaded or the trial has ended.
+
+        Args:
+            save: A function that writes the state to the path that it gets: to a file or a
+                folder, which it makes.
+            load: A function that restores the state from the path that it gets.
+
+        Returns:
+            The resource at which the state was saved if one was loaded, else 0: how much of the
+            training is done.
+
+        Raises:
+            ObjectiveError: ``save`` or ``load`` is not a function, or the call is the second one
+                or comes after a report. The trial fails unless the objective catches it.
+
+        Example:
+            >>> def train(trial):
+            ...     model = build(**trial.params)
+            ...     trial.checkpoint(model.save, model.load)
+            ...     for step in trial:  # begins where the loaded state was saved
+            ...         trial.report(model.fit_one_epoch())
+        """
+
     @abstractmethod
     def log(self, text: str) -> None:
         """Send a line to the driver, which logs it and adds it to the trial's ``log``.
@@ -121,7 +162,7 @@ class Trial(ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[int]:
-        """Yield 0, 1, 2 and so on until the trial is stopped."""
+        """Yield 0, 1, 2 and so on, or from a loaded resource on, until the trial is stopped."""
 
 
 def shape_of(objective: object) -> Shape:

@@ -193,6 +193,8 @@ class BusReport:
         most_residents: The most paused trials that one worker ever had in memory.
         dropped_residents: Paused trials that a worker dropped because it had too many, or
             too little memory.
+        saved_residents: Those of them whose states `Trial.checkpoint` saved.
+        loaded_residents: Attempts that began from such a state.
         residents: The paused trials in the memory of each worker now, by the worker's name;
             at most 100 workers, those with the most. Empty after the end of the run.
 
@@ -228,6 +230,8 @@ class BusReport:
     promotion_wait_max_s: float = math.nan
     most_residents: int = 0
     dropped_residents: int = 0
+    saved_residents: int = 0
+    loaded_residents: int = 0
     residents: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -258,6 +262,8 @@ class BusReport:
             promotion_wait_max_s=_known(now.pausing.wait_max_s),
             most_residents=now.pausing.most_held,
             dropped_residents=now.pausing.dropped,
+            saved_residents=counters.saved,
+            loaded_residents=counters.loaded,
             residents=dict(now.pausing.by_worker),
         )
 

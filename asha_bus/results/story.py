@@ -107,6 +107,8 @@ class _Look(NamedTuple):
     #: How many messages of the run were refused, and how many residents were dropped.
     fenced: int
     dropped: int
+    #: Whether there is a saved state, from which another attempt would begin.
+    saved: bool
 
     @classmethod
     def at(cls, experiment: Experiment, number: int) -> _Look | None:
@@ -125,6 +127,7 @@ class _Look(NamedTuple):
             None if holder is None else holder.name,
             experiment.counters.fenced,
             residents.dropped,
+            trial.saved is not None,
         )
 
 
@@ -147,8 +150,15 @@ def _texts(old: _Look | None, new: _Look, trial: Trial, event: Event) -> Iterato
             yield f"{holder} has it in memory no longer: {_why(old, new, event)}"
     if old.state is _S.RUNNING and is_to_train:
         yield _lost(old, new, trial, event)
-    elif old.state is _S.PAUSED and is_to_train:
-        yield "it waits for any worker, to be trained again from the start"
+    if new.saved and not old.saved:
+        yield f"{new.worker} saved its state, at resource {trial.resource:g}"
+    if old.state is _S.PAUSED and is_to_train:
+        how = (
+            "to continue from its saved state"
+            if new.saved
+            else "to be trained again from the start"
+        )
+        yield f"it waits for any worker, {how}"
     elif old.state is _S.PENDING and new.state is _S.PAUSED:
         yield f"{new.worker} returned, and has it in memory"
     if is_new_attempt:
@@ -164,6 +174,8 @@ def _texts(old: _Look | None, new: _Look, trial: Trial, event: Event) -> Iterato
 def _begun(new: _Look) -> Iterator[str]:
     if new.attempt:
         again = " from the start" if new.attempt > 1 else ""
+        if new.saved:
+            again = " from its saved state"
         yield f"attempt {new.attempt} begins{again}, with {new.worker}"
 
 
@@ -229,6 +241,8 @@ def _lost(old: _Look, new: _Look, trial: Trial, event: Event) -> str:
         if new.failures > old.failures:
             return f"{which} failed, and the trial is restarted: {_last_line(event.message.error)}"
         if event.message.outcome == "dropped":
+            if old.saved and not new.saved:
+                return f"{which}: its saved state could not be loaded"
             return f"{which}: the worker had it in memory no longer"
     if trial.is_suspended:
         return f"{which}: the worker fell silent, and another one may take the trial"

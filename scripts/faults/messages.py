@@ -127,7 +127,7 @@ class Maker:
         extra = {choose(TEXTS[1:]): choose((1.5, "x", None, True, MOST))}
         extras = extra if self.happens(0.2) else {}
         latency = {choose((0, 1, 95, 385)): choose(COUNTS) for _ in range(pick.randrange(4))}
-        kind = pick.randrange(9)
+        kind = pick.randrange(10)
         if kind == 0:
             run = self._run if self.happens(0.5) else choose(TEXTS[1:])
             return m.Hello(seq, run, choose((voice.name, *TEXTS[1:])), choose(TEXTS[1:]), 1)
@@ -149,4 +149,6 @@ class Maker:
             return m.Reports(*about, best, 1 + seq, reports, {"lr": values})
         if kind == 6:
             return m.Log(*about, choose(("info", "warning")), choose(TEXTS))
-        return m.Heartbeat(latency) if kind == 7 else m.Leave(latency)
+        if kind == 7:
+            return m.Saved(seq, about[0], choose(COUNTS))
+        return m.Heartbeat(latency) if kind == 8 else m.Leave(latency)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from support import residents
 from support.processes import wait_until
+from support.savers import saver
 
 import asha_bus as ab
 
@@ -63,3 +64,44 @@ def test_a_stop_runs_the_clean_up_of_paused_trials(
     run.stop()
     assert run.result(timeout=60).reason == "stopped"
     assert residents.begun(tmp_path) == residents.ended(tmp_path)
+
+
+@pytest.mark.slow
+def test_dropped_trials_are_saved_in_the_folder_that_all_workers_see(
+    spark: Any, tmp_path: Path
+) -> None:
+    artifacts = tmp_path / "artifacts"
+    artifacts.mkdir()
+    result = ab.launch(
+        saver,
+        residents.space_of(tmp_path),
+        spark=spark,
+        monitor=None,
+        seed=7,
+        scheduler=ab.SuccessiveHalving([(4, 5), (2, 2), (6, 1)], max_resident=1),
+        max_trials=8,
+        artifacts=artifacts,
+    )
+    trained = residents.epochs(tmp_path)
+    assert (54, {1}) == (trained.total(), set(trained.values()))
+    assert result.bus.loaded_residents > 0
+    assert 0 == result.retrained_resource
+    assert [] == list(artifacts.iterdir())
+
+
+@pytest.mark.slow
+def test_without_a_folder_hooks_are_of_no_use_and_it_is_reported(
+    spark: Any, tmp_path: Path
+) -> None:
+    result = ab.launch(
+        saver,
+        residents.space_of(tmp_path),
+        spark=spark,
+        monitor=None,
+        seed=7,
+        scheduler=ab.SuccessiveHalving([(4, 5), (2, 2), (6, 1)], max_resident=1),
+        max_trials=8,
+    )
+    assert 0 == residents.counts(tmp_path, "save") == result.bus.saved_residents
+    said = [trial.id for trial in result.trials if "pass launch(artifacts=FOLDER)" in trial.log]
+    assert 1 <= len(said) <= 2  # once in each worker

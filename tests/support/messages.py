@@ -33,7 +33,7 @@ latencies = st.dictionaries(st.integers(0, BUCKETS - 1), counts, max_size=20)
 drops = st.lists(counts, max_size=20).map(tuple)
 points = st.lists(numbers, max_size=20).map(tuple)
 assignments = st.builds(
-    m.Assignment, counts, seqs, points, counts, next_resource=resources | st.none()
+    m.Assignment, counts, seqs, points, counts, next_resource=resources | st.none(), saved=counts
 )
 
 STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
@@ -57,6 +57,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
     ),
     m.Ping: st.builds(m.Ping, seqs),
     m.TrialHung: st.builds(m.TrialHung, seqs, counts, seqs, texts),
+    m.Saved: st.builds(m.Saved, seqs, counts, counts),
     m.Telemetry: st.builds(
         m.Telemetry,
         counts,
@@ -97,7 +98,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         assignments | st.none(),
         drops,
     ),
-    m.Pause: st.builds(m.Pause, seqs, assignments | st.none(), drops),
+    m.Pause: st.builds(m.Pause, seqs, assignments | st.none(), drops, drops),
     m.Wait: st.builds(m.Wait, seqs, drops),
     m.Done: st.builds(m.Done, seqs, names),
     m.Pong: st.builds(m.Pong, counts),
@@ -139,6 +140,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.Next(2, 0.25),
     m.Ping(1),
     m.TrialHung(1, 12, 1, "no end"),
+    m.Saved(8, 4, 1),
     m.Heartbeat({1: 2}),
     m.Leave({}),
     m.Dropped((3, 12)),

@@ -34,6 +34,7 @@ DEFAULTS: dict[str, Any] = {
     "fail_fast": False,
     "capture_output": False,
     "data": None,
+    "artifacts": None,
     "history": None,
     "initial": None,
     "unique": False,

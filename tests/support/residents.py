@@ -11,7 +11,8 @@ from pathlib import Path
 import asha_bus as ab
 
 
-def _note(folder: str, *words: object) -> None:
+def note(folder: str, *words: object) -> None:
+    """Write down ``words``, in a file of this process."""
     with (Path(folder) / f"notes-{os.getpid()}").open("a") as file:
         print(*words, file=file)
 
@@ -21,10 +22,10 @@ def by_yield(x: float, folder: str, step_s: float) -> Iterator[float]:
     try:
         for step in range(1, 1_000):
             time.sleep(step_s)
-            _note(folder, "epoch", x, step)
+            note(folder, "epoch", x, step)
             yield x + 1 / step
     finally:
-        _note(folder, "end", x, 0)
+        note(folder, "end", x, 0)
 
 
 def by_report(trial: ab.Trial) -> None:
@@ -33,10 +34,10 @@ def by_report(trial: ab.Trial) -> None:
     try:
         for step in trial:
             time.sleep(step_s)
-            _note(folder, "epoch", x, step + 1)
+            note(folder, "epoch", x, step + 1)
             trial.report(x + 1 / (step + 1))
     finally:
-        _note(folder, "end", x, 0)
+        note(folder, "end", x, 0)
 
 
 def prints_steps(trial: ab.Trial) -> None:
@@ -51,7 +52,7 @@ def waits_for_the_end_of_another(trial: ab.Trial) -> None:
     folder = Path(trial.params["folder"])
     try:
         for step in trial:
-            _note(str(folder), "epoch", trial.id, step + 1)
+            note(str(folder), "epoch", trial.id, step + 1)
             deadline = time.monotonic() + 60
             while step == 0 and len(begun(folder)) < 2 and time.monotonic() < deadline:
                 time.sleep(0.01)  # each has a worker
@@ -61,7 +62,7 @@ def waits_for_the_end_of_another(trial: ab.Trial) -> None:
                 time.sleep(0.01)
             trial.report(-trial.id, others=len(ended(folder)))
     finally:
-        _note(str(folder), "end", trial.id, 0)
+        note(str(folder), "end", trial.id, 0)
 
 
 def hangs_later(trial: ab.Trial) -> None:
@@ -72,7 +73,7 @@ def hangs_later(trial: ab.Trial) -> None:
                 time.sleep(0.05)
         finally:
             if trial.id == 5:
-                _note(trial.params["folder"], "end", trial.id, 0)
+                note(trial.params["folder"], "end", trial.id, 0)
         trial.report(trial.params["x"])
 
 
@@ -86,7 +87,7 @@ def cleans_up_slowly(x: float, folder: str) -> Iterator[float]:
         try:
             time.sleep(600)
         finally:
-            _note(folder, "end", x, 0)
+            note(folder, "end", x, 0)
 
 
 def is_deaf_later(trial: ab.Trial) -> None:
@@ -110,6 +111,11 @@ def _notes(folder: Path) -> Iterator[tuple[str, float, int]]:
         for line in path.read_text().splitlines():
             word, x, step = line.split()
             yield word, float(x), int(step)
+
+
+def counts(folder: Path, word: str) -> int:
+    """How often ``word`` was written down."""
+    return sum(each == word for each, _, _ in _notes(folder))
 
 
 def epochs(folder: Path) -> Counter[tuple[float, int]]:

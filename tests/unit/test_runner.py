@@ -459,3 +459,21 @@ def test_a_run_inside_an_objective_is_refused(name: str) -> None:
     for trial in (0, 1):
         found = bench.trial(trial).error or ""
         assert f"{name}() was called inside a running objective" in found
+
+
+def test_hooks_are_not_called_where_no_trial_pauses() -> None:
+    seen: list[float] = []
+
+    def objective(trial: ab.Trial) -> None:
+        seen.append(trial.checkpoint(never, never))
+        for step in trial:
+            trial.report(step)
+            seen.append(trial.resource)
+
+    def never(path: str) -> None:
+        raise AssertionError(path)
+
+    bench = run_objective(objective, scheduler=NoStopping(max_resource=2), max_trials=1)
+    assert "COMPLETED" == bench.trial(0).state.value
+    assert [0, 1, 2] == seen
+    assert None is bench.trial(0).log

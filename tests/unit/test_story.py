@@ -100,6 +100,29 @@ def test_a_trial_that_is_dropped(journal: Path) -> None:
     assert "a has it in memory no longer: it was short of memory" == told(bench, journal, 0)[-1]
 
 
+def test_a_trial_that_is_saved_and_loaded(journal: Path) -> None:
+    scheduler = SuccessiveHalving([(1, 2), (1, 1)], max_resident=1)
+    bench = Bench(scheduler=scheduler, max_trials=3, saves="there")
+    bench.join("a")
+    bench.report("a", 0, 1, 0.25)
+    bench.report("a", 1, 1, 0.5)
+    bench.send("a", m.Saved(9, 1, 1))
+    bench.join("b")
+    bench.report("b", 2, 1, 0.75)
+    bench.end("b", 1, "dropped", metric=None, attempt=2)
+    assert [
+        "attempt 1 begins, with a",
+        "rung 0 at resource 1: metric 0.5, number 2 here: paused, in the memory of a",
+        "a has it in memory no longer: it had too many",
+        "a saved its state, at resource 1",
+        "rung 0 decided, when 3 had come: it is to go on",
+        "it waits for any worker, to continue from its saved state",
+        "attempt 2 begins from its saved state, with b",
+        "attempt 2 with b: its saved state could not be loaded",
+        "attempt 3 begins from the start, with b",
+    ] == told(bench, journal, 1)
+
+
 def test_a_trial_that_is_stopped_later(journal: Path) -> None:
     bench = Bench(scheduler=SuccessiveHalving([(1, 1), (2, 1)]), max_trials=3)
     bench.join("a")

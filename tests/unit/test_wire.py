@@ -164,6 +164,11 @@ def test_the_checks_of_a_report_at_once_are_those_one_by_one(
         (STOP, "drops", {}),
         (PAUSE, "next", (13, 1)),
         (PAUSE, "drops", 4),
+        (PAUSE, "saves", (-1,)),
+        (ASSIGN, "assignment", (12, 1, (0.5,), 77, 1, -1)),
+        (ASSIGN, "assignment", (12, 1, (0.5,), 77, 1, None)),
+        (ASSIGN, "assignment", (12, 1, (0.5,), 77, 1, 1, 1)),
+        (m.Saved(8, 4, 1), "attempt", True),
         (m.Dropped(()), "trials", None),
         (m.Dropped(()), "trials", (0.5,)),
         (m.Wait(2), "drops", ("4",)),
@@ -180,21 +185,36 @@ def test_a_field_of_another_kind_is_refused(message: m.Message, field: str, valu
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
 def test_fields_too_few_or_too_many_are_refused(sample: m.Message) -> None:
     items = [1, NUMBERS[type(sample)], *sample]
-    short = items[:-2] if "drops" in sample._fields else items[:-1]  # which may be left out
+    short = items[: -1 - len(sample._field_defaults)]  # those may be left out
     for wrong in (short, [*items, None], items[:2]):
         assert "fields, got" in str(refused(msgpack.packb(wrong), type(sample)))
 
 
 @pytest.mark.parametrize(
     "message",
-    [ASSIGN, STOP, PAUSE._replace(drops=()), m.Continue(7, 27), m.Wait(2)],
-    ids=lambda message: type(message).__name__,
+    [ASSIGN, STOP, PAUSE._replace(drops=()), PAUSE, m.Continue(7, 27), m.Wait(2)],
 )
-def test_no_drops_are_left_out(message: m.Message) -> None:
+def test_what_is_empty_at_the_end_is_left_out(message: m.Message) -> None:
     body = wire.encode(message)
     fields = msgpack.unpackb(body, use_list=False)[2:]
-    assert tuple(message)[:-1] == fields
+    given = [one[:-1] if isinstance(one, m.Assignment) else one for one in message]
+    while given[-1] == ():
+        given.pop()
+    assert tuple(given) == fields
     assert message == wire.decode_to_worker(body)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        ASSIGN._replace(assignment=ASSIGN.assignment._replace(saved=2)),
+        STOP._replace(next=ASSIGN.assignment._replace(saved=2)),
+        PAUSE._replace(next=ASSIGN.assignment._replace(saved=2), saves=(4,)),
+        PAUSE._replace(saves=(4,)),
+    ],
+)
+def test_saved_states_are_named(message: m.Message) -> None:
+    assert message == wire.decode_to_worker(wire.encode(message))
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
@@ -211,7 +231,7 @@ def test_another_version_is_refused_with_the_fix(version: Any) -> None:
     assert 7 == error.seq
 
 
-@pytest.mark.parametrize("number", [0, 7, 15, 22, 63, 64, 65, 200, -1, True, 3.0, None, "3", ()])
+@pytest.mark.parametrize("number", [0, 8, 15, 22, 63, 64, 65, 200, -1, True, 3.0, None, "3", ()])
 def test_an_unknown_type_is_refused(number: Any) -> None:
     assert "unknown message type" in str(refused(msgpack.packb((1, number, *REPORT))))
 

@@ -148,8 +148,9 @@ class SuccessiveHalving(_Halving):
             None (default): they say it.
         warmup: Rungs below this resource are left out, except the last one (default 0: none).
         max_resident: The most paused trials that a worker keeps in memory. Beyond it the
-            least promising one is dropped, and trained again from the start if it is to
-            continue. None (default): no limit.
+            least promising one is dropped. If it is to continue, it does so from the state that
+            `Trial.checkpoint` saved, or is trained again from the start. None (default): no
+            limit.
         rung_timeout: Seconds for which a rung waits for its last trials after all of them
             have begun; those that are missing then are stopped at their next report. None
             (default): no limit.

@@ -50,8 +50,9 @@ class PromotionASHA(Scheduler):
         reduction_factor: A whole number of at least 2 (default 3).
         warmup: Rungs below this resource are left out (default 0: none).
         max_resident: The most paused trials that a worker keeps in memory (default 8). Beyond
-            it the least promising one is dropped, and trained again from the start if it is
-            promoted. None: no limit.
+            it the least promising one is dropped. If it is promoted, it continues from the
+            state that `Trial.checkpoint` saved, or is trained again from the start. None: no
+            limit.
         rebalance: Whether an idle worker trains a promoted trial from the start where that
             ends before the worker that holds it has time for it (default False).
 

@@ -28,7 +28,7 @@ def lasting(experiment: Experiment) -> list[Any]:
         known.append((worker.name, worker.slot, worker.seq, repr(worker.reply)))
         known.append((worker.trial, worker.active, worker.waiting, worker.idle_s))
         known.append((worker.may_return, worker.is_hung, worker.suspended))
-        known.append((worker.residents, worker.going_on, worker.drops))
+        known.append((worker.residents, worker.going_on, worker.drops, worker.saving))
         known.append(worker.suspended_residents)
     return known
 
@@ -44,7 +44,7 @@ def lasting_of(trial: Trial) -> tuple[Any, ...]:
     return (
         *(trial.id, trial.point, trial.seed, trial.bracket, trial.state),
         *(trial.attempt, trial.worker, trial.start_time, trial.end_time),
-        *(trial.forgiven, trial.pauses, trial.is_suspended),
+        *(trial.forgiven, trial.pauses, trial.is_suspended, repr(trial.saved)),
         *(repr(trial.rungs), trial.error, repr(shown) if told else None),
     )
 

@@ -50,7 +50,7 @@ class Rough:
         """The steps of one attempt."""
         trial = attempt.assignment.trial
         random = Random(mix(self.seed, trial, attempt.assignment.attempt))
-        resource = 0
+        resource = int(attempt.resource)  # above 0 if it begins from a saved state
         while True:
             seconds = random.uniform(0.01, 0.6)
             if resource >= 2 and _hits(trial, self.fails_every):

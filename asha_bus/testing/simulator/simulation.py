@@ -21,7 +21,7 @@ from asha_bus.core.trial import Trial, TrialRow
 from asha_bus.testing.simulator.bus import Bus
 from asha_bus.testing.simulator.link import Link
 from asha_bus.testing.simulator.objectives import Objective
-from asha_bus.testing.simulator.worker import VirtualWorker
+from asha_bus.testing.simulator.worker import States, VirtualWorker
 
 
 class Searcher(Protocol):
@@ -66,6 +66,8 @@ class Simulation(Bus):
         #: All workers that ever were, by name, and those that are there.
         self.workers: dict[str, VirtualWorker] = {}
         self.alive: dict[str, VirtualWorker] = {}
+        #: The states of trials that workers have saved.
+        self.states: States = {}
         self.start()
         for number in range(workers):
             self.join(f"slot {number}")
@@ -93,6 +95,7 @@ class Simulation(Bus):
             send=self._leave_worker,
             left=self._left,
             repeats=self.link.is_lossy,
+            states=self.states,
         )
         self.workers[name] = self.alive[name] = worker
         worker.start()

@@ -10,12 +10,16 @@ from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Worker
 from asha_bus.testing.simulator.clock import Clock
 from asha_bus.testing.simulator.objectives import Objective, Step
 
+#: Resource, metric, best metric and extras of attempts that were saved, by trial and attempt.
+States = dict[tuple[int, int], tuple[float, float | None, float | None, m.Extras]]
+
 
 class VirtualWorker:
     """Runs objectives in virtual time, and asks the bus what to run.
 
     ``send`` takes a message and the socket that it leaves from; ``left`` is called when the
-    worker is not there any more. ``repeats``: ask again where no answer comes.
+    worker is not there any more. ``repeats``: ask again where no answer comes. ``states``: where
+    all workers save the states of trials, by trial and attempt.
     """
 
     def __init__(
@@ -29,6 +33,7 @@ class VirtualWorker:
         send: Callable[[str, m.FromWorker], None],
         left: Callable[[VirtualWorker], None],
         repeats: bool,
+        states: States | None = None,
     ) -> None:
         self.name, self.slot = name, slot
         self.alive = True
@@ -42,6 +47,9 @@ class VirtualWorker:
         self._clock, self._objective = clock, objective
         self._send, self._left, self._repeats = send, left, repeats
         self._request: m.Request | None = None
+        self._states = {} if states is None else states
+        #: Of `Worker.saves`, the attempts that were saved.
+        self._saved: dict[int, int] = {}
         #: The objectives of the current trial and of paused ones.
         self._steps: dict[Attempt, Iterator[Step]] = {}
 
@@ -119,7 +127,11 @@ class VirtualWorker:
             if (telemetry := worker.last_telemetry(now)) is not None:
                 self._send(self.name, telemetry)
             worker.park()
-        if worker.done is not None:
+        self._end_drops()
+        if worker.saves:
+            number = worker.saves.pop(0)
+            self._ask(worker.saved(number, self._saved.pop(number, 0)))
+        elif worker.done is not None:
             self.leave()
         elif worker.attempt is not None:
             worker.enter_objective(now)
@@ -131,16 +143,27 @@ class VirtualWorker:
             if attempt.is_paused:
                 attempt.is_paused = False
             else:
-                self._steps[attempt] = self._objective(attempt)
+                self._steps[attempt] = self._begin(attempt)
             self._step_later(attempt)
         else:
             self._ask(worker.next(now))
 
     def _end_drops(self) -> None:
-        """End the paused trials that need not be kept."""
+        """End the paused trials that need not be kept; save those that may continue."""
         for attempt in self.worker.drops:
-            self._steps.pop(attempt, None)
+            steps = self._steps.pop(attempt, None)
+            trial, number, *_ = attempt.assignment
+            if steps is not None and trial in self.worker.saves:
+                values = (attempt.resource, attempt.metric, attempt.best_metric, attempt.extras)
+                self._states[trial, number] = values
+                self._saved[trial] = number
         self.worker.drops.clear()
+
+    def _begin(self, attempt: Attempt) -> Iterator[Step]:
+        """The steps of a new attempt, after the state from which it begins."""
+        if attempt.must_load:
+            attempt.restore(*self._states[attempt.assignment.trial, attempt.assignment.saved])
+        return self._objective(attempt)
 
     # --- the objective -------------------------------------------------------
 

@@ -1,0 +1,68 @@
+"""Where workers save the states of paused trials that they cannot keep in memory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import shutil
+import tempfile
+from pathlib import Path
+
+from asha_bus.core.checks import shortened
+from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.schedulers import Scheduler
+from asha_bus.launching.arguments import LaunchArguments
+from asha_bus.objective.kinds import Shape
+
+logger = logging.getLogger("asha_bus")
+
+
+def folder_for(given: LaunchArguments, scheduler: Scheduler, shape: Shape, run: str) -> str:
+    """The folder of the run ``run``, which its workers make when they need it; empty: none.
+
+    Raises `InvalidArgument` if ``artifacts`` is not a folder in which that is possible.
+    """
+    parent = _parent(given)
+    if not scheduler.pauses or shape is not Shape.TRIAL:
+        if parent is not None:
+            logger.warning(
+                "artifacts=%s is not used: states are saved only for objectives that take trial, "
+                "with a scheduler that pauses trials",
+                parent,
+            )
+        return ""
+    if parent is not None:
+        return os.fspath(parent / f"asha-bus-{run}")
+    if given.engine != "local":
+        return ""
+    return os.path.join(tempfile.gettempdir(), f"asha-bus-{secrets.token_hex(16)}")
+
+
+def _parent(given: LaunchArguments) -> Path | None:
+    if given.artifacts is None:
+        return None
+    parent = Path(given.artifacts).absolute()
+    if not parent.is_dir():
+        what = "is not a folder" if parent.exists() else "does not exist"
+        raise InvalidArgument(
+            f"artifacts must be an existing folder that all workers see, but "
+            f"{shortened(os.fspath(parent))} {what}; make it, or give another path"
+        )
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise InvalidArgument(
+            f"artifacts must be a folder that can be written to, but "
+            f"{shortened(os.fspath(parent))} cannot; change its permissions, or give another path"
+        )
+    return parent
+
+
+def remove(folder: str) -> None:
+    """Remove the folder of a run that has ended, with all states in it."""
+    try:
+        if folder:
+            shutil.rmtree(folder)
+    except FileNotFoundError:
+        pass  # nothing was saved
+    except OSError as error:
+        logger.warning("the saved states in %s could not be removed: %s", folder, error)

@@ -1,0 +1,101 @@
+"""Where a run keeps what it saves: ``launch(artifacts=...)``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.plans import plan_for
+
+import asha_bus as ab
+from asha_bus.launching import artifacts
+
+PAUSING = ab.SuccessiveHalving([(1, 1), (1, 1)])
+
+
+def by_report(trial: ab.Trial) -> None:
+    """Takes a trial."""
+
+
+def by_yield(x: float) -> Iterator[float]:
+    """Yields."""
+    yield x
+
+
+def saves(objective: Any = by_report, scheduler: Any = PAUSING, **arguments: Any) -> str:
+    plan = plan_for(objective, scheduler=scheduler, max_trials=4, **arguments)
+    return plan.settings.saves
+
+
+def test_a_local_run_has_a_folder_of_its_own_that_is_made_when_it_is_needed() -> None:
+    one, other = saves(engine="local"), saves(engine="local")
+    assert one != other
+    assert not Path(one).exists()
+
+
+def test_on_spark_nothing_is_saved_without_a_folder() -> None:
+    assert "" == saves()
+
+
+@pytest.mark.parametrize(
+    "given", [{"objective": by_yield}, {"scheduler": ab.ASHA(9)}, {"scheduler": None}]
+)
+def test_where_nothing_can_be_saved_there_is_no_folder(
+    given: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert "" == saves(engine="local", **given)
+    assert "" == saves(artifacts=tmp_path, **given)
+    assert f"artifacts={tmp_path} is not used" in caplog.text
+
+
+def test_a_run_has_a_part_of_the_folder_of_the_user(tmp_path: Path) -> None:
+    plan = plan_for(by_report, scheduler=PAUSING, max_trials=4, artifacts=str(tmp_path))
+    assert str(tmp_path / f"asha-bus-{plan.settings.run}") == plan.settings.saves
+
+
+def test_a_relative_folder_is_made_absolute(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert saves(artifacts=".").startswith(str(tmp_path))
+
+
+def test_a_resumed_run_has_the_part_of_the_first_one(tmp_path: Path) -> None:
+    first = plan_for(by_report, scheduler=PAUSING, max_trials=4, artifacts=tmp_path)
+    again = plan_for(by_report, scheduler=PAUSING, max_trials=4, artifacts=tmp_path)
+    assert first.settings.saves != again.settings.saves
+    assert first.settings.saves == again.resumed(first.header).settings.saves
+
+
+def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(ab.InvalidArgument, match=r"artifacts must be .*file' is not a folder"):
+        saves(artifacts=file)
+    with pytest.raises(ab.InvalidArgument, match=r"artifacts must be .*none' does not exist"):
+        saves(artifacts=tmp_path / "none")
+    with pytest.raises(ab.InvalidArgument, match="artifacts must be the path of a folder"):
+        saves(artifacts=7)
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not mode & os.W_OK)  # root may do all
+    with pytest.raises(ab.InvalidArgument, match="artifacts must be a folder that can be written"):
+        saves(artifacts=tmp_path)
+
+
+def test_what_cannot_be_removed_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    artifacts.remove("")
+    artifacts.remove(str(tmp_path / "none"))
+    assert "" == caplog.text
+    file = tmp_path / "file"
+    file.touch()
+    artifacts.remove(str(file))
+    assert "could not be removed" in caplog.text
