@@ -268,7 +268,7 @@ class Runner:
             return "interrupted", _traceback(error) if by_limit else None
         except TrialFailed as error:
             trial._attempt.extras = error.extras
-            return "failed", _traceback(error)
+            return "failed", _traceback(error.__cause__ or error)
         except BaseException as error:  # even SystemExit fails the trial, not the worker
             return "failed", _traceback(error)
         finally:

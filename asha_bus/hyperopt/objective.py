@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
+from asha_bus.hyperopt.raised import failed_by
 from asha_bus.hyperopt.results import FAILED, pack
 from asha_bus.objective.kinds import TrialFailed, is_generator, name_of
 
@@ -56,10 +57,13 @@ class FminObjective:
     def __call__(self, *args: Any, **params: Any) -> Any:
         """The loss and extras of a configuration, or an iterator of these."""
         data = {name: params.pop(name) for name in self._data}
-        if self._by_name:
-            value = self.function(**params, **data)
-        else:
-            value = self.function(args[0] if args else params, **data)
+        try:
+            if self._by_name:
+                value = self.function(**params, **data)
+            else:
+                value = self.function(args[0] if args else params, **data)
+        except Exception as error:
+            raise failed_by(error) from error
         name = uuid.uuid4().hex  # the name of this call's file
         if isinstance(value, types.GeneratorType):
             return _each(value, self._folder, name)
@@ -106,7 +110,13 @@ def _each(
 ) -> Iterator[Any]:
     """The outcomes of a generator, which is closed with this one."""
     try:
-        for value in values:
+        while True:
+            try:
+                value = next(values)
+            except StopIteration:
+                return
+            except Exception as error:
+                raise failed_by(error) from error
             yield _outcome(value, folder, name)
     finally:
         values.close()

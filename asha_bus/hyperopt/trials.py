@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from asha_bus.core.checks import ANY_WHOLE, SECONDS, Rule, check
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.hyperopt.documents import CANCEL, DONE, ERROR, NEW, RUNNING, document
+from asha_bus.hyperopt.failure import all_trials_failed
 from asha_bus.hyperopt.objective import STATUS_OK
 from asha_bus.hyperopt.results import MORE, Unpacked, unpack
 from asha_bus.objective.private import private_folder, remove_private
 from asha_bus.results.records import TrialRecord
-from asha_bus.results.result import AllTrialsFailed, Result
+from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -104,7 +105,7 @@ class Trials:
 
     @property
     def best_trial(self) -> dict[str, Any]:
-        """The document of the trial with the lowest loss and status ``ok``.
+        """The document of the trial with the lowest finite loss and status ``ok``.
 
         If a scheduler stopped all trials, that of ``result.best``.
 
@@ -115,7 +116,7 @@ class Trials:
         usable = [
             one
             for one in self.trials
-            if one["result"]["status"] == STATUS_OK and not math.isnan(one["result"]["loss"])
+            if one["result"]["status"] == STATUS_OK and math.isfinite(one["result"]["loss"])
         ]
         if usable:
             return min(usable, key=lambda one: one["result"]["loss"])
@@ -123,8 +124,8 @@ class Trials:
             raise AshaBusError("no trial has a loss yet")
         best = self.result.best
         if best is None:
-            raise AllTrialsFailed(
-                f"no trial has status 'ok' and a loss; the run ended by "
+            raise all_trials_failed(
+                f"no trial has status 'ok' and a finite loss; the run ended by "
                 f"{self.result.reason} after {self.result.elapsed_s:.1f} s",
                 self.result,
             )
@@ -229,6 +230,11 @@ class Trials:
     @property
     def documents(self) -> list[dict[str, Any]]:
         """The documents of all trials, in the order of their numbers once the run is over."""
+        return self._documents
+
+    @property
+    def _dynamic_trials(self) -> list[dict[str, Any]]:
+        """hyperopt's name for `documents`, which programs for it read."""
         return self._documents
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -15,10 +16,11 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import Resumed
 from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
+from asha_bus.driver.gate import Gate
 from asha_bus.driver.hook_client import make_hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.scheduler_class import named
-from asha_bus.driver.searcher_client import make_suggester
+from asha_bus.driver.searcher_client import Suggester, make_suggester
 from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import spark_task
@@ -35,6 +37,7 @@ from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
 from asha_bus.objective.kinds import INSIDE, name_of
+from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
@@ -72,7 +75,7 @@ def launch(arguments: LaunchArguments) -> Result:
             result = ab.launch(train, space, scheduler=ab.ASHA(81), max_trials=200)
             print(result.best.params)
     """
-    return wait_for(_start(arguments))
+    return wait_for(start_gated(arguments, None))
 
 
 @takes_arguments
@@ -97,10 +100,15 @@ def start(arguments: LaunchArguments) -> Run:
             print(run.status())
             result = run.result()
     """
-    return _start(arguments)
+    return start_gated(arguments, None)
 
 
-def _start(arguments: LaunchArguments) -> Run:
+def start_gated(arguments: LaunchArguments, after: Callable[[TrialRecord], bool] | None) -> Run:
+    """`start`, with workers that wait until ``after`` has seen how the trials before ended.
+
+    ``after`` gets each trial that has ended, in a thread of this process; once it returns True,
+    no other trial begins. None: nobody waits.
+    """
     if INSIDE.is_set():
         raise InvalidArgument(
             "launch() was called inside a running objective; tune one level at a time: "
@@ -108,7 +116,7 @@ def _start(arguments: LaunchArguments) -> Run:
         )
     open_standard()
     plan = make_plan(arguments)
-    return _begin(plan, _make_engine(plan))
+    return _begin(plan, _make_engine(plan), after)
 
 
 def _make_engine(plan: Plan) -> Engine:
@@ -121,7 +129,7 @@ def _make_engine(plan: Plan) -> Engine:
     return SparkEngine(plan.given.spark, name=plan.name, task=spark_task, ping=ping)
 
 
-def _begin(plan: Plan, engine: Engine) -> Run:
+def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | None) -> Run:
     given = plan.given
     scheduler = named(plan.settings.scheduler)
     check_travels(given.objective, engine.dumps)
@@ -129,6 +137,8 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     workers = engine.worker_count(given.workers)
     options = given.bus or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options, workers)
+    if after is not None:
+        plan = replace(plan, settings=replace(plan.settings, hooks=True))
     data = gather(given.data or {}, options.max_data_bytes)
     warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
     journal = _open(plan)
@@ -149,7 +159,9 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     except BaseException:
         os.close(journal.fd)
         raise
-    supervisor = Supervisor(suggester, own_rules)
+    supervisor = Supervisor(
+        suggester if after is None else _gated(suggester, after, plan, workers), own_rules
+    )
     resumed = Resumed(plan.settings, given.retry_failed) if journal.is_resumed else None
     try:
         port = supervisor.start(
@@ -209,6 +221,18 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         address.endpoint,
         metrics_url=None if exporter is None else exporter.url,
         page_url=None if page is None else page.url,
+    )
+
+
+def _gated(
+    suggester: Suggester, after: Callable[[TrialRecord], bool], plan: Plan, workers: int
+) -> Gate:
+    """``suggester`` behind a gate that ``after`` keeps."""
+    return Gate(
+        suggester,
+        lambda row: after(TrialRecord.from_row(row, plan.space)),
+        workers=workers,
+        repeats=plan.settings.repeats,
     )
 
 

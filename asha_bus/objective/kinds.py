@@ -23,7 +23,10 @@ INSIDE = threading.Event()
 
 
 class TrialFailed(ObjectiveError):
-    """Raised by an objective that fails its own trial; ``extras`` are kept with the trial."""
+    """Raised by an objective that fails its own trial; ``extras`` are kept with the trial.
+
+    Raised from another exception, it fails the trial with the traceback of that one.
+    """
 
     def __init__(self, message: str, extras: dict[str, Any]) -> None:
         super().__init__(message)
