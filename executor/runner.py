@@ -13,7 +13,7 @@ from typing import Any
 
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError, ObjectiveError
-from asha_bus.core.space import POSITIONAL, Space
+from asha_bus.core.space import Space
 from asha_bus.core.tracebacks import cut_internals
 from asha_bus.core.worker import Attempt, Worker, cut
 from asha_bus.executor.client import Client
@@ -283,7 +283,7 @@ class Runner:
         if self._shape is Shape.TRIAL:
             value = self._objective(trial)
         elif self._space.is_positional:
-            value = self._objective(trial.params[POSITIONAL])
+            value = self._objective(trial.params)
         else:
             value = self._objective(**trial.params)
         if isinstance(value, types.GeneratorType):

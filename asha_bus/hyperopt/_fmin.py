@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,10 @@ def fmin(
     if early_stop_fn is not None:
         check("early_stop_fn", early_stop_fn, Rule("a function or None", callable))
     by_name = isinstance(space, str) and space == "annotated"
-    known = as_space(_annotated(fn) if by_name else space, [if_hyperopt])
+    data = tuple(options.get("data") or ())
+    if by_name:
+        space = _annotated(fn, data)
+    known = as_space(space, [if_hyperopt])
     labels_of(known)
     ours, theirs = trials_of(trials)
     if isinstance(ours, SparkTrials):
@@ -165,7 +168,7 @@ def fmin(
     failure: AllTrialsFailed | None = None
     earlier = [] if is_resumed else list(ours.documents)
     left = None if max_evals is None else max_evals - (0 if is_resumed else len(ours))
-    searcher = remembering(searcher_of(algo, _annotated(fn) if by_name else space), earlier, known)
+    searcher = remembering(searcher_of(algo, space), earlier, known)
     if left is None or left > 0:
         settings = {**_where(ours, options), **settings}
         settings["max_trials"] = left
@@ -183,7 +186,7 @@ def fmin(
         objective = fmin_objective(
             fn,
             by_name=by_name,
-            data=tuple(options.get("data") or ()),
+            data=data,
             folder=None if trials is None and early_stop_fn is None else str(ours.folder),
         )
         arguments = LaunchArguments(
@@ -209,15 +212,25 @@ def fmin(
     return ours.argmin if return_argmin else space_eval(known, ours.argmin)
 
 
-def _annotated(fn: Callable[..., Any]) -> dict[str, Any]:
-    """The space in the annotations of ``fn``; InvalidArgument if one is no part of a space."""
-    found = dict(getattr(fn, "__annotations__", {}))
-    found.pop("return", None)
-    for name, annotation in found.items():
-        if not is_of_hyperopt(annotation):
+def _annotated(fn: Callable[..., Any], data: Collection[str]) -> dict[str, Any]:
+    """The space in the annotations of ``fn``; InvalidArgument if one is no part of a space.
+
+    ``data``: the parameters that are not tuned.
+    """
+    if not callable(fn):
+        raise InvalidArgument(f"fn must be a function, got {fn!r}")
+    found = {}
+    for name, parameter in signature(fn).parameters.items():
+        if name in data or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        has_annotation = parameter.annotation is not parameter.empty
+        if has_annotation and is_of_hyperopt(parameter.annotation):
+            found[name] = parameter.annotation
+        elif has_annotation or parameter.default is parameter.empty:
+            has = f"has {parameter.annotation!r}" if has_annotation else "has no annotation"
             raise _invalid_annotation(
                 f'space="annotated" needs an expression of hyperopt for each parameter of fn, such '
-                f"as {name}: hp.uniform({name!r}, 0, 1); {name} has {annotation!r}"
+                f"as {name}: hp.uniform({name!r}, 0, 1); {name} {has}"
             )
     return found
 
@@ -292,7 +305,7 @@ def _points(
     points = []
     for number, values in enumerate(given):
         try:
-            point = point_of_raw(space, values)
+            point = point_of_raw(space, values, is_bounded=False)
         except InvalidArgument as error:
             raise InvalidArgument(f"points_to_evaluate[{number}]: {error}") from error
         if dict(values) not in tried:

@@ -66,7 +66,7 @@ class Trial(ABC):
     attempt: int
     seed: int
     repeat: int
-    params: dict[str, Any]
+    params: Any
 
     @property
     @abstractmethod

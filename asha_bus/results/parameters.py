@@ -11,7 +11,7 @@ from numbers import Integral, Real
 from typing import Any, TypeGuard
 
 from asha_bus.core.checks import shortened
-from asha_bus.core.space import Leaf, Space, holds_parameter, is_same
+from asha_bus.core.space import POSITIONAL, Leaf, Space, holds_parameter, is_same
 from asha_bus.results.records import TrialRecord
 
 #: Numbers beyond this, and infinite ones, are shown like options.
@@ -93,9 +93,10 @@ def column_values(space: Space, trial: TrialRecord) -> tuple[Any, ...]:
 
 def _row(space: Space, trial: TrialRecord) -> list[Any]:
     values = space.values(trial.point)
+    params = {POSITIONAL: trial.params} if space.is_positional else trial.params
     return [
         # a constant is found by its name only
-        values.get(column.name, trial.params.get(column.name, _ABSENT))
+        values.get(column.name, params.get(column.name, _ABSENT))
         for column in columns(space)
     ]
 
