@@ -27,7 +27,7 @@ from asha_bus.hyperopt.documents import raw_of
 from asha_bus.hyperopt.labels import labels_of, point_of_raw, space_eval
 from asha_bus.hyperopt.objective import fmin_objective
 from asha_bus.hyperopt.space import if_hyperopt, is_of_hyperopt
-from asha_bus.hyperopt.trials import SparkTrials, Trials
+from asha_bus.hyperopt.trials import SparkTrials, Trials, plain_number
 from asha_bus.hyperopt.watcher import Watcher
 from asha_bus.launching._launch import start_gated
 from asha_bus.launching.arguments import FINITE, LaunchArguments
@@ -96,12 +96,15 @@ def fmin(
         catch_eval_exceptions: True continues after a trial in which ``fn`` raised. Default
             False: the run ends, unless it is on Spark.
         verbose: False shows no progress. Default True.
-        return_argmin: False returns the best configuration itself. Default True.
-        points_to_evaluate: Raw values by label, tried first. Default None.
+        return_argmin: False returns the best configuration itself, or None if ``fn`` raised in
+            all trials. Default True.
+        points_to_evaluate: Raw values by label, tried first; they may be outside the bounds.
+            Default None.
         max_queue_len: Changes nothing.
         show_progressbar: False shows no progress. Default True.
         early_stop_fn: Called here as ``early_stop_fn(trials, *state)`` after each trial, with
-            the state it returned last; it returns (whether to stop, state). Default None.
+            the state it returned last; it returns (whether to stop, state). No worker gets its
+            next trial before that. Default None.
         trials_save_file: Not supported; give ``journal`` instead.
         options: Further arguments of `asha_bus.launch`, such as ``scheduler=ASHA(81)``,
             ``workers``, ``data``, ``journal`` or ``page``.
@@ -112,7 +115,9 @@ def fmin(
 
     Raises:
         InvalidArgument: An argument is wrong; the message names it. Nothing was started.
-        ObjectiveError: ``fn`` raised; holds its traceback.
+        ObjectiveError: ``fn`` raised; holds its traceback. If what it raised is a built-in
+            exception, or one of a module imported here that takes one text, it is raised by
+            its own type, and this is its cause.
         SearcherError: The searcher raised, or suggested what is not in the space.
         AllTrialsFailed: No trial has a loss.
 
@@ -149,6 +154,7 @@ def fmin(
     if isinstance(ours, SparkTrials):
         timeout = timeout if ours.timeout is None else ours.timeout
         loss_threshold = ours.loss_threshold if loss_threshold is None else loss_threshold
+    timeout, loss_threshold = plain_number(timeout), plain_number(loss_threshold)
     if loss_threshold is not None:
         check("loss_threshold", loss_threshold, FINITE)
     has_end = loss_threshold is not None or early_stop_fn is not None or known.is_finite

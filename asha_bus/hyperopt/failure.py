@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-from asha_bus.results.result import AllTrialsFailed, Result
 
-
-def all_trials_failed(message: str, result: Result) -> AllTrialsFailed:
-    """The error; also hyperopt's ``AllTrialsFailed`` where hyperopt is there to be caught."""
+def also_hyperopts(kind: type[Any]) -> type[Any]:
+    """``kind``, also as hyperopt's ``AllTrialsFailed`` where hyperopt is there to be caught."""
     if "hyperopt" not in sys.modules:
-        return AllTrialsFailed(message, result)
+        return kind
     from hyperopt import exceptions
 
-    both = (AllTrialsFailed, exceptions.AllTrialsFailed)
-    found: AllTrialsFailed = type("AllTrialsFailed", both, {})(message, result)
-    return found
+    return type("AllTrialsFailed", (kind, exceptions.AllTrialsFailed), {})

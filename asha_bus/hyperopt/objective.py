@@ -136,14 +136,16 @@ def _outcome(value: Any, folder: str | None, name: str) -> Any:
             f"the objective returned STATUS_FAIL with {extras}", {**extras, FAILED: True}
         )
     if status != STATUS_OK:
-        raise ObjectiveError(
+        error = ObjectiveError(
             f"the objective returned a dict with status {status!r}; return "
             f"{{'loss': ..., 'status': STATUS_OK}}, or {{'status': STATUS_FAIL}}"
         )
+        raise failed_by(error, "asha_bus.hyperopt.exceptions:InvalidResultStatus") from error
     if "loss" not in value:
-        raise ObjectiveError(
+        error = ObjectiveError(
             f"the objective returned a dict without a loss (it has {', '.join(map(str, value))})"
         )
+        raise failed_by(error, "asha_bus.hyperopt.exceptions:InvalidLoss") from error
     return _loss(value["loss"]), pack(rest, folder, name)
 
 

@@ -17,15 +17,18 @@ from asha_bus.results.records import TrialRecord
 RAISED_TYPE, RAISED_TEXT = "_raised_type", "_raised_text"
 
 
-def failed_by(error: Exception) -> TrialFailed:
-    """What fails a trial whose ``fn`` raised ``error``; raise it from that."""
+def failed_by(error: Exception, name: str | None = None) -> TrialFailed:
+    """What fails a trial whose ``fn`` raised ``error``; raise it from that.
+
+    ``name``: of another type to raise in the program. None: that of ``error``.
+    """
     kind = type(error)
     is_text = len(error.args) == 1 and isinstance(error.args[0], str)
     try:
         text = error.args[0] if is_text else str(error)
     except Exception as unprintable:  # its __str__ is user code
         text = f"its text is not available: {unprintable!r}"
-    name = f"{kind.__module__}:{kind.__qualname__}"
+    name = name or f"{kind.__module__}:{kind.__qualname__}"
     return TrialFailed(name, {RAISED_TYPE: _within(name), RAISED_TEXT: _within(text)})
 
 

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.checks import ANY_WHOLE, SECONDS, Rule, check
 from asha_bus.core.errors import AshaBusError, InvalidArgument
+from asha_bus.core.space.parameter import as_number
 from asha_bus.hyperopt.documents import CANCEL, DONE, ERROR, NEW, RUNNING, document
-from asha_bus.hyperopt.failure import all_trials_failed
+from asha_bus.hyperopt.failure import also_hyperopts
 from asha_bus.hyperopt.objective import STATUS_OK
 from asha_bus.hyperopt.results import MORE, Unpacked, unpack
 from asha_bus.objective.private import private_folder, remove_private
 from asha_bus.results.records import TrialRecord
-from asha_bus.results.result import Result
+from asha_bus.results.result import AllTrialsFailed, Result
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -121,10 +122,10 @@ class Trials:
         if usable:
             return min(usable, key=lambda one: one["result"]["loss"])
         if self.result is None:
-            raise AshaBusError("no trial has a loss yet")
+            raise also_hyperopts(AshaBusError)("no trial has a loss yet")
         best = self.result.best
         if best is None:
-            raise all_trials_failed(
+            raise also_hyperopts(AllTrialsFailed)(
                 f"no trial has status 'ok' and a finite loss; the run ended by "
                 f"{self.result.reason} after {self.result.elapsed_s:.1f} s",
                 self.result,
@@ -306,6 +307,12 @@ class Trials:
         return found
 
 
+def plain_number(given: Any) -> Any:
+    """A number, of numpy for instance, as one of Python; anything else as it is."""
+    number = as_number(given)
+    return given if number is None else number
+
+
 _THRESHOLD = Rule("a number or None", types=(int, float))
 
 
@@ -345,6 +352,7 @@ class SparkTrials(Trials):
         super().__init__()
         if parallelism is not None:
             check("SparkTrials: parallelism", parallelism, ANY_WHOLE)
+        timeout, loss_threshold = plain_number(timeout), plain_number(loss_threshold)
         if timeout is not None:
             check("SparkTrials: timeout", timeout, SECONDS)
         if loss_threshold is not None:

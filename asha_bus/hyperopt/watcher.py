@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ from asha_bus.core.errors import ObjectiveError, SearcherError
 from asha_bus.core.space import Space
 from asha_bus.core.trial import TrialState
 from asha_bus.hyperopt.documents import fail_result
-from asha_bus.hyperopt.failure import all_trials_failed
+from asha_bus.hyperopt.failure import also_hyperopts
 from asha_bus.hyperopt.raised import exception_of
 from asha_bus.hyperopt.trials import Trials
 from asha_bus.launching.run import Run, search_failure_of, wait_for
@@ -46,7 +47,7 @@ class Watcher:
 
     @property
     def is_needed(self) -> bool:
-        """Whether a trial may have to wait for what is said of those before it."""
+        """Whether the end of a trial may end the run, so that others wait for that."""
         return self._raises or self._early_stop_fn is not None
 
     def after(self, trial: TrialRecord) -> bool:
@@ -85,10 +86,12 @@ class Watcher:
         a best trial.
         """
         failure: AllTrialsFailed | None = None
+        result: Result
         try:
-            result: Result = wait_for(run, tells_how_to_resume=is_kept)
+            result = wait_for(run, tells_how_to_resume=is_kept)
         except AllTrialsFailed as error:
-            failure, result = all_trials_failed(str(error), error.result), error.result
+            result = error.result
+            failure = also_hyperopts(AllTrialsFailed)(str(error), result)
         if self.is_needed:
             for trial in sorted(result.trials, key=lambda trial: trial.end_time or 0):
                 self.after(trial)  # those that the end of the run came before
@@ -107,6 +110,8 @@ class Watcher:
 
 def _raise_again(trial: TrialRecord) -> None:
     """Raise what ``fn`` raised in ``trial``, or an `ObjectiveError` that tells of it."""
+    if "hyperopt" in sys.modules:
+        import asha_bus.hyperopt.exceptions  # noqa: F401 - a worker may name its classes
     told = ObjectiveError(
         f"fn raised in trial {trial.id} with {trial.params!r}; pass catch_eval_exceptions=True to "
         f"continue after such:\n{trial.error}"

@@ -181,11 +181,12 @@ def test_best_params_are_what_the_objective_got() -> None:
     def objective(config: Any) -> Any:
         return config.get("C", 3.0) + len(config)
 
-    for fn, one in (
+    cases: list[tuple[Any, Any]] = [
         (objective, space),
         (abs, hp.uniform("x", -1, 1)),
         (sum, [hp.uniform("x", 0, 1), 1]),
-    ):
+    ]
+    for fn, one in cases:
         trials = new_trials()
         run(fn, one, max_evals=4, trials=trials)
         for trial in trials.result.trials:
@@ -193,10 +194,11 @@ def test_best_params_are_what_the_objective_got() -> None:
         assert trials.result.best.metric == fn(trials.result.best.params)
         assert 4 == len(trials.result.to_pandas())
         assert "trial" in str(trials.result)
-        again = ab.launch(
-            fn, one, max_trials=1, initial=[trials.result.best.params], engine="local", monitor=None
-        )
-        assert trials.result.best.params == again.best.params
+        best = trials.result.best.params
+        settings: dict[str, Any] = {"max_trials": 1, "engine": "local", "monitor": None}
+        assert [best] == [
+            one.params for one in ab.launch(fn, one, initial=[best], **settings).trials
+        ]
 
 
 def test_fmin_continues_the_trials_it_is_given_again() -> None:

@@ -89,6 +89,14 @@ def test_nothing_is_returned_where_all_trials_raised(caplog: pytest.LogCaptureFi
     assert "fmin returns None" in caplog.text
 
 
+def test_wrong_results_by_hyperopts_names() -> None:
+    for fmin in (run, their_run):
+        with pytest.raises(hyperopt.exceptions.InvalidResultStatus):
+            fmin(lambda params: {"loss": 1, "status": "fine"}, max_evals=2)
+        with pytest.raises(hyperopt.exceptions.InvalidLoss):
+            fmin(lambda params: {"status": "ok"}, max_evals=2)
+
+
 def test_all_trials_failed_by_hyperopts_name() -> None:
     for fmin in (run, their_run):
         with pytest.raises(hyperopt.exceptions.AllTrialsFailed):
@@ -132,7 +140,7 @@ def test_early_stop_fn_sees_finished_trials_once() -> None:
 
 
 def stop_at(most: int) -> Any:
-    """An early_stop_fn that stops after so many trials."""
+    """An early_stop_fn that stops after ``most`` trials."""
 
     def stop(trials: Any, count: int = 0) -> tuple[bool, list[int]]:
         return count + 1 >= most, [count + 1]

@@ -1,4 +1,4 @@
-"""Runs whose trials wait for what is said of those before them, while the bus is killed."""
+"""Runs whose trials wait until the ends of those before them were seen; also a killed bus."""
 
 from __future__ import annotations
 

@@ -293,7 +293,16 @@ def test_searchers_learn_from_points_outside_the_bounds(x: float) -> None:
     branch = ab.Branch(number=0, space=space, mode="min", trial=25, seed=1)
     for searcher in (ab.TPE(), ab.OptunaSearcher(optuna.samplers.TPESampler(seed=1))):
         found = searcher.suggest(branch, history)
+        assert found is not None
         assert found == space.checked(found, 0)
+
+
+@pytest.mark.parametrize("number", [np.int64(5), np.float32(5), 5])
+def test_limits_may_be_numbers_of_numpy(number: Any) -> None:
+    trials = ab.SparkTrials(timeout=number, loss_threshold=number)
+    assert (5, 5) == (trials.timeout, trials.loss_threshold)
+    with pytest.raises(ab.InvalidArgument, match="max_evals must be"):  # which is checked last
+        ab.fmin(never, hp.uniform("x", 0, 1), timeout=number, loss_threshold=number, max_evals=0)
 
 
 def test_hyperopts_exceptions_can_be_caught_by_their_names() -> None:
@@ -304,7 +313,7 @@ def test_hyperopts_exceptions_can_be_caught_by_their_names() -> None:
     with pytest.raises(hyperopt.exceptions.BadSearchSpace):
         ab.from_hyperopt(twice)
 
-    def fn(x, y):  # type: ignore[no-untyped-def]
+    def fn(x, y):
         raise AssertionError("nothing is to be run")
 
     fn.__annotations__ = {"x": hp.uniform("x", -1, 1), "y": float, "return": float}
@@ -315,7 +324,7 @@ def test_hyperopts_exceptions_can_be_caught_by_their_names() -> None:
 
 
 def test_a_parameter_without_an_expression_is_refused() -> None:
-    def fn(x, y):  # type: ignore[no-untyped-def]
+    def fn(x, y):
         raise AssertionError("nothing is to be run")
 
     fn.__annotations__ = {"x": hp.uniform("x", -1, 1)}

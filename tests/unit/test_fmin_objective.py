@@ -17,6 +17,7 @@ from support.results import make_trial
 
 import asha_bus as ab
 from asha_bus.core.space import Space
+from asha_bus.hyperopt import exceptions
 from asha_bus.hyperopt.documents import document, fail_result
 from asha_bus.hyperopt.objective import FminObjective, fmin_objective
 from asha_bus.hyperopt.raised import exception_of, failed_by
@@ -49,8 +50,14 @@ def test_a_dict_of_results_keeps_what_is_plain() -> None:
 def test_a_wrong_dict_is_an_error_that_names_the_mistake(
     given: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ab.ObjectiveError, match=message):
+    with pytest.raises(TrialFailed) as raised:
         FminObjective(lambda params: given)(x=1)
+    assert isinstance(raised.value.__cause__, ab.ObjectiveError)
+    assert message in str(raised.value.__cause__)
+    found = exception_of(make_trial(0, S.FAILED, None, extras=raised.value.extras))
+    assert type(found) in (exceptions.InvalidResultStatus, exceptions.InvalidLoss)
+    assert message in str(found)
+    assert isinstance(found, ab.ObjectiveError)
 
 
 def test_a_generator_is_closed_with_its_wrapper() -> None:

@@ -121,6 +121,8 @@ def test_what_spark_trials_refuse(arguments: dict[str, Any], message: str) -> No
 def test_trials_that_are_empty_have_no_best_one() -> None:
     with pytest.raises(ab.AshaBusError, match="no trial has a loss yet"):
         ab.Trials().argmin  # noqa: B018 - a property
+    with pytest.raises(hyperopt.exceptions.AllTrialsFailed):
+        ab.Trials().best_trial  # noqa: B018 - a property
 
 
 @pytest.mark.parametrize("loss", [math.inf, -math.inf, math.nan])

@@ -31,7 +31,7 @@ class Opened:
         self.given: list[Suggested | FallbackDrawn] = []
         self.failures: list[str] = []
         self.seen: list[int] = []
-        #: What `after` returns next; one of these for each trial that has ended.
+        #: What `after` returns, one for each trial that has ended.
         self.words: queue.SimpleQueue[bool] = queue.SimpleQueue()
         plan = plan_for(lambda x: x, ab.Space(x=ab.uniform(0, 1)), max_trials=50)
         self.gate = Gate(
@@ -48,7 +48,7 @@ class Opened:
         return [one.first for one in self.given if isinstance(one, Suggested)]
 
     def end(self, number: int, word: bool = False) -> None:
-        """A trial ends, and ``word`` is said of it."""
+        """A trial ends, of which `after` says ``word``."""
         self.gate.observe(row(number))
         self.words.put(word)
 
@@ -66,7 +66,7 @@ def opened(**settings: int) -> Iterator[Opened]:
 
 
 def settle(one: Opened) -> None:
-    """Wait until the gate has dealt with all that it was told."""
+    """Wait until the gate has dealt with all its news."""
     one.gate._rows.put(None)
     assert one.gate._thread is not None
     one.gate._thread.join(30)
@@ -154,7 +154,7 @@ def test_what_was_drawn_is_counted() -> None:
         assert (2, 2) == one.gate.tally[:2]
 
 
-def test_a_failure_of_after_is_told() -> None:
+def test_a_failure_of_after_ends_the_run() -> None:
     one = Opened()
 
     def broken(row: TrialRow) -> bool:
