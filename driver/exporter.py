@@ -22,7 +22,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.status import Status
 from asha_bus.driver.collector import RunMetrics, collect
 from asha_bus.driver.figures import process_figures
-from asha_bus.driver.readings import Facts, Suggested
+from asha_bus.driver.readings import Facts
 from asha_bus.driver.scraping import ScrapeServer
 
 if TYPE_CHECKING:
@@ -182,8 +182,7 @@ class Exporter:
         """Serve this ``status`` of the bus from now on."""
         facts = self._run.facts
         facts.restarts, facts.replay_s = supervisor.restarts, supervisor.replay_s
-        suggester = supervisor.suggester
-        facts.suggested = Suggested(suggester.draws, suggester.drawn, suggester.draw_s)
+        facts.suggested = supervisor.suggester.tally
         for process, pid in (("bus", supervisor.pid), ("driver", os.getpid())):
             figures = process_figures(pid)
             if figures is not None:

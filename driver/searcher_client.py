@@ -12,7 +12,7 @@ from asha_bus.core.errors import SearcherError
 from asha_bus.core.events import FallbackDrawn, RequestSuggestions, Suggested
 from asha_bus.core.messages import Point
 from asha_bus.core.trial import TrialRow
-from asha_bus.driver import process
+from asha_bus.driver import process, readings
 from asha_bus.driver.companion import Companion, Kind
 from asha_bus.formats import pipe
 from asha_bus.searchers.adapter import Search, SearcherAdapter
@@ -30,9 +30,8 @@ class Suggester(ABC):
 
     def __init__(self, search: Search) -> None:
         self._suggestions = SearcherAdapter(search)
-        #: Batches that were drawn, the points in them, and the seconds that took.
-        self.draws = self.drawn = 0
-        self.draw_s = 0.0
+        #: What was drawn so far.
+        self.tally = readings.Suggested()
 
     def open(self, give: Give, on_failure: Callable[[str], None]) -> None:
         """Begin; both are called from any thread. ``on_failure`` gets why there are no more."""
@@ -76,9 +75,8 @@ class Suggester(ABC):
         """Draw no more."""
 
     def _count(self, points: Sequence[Point], seconds: float) -> None:
-        self.draws += 1
-        self.drawn += len(points)
-        self.draw_s += seconds
+        batches, configurations, before = self.tally
+        self.tally = readings.Suggested(batches + 1, configurations + len(points), before + seconds)
 
 
 class DrawHere(Suggester):

@@ -27,6 +27,7 @@ from asha_bus.driver.auth import Keys
 from asha_bus.driver.bus_process import BusProcess, Output
 from asha_bus.driver.calls import Call, Calls
 from asha_bus.driver.descriptors import keep_from_forks
+from asha_bus.driver.gate import Gate
 from asha_bus.driver.hook_client import HookClient
 from asha_bus.driver.journal import OpenJournal
 from asha_bus.driver.listener import listen_at
@@ -41,7 +42,6 @@ from asha_bus.formats import pipe
 logger = logging.getLogger("asha_bus")
 
 Answer = TypeVar("Answer")
-
 
 #: A journal is read five times as fast on an idle machine.
 _READ_BYTES_PER_S = 1e6
@@ -61,7 +61,7 @@ class Supervisor:
     ``suggester`` draws what the bus asks for, ``hooks`` say what is to stop.
     """
 
-    def __init__(self, suggester: Suggester, hooks: HookClient | None = None) -> None:
+    def __init__(self, suggester: Suggester | Gate, hooks: HookClient | None = None) -> None:
         self.suggester, self._hooks = suggester, hooks
         self.keys = Keys.generate()
         #: How many times the bus was restarted.

@@ -12,7 +12,7 @@ from typing import Any
 
 from asha_bus.core import messages as m
 from asha_bus.core.errors import BusError, ObjectiveError
-from asha_bus.core.space import POSITIONAL, Space
+from asha_bus.core.space import Space
 from asha_bus.core.tracebacks import cut_internals
 from asha_bus.core.worker import Attempt, Worker, cut
 from asha_bus.executor.client import Client
@@ -311,7 +311,7 @@ class Runner:
             return "interrupted", _traceback(error) if by_limit else None
         except TrialFailed as error:
             trial._attempt.extras = error.extras
-            return "failed", _traceback(error)
+            return "failed", _traceback(error.__cause__ or error)
         except BaseException as error:  # even SystemExit fails the trial, not the worker
             return "failed", _traceback(error)
         finally:
@@ -327,7 +327,7 @@ class Runner:
         if self._shape is Shape.TRIAL:
             value = self._objective(trial)
         elif self._space.is_positional:
-            value = self._objective(trial.params[POSITIONAL])
+            value = self._objective(trial.params)
         else:
             value = self._objective(**trial.params)
         is_unreported = trial._attempt.metric is None

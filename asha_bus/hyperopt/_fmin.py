@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from asha_bus import launch, start
-from asha_bus.core.checks import ELSEWHERE, SECONDS, Rule, check, check_names, shown_params
-from asha_bus.core.errors import InvalidArgument, ObjectiveError, SearcherError
+from asha_bus import launch
+from asha_bus.core.checks import ELSEWHERE, SECONDS, Rule, check, check_names, shortened
+from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space import Space, as_space
 from asha_bus.core.tracebacks import raises_short
-from asha_bus.core.trial import TrialState
+from asha_bus.core.trial import FINAL, TrialState
 from asha_bus.hyperopt.arguments import (
     give_back,
     points_of,
@@ -24,17 +24,16 @@ from asha_bus.hyperopt.arguments import (
     seed_of,
     trials_of,
 )
-from asha_bus.hyperopt.documents import fail_result, raw_of
+from asha_bus.hyperopt.documents import raw_of
 from asha_bus.hyperopt.labels import labels_of, point_of_raw, space_eval
 from asha_bus.hyperopt.objective import fmin_objective
-from asha_bus.hyperopt.space import if_hyperopt
-from asha_bus.hyperopt.trials import SparkTrials, Trials
-from asha_bus.launching.arguments import FINITE
+from asha_bus.hyperopt.space import if_hyperopt, is_of_hyperopt
+from asha_bus.hyperopt.trials import SparkTrials, Trials, plain_number
+from asha_bus.hyperopt.watcher import Watcher
+from asha_bus.launching._launch import start_gated
+from asha_bus.launching.arguments import FINITE, LaunchArguments
 from asha_bus.launching.plan import RawPoint
-from asha_bus.launching.run import Run, search_failure_of, wait_for
-from asha_bus.monitors.base import Monitor
 from asha_bus.objective.kinds import refuse_inside
-from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 
 logger = logging.getLogger("asha_bus")
@@ -99,12 +98,15 @@ def fmin(
         catch_eval_exceptions: True continues after a trial in which ``fn`` raised. Default
             False: the run ends, unless it is on Spark.
         verbose: False shows no progress. Default True.
-        return_argmin: False returns the best configuration itself. Default True.
-        points_to_evaluate: Raw values by label, tried first. Default None.
+        return_argmin: False returns the best configuration itself, or None if ``fn`` raised in
+            all trials. Default True.
+        points_to_evaluate: Raw values by label, tried first; they may be outside the bounds.
+            Default None.
         max_queue_len: Changes nothing.
         show_progressbar: False shows no progress. Default True.
         early_stop_fn: Called here as ``early_stop_fn(trials, *state)`` after each trial, with
-            the state it returned last; it returns (whether to stop, state). Default None.
+            the state it returned last; it returns (whether to stop, state). No worker gets its
+            next trial before that. Default None.
         trials_save_file: Not supported; give ``journal`` instead.
         options: Further arguments of `asha_bus.launch`, such as ``scheduler=ASHA(81)``,
             ``workers``, ``data``, ``journal`` or ``page``.
@@ -115,7 +117,9 @@ def fmin(
 
     Raises:
         InvalidArgument: An argument is wrong; the message names it. Nothing was started.
-        ObjectiveError: ``fn`` raised; holds its traceback.
+        ObjectiveError: ``fn`` raised; holds its traceback. If what it raised is a built-in
+            exception, or one of a module imported here that takes one text, it is raised by
+            its own type, and this is its cause.
         SearcherError: The searcher raised, or suggested what is not in the space.
         AllTrialsFailed: No trial has a loss.
 
@@ -144,12 +148,16 @@ def fmin(
     if early_stop_fn is not None:
         check("early_stop_fn", early_stop_fn, Rule("a function or None", callable))
     by_name = isinstance(space, str) and space == "annotated"
-    known = as_space(_annotated(fn) if by_name else space, [if_hyperopt])
+    data = tuple(options.get("data") or ())
+    if by_name:
+        space = _annotated(fn, data)
+    known = as_space(space, [if_hyperopt])
     labels_of(known)
     ours, theirs = trials_of(trials)
     if isinstance(ours, SparkTrials):
         timeout = timeout if ours.timeout is None else ours.timeout
         loss_threshold = ours.loss_threshold if loss_threshold is None else loss_threshold
+    timeout, loss_threshold = plain_number(timeout), plain_number(loss_threshold)
     if loss_threshold is not None:
         check("loss_threshold", loss_threshold, FINITE)
     has_end = loss_threshold is not None or early_stop_fn is not None or known.is_finite
@@ -168,9 +176,10 @@ def fmin(
         options.get("resume") and journal and Path(os.path.expanduser(journal)).exists()
     )
     ours.begin(is_resumed=is_resumed)
+    failure: AllTrialsFailed | None = None
     earlier = [] if is_resumed else list(ours.documents)
     left = None if max_evals is None else max_evals - (0 if is_resumed else len(ours))
-    searcher = remembering(searcher_of(algo, _annotated(fn) if by_name else space), earlier, known)
+    searcher = remembering(searcher_of(algo, space), earlier, known)
     if left is None or left > 0:
         settings = {**_where(ours, options), **settings}
         settings["max_trials"] = left
@@ -178,124 +187,83 @@ def fmin(
         # a run that is resumed has a seed already
         settings["seed"] = None if is_resumed else seed_of(rstate, len(earlier))
         raises = not (catch_eval_exceptions or ours.engine == "spark")
-        watcher = _Watcher(ours, known, early_stop_fn, raises=raises, is_resumed=is_resumed)
+        watcher = Watcher(
+            ours,
+            known,
+            early_stop_fn,
+            raises=raises,
+            before=_ended(journal, known, options) if journal and is_resumed else (),
+        )
         objective = fmin_objective(
             fn,
             by_name=by_name,
-            data=tuple(options.get("data") or ()),
+            data=data,
             folder=None if trials is None and early_stop_fn is None else str(ours.folder),
         )
-        run = start(
+        arguments = LaunchArguments(
             objective,
             known,
             searcher=searcher,
             max_time=timeout,
             stop_at=loss_threshold,
-            **{**settings, "monitor": watcher.beside(settings["monitor"])},
+            **settings,
         )
+        run = start_gated(arguments, watcher.after if watcher.is_needed else None)
         watcher.attach(run)
-        watcher.finish(run, theirs, is_kept="journal" in options)
+        try:
+            failure = watcher.finish(run, is_kept="journal" in options)
+        finally:
+            if theirs is not None:
+                give_back(ours, theirs)
+    if not return_argmin and not len(ours):
+        logger.warning("fmin returns None: no trial has ended without an exception")
+        return None
+    if failure is not None:
+        raise failure
     return ours.argmin if return_argmin else space_eval(known, ours.argmin)
 
 
-class _Watcher(Monitor):
-    """Keeps the trials as they end, and ends the run where hyperopt would."""
+def _annotated(fn: Callable[..., Any], data: Collection[str]) -> dict[str, Any]:
+    """The space in the annotations of ``fn``; InvalidArgument if one is no part of a space.
 
-    def __init__(
-        self,
-        trials: Trials,
-        space: Space,
-        early_stop_fn: Callable[..., Any] | None,
-        *,
-        raises: bool,
-        is_resumed: bool,
-    ) -> None:
-        self.follows_trials = raises or early_stop_fn is not None
-        # whether fmin also raises an exception of the objective
-        self._raises = raises
-        # what early_stop_fn raised
-        self._error: BaseException | None = None
-        self._trials, self._space = trials, space
-        # what a run that is resumed had tried before
-        self._before = {one["tid"] for one in trials.documents} if is_resumed else set()
-        self._early_stop_fn = early_stop_fn
-        self._state: Sequence[Any] = ()
-        self._is_over = False
-        self._run: Run | None = None
-
-    def beside(self, monitor: Any) -> list[Any]:
-        """What to launch with: ``monitor``, and this one."""
-        if monitor is None:
-            return [self]
-        return [*monitor, self] if isinstance(monitor, (list, tuple)) else [monitor, self]
-
-    def attach(self, run: Run) -> None:
-        """The run has begun; it may have to end already."""
-        self._run = run
-        if self._is_over:
-            run.stop()
-
-    def finish(self, run: Run, theirs: Any, *, is_kept: bool) -> None:
-        """Wait for the end and fill in the trials; raise what hyperopt would.
-
-        ``theirs``: hyperopt's own trials, which are also filled. ``is_kept``: whether the user
-        has a journal.
-        """
-        failure: AllTrialsFailed | None = None
-        try:
-            result: Result = wait_for(run, tells_how_to_resume=is_kept)
-        except AllTrialsFailed as error:
-            failure, result = error, error.result
-        self._trials.fill(result)
-        if theirs is not None:
-            give_back(self._trials, theirs)
-        if self._error is not None:
-            raise self._error
-        raised = [one for one in result.trials if one.id not in self._before and _has_raised(one)]
-        if raised and self._raises:
-            first = min(raised, key=lambda trial: trial.end_time or 0)
-            raise ObjectiveError(
-                f"fn raised in trial {first.id} with {shown_params(first.params)}; "
-                f"pass catch_eval_exceptions=True to continue after such:\n{first.error}"
+    ``data``: the parameters that are not tuned.
+    """
+    if not callable(fn):
+        raise InvalidArgument(f"fn must be a function, got {shortened(fn)}")
+    found = {}
+    for name, parameter in signature(fn).parameters.items():
+        if name in data or parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        has_annotation = parameter.annotation is not parameter.empty
+        if has_annotation and is_of_hyperopt(parameter.annotation):
+            found[name] = parameter.annotation
+        elif has_annotation or parameter.default is parameter.empty:
+            shown = shortened(parameter.annotation)
+            has = f"has {shown}" if has_annotation else "has no annotation"
+            raise _invalid_annotation(
+                f'space="annotated" needs an expression of hyperopt for each parameter of fn, such '
+                f"as {name}: hp.uniform({name!r}, 0, 1); {name} {has}"
             )
-        if failure is not None:
-            raise failure
-        if result.reason == "failed":
-            search_failure = search_failure_of(run)
-            if search_failure is not None:
-                raise SearcherError(search_failure)
-
-    def on_end(self, trial: TrialRecord) -> None:
-        if self._is_over or not self._trials.add(trial, self._space):
-            return
-        if _has_raised(trial):
-            if self._raises:
-                self._stop()
-        elif self._early_stop_fn is not None and trial.state is not TrialState.CANCELLED:
-            try:
-                stop, self._state = self._early_stop_fn(self._trials, *self._state)
-            except BaseException as error:  # user code, which may raise anything; fmin raises it
-                self._error, stop = error, True
-            if stop:
-                self._stop()
-
-    def _stop(self) -> None:
-        self._is_over = True
-        if self._run is not None:
-            self._run.stop()
-
-
-def _has_raised(trial: TrialRecord) -> bool:
-    """Whether it failed in another way than by STATUS_FAIL."""
-    is_failed = trial.state in (TrialState.FAILED, TrialState.LOST)
-    return is_failed and fail_result(trial) is None
-
-
-def _annotated(fn: Callable[..., Any]) -> dict[str, Any]:
-    """The space in the annotations of ``fn``."""
-    found = dict(getattr(fn, "__annotations__", {}))
-    found.pop("return", None)
     return found
+
+
+def _invalid_annotation(message: str) -> InvalidArgument:
+    """An error that is also hyperopt's, where hyperopt is there to be caught by its name."""
+    if "hyperopt" not in sys.modules:
+        return InvalidArgument(message)
+    from asha_bus.hyperopt.exceptions import InvalidAnnotatedParameter
+
+    return InvalidAnnotatedParameter(message)
+
+
+def _ended(path: Any, space: Space, options: Mapping[str, Any]) -> frozenset[int]:
+    """The trials that ended in earlier launches of the run that the journal at ``path`` keeps."""
+    scheduler = options.get("scheduler")
+    found = Result.from_journal(path, space, () if scheduler is None else [type(scheduler)])
+    again = {TrialState.CANCELLED}
+    if options.get("retry_failed"):
+        again |= {TrialState.FAILED, TrialState.LOST}
+    return frozenset(one.id for one in found.trials if one.state in FINAL - again)
 
 
 def _where(trials: Trials, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -349,7 +317,7 @@ def _points(
     points = []
     for number, values in enumerate(given):
         try:
-            point = point_of_raw(space, values)
+            point = point_of_raw(space, values, is_bounded=False)
         except InvalidArgument as error:
             raise InvalidArgument(f"points_to_evaluate[{number}]: {error}") from error
         if dict(values) not in tried:

@@ -10,7 +10,7 @@ from typing import Any
 
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
-from asha_bus.core.space import POSITIONAL, Options, Parameter, RandInt, Space, as_space
+from asha_bus.core.space import Number, Options, Parameter, RandInt, Space, as_space
 from asha_bus.core.space.layout import Numbers, flatten, read, walk
 from asha_bus.hyperopt.space import if_hyperopt
 
@@ -42,9 +42,10 @@ def raw_values(space: Space, point: Point) -> dict[str, Any]:
     }
 
 
-def point_of_raw(space: Space, values: Mapping[str, Any]) -> Point:
+def point_of_raw(space: Space, values: Mapping[str, Any], *, is_bounded: bool = True) -> Point:
     """The point with the raw values ``values``: the inverse of `raw_values`.
 
+    ``is_bounded``: False takes any numbers, as hyperopt does with points that it is given.
     Raises `InvalidArgument` for a label that is missing or unknown, or has an invalid value.
     """
     if not isinstance(values, Mapping):
@@ -56,7 +57,7 @@ def point_of_raw(space: Space, values: Mapping[str, Any]) -> Point:
             raise InvalidArgument(
                 f"the space has no label {label!r}; its labels are {', '.join(labels)}"
             )
-        known[labels[label]] = _number(label, labels[label], value)
+        known[labels[label]] = _number(label, labels[label], value, is_bounded)
     numbers: Numbers = {}
     flatten(space.parts[0].slots, known, numbers)
     space.parts[0].branch_of(numbers)  # raises if a condition excludes it
@@ -74,8 +75,8 @@ def space_eval(space: object, hp_assignment: Mapping[str, object]) -> Any:
         What the objective gets.
 
     Raises:
-        InvalidArgument: A label is missing or unknown, or its value is outside its range; the
-            message names the label.
+        InvalidArgument: A label is missing or unknown, or its value is not a number, or not
+            the index of an option; the message names the label.
 
     Example:
         ::
@@ -84,8 +85,7 @@ def space_eval(space: object, hp_assignment: Mapping[str, object]) -> Any:
             ab.space_eval(space, best)  # {"act": "tanh", "lr": 0.02}
     """
     known = as_space(space, [if_hyperopt])
-    params = known.resolve(point_of_raw(known, hp_assignment))
-    return params[POSITIONAL] if known.is_positional else params
+    return known.resolve(point_of_raw(known, hp_assignment, is_bounded=False))
 
 
 def _raw(parameter: Parameter, number: float) -> Any:
@@ -95,11 +95,13 @@ def _raw(parameter: Parameter, number: float) -> Any:
     return float(number)
 
 
-def _number(label: str, parameter: Parameter, value: Any) -> float:
+def _number(label: str, parameter: Parameter, value: Any, is_bounded: bool) -> float:
     """The number of a raw value; raises InvalidArgument, which names the label."""
     try:
         if not isinstance(parameter, Options):
-            return parameter.number_of(value)
+            if is_bounded or not isinstance(parameter, Number):
+                return parameter.number_of(value)
+            return parameter.unbounded(value)
         if int(value) == value and int(value) in range(len(parameter.options)):
             return int(value)
     except (InvalidArgument, TypeError, ValueError) as error:

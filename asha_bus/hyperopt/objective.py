@@ -12,6 +12,7 @@ from typing import Any
 
 from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
+from asha_bus.hyperopt.raised import failed_by
 from asha_bus.hyperopt.results import FAILED, pack
 from asha_bus.objective.behind import is_asynchronous, is_generator
 from asha_bus.objective.kinds import TrialFailed, close_iterator, is_iterator
@@ -57,10 +58,13 @@ class FminObjective:
     def __call__(self, *args: Any, **params: Any) -> Any:
         """The loss and extras of a configuration, or an iterator of these."""
         data = {name: params.pop(name) for name in self._data}
-        if self._by_name:
-            value = self.function(**params, **data)
-        else:
-            value = self.function(args[0] if args else params, **data)
+        try:
+            if self._by_name:
+                value = self.function(**params, **data)
+            else:
+                value = self.function(args[0] if args else params, **data)
+        except Exception as error:
+            raise failed_by(error) from error
         name = uuid.uuid4().hex  # the name of this call's file
         if is_iterator(value):
             return _each(value, self._folder, name)
@@ -114,6 +118,8 @@ def _each(values: Iterator[Any], folder: str | None, name: str) -> Iterator[Any]
                 value = next(values)
             except StopIteration:
                 return
+            except Exception as error:
+                raise failed_by(error) from error
             yield _outcome(value, folder, name)
     finally:
         close_iterator(values)
@@ -133,14 +139,16 @@ def _outcome(value: Any, folder: str | None, name: str) -> Any:
             f"the objective returned STATUS_FAIL with {extras}", {**extras, FAILED: True}
         )
     if status != STATUS_OK:
-        raise ObjectiveError(
+        error = ObjectiveError(
             f"the objective returned a dict with status {status!r}; return "
             f"{{'loss': ..., 'status': STATUS_OK}}, or {{'status': STATUS_FAIL}}"
         )
+        raise failed_by(error, "asha_bus.hyperopt.exceptions:InvalidResultStatus") from error
     if "loss" not in value:
-        raise ObjectiveError(
+        error = ObjectiveError(
             f"the objective returned a dict without a loss (it has {', '.join(map(str, value))})"
         )
+        raise failed_by(error, "asha_bus.hyperopt.exceptions:InvalidLoss") from error
     return _loss(value["loss"]), pack(rest, folder, name)
 
 

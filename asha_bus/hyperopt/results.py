@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.errors import AshaBusError, ObjectiveError
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS
+from asha_bus.hyperopt.raised import RAISED_TEXT, RAISED_TYPE
 from asha_bus.objective.kinds import to_extras
 from asha_bus.objective.private import check_private, open_private
 from asha_bus.objective.shared import dumps
@@ -23,6 +24,8 @@ from asha_bus.objective.shared import dumps
 MORE = "_more_results"
 #: The extra that tells that the objective returned `STATUS_FAIL`.
 FAILED = "_status_fail"
+
+_RESERVED = frozenset({MORE, FAILED, RAISED_TYPE, RAISED_TEXT})
 
 #: The largest number of lost results that are named, and of characters of each name.
 _LOST_NAMED, _NAME_CHARS = 8, 40
@@ -96,7 +99,7 @@ def _plain(results: Mapping[Any, Any]) -> tuple[dict[str, Any], dict[Any, Any]]:
         if getattr(value, "shape", None) == () and callable(getattr(value, "item", None)):
             scalar = value.item()
         try:
-            if len(plain) == MAX_EXTRAS - 2 or key in (MORE, FAILED) or hasattr(scalar, "shape"):
+            if len(plain) == MAX_EXTRAS - 2 or key in _RESERVED or hasattr(scalar, "shape"):
                 raise ObjectiveError("not an extra")
             plain.update(to_extras({key: scalar}))
         except ObjectiveError:

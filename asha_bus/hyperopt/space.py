@@ -50,15 +50,15 @@ _PLAIN_FUNCTIONS: dict[str, Callable[..., Any]] = {
 
 def if_hyperopt(space: Any) -> Space | None:
     """The `Space` of a space of hyperopt; None for anything else: a converter of `as_space`."""
-    return from_hyperopt(space) if _is_of_hyperopt(space) else None
+    return from_hyperopt(space) if is_of_hyperopt(space) else None
 
 
-def _is_of_hyperopt(node: Any) -> bool:
+def is_of_hyperopt(node: Any) -> bool:
     """Whether there is an expression of hyperopt in ``node``."""
     if isinstance(node, Mapping):
-        return any(map(_is_of_hyperopt, node.values()))
+        return any(map(is_of_hyperopt, node.values()))
     if type(node) in (list, tuple):
-        return any(map(_is_of_hyperopt, node))
+        return any(map(is_of_hyperopt, node))
     return type(node).__module__.startswith("hyperopt.pyll")
 
 
@@ -74,7 +74,8 @@ def from_hyperopt(space: Any) -> Space:
         not a dict.
 
     Raises:
-        InvalidArgument: An unknown node, which is named.
+        InvalidArgument: An unknown node, which is named; or a label that two parameters have,
+            which is also hyperopt's ``DuplicateLabel``.
         ImportError: hyperopt is missing: ``pip install 'asha-bus[hyperopt]'``.
 
     Example:
@@ -221,13 +222,15 @@ def _chosen(index: int, *options: Any) -> Any:
 
 
 def _check_labels(nodes: list[Any]) -> None:
-    """Raise InvalidArgument if two parameters have the same label."""
+    """Raise DuplicateLabel if two parameters have the same label."""
     seen: set[str] = set()
     for node in nodes:
         if node.name == "hyperopt_param":
             label = _label(node)
             if label in seen:
-                raise InvalidArgument(
+                from asha_bus.hyperopt.exceptions import DuplicateLabel
+
+                raise DuplicateLabel(
                     f"two parameters have the label {label!r}; give each its own label, or use "
                     f"the same expression in both places"
                 )

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.checks import ANY_WHOLE, SECONDS, Rule, as_builtin, check
 from asha_bus.core.errors import AshaBusError, InvalidArgument
+from asha_bus.core.space.parameter import as_number
 from asha_bus.hyperopt.documents import CANCEL, DONE, ERROR, NEW, RUNNING, document
+from asha_bus.hyperopt.failure import also_hyperopts
 from asha_bus.hyperopt.objective import STATUS_OK
 from asha_bus.hyperopt.results import MORE, Unpacked, unpack
 from asha_bus.objective.private import private_folder, remove_private
@@ -104,7 +106,7 @@ class Trials:
 
     @property
     def best_trial(self) -> dict[str, Any]:
-        """The document of the trial with the lowest loss and status ``ok``.
+        """The document of the trial with the lowest finite loss and status ``ok``.
 
         If a scheduler stopped all trials, that of ``result.best``.
 
@@ -115,16 +117,16 @@ class Trials:
         usable = [
             one
             for one in self.trials
-            if one["result"]["status"] == STATUS_OK and not math.isnan(one["result"]["loss"])
+            if one["result"]["status"] == STATUS_OK and math.isfinite(one["result"]["loss"])
         ]
         if usable:
             return min(usable, key=lambda one: one["result"]["loss"])
         if self.result is None:
-            raise AshaBusError("no trial has a loss yet")
+            raise also_hyperopts(AshaBusError)("no trial has a loss yet")
         best = self.result.best
         if best is None:
-            raise AllTrialsFailed(
-                f"no trial has status 'ok' and a loss; the run ended by "
+            raise also_hyperopts(AllTrialsFailed)(
+                f"no trial has status 'ok' and a finite loss; the run ended by "
                 f"{self.result.reason} after {self.result.elapsed_s:.1f} s",
                 self.result,
             )
@@ -232,6 +234,11 @@ class Trials:
         return self._documents
 
     @property
+    def _dynamic_trials(self) -> list[dict[str, Any]]:
+        """hyperopt's name for `documents`, which programs for it read."""
+        return self._documents
+
+    @property
     def folder(self) -> Path:
         """Where workers write results that are not plain values; deleted with this object."""
         if self._folder is None:
@@ -300,6 +307,12 @@ class Trials:
         return found
 
 
+def plain_number(given: Any) -> Any:
+    """A number, of numpy for instance, as one of Python; anything else as it is."""
+    number = as_number(given)
+    return given if number is None else number
+
+
 _THRESHOLD = Rule("a number or None", types=(int, float))
 
 
@@ -340,6 +353,7 @@ class SparkTrials(Trials):
         parallelism, timeout = as_builtin(parallelism), as_builtin(timeout)
         if parallelism is not None:
             check("SparkTrials: parallelism", parallelism, ANY_WHOLE)
+        timeout, loss_threshold = plain_number(timeout), plain_number(loss_threshold)
         if timeout is not None:
             check("SparkTrials: timeout", timeout, SECONDS)
         if loss_threshold is not None:

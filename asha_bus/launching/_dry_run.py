@@ -60,7 +60,7 @@ class Step:
 class Rehearsal:
     """One trial of a dry run."""
 
-    params: dict[str, Any]
+    params: Any
     steps: list[Step] = field(default_factory=list)
     #: ``stopped`` after the last step, ``completed`` by itself, or ``failed``.
     outcome: str = "stopped"

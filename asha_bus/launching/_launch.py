@@ -6,6 +6,7 @@ import logging
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -16,10 +17,11 @@ from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.events import Resumed
 from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
+from asha_bus.driver.gate import Gate
 from asha_bus.driver.hook_client import make_hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
 from asha_bus.driver.scheduler_class import named
-from asha_bus.driver.searcher_client import make_suggester
+from asha_bus.driver.searcher_client import Suggester, make_suggester
 from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import spark_task
@@ -37,6 +39,7 @@ from asha_bus.objective.closure import check_space_travels, check_travels
 from asha_bus.objective.data import gather
 from asha_bus.objective.kinds import refuse_inside
 from asha_bus.objective.weight import warnings_of_weight
+from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
@@ -76,7 +79,7 @@ def launch(arguments: LaunchArguments) -> Result:
             result = ab.launch(train, space, scheduler=ab.ASHA(81), max_trials=200)
             print(result.best.params)
     """
-    return wait_for(_start(arguments, "launch"))
+    return wait_for(start_gated(arguments, None, "launch"))
 
 
 @takes_arguments
@@ -101,14 +104,23 @@ def start(arguments: LaunchArguments) -> Run:
             print(run.status())
             result = run.result()
     """
-    return _start(arguments, "start")
+    return start_gated(arguments, None)
 
 
-def _start(arguments: LaunchArguments, function: str) -> Run:
+def start_gated(
+    arguments: LaunchArguments,
+    after: Callable[[TrialRecord], bool] | None,
+    function: str = "start",
+) -> Run:
+    """`start`, with workers that wait until ``after`` has seen how the trials before ended.
+
+    ``after`` gets each trial that has ended, in a thread of this process; once it returns True,
+    no other trial begins. None: nobody waits. ``function``: what the user has called.
+    """
     refuse_inside(function)
     open_standard()
     plan = make_plan(arguments)
-    return _begin(plan, _make_engine(plan))
+    return _begin(plan, _make_engine(plan), after)
 
 
 def _make_engine(plan: Plan) -> Engine:
@@ -121,7 +133,7 @@ def _make_engine(plan: Plan) -> Engine:
     return SparkEngine(plan.given.spark, name=plan.name, task=spark_task, ping=ping)
 
 
-def _begin(plan: Plan, engine: Engine) -> Run:
+def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | None) -> Run:
     given = plan.given
     scheduler = named(plan.settings.scheduler)
     sizes = (
@@ -134,6 +146,8 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     most = options.max_data_bytes
     for text in warnings_of_weight(given.objective, plan.space, sizes, engine.dumps, most):
         logger.warning("%s", text)
+    if after is not None:
+        plan = replace(plan, settings=replace(plan.settings, hooks=True))
     data = gather(given.data or {}, most, engine.dumps)
     warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
     journal = _open(plan)
@@ -154,7 +168,9 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     except BaseException:
         os.close(journal.fd)
         raise
-    supervisor = Supervisor(suggester, own_rules)
+    supervisor = Supervisor(
+        suggester if after is None else _gated(suggester, after, plan, workers), own_rules
+    )
     resumed = Resumed(plan.settings, given.retry_failed) if journal.is_resumed else None
     try:
         port = supervisor.start(
@@ -216,6 +232,18 @@ def _begin(plan: Plan, engine: Engine) -> Run:
         address.endpoint,
         metrics_url=None if exporter is None else exporter.url,
         page_url=None if page is None else page.url,
+    )
+
+
+def _gated(
+    suggester: Suggester, after: Callable[[TrialRecord], bool], plan: Plan, workers: int
+) -> Gate:
+    """``suggester`` behind a gate that ``after`` keeps."""
+    return Gate(
+        suggester,
+        lambda row: after(TrialRecord.from_row(row, plan.space)),
+        workers=workers,
+        repeats=plan.settings.repeats,
     )
 
 

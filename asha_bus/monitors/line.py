@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from asha_bus.core.checks import shortened
+from asha_bus.core.space import by_name
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.monitors.screen import cut, print_text
@@ -145,7 +146,7 @@ def params_text(trial: TrialRecord) -> str:
     """The parameters of a trial in one line, with four digits of each float."""
     return ", ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={_one_line(value)}"
-        for name, value in trial.params.items()
+        for name, value in by_name(trial.params).items()
     )
 
 

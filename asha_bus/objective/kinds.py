@@ -38,7 +38,10 @@ def refuse_inside(function: str) -> None:
 
 
 class TrialFailed(ObjectiveError):
-    """Raised by an objective that fails its own trial; ``extras`` are kept with the trial."""
+    """Raised by an objective that fails its own trial; ``extras`` are kept with the trial.
+
+    Raised from another exception, it fails the trial with the traceback of that one.
+    """
 
     def __init__(self, message: str, extras: dict[str, Any]) -> None:
         super().__init__(message)
@@ -71,7 +74,7 @@ class Trial(ABC):
     attempt: int
     seed: int
     repeat: int
-    params: dict[str, Any]
+    params: Any
 
     @property
     @abstractmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asha_bus.core.checks import shown_params
-from asha_bus.core.space import holds_parameter
+from asha_bus.core.space import by_name, holds_parameter
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.tables import cell, table
 
@@ -43,7 +43,7 @@ class BranchRecord:
             return {}
         return {
             name: value
-            for name, value in self.best.params.items()
+            for name, value in by_name(self.best.params).items()
             if name not in self.fixed or holds_parameter(self.fixed[name])
         }
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asha_bus.core.space import by_name
 from asha_bus.core.trials import leading, ranked
 from asha_bus.results.records import TrialRecord, repeats_of
 from asha_bus.results.tables import cell, table
@@ -25,7 +26,7 @@ class ConfigurationRecord:
         metric: The mean of the last metrics of ``furthest``; None if it is empty.
     """
 
-    params: dict[str, Any]
+    params: Any
     trials: tuple[TrialRecord, ...]
     furthest: tuple[TrialRecord, ...]
     metric: float | None
@@ -54,7 +55,7 @@ class Configurations(tuple[ConfigurationRecord, ...]):
                 "" if one.metric is None else f"{one.metric:.6g}",
                 "" if one.spread is None else f"{one.spread:.2g}",
                 str(len(one.furthest)),
-                ", ".join(f"{name}={cell(value)}" for name, value in one.params.items()),
+                ", ".join(f"{name}={cell(value)}" for name, value in by_name(one.params).items()),
             ]
             for one in self
         ]

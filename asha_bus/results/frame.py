@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from asha_bus.core.space import by_name
 from asha_bus.results.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -34,8 +35,9 @@ def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
         "id": [trial.id for trial in trials],
         "state": [str(trial.state) for trial in trials],
     }
-    for name in dict.fromkeys(name for trial in trials for name in trial.params):
-        found[_text(f"params.{name}")] = [_text(trial.params.get(name)) for trial in trials]
+    params = [by_name(trial.params) for trial in trials]
+    for name in dict.fromkeys(name for one in params for name in one):
+        found[_text(f"params.{name}")] = [_text(one.get(name)) for one in params]
     for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
         found[field] = [getattr(trial, field) for trial in trials]
     for field in ("start_time", "end_time"):

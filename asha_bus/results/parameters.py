@@ -12,7 +12,7 @@ from numbers import Integral, Real
 from typing import Any, TypeGuard
 
 from asha_bus.core.checks import cut, shortened
-from asha_bus.core.space import Leaf, Options, Space, holds_parameter, is_same
+from asha_bus.core.space import POSITIONAL, Leaf, Options, Space, holds_parameter, is_same
 from asha_bus.core.space.layout import places_of
 from asha_bus.results.records import TrialRecord
 
@@ -98,9 +98,10 @@ def column_values(space: Space, trial: TrialRecord) -> tuple[Any, ...]:
 
 def _row(space: Space, trial: TrialRecord) -> list[Any]:
     values = space.values(trial.point)
+    params = {POSITIONAL: trial.params} if space.is_positional else trial.params
     return [
         # a constant is found by its name only
-        values.get(column.name, trial.params.get(column.name, ABSENT))
+        values.get(column.name, params.get(column.name, ABSENT))
         for column in columns(space)
     ]
 

@@ -25,7 +25,8 @@ class TrialRecord:
 
     Attributes:
         id: The trial's number, from 0.
-        params: The parameters as the objective gets them.
+        params: What the objective gets: the parameters by name, or the one argument of a
+            space of Hyperopt that is not a dict.
         state: The trial's state.
         metric: The last reported metric; None before the first report.
         best_metric: The best reported metric; None without a finite one.
@@ -63,7 +64,7 @@ class TrialRecord:
     """
 
     id: int
-    params: dict[str, Any]
+    params: Any
     state: TrialState
     metric: float | None
     best_metric: float | None

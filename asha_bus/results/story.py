@@ -27,6 +27,7 @@ from asha_bus.core.events import (
 )
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.schedulers import Schedulers
+from asha_bus.core.space import by_name
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState
 from asha_bus.formats.journal import Replayer, read_header
 from asha_bus.results.journals import read_journal
@@ -51,11 +52,12 @@ class Story:
     run: str
     trial: int
     #: Its parameters; empty if it was never begun.
-    params: dict[str, Any]
+    params: Any
     happenings: tuple[Happening, ...]
 
     def __str__(self) -> str:
-        params = ", ".join(f"{name}={shortened(value)}" for name, value in self.params.items())
+        its = by_name(self.params).items()
+        params = ", ".join(f"{name}={shortened(value)}" for name, value in its)
         lines = [f"trial {self.trial} of {self.run}: {params}"]
         for time, seconds, text in self.happenings:
             day = datetime.fromtimestamp(time).astimezone()

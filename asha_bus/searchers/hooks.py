@@ -37,7 +37,7 @@ class RunSummary:
     seconds: float
     states: Mapping[TrialState, int]
     best_metric: float | None
-    best_params: dict[str, Any] | None
+    best_params: Any
     resource: float
     workers: int
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
-from asha_bus.core.space import Choice, LogUniform, Options, RandInt, Uniform
+from asha_bus.core.space import Choice, LogUniform, Number, Options, RandInt, Uniform
 from asha_bus.core.trial import FINAL, TrialState
 from asha_bus.results.records import TrialRecord
 from asha_bus.searchers.axes import Axis, axes_of, drawn, point_at
@@ -216,7 +216,15 @@ def _suggest(asked: optuna.Trial, axis: Axis) -> float:
 
 def _value(axis: Axis, number: float) -> float:
     """The value in Optuna that belongs to ``number``."""
-    return number if _has_same_distribution(axis) else axis.place(number)
+    if not _has_same_distribution(axis):
+        return axis.place(number)
+    parameter = axis.parameter
+    if isinstance(parameter, Number):
+        try:
+            parameter.check(number)
+        except InvalidArgument:  # a point that was given from outside the bounds
+            return parameter.at(parameter.share(number))
+    return number
 
 
 def _has_same_distribution(axis: Axis) -> bool:

@@ -83,13 +83,15 @@ def _point_of(trial: TrialRecord, space: Space) -> Point:
     raise problem
 
 
-def _readings(params: Mapping[str, Any], space: Space) -> Iterator[Mapping[str, Any]]:
+def _readings(params: Any, space: Space) -> Iterator[Any]:
     """``params`` as they are, and without the changes that a table or a file makes.
 
     A table has a column for every name of a union. A file may have NaN for None, and a string
     or an array for a list.
     """
     yield params
+    if not isinstance(params, Mapping):
+        return
     plain = {name: _plain(value) for name, value in params.items()}
     for read in ({**params, **{n: None for n in plain if plain[n] is None}}, plain):
         for member in space.members:

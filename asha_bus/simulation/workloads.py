@@ -38,7 +38,7 @@ class SimulatedTrial(NamedTuple):
     """What a curve gets to know of its trial, where its first parameter is named ``trial``."""
 
     id: int
-    params: dict[str, Any]
+    params: Any
     point: m.Point
     seed: int
 

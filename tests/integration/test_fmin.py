@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
-import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,8 @@ from typing import Any
 import hyperopt
 import numpy as np
 import pytest
-from hyperopt import anneal, hp, rand
-from hyperopt.early_stop import no_progress_loss
-from hyperopt.fmin import generate_trial, generate_trials_to_calculate
-from hyperopt.pyll import scope
+from hyperopt import anneal, hp
+from hyperopt.fmin import generate_trials_to_calculate
 from support.fmin_objectives import (
     Model,
     abs_x,
@@ -24,36 +21,11 @@ from support.fmin_objectives import (
     fits,
     quarter_fails,
     raises_below_0,
-    slow,
 )
+from support.fmin_runs import SPACE, X, new_trials, run, their_run
 
 import asha_bus as ab
 from asha_bus.hyperopt.documents import DONE, document
-
-SPACE = {
-    "lr": hp.loguniform("lr", -7, 0),
-    "depth": scope.int(hp.quniform("depth", 1, 10, 1)),
-    "model": hp.choice("model", [{"C": hp.lognormal("C", 0, 1)}, {"gamma": hp.uniform("g", 0, 1)}]),
-}
-X = {"x": hp.uniform("x", -5, 5)}
-
-
-def run(fn: Any, space: Any = X, **arguments: Any) -> Any:
-    """`ab.fmin` by random search, quietly."""
-    settings: dict[str, Any] = {"algo": rand.suggest, "verbose": False, "rstate": 7}
-    return ab.fmin(fn, space, **{**settings, **arguments})
-
-
-def their_run(fn: Any, space: Any = X, **arguments: Any) -> Any:
-    """hyperopt's, with the same arguments."""
-    settings: dict[str, Any] = {"algo": rand.suggest, "verbose": False}
-    rstate = np.random.default_rng(7)
-    return hyperopt.fmin(fn, space, **{**settings, "rstate": rstate, **arguments})
-
-
-def new_trials() -> Any:
-    """Trials of ours, whose result is there after a run."""
-    return ab.Trials()
 
 
 def kinds(values: dict[str, Any]) -> dict[str, type]:
@@ -191,6 +163,44 @@ def test_points_come_first_and_count() -> None:
     assert set(theirs.trials[0]["misc"]) == set(trials.trials[0]["misc"])
 
 
+def test_points_may_be_outside_the_bounds() -> None:
+    points = [{"x": -7.5}, {"x": 8.0}]
+    their_run(abs_x, max_evals=4, points_to_evaluate=points)
+    ours = new_trials()
+    run(abs_x, max_evals=30, points_to_evaluate=points, trials=ours, algo=hyperopt.tpe.suggest)
+    assert [7.5, 8.0] == ours.losses()[:2]
+    assert 30 == len(ours)
+    theirs = generate_trials_to_calculate(points)
+    run(abs_x, max_evals=4, trials=theirs)
+    assert [7.5, 8.0] == theirs.losses()[:2]
+
+
+def test_best_params_are_what_the_objective_got() -> None:
+    space = hp.choice("model", [{"kind": "svm", "C": hp.uniform("C", 1, 2)}, {"kind": "none"}])
+
+    def objective(config: Any) -> Any:
+        return config.get("C", 3.0) + len(config)
+
+    cases: list[tuple[Any, Any]] = [
+        (objective, space),
+        (abs, hp.uniform("x", -1, 1)),
+        (sum, [hp.uniform("x", 0, 1), 1]),
+    ]
+    for fn, one in cases:
+        trials = new_trials()
+        run(fn, one, max_evals=4, trials=trials)
+        for trial in trials.result.trials:
+            assert trial.metric == fn(trial.params)
+        assert trials.result.best.metric == fn(trials.result.best.params)
+        assert 4 == len(trials.result.to_pandas())
+        assert "trial" in str(trials.result)
+        best = trials.result.best.params
+        settings: dict[str, Any] = {"max_trials": 1, "engine": "local", "monitor": None}
+        assert [best] == [
+            one.params for one in ab.launch(fn, one, initial=[best], **settings).trials
+        ]
+
+
 def test_fmin_continues_the_trials_it_is_given_again() -> None:
     trials = new_trials()
     run(abs_x, max_evals=4, trials=trials)
@@ -288,90 +298,6 @@ def test_losses_that_hyperopt_makes_floats_of() -> None:
     assert [0.0, 0.0] == trials.losses()
 
 
-# --- exceptions -----------------------------------------------------------------
-
-
-def test_an_exception_ends_the_run() -> None:
-    trials = new_trials()
-    points = [{"x": 1.0}, {"x": -1.0}]
-    with pytest.raises(ab.ObjectiveError, match=r"trial 1 with {'x': -1.0}[^$]*no such thing"):
-        run(raises_below_0, max_evals=10**6, points_to_evaluate=points, trials=trials)
-    assert [0] == trials.tids[:1]
-    assert 1 not in trials.tids  # as in hyperopt
-    assert ab.TrialState.FAILED is trials.result.trials[1].state
-
-
-def test_the_first_trial_raises() -> None:
-    with pytest.raises(ab.ObjectiveError, match="no such thing"):
-        run(raises_below_0, max_evals=1, points_to_evaluate=[{"x": -1.0}])
-
-
-def test_an_exception_is_caught_on_demand() -> None:
-    points = [{"x": 1.0}, {"x": -1.0}, {"x": 0.5}]
-    theirs, ours = hyperopt.Trials(), new_trials()
-    arguments = {"max_evals": 3, "catch_eval_exceptions": True}
-    best = run(raises_below_0, points_to_evaluate=points, trials=ours, **arguments)
-    assert {"x": 0.5} == best
-    for tid, point in enumerate(points):
-        theirs.insert_trial_docs([generate_trial(tid, point)])
-    their_run(raises_below_0, trials=theirs, **{**arguments, "max_evals": 4})
-    assert theirs.losses()[:2] == [1.0, 0.5] == ours.losses()
-    with pytest.raises(ab.AllTrialsFailed, match="no such thing"):
-        run(raises_below_0, {"x": hp.uniform("x", -2, -1)}, **arguments)
-
-
-# --- ends -----------------------------------------------------------------------
-
-
-def test_a_loss_that_is_low_enough() -> None:
-    trials = new_trials()
-    run(abs_x, loss_threshold=2, trials=trials)
-    assert trials.losses()[-1] <= 2 < min([9.0, *trials.losses()[:-1]])
-
-
-def test_the_time_is_up() -> None:
-    trials = new_trials()
-
-    def fn(params: Any) -> Any:
-        time.sleep(0.05)
-        return params["x"]
-
-    run(fn, timeout=1, trials=trials)
-    assert "max_time" == trials.result.reason
-    assert trials.argmin in [{"x": x} for x in trials.vals["x"]]
-
-
-def test_early_stop_fn_sees_finished_trials_once() -> None:
-    seen = []
-
-    def stop_after(trials: Any, count: int = 0) -> tuple[bool, list[int]]:
-        seen.append(list(trials.tids))
-        assert trials.best_trial["result"]["loss"] == min(trials.losses())
-        return count == 3, [count + 1]
-
-    trials = new_trials()
-    run(slow, early_stop_fn=stop_after, trials=trials)
-    assert [[0], [0, 1], [0, 1, 2], [0, 1, 2, 3]] == seen
-    assert "stopped" == trials.result.reason
-    assert 4 <= len(trials)
-
-
-def test_early_stop_functions_of_hyperopt_end_the_run() -> None:
-    trials = new_trials()
-    run(lambda params: 1.0, early_stop_fn=no_progress_loss(3), max_evals=10**6, trials=trials)
-    assert "stopped" == trials.result.reason
-
-
-def test_early_stop_fn_raises() -> None:
-    def broken(trials: Any, *state: Any) -> Any:
-        raise ZeroDivisionError("in early_stop_fn")
-
-    trials = new_trials()
-    with pytest.raises(ZeroDivisionError, match="in early_stop_fn"):
-        run(slow, early_stop_fn=broken, max_evals=10**6, trials=trials)
-    assert trials.losses()
-
-
 # --- one word further -----------------------------------------------------------
 
 
@@ -392,26 +318,6 @@ def test_fmin_takes_the_arguments_of_launch() -> None:
     run(fn, max_evals=3, trials=trials, data={"rows": [1, 2, 3]}, name="moved")
     assert min(trials.losses()) >= 3
     assert "moved" == trials.result.name
-
-
-@pytest.mark.parametrize("catch", [True, False])
-def test_a_file_is_written_once(catch: bool, tmp_path: Path) -> None:
-    path = tmp_path / "lines"
-
-    def fn(params: Any) -> Any:
-        with path.open("a") as file:
-            file.write(f"{params['x']}\n")
-        if params["x"] == 1:
-            raise ValueError("after writing")
-        return params["x"]
-
-    points = [{"x": 0.0}, {"x": 1.0}]
-    try:
-        run(fn, max_evals=3, points_to_evaluate=points, catch_eval_exceptions=catch)
-    except ab.ObjectiveError:
-        assert not catch
-    assert ["0.0", "1.0"] == path.read_text().split()[:2]
-    assert 1 == path.read_text().split().count("1.0")
 
 
 def test_a_program_of_hyperopt_runs_with_another_import(tmp_path: Path) -> None:

@@ -30,6 +30,16 @@ def raises_below_0(params: Any) -> float:
     return float(params["x"])
 
 
+class Diverged(Exception):
+    """What a program raises itself."""
+
+
+def diverges(params: Any) -> float:
+    if params["x"] < 0:
+        raise Diverged(f"at {params['x']}")
+    return float(params["x"])
+
+
 def slow(params: Any) -> float:
     time.sleep(0.1)
     return float(params["x"])

@@ -1,24 +1,21 @@
-"""What fmin makes of hyperopt's arguments, objectives and raw values, without a run."""
+"""What fmin makes of hyperopt's arguments and raw values, without a run."""
 
 from __future__ import annotations
 
-import json
 import math
 import pickle
-import traceback
-from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import cloudpickle
 import hyperopt
 import numpy as np
+import optuna
 import pytest
 from hyperopt import anneal, hp, mix, rand, tpe
 from hyperopt.fmin import generate_trials_to_calculate
 from hyperopt.pyll import scope
-from support.results import make_result, make_trial
+from support.results import make_trial
 
 import asha_bus as ab
 from asha_bus.core.space import Space
@@ -29,11 +26,8 @@ from asha_bus.hyperopt.arguments import (
     seed_of,
     trials_of,
 )
-from asha_bus.hyperopt.documents import document, fail_result
+from asha_bus.hyperopt.documents import document
 from asha_bus.hyperopt.labels import point_of_raw, raw_values
-from asha_bus.hyperopt.objective import FminObjective, fmin_objective
-from asha_bus.objective.behind import Shape
-from asha_bus.objective.kinds import TrialFailed, shape_of
 
 S = ab.TrialState
 SPACE = {
@@ -189,8 +183,8 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ),
         ({"points_to_evaluate": [{}]}, r"points_to_evaluate\[0\]: x is missing; give it a value"),
         (
-            {"points_to_evaluate": [{"x": 2}]},
-            r"points_to_evaluate\[0\]: x: 2.0 is outside 0 to 1; give a value in range",
+            {"points_to_evaluate": [{"x": math.inf}]},
+            r"points_to_evaluate\[0\]: x: inf is not a finite number",
         ),
         ({"algo": "tpe"}, "algo unknown: 'tpe'; give hyperopt's tpe.suggest, rand.suggest .*"),
         (
@@ -202,7 +196,11 @@ def test_other_algorithms_of_hyperopt(algo: Any) -> None:
         ({"data": {"rows": 1}}, r"cannot be called as fn\(params, rows\).*unexpected keyword"),
         ({"fn": lambda rows, p: p, "data": {"rows": 1}}, "the configuration as its first"),
         ({"points_to_evaluate": [{"x": 0.5}, {"y": 1}]}, r"points_to_evaluate\[1\]: the space has"),
-        ({"points_to_evaluate": [{"x": 2}]}, "outside"),
+        ({"timeout": -1}, "timeout must be a number of seconds above 0 .*, got -1$"),
+        ({"timeout": True}, "timeout must be .*, got True of type bool"),
+        ({"timeout": "5"}, "timeout must be .*, got '5' of type str"),
+        ({"loss_threshold": True}, "loss_threshold must be a finite number, got True"),
+        ({"loss_threshold": math.nan}, "loss_threshold must be a finite number, got nan"),
         ({"space": ab.Space(x=1) + {"y": 2}}, "the space is a union"),
     ],
 )
@@ -263,192 +261,72 @@ def test_spaces_that_are_not_a_dict() -> None:
     assert {"x": 3} == ab.space_eval({"x": ab.randint(1, 5)}, {"x": np.int64(3)})
 
 
-# --- objectives -----------------------------------------------------------------
+def test_raw_values_may_be_outside_the_bounds() -> None:
+    space = ab.from_hyperopt(SPACE)
+    far = {"lr": -3.0, "depth": 25.5, "seed": 99, "model": 1, "rate": 7.0}
+    point = point_of_raw(space, far, is_bounded=False)
+    assert far == raw_values(space, point)
+    assert hyperopt.space_eval(SPACE, far) == ab.space_eval(SPACE, far) == space.resolve(point)
+    with pytest.raises(ab.InvalidArgument, match="lr: -3.0 is outside"):
+        point_of_raw(space, far)
+    with pytest.raises(ab.InvalidArgument, match="seed: 2.5 is not a whole number"):
+        ab.space_eval(SPACE, {**far, "seed": 2.5})
+    with pytest.raises(ab.InvalidArgument, match="model must be the index of one of 3 options"):
+        ab.space_eval(SPACE, {**far, "model": 3})
 
 
-def test_a_dict_of_results_keeps_what_is_plain() -> None:
-    given = {"loss": 2, "status": ab.STATUS_OK, "auc": np.float32(0.5), "model": [1], "note": "a"}
-    assert (2, {"auc": 0.5, "note": "a"}) == FminObjective(lambda params: given)(x=1)
-    assert 0.5 == FminObjective(lambda params: params["x"])(x=0.5)
-    assert 3 == FminObjective(lambda first: first[0])((3, 4))
-    assert 4 == FminObjective(lambda params, rows: params["x"] + rows, data=["rows"])(x=1, rows=3)
-    assert 5 == FminObjective(lambda x, y: x + y, by_name=True)(x=2, y=3)
-
-
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
-        ({"loss": 1}, "status None"),
-        ({"loss": 1, "status": "running"}, "status 'running'"),
-        ({"status": "ok"}, "without a loss"),
-    ],
-)
-def test_a_wrong_dict_is_an_error_that_names_the_mistake(
-    given: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ab.ObjectiveError, match=message):
-        FminObjective(lambda params: given)(x=1)
-
-
-def test_a_generator_is_closed_with_its_wrapper() -> None:
-    events = []
-
-    def train(params: Any) -> Any:
-        try:
-            yield {"loss": params["x"], "status": "ok", "epoch": 1}
-            yield 0.5
-        finally:
-            events.append("closed")
-
-    assert Shape.GENERATOR is shape_of(fmin_objective(train))
-    assert Shape.FUNCTION is shape_of(fmin_objective(never))
-    values = fmin_objective(train)(x=1)
-    assert (1, {"epoch": 1}) == next(values)
-    assert 0.5 == next(values)
-    values.close()
-    assert ["closed"] == events
-
-
-def failed(value: Any) -> Any:
-    """A trial whose objective gave ``value`` back, which fails it."""
-    with pytest.raises(TrialFailed) as raised:
-        FminObjective(lambda params: value)(x=1)
-    text = "".join(traceback.format_exception(raised.value))
-    return make_trial(0, S.FAILED, None, error=text, extras=raised.value.extras)
-
-
-def test_a_status_of_fail_is_distinguished_from_an_exception() -> None:
-    told = fail_result(failed({"status": ab.STATUS_FAIL, "why": "two\nlines", "net": [1]}))
-    assert {"status": "fail", "why": "two\nlines"} == told
-    assert {"status": "fail", "loss": 3} == fail_result(failed({"status": "fail", "loss": 3}))
-    assert {"status": "fail"} == fail_result(failed({"status": "fail"}))
-    assert fail_result(make_trial(0, S.FAILED, error="Traceback ...\nValueError: fail")) is None
-    assert fail_result(make_trial(0, S.FAILED)) is None
-
-
-def test_the_text_of_an_error_says_nothing_of_a_status() -> None:
-    given = failed({"status": "fail", "why": "it diverged"})
-    assert "it diverged" in given.error
-    assert fail_result(replace(given, extras={})) is None
-    assert fail_result(replace(given, error="ValueError: no")) == fail_result(given)
-    older = 'Traceback ...\nasha_bus.hyperopt.objective.StatusFail: {"why": "x"}\n'
-    raised = make_trial(0, S.FAILED, error=older, extras={"n": 1})
-    assert fail_result(raised) is None
-    assert "new" == document(raised, Space(x=ab.uniform(0, 1)))["result"]["status"]
-
-
-def test_nothing_that_is_returned_with_a_loss_reads_as_a_status_of_fail() -> None:
-    def mimics(params: Any) -> Iterator[Any]:
-        yield {"loss": 1.0, "status": "ok", "_status_fail": True, "_more_results": "{", "n": 1}
-        raise ValueError("no")
-
-    values = fmin_objective(mimics)(x=1)
-    loss, extras = next(values)
-    assert (1.0, {"n": 1}) == (loss, extras)
-    with pytest.raises(ValueError, match="no"):
-        next(values)
-    assert fail_result(make_trial(0, S.FAILED, loss, extras=extras)) is None
-
-
-# --- trials ---------------------------------------------------------------------
-
-
-def test_documents_are_those_of_hyperopt() -> None:
-    space = Space(x=ab.uniform(0, 1))
-    states = [S.COMPLETED, S.STOPPED, S.CANCELLED, S.FAILED, S.LOST, S.COMPLETED]
-    ended = [
-        make_trial(number, state=state, metric=float(metric), point=(0.25,), extras={"n": number})
-        for number, (state, metric) in enumerate(zip(states, [3, 1, 0, 0, 0, 2], strict=True))
-    ]
-    trials = ab.Trials()
-    trials.fill(make_result(*ended, space=space))
-    assert [0, 1, 5] == trials.tids
-    assert [2, 2, 4, 3, 3, 2] == [one["state"] for one in trials.documents]
-    assert ["ok", "suspended", "ok"] == trials.statuses()
-    assert [3.0, 1.0, 2.0] == trials.losses()
-    assert {"loss": 2.0, "status": "ok", "n": 5} == trials.best_trial["result"]
-    assert {"x": 0.25} == trials.argmin
-    assert ({"x": [0.25] * 3}, {"x": [0, 1, 5]}) == (trials.vals, trials.idxs)
-    theirs = hyperopt.Trials()
-    theirs.insert_trial_docs(trials.documents)
-    theirs.refresh()
-    assert theirs.argmin == trials.argmin
-    assert (theirs.tids, theirs.losses(), theirs.vals) == (
-        trials.tids,
-        trials.losses(),
-        trials.vals,
+@pytest.mark.parametrize("x", [-2.0, 0.0, 5e9])
+def test_searchers_learn_from_points_outside_the_bounds(x: float) -> None:
+    space = ab.from_hyperopt(
+        {
+            "x": hp.uniform("x", 0, 1),
+            "lr": hp.loguniform("lr", -7, 0),
+            "depth": scope.int(hp.quniform("depth", 1, 10, 1)),
+            "seed": hp.randint("seed", 3, 6),
+            "width": hp.lognormal("width", 0, 1),
+            "steps": hp.qloguniform("steps", 0, 3, 2),
+        }
     )
-    assert json.loads(json.dumps(theirs.vals)) == theirs.vals
+    values = dict.fromkeys(["x", "lr", "depth", "seed", "width", "steps"], x)
+    point = point_of_raw(space, values, is_bounded=False)
+    history = [make_trial(n, point=point, metric=float(n), params={}) for n in range(25)]
+    branch = ab.Branch(number=0, space=space, mode="min", trial=25, seed=1)
+    for searcher in (ab.TPE(), ab.OptunaSearcher(optuna.samplers.TPESampler(seed=1))):
+        found = searcher.suggest(branch, history)
+        assert found is not None
+        assert found == space.checked(found, 0)
 
 
-def test_trials_can_be_pickled_without_their_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    trials = ab.SparkTrials(parallelism=3)
-    trials.fill(make_result(make_trial(0, metric=1.0)))
-    again = pickle.loads(pickle.dumps(trials))
-    assert (trials.losses(), 3) == (again.losses(), again.parallelism)
-    assert again.result is None
-    # nothing is run and no session is started, since there are as many trials already
-    monkeypatch.setattr("asha_bus.driver.spark.steady_slots", never)
-    assert {"x": 0.0} == ab.fmin(never, {"x": ab.uniform(0, 1)}, max_evals=1, trials=again)
+@pytest.mark.parametrize("number", [np.int64(5), np.float32(5), 5])
+def test_limits_may_be_numbers_of_numpy(number: Any) -> None:
+    trials = ab.SparkTrials(timeout=number, loss_threshold=number)
+    assert (5, 5) == (trials.timeout, trials.loss_threshold)
+    with pytest.raises(ab.InvalidArgument, match="max_evals must be"):  # which is checked last
+        ab.fmin(never, hp.uniform("x", 0, 1), timeout=number, loss_threshold=number, max_evals=0)
 
 
-def test_trials_have_the_words_of_hyperopts() -> None:
-    space = Space(x=ab.uniform(0, 1))
-    extras = {"loss_variance": 0.5, "true_loss": 7.0}
-    ours, theirs = ab.SparkTrials(), hyperopt.Trials()
-    ours.fill(
-        make_result(
-            make_trial(0, metric=1.0, extras=extras),
-            make_trial(1, metric=2.0, extras={**extras, "true_loss": 9.0}),
-            make_trial(2, S.FAILED, None),
-            make_trial(3, S.CANCELLED, None),
-            space=space,
-        )
-    )
-    theirs.insert_trial_docs(ours.documents)
-    theirs.refresh()
-    ours.refresh()
-    np.random.seed(0)
-    known = theirs.average_best_error()
-    np.random.seed(0)
-    assert known == ours.average_best_error()
-    assert (theirs.specs, theirs.idxs_vals) == (ours.specs, ours.idxs_vals)
-    for state in (2, 3, [2, 4]):
-        assert theirs.count_by_state_synced(state) == ours.count_by_state_synced(state)
-        assert theirs.count_by_state_unsynced(state) == ours.count_by_state_unsynced(state)
-    assert (2, 1, 1, 4) == (
-        ours.count_successful_trials(),
-        ours.count_failed_trials(),
-        ours.count_cancelled_trials(),
-        ours.count_total_trials(),
-    )
-    attached = ours.trial_attachments(ours.trials[1])
-    attached["net"] = b"1"
-    assert (["net"], {"ATTACH::1::net": b"1"}) == (list(attached), ours.attachments)
-    assert {} == dict(ours.trial_attachments(ours.trials[0]))
-    del attached["net"]
-    assert 0 == len(attached)
-    ours.delete_all()
-    assert (0, [], {}) == (len(ours), ours.documents, ours.vals)
-    with pytest.raises(ValueError, match="Empty loss"):
-        ours.average_best_error()
+def test_hyperopts_exceptions_can_be_caught_by_their_names() -> None:
+    twice = [hp.uniform("x", 0, 1), hp.uniform("x", 0, 1)]
+    with pytest.raises(hyperopt.exceptions.DuplicateLabel, match="label 'x'") as raised:
+        ab.fmin(never, twice, max_evals=3)
+    assert isinstance(raised.value, ab.InvalidArgument)
+    with pytest.raises(hyperopt.exceptions.BadSearchSpace):
+        ab.from_hyperopt(twice)
+
+    def fn(x, y):
+        raise AssertionError("nothing is to be run")
+
+    fn.__annotations__ = {"x": hp.uniform("x", -1, 1), "y": float, "return": float}
+    with pytest.raises(
+        hyperopt.exceptions.InvalidAnnotatedParameter, match="y has <class 'float'>"
+    ):
+        ab.fmin(fn, "annotated", max_evals=3)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"parallelism": "2"}, "parallelism must be"),
-        ({"timeout": -1}, "timeout must be"),
-        ({"timeout": True}, "timeout must be"),
-        ({"loss_threshold": "low"}, "loss_threshold must be"),
-        ({"resource_profile": object()}, "resource_profile is not supported"),
-    ],
-)
-def test_what_spark_trials_refuse(arguments: dict[str, Any], message: str) -> None:
-    with pytest.raises(ab.InvalidArgument, match=message):
-        ab.SparkTrials(**arguments)
+def test_a_parameter_without_an_expression_is_refused() -> None:
+    def fn(x, y):
+        raise AssertionError("nothing is to be run")
 
-
-def test_trials_that_are_empty_have_no_best_one() -> None:
-    with pytest.raises(ab.AshaBusError, match="no trial has a loss yet"):
-        ab.Trials().argmin  # noqa: B018 - a property
+    fn.__annotations__ = {"x": hp.uniform("x", -1, 1)}
+    with pytest.raises(ab.InvalidArgument, match="y has no annotation"):
+        ab.fmin(fn, "annotated", max_evals=3)

@@ -30,8 +30,7 @@ def theirs(expression: Any, count: int = DRAWS) -> list[Any]:
 
 def ours(expression: Any, count: int = DRAWS) -> list[Any]:
     space, random = from_hyperopt(expression), Random(12)
-    found = [space.resolve(space.draw_point(random, 0)) for _ in range(count)]
-    return [params[POSITIONAL] for params in found] if space.is_positional else found
+    return [space.resolve(space.draw_point(random, 0)) for _ in range(count)]
 
 
 def types_of(value: Any) -> Any:
@@ -179,7 +178,7 @@ def test_a_value_that_is_not_a_dict_is_one_argument() -> None:
         space = from_hyperopt(expression)
         assert space.is_positional
         assert (POSITIONAL,) == space.names
-    assert [0.5, 3] == list(from_hyperopt([hp.uniform("x", 0, 1), 3]).resolve((0.5,))[POSITIONAL])
+    assert [0.5, 3] == list(from_hyperopt([hp.uniform("x", 0, 1), 3]).resolve((0.5,)))
     assert not from_hyperopt({"x": hp.uniform("x", 0, 1)}).is_positional
     with pytest.raises(InvalidArgument, match="one of them is not a dict, so no objective could"):
         from_hyperopt(hp.uniform("x", 0, 1)) + {"y": 1}

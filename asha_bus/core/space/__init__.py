@@ -19,7 +19,7 @@ from asha_bus.core.space.options import (
     ordinal,
 )
 from asha_bus.core.space.parameter import Leaf, Parameter
-from asha_bus.core.space.points import POSITIONAL
+from asha_bus.core.space.points import POSITIONAL, by_name
 from asha_bus.core.space.ranges import (
     LogUniform,
     Number,
@@ -60,6 +60,7 @@ __all__ = [
     "Space",
     "Uniform",
     "as_space",
+    "by_name",
     "choice",
     "func",
     "grid",

@@ -29,6 +29,11 @@ from asha_bus.core.space.parameter import Parameter
 POSITIONAL = "args"
 
 
+def by_name(params: Any) -> Mapping[Any, Any]:
+    """What the objective gets, by name; of a positional space that may be one value."""
+    return params if isinstance(params, Mapping) else {POSITIONAL: params}
+
+
 class Points:
     """The points of one or more members; a point of a union begins with its member's number.
 
@@ -117,14 +122,15 @@ class Points:
             )
         return int(at), numbers
 
-    def resolve(self, point: Point) -> dict[str, Any]:
+    def resolve(self, point: Point) -> Any:
         """Convert a point into parameters, in the structure in which they were written.
 
         Args:
             point: A point of this space.
 
         Returns:
-            The parameters by name: a new structure at each call.
+            What the objective gets: the parameters by name, or the one argument of a space of
+            Hyperopt that is not a dict. It is a new structure at each call.
 
         Raises:
             InvalidArgument: ``point`` is not a point of this space.
@@ -134,25 +140,26 @@ class Points:
             >>> Space(lr=uniform(0, 1), act=choice("relu", "tanh")).resolve((0.5, 1))
             {'lr': 0.5, 'act': 'tanh'}
         """
-        at, numbers = self._read(point)
-        found: dict[str, Any] = Values(numbers).of(self._parts[at].tree)
-        return found
+        return self._filled(point, shown=False)
 
-    def shown(self, point: Point) -> dict[str, Any]:
+    def shown(self, point: Point) -> Any:
         """Convert a point into parameters to be shown: `resolve` without its errors of functions.
 
         Args:
             point: A point of this space.
 
         Returns:
-            The parameters by name; for a `func` that raises, a text with its error.
+            What the objective gets; for a `func` that raises, a text with its error.
 
         Raises:
             InvalidArgument: ``point`` is not a point of this space.
         """
+        return self._filled(point, shown=True)
+
+    def _filled(self, point: Point, *, shown: bool) -> Any:
         at, numbers = self._read(point)
-        found: dict[str, Any] = Values(numbers, shown=True).of(self._parts[at].tree)
-        return found
+        found = Values(numbers, shown=shown).of(self._parts[at].tree)
+        return found[POSITIONAL] if self.is_positional else found
 
     def values(self, point: Point) -> dict[str, Any]:
         """Return the values of a point by path, for tables and charts.

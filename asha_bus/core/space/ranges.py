@@ -49,10 +49,15 @@ class Number(Parameter):
     def resolve(self, number: float) -> Any:
         return int(number) if self.is_whole else number
 
-    def number_of(self, value: Any) -> float:
+    def unbounded(self, value: Any) -> float:
+        """The number of any finite ``value``, in the range or not."""
         number = as_number(value)
         if number is None or not math.isfinite(number):
             raise InvalidArgument(f"{shortened(value)} is not a finite number")
+        return number
+
+    def number_of(self, value: Any) -> float:
+        number = self.unbounded(value)
         if self.q is None:
             return self._bounded(float(number))
         if self.rounds:
@@ -225,11 +230,14 @@ class RandInt(Number):
     def _scale(self) -> Callable[[float], float]:
         return math.log if self.log else float
 
-    def number_of(self, value: Any) -> float:
+    def unbounded(self, value: Any) -> int:
         number = as_number(value)
         if number is None or not math.isfinite(number) or number != int(number):
             raise InvalidArgument(f"{shortened(value)} is not a whole number")
-        whole = int(number)
+        return int(number)
+
+    def number_of(self, value: Any) -> float:
+        whole = self.unbounded(value)
         if not self.low <= whole <= self.high:
             bounds = f"{self.low} to {self.high}"
             raise InvalidArgument(f"{shortened(value)} is outside {bounds}; give a value in range")

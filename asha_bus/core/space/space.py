@@ -147,7 +147,7 @@ class Space(Points, SubSpace):
     def __bool__(self) -> bool:
         return True  # without this, bool() would call len(), which may raise
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
+    def __iter__(self) -> Iterator[Any]:
         self._check_finite("cannot be listed")
         unused = Random(0)  # level 1 fixes everything
         for branch in range(self.branches):
@@ -253,14 +253,15 @@ class Space(Points, SubSpace):
             )
         return self._parts[0].tree
 
-    def draw(self, seed: int) -> dict[str, Any]:
+    def draw(self, seed: int) -> Any:
         """Draw one configuration at random.
 
         Args:
             seed: A whole number; the same seed gives the same configuration.
 
         Returns:
-            The parameters that an objective would receive, by name.
+            What an objective would get: the parameters by name, or the one argument of a space
+            of Hyperopt that is not a dict.
 
         Raises:
             InvalidArgument: ``seed`` is not a whole number, or no draw satisfies a condition of

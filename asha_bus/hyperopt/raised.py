@@ -1,0 +1,71 @@
+"""Carries the exceptions that ``fn`` raised to the program of `fmin`, by name and text.
+
+No pickle is read, and nothing is imported because a worker names it.
+"""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType
+from typing import Any
+
+from asha_bus.formats.wire import MAX_EXTRA_CHARS
+from asha_bus.objective.kinds import TrialFailed
+from asha_bus.results.records import TrialRecord
+
+#: The extras that name what ``fn`` raised: its type as ``module:qualified name``, and its text.
+RAISED_TYPE, RAISED_TEXT = "_raised_type", "_raised_text"
+
+
+def failed_by(error: Exception, name: str | None = None) -> TrialFailed:
+    """What fails a trial whose ``fn`` raised ``error``; raise it from that.
+
+    ``name``: of another type to raise in the program. None: that of ``error``.
+    """
+    kind = type(error)
+    is_text = len(error.args) == 1 and isinstance(error.args[0], str)
+    try:
+        text = error.args[0] if is_text else str(error)
+    except Exception as unprintable:  # its __str__ is user code
+        text = f"its text is not available: {unprintable!r}"
+    name = name or f"{kind.__module__}:{kind.__qualname__}"
+    return TrialFailed(name, {RAISED_TYPE: _within(name), RAISED_TEXT: _within(text)})
+
+
+def exception_of(trial: TrialRecord) -> Exception | None:
+    """What ``fn`` raised in ``trial``, of its own type.
+
+    None unless that type is here already and takes a text: a built-in exception, or one of a
+    module that this program has imported.
+    """
+    name, text = trial.extras.get(RAISED_TYPE), trial.extras.get(RAISED_TEXT)
+    if not isinstance(name, str) or not isinstance(text, str):
+        return None
+    kind = _imported(*name.partition(":")[::2])
+    if kind is None:
+        return None
+    try:
+        error = kind(text) if text else kind()
+        is_same = type(error) is kind and (error.args == (text,) or str(error) == text)
+    except Exception:  # the constructor is user code, and may want more
+        return None
+    return error if is_same else None
+
+
+def _imported(module: str, qualified: str) -> type[Exception] | None:
+    """The exception class of that name in a module that is imported; None if there is none."""
+    found: Any = sys.modules.get(module)
+    for name in qualified.split("."):
+        # a plain look: a __getattr__ may import something
+        if isinstance(found, ModuleType):
+            found = ModuleType.__getattribute__(found, "__dict__").get(name)
+        elif isinstance(found, type):
+            found = type.__getattribute__(found, "__dict__").get(name)
+        else:
+            return None
+    return found if isinstance(found, type) and issubclass(found, Exception) else None
+
+
+def _within(text: str) -> str:
+    """``text`` as it fits into an extra."""
+    return text.encode(errors="replace").decode()[:MAX_EXTRA_CHARS]

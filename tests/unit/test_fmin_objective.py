@@ -1,0 +1,256 @@
+"""What fmin makes of objectives, their results and their exceptions, without a run."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import hyperopt.exceptions
+import numpy as np
+import pytest
+from support.fmin_objectives import Diverged
+from support.results import make_trial
+
+import asha_bus as ab
+from asha_bus.core.space import Space
+from asha_bus.hyperopt import exceptions
+from asha_bus.hyperopt.documents import document, fail_result
+from asha_bus.hyperopt.objective import FminObjective, fmin_objective
+from asha_bus.hyperopt.raised import exception_of, failed_by
+from asha_bus.objective.kinds import Shape, TrialFailed, shape_of
+
+S = ab.TrialState
+
+
+def never(params: Any) -> float:
+    raise AssertionError("nothing is to be run")
+
+
+def test_a_dict_of_results_keeps_what_is_plain() -> None:
+    given = {"loss": 2, "status": ab.STATUS_OK, "auc": np.float32(0.5), "model": [1], "note": "a"}
+    assert (2, {"auc": 0.5, "note": "a"}) == FminObjective(lambda params: given)(x=1)
+    assert 0.5 == FminObjective(lambda params: params["x"])(x=0.5)
+    assert 3 == FminObjective(lambda first: first[0])((3, 4))
+    assert 4 == FminObjective(lambda params, rows: params["x"] + rows, data=["rows"])(x=1, rows=3)
+    assert 5 == FminObjective(lambda x, y: x + y, by_name=True)(x=2, y=3)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"loss": 1}, "status None"),
+        ({"loss": 1, "status": "running"}, "status 'running'"),
+        ({"status": "ok"}, "without a loss"),
+    ],
+)
+def test_a_wrong_dict_is_an_error_that_names_the_mistake(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(TrialFailed) as raised:
+        FminObjective(lambda params: given)(x=1)
+    assert isinstance(raised.value.__cause__, ab.ObjectiveError)
+    assert message in str(raised.value.__cause__)
+    found = exception_of(make_trial(0, S.FAILED, None, extras=raised.value.extras))
+    assert type(found) in (exceptions.InvalidResultStatus, exceptions.InvalidLoss)
+    assert message in str(found)
+    assert isinstance(found, ab.ObjectiveError)
+
+
+def test_a_generator_is_closed_with_its_wrapper() -> None:
+    events = []
+
+    def train(params: Any) -> Any:
+        try:
+            yield {"loss": params["x"], "status": "ok", "epoch": 1}
+            yield 0.5
+        finally:
+            events.append("closed")
+
+    assert Shape.GENERATOR is shape_of(fmin_objective(train))
+    assert Shape.FUNCTION is shape_of(fmin_objective(never))
+    values = fmin_objective(train)(x=1)
+    assert (1, {"epoch": 1}) == next(values)
+    assert 0.5 == next(values)
+    values.close()
+    assert ["closed"] == events
+
+
+def failed(value: Any) -> Any:
+    """A trial whose objective gave ``value`` back, which fails it."""
+    with pytest.raises(TrialFailed) as raised:
+        FminObjective(lambda params: value)(x=1)
+    text = "".join(traceback.format_exception(raised.value))
+    return make_trial(0, S.FAILED, None, error=text, extras=raised.value.extras)
+
+
+def test_a_status_of_fail_is_distinguished_from_an_exception() -> None:
+    told = fail_result(failed({"status": ab.STATUS_FAIL, "why": "two\nlines", "net": [1]}))
+    assert {"status": "fail", "why": "two\nlines"} == told
+    assert {"status": "fail", "loss": 3} == fail_result(failed({"status": "fail", "loss": 3}))
+    assert {"status": "fail"} == fail_result(failed({"status": "fail"}))
+    assert fail_result(make_trial(0, S.FAILED, error="Traceback ...\nValueError: fail")) is None
+    assert fail_result(make_trial(0, S.FAILED)) is None
+
+
+def test_the_text_of_an_error_says_nothing_of_a_status() -> None:
+    given = failed({"status": "fail", "why": "it diverged"})
+    assert "it diverged" in given.error
+    assert fail_result(replace(given, extras={})) is None
+    assert fail_result(replace(given, error="ValueError: no")) == fail_result(given)
+    older = 'Traceback ...\nasha_bus.hyperopt.objective.StatusFail: {"why": "x"}\n'
+    raised = make_trial(0, S.FAILED, error=older, extras={"n": 1})
+    assert fail_result(raised) is None
+    assert "new" == document(raised, Space(x=ab.uniform(0, 1)))["result"]["status"]
+
+
+#: What an objective might return to look like one that raised, and a plain result.
+MIMICRY = {"_more_results": "{", "_raised_type": "builtins:OSError", "_raised_text": "", "n": 1}
+
+
+def test_nothing_that_is_returned_with_a_loss_reads_as_a_status_of_fail() -> None:
+    def mimics(params: Any) -> Iterator[Any]:
+        yield {"loss": 1.0, "status": "ok", "_status_fail": True, **MIMICRY}
+        raise ValueError("no")
+
+    values = fmin_objective(mimics)(x=1)
+    loss, extras = next(values)
+    assert (1.0, {"n": 1}) == (loss, extras)
+    with pytest.raises(TrialFailed) as raised:
+        next(values)
+    assert fail_result(make_trial(0, S.FAILED, loss, extras=raised.value.extras)) is None
+    assert fail_result(make_trial(0, S.FAILED, loss, extras=extras)) is None
+    assert exception_of(make_trial(0, S.LOST, loss, extras=extras)) is None
+
+
+# --- exceptions -----------------------------------------------------------------
+
+
+def raised_in_a_trial(error: Exception) -> Any:
+    """The trial of an objective that raised ``error``."""
+
+    def fn(params: Any) -> Any:
+        raise error
+
+    with pytest.raises(TrialFailed) as raised:
+        FminObjective(fn)(x=1)
+    assert raised.value.__cause__ is error
+    return make_trial(0, S.FAILED, None, extras=raised.value.extras)
+
+
+class Inner(ValueError):
+    """Has a place within nothing; see `Outer`."""
+
+
+class Outer:
+    Inner = type("Inner", (Inner,), {"__qualname__": "Outer.Inner"})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("too large"),
+        KeyError("no such thing"),
+        ZeroDivisionError(),
+        Diverged("at step 3"),
+        Outer.Inner("within"),
+        hyperopt.exceptions.BadSearchSpace("no"),
+        ab.InvalidArgument("x must be"),
+        ValueError("h\u00f6her, in\nlines"),
+    ],
+)
+def test_an_exception_comes_back_as_its_own_type(error: Exception) -> None:
+    found = exception_of(raised_in_a_trial(error))
+    assert (type(error), error.args) == (type(found), found and found.args)
+
+
+def test_a_text_of_several_arguments_comes_back() -> None:
+    found = exception_of(raised_in_a_trial(FileNotFoundError(2, "No such file")))
+    assert (FileNotFoundError, "[Errno 2] No such file") == (type(found), str(found))
+
+
+class Picky(Exception):
+    """Wants two arguments."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(one, two)
+
+
+class Rude(Exception):
+    """Cannot be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_exception_that_cannot_be_made_again_is_none() -> None:
+    class Local(Exception):
+        pass
+
+    unmade = [
+        Local("x"),
+        Picky("a", "b"),
+        UnicodeDecodeError("utf-8", b"", 0, 1, "bad"),
+    ]
+    assert [None] * 3 == [exception_of(raised_in_a_trial(error)) for error in unmade]
+
+
+def test_an_exception_that_cannot_be_shown_says_so() -> None:
+    found = exception_of(raised_in_a_trial(Rude(1, 2)))
+    assert Rude is type(found)
+    assert "not available: RuntimeError('no text')" in found.args[0]
+
+
+class Lazy(ModuleType):
+    """A module that notices whether something is looked up by way of its __getattr__."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(f"{name} was asked for")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "antigravity:Error",
+        "os:system",
+        "os:path.join",
+        "builtins:KeyboardInterrupt",
+        "builtins:SystemExit",
+        "builtins:str",
+        "lazy_for_a_test:Error",
+        "nonsense",
+        "",
+        ":",
+        "os:",
+    ],
+)
+def test_a_worker_names_nothing_but_exceptions_that_are_here(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "lazy_for_a_test", Lazy("lazy_for_a_test"))
+    extras = {"_raised_type": name, "_raised_text": "echo"}
+    before = set(sys.modules)
+    assert exception_of(make_trial(0, S.FAILED, None, extras=extras)) is None
+    assert before == set(sys.modules)
+
+
+def test_a_long_text_is_cut() -> None:
+    found = exception_of(raised_in_a_trial(ValueError("x" * 10**6)))
+    assert str(found) == "x" * len(str(found))
+    assert 1000 < len(str(found)) < 10_000
+    assert "?" == failed_by(ValueError("\ud800")).extras["_raised_text"]
+
+
+def test_an_exception_of_a_generator_comes_back() -> None:
+    def train(params: Any) -> Iterator[float]:
+        yield 1.0
+        raise Diverged("at step 2")
+
+    values = fmin_objective(train)(x=1)
+    assert 1.0 == next(values)
+    with pytest.raises(TrialFailed) as raised:
+        next(values)
+    assert isinstance(raised.value.__cause__, Diverged)
