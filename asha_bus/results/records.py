@@ -14,14 +14,17 @@ from asha_bus.core.roster import WorkerTime
 from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
+from asha_bus.results.tables import cell
 
 #: The reason of a result from a journal that has no end of the run.
 UNFINISHED = "unfinished"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrialRecord:
     """One trial of a run. Times are seconds since the epoch.
+
+    Its repr is one short line with ``id``, ``state``, ``metric``, ``resource`` and ``params``.
 
     Attributes:
         id: The trial's number, from 0.
@@ -77,14 +80,17 @@ class TrialRecord:
     bracket: int
     seed: int
     rungs: tuple[RungRecord, ...]
-    log: str = field(default="", repr=False)
-    reports: tuple[tuple[float, float], ...] = field(default=(), repr=False)
-    point: tuple[float, ...] = field(default=(), repr=False)
+    log: str = ""
+    reports: tuple[tuple[float, float], ...] = ()
+    point: tuple[float, ...] = ()
     repeat: int = 0
     attempt_time: float | None = None
-    extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(
-        default_factory=dict, repr=False
-    )
+    extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        metric = None if self.metric is None else float(f"{self.metric:.6g}")
+        shown = f"metric={metric}, resource={self.resource:g}, params={cell(self.params)}"
+        return f"TrialRecord({self.id}, {self.state}, {shown})"
 
     @property
     def configuration(self) -> int:
