@@ -130,7 +130,7 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     options = given.bus or BusOptions.from_conf(engine.conf)
     plan = plan.with_options(options, workers)
     data = gather(given.data or {}, options.max_data_bytes)
-    warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
+    warn_of_residents(plan.settings)
     journal = _open(plan)
     try:
         if journal.is_resumed:

@@ -78,7 +78,7 @@ def refusal(tmp_path: Path, before: ab.Scheduler | None, now: ab.Scheduler | Non
         ),
     ],
 )
-def test_another_scheduler_is_told_by_its_arguments(
+def test_the_arguments_that_differ_are_named(
     before: ab.Scheduler | None, now: ab.Scheduler | None, words: str, tmp_path: Path
 ) -> None:
     assert words == refusal(tmp_path, before, now)
