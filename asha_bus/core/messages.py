@@ -83,6 +83,8 @@ class Report(NamedTuple):
     best_metric: float | None
     extras: Extras
     idle_s: float
+    #: The resource of the report with ``best_metric``; here and below None: not known.
+    best_resource: float | None = None
 
 
 class End(NamedTuple):
@@ -103,6 +105,7 @@ class End(NamedTuple):
     outcome: str
     error: str | None
     idle_s: float
+    best_resource: float | None = None
 
 
 class Ping(NamedTuple):
@@ -148,6 +151,7 @@ class Reports(NamedTuple):
     total: int
     reports: tuple[tuple[float, float], ...]
     extras: Mapping[str, tuple[float | None, ...]]
+    best_resource: float | None = None
 
 
 class Log(NamedTuple):

@@ -165,13 +165,15 @@ class TrialRow(NamedTuple):
     end_time: float | None
     repeat: int
     attempt_time: float | None
+    best_resource: float | None
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
         """The row in the array ``plain``."""
-        *first, rungs, start_time, end_time, repeat, attempt_time = plain
+        *first, rungs, start_time, end_time, repeat, attempt_time, best_resource = plain
         records = [RungRecord(*record) for record in rungs]
-        return cls._make((*first, records, start_time, end_time, repeat, attempt_time))
+        last = start_time, end_time, repeat, attempt_time, best_resource
+        return cls._make((*first, records, *last))
 
 
 #: Makes a row from all of its fields, in half the time.
@@ -191,6 +193,8 @@ class Trial:
     worker: str | None = None
     metric: float | None = None
     best_metric: float | None = None
+    #: The resource of the report with ``best_metric``; None: not known.
+    best_resource: float | None = None
     resource: float = 0
     extras: Extras = field(default_factory=dict)
     error: str | None = None
@@ -282,6 +286,7 @@ class Trial:
             self.end_time,
             self.repeat,
             self.attempt_time,
+            self.best_resource,
         )
         return _new(TrialRow, row)
 

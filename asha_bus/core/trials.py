@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from asha_bus.core.failures import MAX_KINDS, Repeated, count_warning, kind
 from asha_bus.core.log import LogLine, Place, TrialLog
-from asha_bus.core.messages import Log
+from asha_bus.core.messages import End, Log, Report, Reports
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState, mean_of
 
 #: At most this many lines about trials are held until they are collected.
@@ -184,7 +184,8 @@ class TrialTable:
     def run(self, trial: Trial, worker: str, now: float) -> None:
         """A worker takes the next attempt at ``trial``, from the start."""
         self._move(trial, TrialState.RUNNING)
-        trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
+        trial.resource, trial.metric, trial.extras = 0, None, {}
+        trial.best_metric = trial.best_resource = None
         trial.kept = None
         trial.attempt += 1
         trial.worker = worker
@@ -193,12 +194,19 @@ class TrialTable:
         if self._is_in_lead(trial):
             self._find_lead()
 
-    def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
-        """Note the last report of a running trial."""
+    def note(
+        self, trial: Trial, message: Report | End | Reports, resource: float, metric: float
+    ) -> None:
+        """Note the last report of a running trial, and the best one, of which ``message`` tells."""
+        best, at = message.best_metric, message.best_resource
+        if at is None and best is not None:  # of a journal that does not have it
+            is_known = best == trial.best_metric
+            at = trial.best_resource if is_known else resource if best == metric else None
         self.spent += resource - trial.resource
         if self.changed is not None:
             self.changed.add(trial.id)
-        trial.resource, trial.metric, trial.best_metric = resource, metric, best
+        trial.resource, trial.metric = resource, metric
+        trial.best_metric, trial.best_resource = best, at
 
     def enter(self, trial: Trial, records: tuple[RungRecord, ...]) -> None:
         """``trial`` entered rungs."""

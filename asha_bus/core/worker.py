@@ -59,6 +59,7 @@ class Attempt:
         self.resource: float = 0
         self.metric: float | None = None
         self.best_metric: float | None = None
+        self.best_resource: float | None = None
         self.extras: m.Extras = {}
         #: Why the bus stopped it (`Stop.why`); None: it continues.
         self.stopped: str | None = None
@@ -222,7 +223,7 @@ class Worker:
         attempt.metric = metric
         attempt.extras = extras
         if is_better(metric, attempt.best_metric, self.mode):
-            attempt.best_metric = metric
+            attempt.best_metric, attempt.best_resource = metric, resource
         if is_end:
             return None
         level = attempt.next_resource
@@ -239,6 +240,7 @@ class Worker:
                     attempt.best_metric,
                     extras,
                     self._idle(now),
+                    attempt.best_resource,
                 )
             )
         self._put(resource, metric, extras)
@@ -269,6 +271,7 @@ class Worker:
                 outcome,
                 None if error is None else cut(error),
                 self._idle(now),
+                attempt.best_resource,
             )
         )
 
@@ -298,6 +301,7 @@ class Worker:
             count,
             tuple((resource, metric) for resource, metric, _ in reports),
             _numeric([extras for *_, extras in reports]),
+            attempt.best_resource,
         )
 
     def _taken(self) -> list[tuple[float, float, m.Extras]]:

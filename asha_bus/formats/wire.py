@@ -184,9 +184,9 @@ _level = _one_of("info", "output", "warning")
 
 def _report(fields: tuple[Any, ...]) -> bool:
     """All checks of a `Report` at once, for speed: a decision waits for it."""
-    if len(fields) != 8:
+    if len(fields) != 9:
         return False
-    seq, trial, attempt, resource, metric, best, extras, idle_s = fields
+    seq, trial, attempt, resource, metric, best, extras, idle_s, best_resource = fields
     return (
         type(seq) is int
         and 0 < seq <= _MAX_INT
@@ -202,6 +202,10 @@ def _report(fields: tuple[Any, ...]) -> bool:
         and (not extras or is_extras(extras))
         and type(idle_s) in _NUMBER
         and 0 <= idle_s < math.inf
+        and (
+            best_resource is None
+            or (type(best_resource) in _NUMBER and 0 < best_resource < math.inf)
+        )
     )
 
 
@@ -213,7 +217,10 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (
         3,
         m.Report,
-        (_seq, _count, _seq, _resource, _number, _number_or_nil, is_extras, _amount),
+        (
+            *(_seq, _count, _seq, _resource, _number, _number_or_nil, is_extras, _amount),
+            _resource_or_nil,
+        ),
     ),
     (
         4,
@@ -229,6 +236,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
             _outcome,
             _text_or_nil,
             _amount,
+            _resource_or_nil,
         ),
     ),
     (5, m.Ping, (_seq,)),
@@ -237,7 +245,14 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (17, m.Log, (_count, _seq, _level, _text)),
     (18, m.Heartbeat, (_latency,)),
     (19, m.Leave, (_latency,)),
-    (20, m.Reports, (_count, _seq, _number_or_nil, _positive_count, _reports, _extra_curves)),
+    (
+        20,
+        m.Reports,
+        (
+            *(_count, _seq, _number_or_nil, _positive_count, _reports, _extra_curves),
+            _resource_or_nil,
+        ),
+    ),
     (21, m.Dropped, (_drops,)),
     (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil, _resource_or_nil, _positive_count)),
     (66, m.Assign, (_seq, _assignment, _drops)),
@@ -253,8 +268,10 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
 )
 CODES: dict[type[Any], int] = {cls: code for code, cls, _ in TABLE}
 _REPORT = CODES[m.Report]
-#: Messages whose last field is left out where it is empty.
-_WITH_DROPS = frozenset(code for code, cls, _ in TABLE if cls._field_defaults.get("drops") == ())
+#: Messages whose last field is left out where it has its default, which is () or None.
+_OPTIONAL: dict[int, Any] = {
+    code: cls._field_defaults[cls._fields[-1]] for code, cls, _ in TABLE if cls._field_defaults
+}
 _FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
 _TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRST_TO_WORKER}
 
@@ -277,7 +294,7 @@ def encode(message: m.Message) -> bytes:
     """
     code = CODES[type(message)]
     items = (m.PROTOCOL_VERSION, code, *message)
-    if code in _WITH_DROPS and not items[-1]:
+    if code in _OPTIONAL and not items[-1]:
         items = items[:-1]
     try:
         try:
@@ -298,9 +315,11 @@ def decode_from_worker(body: bytes) -> m.FromWorker:
     # a worker sends no long arrays; msgpack allocates each array at its claimed length, and
     # three bytes are enough to claim one, so a body could nest thousands of them
     items = _unpack(body, MAX_REPORTS)
-    if items[1] == _REPORT and type(items[1]) is int and _report(fields := items[2:]):
-        report: m.Report = tuple.__new__(m.Report, fields)
-        return report
+    if items[1] == _REPORT and type(items[1]) is int:
+        fields = items[2:] if len(items) == 11 else (*items[2:], None)
+        if _report(fields):
+            report: m.Report = tuple.__new__(m.Report, fields)
+            return report
     return cast(m.FromWorker, _check(items, _FROM_WORKER))
 
 
@@ -356,8 +375,8 @@ def _check(
             f"unknown message type {_shortened.repr(code)}", seq=_request_seq(items)
         )
     cls, checks = entry
-    if code in _WITH_DROPS and len(fields) == len(checks) - 1:
-        fields = (*fields, ())
+    if code in _OPTIONAL and len(fields) == len(checks) - 1:
+        fields = (*fields, _OPTIONAL[code])
     if len(fields) != len(checks):
         raise RemoteProtocolError(
             f"{cls.__name__} has {len(checks)} fields, got {len(fields)}",

@@ -36,7 +36,8 @@ def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
     }
     for name in dict.fromkeys(name for trial in trials for name in trial.params):
         found[f"params.{name}"] = [trial.params.get(name) for trial in trials]
-    for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
+    fields = ("metric", "best_metric", "best_resource", "resource", "attempts", "worker", "error")
+    for field in fields:
         found[field] = [getattr(trial, field) for trial in trials]
     for field in ("start_time", "end_time"):
         seconds = [_within(getattr(trial, field)) for trial in trials]

@@ -32,6 +32,8 @@ class TrialRecord:
         state: The trial's state.
         metric: The last reported metric; None before the first report.
         best_metric: The best reported metric; None without a finite one.
+        best_resource: The resource of the report with ``best_metric``; None without one, or if
+            a journal of an earlier version does not tell it.
         resource: The last reported resource, in the objective's unit.
         attempts: The number of attempts; more than 1 if a worker was lost, or if an attempt
             failed and was retried.
@@ -86,6 +88,7 @@ class TrialRecord:
     repeat: int = 0
     attempt_time: float | None = None
     extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    best_resource: float | None = None
 
     def __repr__(self) -> str:
         metric = None if self.metric is None else float(f"{self.metric:.6g}")
@@ -120,6 +123,7 @@ class TrialRecord:
             state=state,
             metric=metric,
             best_metric=metric,
+            best_resource=None if metric is None else given["resource"],
             attempts=1,
             worker=None,
             start_time=None,

@@ -61,13 +61,14 @@ class Conditions:
 class _Attempt:
     """An attempt at a trial, in the memory of its worker."""
 
-    __slots__ = ("assignment", "best", "metric", "resource", "work")
+    __slots__ = ("assignment", "best", "best_at", "metric", "resource", "work")
 
     def __init__(self, assignment: m.Assignment, work: Any) -> None:
         self.assignment, self.work = assignment, work
         self.resource: float = 0
         self.metric: float | None = None
         self.best: float | None = None
+        self.best_at: float | None = None
 
 
 class _Worker:
@@ -192,7 +193,7 @@ class Fleet(Bus):
                 attempt = worker.attempt
                 trial = self.experiment.table[attempt.assignment.trial]  # as far as it reported
                 attempt.resource, attempt.metric = trial.resource, trial.metric
-                attempt.best = trial.best_metric
+                attempt.best, attempt.best_at = trial.best_metric, trial.best_resource
                 self._end_attempt(worker, at, what, None)
             return
         start = self._free_at
@@ -347,7 +348,7 @@ class Fleet(Bus):
             attempt.resource, attempt.metric = resource, metric
             sign, best = self._sign, attempt.best
             if -math.inf < sign * metric < (math.inf if best is None else sign * best):
-                attempt.best = metric
+                attempt.best, attempt.best_at = metric, resource
         if ends != "report":
             self._end_attempt(worker, sent, ends, error)
             return
@@ -363,6 +364,7 @@ class Fleet(Bus):
             attempt.best,
             _NO_EXTRAS,
             worker.idle_s,
+            attempt.best_at,
         )
         self._planned += 1
         arrives_at = sent + self._latency()
@@ -389,5 +391,6 @@ class Fleet(Bus):
             outcome,
             error,
             worker.idle_s,
+            attempt.best_at,
         )
         self._plan(at + self._latency(), worker, worker.turn, end)

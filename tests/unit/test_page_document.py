@@ -96,6 +96,7 @@ def test_a_trial_has_its_own_numbers() -> None:
     trial = make_trial(
         *(3, TrialState.STOPPED, NAN, *rungs),
         best_metric=0.5,
+        best_resource=1,
         extras={"accuracy": INF},
         start_time=10.12345,
         end_time=None,
@@ -106,6 +107,7 @@ def test_a_trial_has_its_own_numbers() -> None:
         "params": [0.3],
         "metric": "NaN",
         "best_metric": 0.5,
+        "best_resource": 1,
         "resource": 3,
         "attempts": 1,
         "worker": "w",

@@ -363,6 +363,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         6.0,
         1,
         5.5,
+        0.5,
     )
     expected = make_trial(
         3,
@@ -381,6 +382,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         end_time=6.0,
         attempt_time=5.5,
         repeat=1,
+        best_resource=0.5,
     )
     assert 2 == expected.configuration
     assert expected == TrialRecord.from_row(TrialRow.from_plain(row), SPACE)

@@ -53,7 +53,8 @@ def test_the_samples_are_all_messages() -> None:
 
 
 def test_a_body_is_one_array_of_version_type_and_fields() -> None:
-    assert [1, 3, *REPORT] == msgpack.unpackb(wire.encode(REPORT))
+    report = REPORT._replace(best_resource=5)
+    assert [1, 3, *report] == msgpack.unpackb(wire.encode(report))
 
 
 @pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf, 0, -1, 2**64 - 1, 5e-324, -0.0])
@@ -180,7 +181,7 @@ def test_a_field_of_another_kind_is_refused(message: m.Message, field: str, valu
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
 def test_fields_too_few_or_too_many_are_refused(sample: m.Message) -> None:
     items = [1, NUMBERS[type(sample)], *sample]
-    short = items[:-2] if "drops" in sample._fields else items[:-1]  # which may be left out
+    short = items[:-2] if sample._field_defaults else items[:-1]  # which may be left out
     for wrong in (short, [*items, None], items[:2]):
         assert "fields, got" in str(refused(msgpack.packb(wrong), type(sample)))
 
@@ -195,6 +196,22 @@ def test_no_drops_are_left_out(message: m.Message) -> None:
     fields = msgpack.unpackb(body, use_list=False)[2:]
     assert tuple(message)[:-1] == fields
     assert message == wire.decode_to_worker(body)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [REPORT, END, m.Reports(12, 1, 0.5, 1, ((1, 0.5),), {})],
+    ids=lambda one: type(one).__name__,
+)
+def test_the_resource_of_the_best_metric_may_be_left_out(message: Any) -> None:
+    known, unknown = message._replace(best_resource=2.5), message._replace(best_resource=None)
+    assert known == wire.decode_from_worker(wire.encode(known))
+    assert unknown == wire.decode_from_worker(wire.encode(unknown))
+    fields = msgpack.unpackb(wire.encode(unknown), use_list=False)[2:]
+    assert tuple(message)[:-1] == fields
+    for wrong in (0, -1, math.inf, math.nan, True, "2"):
+        error = refused(packed(message, best_resource=wrong), type(message))
+        assert str(error).startswith(f"{type(message).__name__}.best_resource cannot be ")
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)

@@ -89,7 +89,7 @@ class DetailView {
     }
     if (trial.error !== null) parts.push(el("h3", {}, "Error"), el("pre", { tabIndex: 0 }, trial.error));
     parts.push(el("h3", {}, "Run"), pairs([
-      ["state", trial.state], ["metric, last", show(trial.metric)], ["metric, best", show(trial.best_metric)],
+      ["state", trial.state], ["metric, last", show(trial.metric)], ["metric, best", bestOf(trial)],
       ["resource", show(trial.resource)], ["bracket", String(trial.bracket)],
       ["attempts", String(trial.attempts)], ["worker", trial.worker || "-"],
       ["began after", showSeconds(run.since(trial.start))],
@@ -115,6 +115,11 @@ class DetailView {
     }
     this.explained.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
   }
+}
+
+function bestOf(trial) {
+  const at = trial.best_resource === null ? "" : ` at resource ${show(trial.best_resource)}`;
+  return `${show(trial.best_metric)}${at}`;
 }
 
 function pairs(rows) {
