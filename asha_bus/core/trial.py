@@ -166,13 +166,14 @@ class TrialRow(NamedTuple):
     repeat: int
     attempt_time: float | None
     best_resource: float | None
+    pause_times: Sequence[float]
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
         """The row in the array ``plain``."""
-        *first, rungs, start_time, end_time, repeat, attempt_time, best_resource = plain
+        *first, rungs, start_time, end_time, repeat, attempt_time, best_resource, pauses = plain
         records = [RungRecord(*record) for record in rungs]
-        last = start_time, end_time, repeat, attempt_time, best_resource
+        last = start_time, end_time, repeat, attempt_time, best_resource, pauses
         return cls._make((*first, records, *last))
 
 
@@ -203,6 +204,8 @@ class Trial:
     end_time: float | None = None
     #: When its current or last attempt began.
     attempt_time: float | None = None
+    #: When that attempt paused and continued, in turn.
+    pause_times: tuple[float, ...] = ()
     #: Attempts that do not count towards ``max_attempts``: failed and retried ones, and those
     #: of earlier runs.
     forgiven: int = 0
@@ -287,6 +290,7 @@ class Trial:
             self.repeat,
             self.attempt_time,
             self.best_resource,
+            self.pause_times,
         )
         return _new(TrialRow, row)
 
@@ -297,6 +301,7 @@ class Trial:
         """
         self.state = TrialState.PAUSED if self.is_undecided else TrialState.PENDING
         self.worker = self.error = self.end_time = self.attempt_time = None
+        self.pause_times = ()
         self.forgiven = self.attempt
         self.failures = self.pauses = 0
         self.is_suspended = False

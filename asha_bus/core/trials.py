@@ -190,6 +190,7 @@ class TrialTable:
         trial.attempt += 1
         trial.worker = worker
         trial.attempt_time = now
+        trial.pause_times = ()
         trial.is_suspended = False
         if self._is_in_lead(trial):
             self._find_lead()
@@ -255,9 +256,10 @@ class TrialTable:
         self._move(trial, TrialState.RUNNING)
         trial.is_suspended = False
 
-    def pause(self, trial: Trial) -> None:
+    def pause(self, trial: Trial, now: float) -> None:
         """The scheduler decides later; the attempt waits in the memory of its worker."""
         self._move(trial, TrialState.PAUSED)
+        trial.pause_times = (*trial.pause_times, now)
 
     def judge(self, trial: Trial, record: RungRecord) -> None:
         """The verdict on a paused trial has come: ``record`` takes the place of its last one."""
@@ -266,9 +268,10 @@ class TrialTable:
             if looked_at is not None:
                 looked_at.add(trial.id)
 
-    def go_on(self, trial: Trial) -> None:
+    def go_on(self, trial: Trial, now: float) -> None:
         """The worker of a paused trial resumes the attempt."""
         self._move(trial, TrialState.RUNNING)
+        trial.pause_times = (*trial.pause_times, now)
 
     def hand_back(self, trial: Trial) -> None:
         """The worker of a queued trial has it in memory after all: it waits for that worker."""

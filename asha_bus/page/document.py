@@ -39,6 +39,7 @@ TRIAL_FIELDS = (
     "worker",
     "start",
     "end",
+    "pauses",
     "bracket",
     "rungs",
     "curve",
@@ -93,6 +94,7 @@ def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS
         trial.worker,
         _time(trial.attempt_time),
         _time(trial.end_time),
+        [[_time(begin), _time(end)] for begin, end in trial.pauses],
         trial.bracket,
         [
             [r.rung, r.resource, number(r.metric), r.n, r.keep, number(r.cutoff), r.verdict]

@@ -55,6 +55,8 @@ class TrialRecord:
         repeat: Which repeat of its configuration it is, from 0.
         attempt_time: When its current or last attempt began, which is later than
             ``start_time`` if an earlier one was lost, failed, or ended with the driver.
+        pauses: When that attempt paused and continued, as pairs of times; the second one is
+            None if it has not continued.
 
     Example:
         >>> result = ab.launch(
@@ -89,6 +91,7 @@ class TrialRecord:
     attempt_time: float | None = None
     extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     best_resource: float | None = None
+    pauses: tuple[tuple[float, float | None], ...] = ()
 
     def __repr__(self) -> str:
         metric = None if self.metric is None else float(f"{self.metric:.6g}")
@@ -149,6 +152,8 @@ class TrialRecord:
         known = row._asdict()
         known["state"] = TrialState(row.state)
         known["rungs"] = tuple(row.rungs)
+        times: list[float | None] = [*known.pop("pause_times"), None]
+        known["pauses"] = tuple(zip(times[::2], times[1::2], strict=False))
         extras = {name: tuple(curve) for name, curve in (extra_curves or {}).items()}
         params = space.shown(row.point)
         return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)

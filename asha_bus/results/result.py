@@ -391,7 +391,8 @@ class Result(Plots):
 
         Returns:
             One row per trial, with parameters as columns ``params.<name>`` and extras as
-            ``extras.<name>``. A parameter that a member of a union lacks is None or NaN.
+            ``extras.<name>``, of which there are at most 200. A parameter that a member of a
+            union lacks is None or NaN.
 
         Raises:
             ImportError: pandas is not installed.

@@ -100,6 +100,7 @@ def test_a_trial_has_its_own_numbers() -> None:
         extras={"accuracy": INF},
         start_time=10.12345,
         end_time=None,
+        pauses=((11.5, 12.25), (13.0, None)),
     )
     assert {
         "id": 3,
@@ -113,6 +114,7 @@ def test_a_trial_has_its_own_numbers() -> None:
         "worker": "w",
         "start": 10.123,
         "end": None,
+        "pauses": [[11.5, 12.25], [13.0, None]],
         "bracket": 0,
         "rungs": [
             [0, 1, 0.5, 4, 1, 0.25, "continue"],

@@ -337,6 +337,12 @@ def test_to_pandas_has_what_only_some_trials_have() -> None:
     assert 0 == len(make_result().to_pandas())
 
 
+def test_to_pandas_has_a_limited_number_of_extras() -> None:
+    many = [make_trial(i, extras={f"e{i}_{j}": j for j in range(64)}) for i in range(9)]
+    names = [name for name in make_result(*many).to_pandas() if name.startswith("extras.")]
+    assert (200, "extras.e0_0", "extras.e3_7") == (len(names), names[0], names[-1])
+
+
 def test_to_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="needs pandas: pip install pandas"):
@@ -364,6 +370,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         1,
         5.5,
         0.5,
+        [5.25, 5.5, 5.75],
     )
     expected = make_trial(
         3,
@@ -383,6 +390,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         attempt_time=5.5,
         repeat=1,
         best_resource=0.5,
+        pauses=((5.25, 5.5), (5.75, None)),
     )
     assert 2 == expected.configuration
     assert expected == TrialRecord.from_row(TrialRow.from_plain(row), SPACE)
