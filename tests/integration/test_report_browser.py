@@ -79,16 +79,16 @@ def test_extras_are_columns_of_the_table(browser: Any, tmp_path: Path) -> None:
 
 def test_a_bar_is_broken_where_its_trial_paused(browser: Any, tmp_path: Path) -> None:
     trials = (
-        make_trial(0, start_time=0.0, end_time=9.0, pauses=((2.0, 5.0), (6.0, 8.0))),
-        make_trial(1, TrialState.STOPPED, start_time=2.0, end_time=9.0, pauses=((5.0, None),)),
-        make_trial(2, start_time=8.0, end_time=8.5),
+        make_trial(0, start_time=10.0, end_time=19.0, pauses=((12.0, 15.0), (16.0, 18.0))),
+        make_trial(1, TrialState.STOPPED, start_time=12.0, end_time=19.0, pauses=((15.0, None),)),
+        make_trial(2, start_time=17.0, end_time=17.5),
     )
     watched = Watched(browser)
     watched.page.goto(make_result(*trials).report(tmp_path / "run.html").as_uri())
     watched.page.locator("#timeline").scroll_into_view_if_needed()
     watched.wait("drawn.get('timeline') === run.version")
     found = watched.page.evaluate("run.trials.map((t) => stretches(t, run.summary.now))")
-    assert [[[0, 2], [5, 6], [8, 9]], [[2, 5]], [[8, 8.5]]] == found
+    assert [[[10, 12], [15, 16], [18, 19]], [[12, 15]], [[17, 17.5]]] == found
     assert "A bar is broken where its trial paused." in watched.text("#timeline-note")
     # a trial that paused is not found where another one ran
     asked = """(time) => {
@@ -98,7 +98,9 @@ def test_a_bar_is_broken_where_its_trial_paused(browser: Any, tmp_path: Path) ->
         const trial = view.at(chart.px(time / view.seconds), at, chart);
         return trial === null ? null : trial.id;
     }"""
-    assert [0, 1, 0, None] == [watched.page.evaluate(asked, time) for time in (1, 3, 5.5, 7)]
+    assert [0, 1, 0, None, 2, 0] == [
+        watched.page.evaluate(asked, time) for time in (1, 3, 5.5, 6.5, 7.25, 8.5)
+    ]
     assert [] == watched.complaints
     watched.close()
 
