@@ -20,6 +20,7 @@ from asha_bus.formats.journal import reading, replay
 from asha_bus.results.branches import Branches, BranchRecord
 from asha_bus.results.configurations import Configurations, best_of, configurations_of
 from asha_bus.results.decisions import Decisions, decisions_of
+from asha_bus.results.elsewhere import ELSEWHERE
 from asha_bus.results.explain import explainer
 from asha_bus.results.frame import frame_of
 from asha_bus.results.importance import Importances, importances_of
@@ -32,31 +33,6 @@ from asha_bus.results.warnings import warnings_of
 
 if TYPE_CHECKING:
     import pandas
-
-#: Names of other tuners, and ours.
-_INSTEAD = {
-    "best_params": "best.params",
-    "best_config": "best.params",
-    "best_trial": "best",
-    "best_result": "best",
-    "get_best_result": "best",
-    "get_best_trial": "best",
-    "best_trials": "top(k)",
-    "best_value": "best.metric",
-    "best_metric": "best.metric",
-    "losses": "to_pandas()['metric']",
-    "trials_dataframe": "to_pandas()",
-    "get_dataframe": "to_pandas()",
-    "dataframe": "to_pandas()",
-    "get_trials": "trials",
-    "errors": "failures",
-    "param_importances": "importance()",
-    "plot_param_importances": "importance()",
-    "plot_parallel_coordinate": "plot_parallel()",
-    "plot_optimization_history": "plot_history()",
-    "plot_intermediate_values": "plot_curves()",
-    "plot_slice": "plot_params()",
-}
 
 
 class Result(Plots):
@@ -431,7 +407,7 @@ class Result(Plots):
     if not TYPE_CHECKING:  # which knows the attributes there are
 
         def __getattr__(self, name):
-            hint = f"; use result.{_INSTEAD[name]}" if name in _INSTEAD else ""
+            hint = f"; use result.{ELSEWHERE[name]}" if name in ELSEWHERE else ""
             raise AttributeError(f"a Result has no attribute {name!r}{hint}")
 
     def _repr_html_(self) -> str:

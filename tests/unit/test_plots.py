@@ -216,7 +216,7 @@ def test_colours_of_many_lines_are_one_collection_a_state() -> None:
 def lines_of(ax: Any) -> dict[str, list[list[list[float]]]]:
     """The lines of each named collection, as lists of points."""
     return {
-        collection.get_label(): [line.tolist() for line in collection.get_segments()]
+        str(collection.get_label()): [line.tolist() for line in collection.get_segments()]
         for collection in ax.collections
         if isinstance(collection, LineCollection)
     }
