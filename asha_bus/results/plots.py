@@ -164,7 +164,7 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
 def plot_history(result: Result, ax: Axes | None = None) -> Axes:
     """Draw each trial's last metric over the time at which it ended, with the best so far.
 
-    The best so far follows the rule of `Result.best`: among the completed trials or, if there
+    A trial that paused and was stopped later is drawn at the time of its pause. The best so far follows the rule of `Result.best`: among the completed trials or, if there
     are none, among those that entered the highest rung.
     """
     ax = make_axes(ax)
@@ -172,7 +172,7 @@ def plot_history(result: Result, ax: Axes | None = None) -> Axes:
     latest = max((t.end_time or t.start_time or 0.0 for t in result.trials), default=start)
     unit, seconds = _time_unit(latest - start)
     points = [
-        (trial, ((trial.end_time or latest) - start) / seconds, trial.metric)
+        (trial, ((_last_at(trial) or latest) - start) / seconds, trial.metric)
         for trial in result.trials
         if trial.metric is not None and math.isfinite(trial.metric)
     ]
@@ -306,6 +306,13 @@ def _by_state(trials: Iterable[TrialRecord]) -> list[tuple[TrialState, list[Tria
     for trial in trials:
         found[trial.state].append(trial)
     return [(state, some) for state, some in found.items() if some]
+
+
+def _last_at(trial: TrialRecord) -> float | None:
+    """When ``trial`` last worked: when it ended, or paused and did not continue."""
+    if trial.pauses and trial.pauses[-1][1] is None:
+        return trial.pauses[-1][0]
+    return trial.end_time
 
 
 def _finite(curve: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:

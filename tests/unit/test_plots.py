@@ -137,6 +137,17 @@ def test_the_history_ends_with_the_best() -> None:
     assert "minutes" in ax.get_xlabel()
 
 
+def test_a_trial_that_did_not_continue_is_shown_when_it_paused() -> None:
+    trials = (
+        make_trial(0, start_time=0.0, end_time=60.0, pauses=((5.0, 20.0),)),
+        make_trial(
+            1, TrialState.STOPPED, 0.75, start_time=0.0, end_time=60.0, pauses=((9.0, None),)
+        ),
+    )
+    ax: Any = make_result(*trials).plot_history(axes_of_mine())
+    assert [(9.0, 0.75), (60.0, 0.5)] == dots(ax)
+
+
 @pytest.mark.parametrize("result", [GOING_ON, ODD[4]], ids=["going on", "max"])
 def test_the_best_so_far_is_chosen_as_the_result_does(result: Result) -> None:
     best = result.best

@@ -95,9 +95,9 @@ class Run {
     return time === null ? null : time - this.summary.start;
   }
 
-  /** When a trial ended; now, if it is running. */
+  /** When a trial last worked: when it ended or paused for good; now, if it is running. */
   endOf(trial) {
-    return this.since(trial.end === null ? this.summary.now : trial.end);
+    return this.since(stretches(trial, this.summary.now).at(-1)[1]);
   }
 
   /** Steps [time, metric, trial] of the best so far, by the rule of `Result.best`. */

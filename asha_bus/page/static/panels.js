@@ -58,7 +58,8 @@ function doneOf(summary) {
 function secondsLeft(run) {
   const { max_trials: most, max_time_s: limit } = run.document.configuration;
   const elapsed = toNumber(run.summary.elapsed_s);
-  const done = doneOf(run.summary);
+  // a paused trial has trained what it may, and many end together at the end of the run
+  const done = doneOf(run.summary) + (run.summary.states.PAUSED || 0);
   const found = [];
   if (isNumber(most) && done > 0) found.push((elapsed / done) * Math.max(most - done, 0));
   if (isNumber(limit)) found.push(Math.max(limit - elapsed, 0));
