@@ -164,8 +164,9 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
 def plot_history(result: Result, ax: Axes | None = None) -> Axes:
     """Draw each trial's last metric over the time at which it ended, with the best so far.
 
-    A trial that paused and was stopped later is drawn at the time of its pause. The best so far follows the rule of `Result.best`: among the completed trials or, if there
-    are none, among those that entered the highest rung.
+    A trial that paused and was stopped later is drawn at the time of its pause. The best so far
+    follows the rule of `Result.best`: among the completed trials or, if there are none, among
+    those that entered the highest rung.
     """
     ax = make_axes(ax)
     start = min((t.start_time for t in result.trials if t.start_time is not None), default=0.0)
