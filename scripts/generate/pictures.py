@@ -1,6 +1,6 @@
 """Draws the pictures of the live page, the report and the plots in ``docs/images``.
 
-A local run of some 15 seconds is shown in Chromium while it runs and when it has ended.
+A local run of about 15 seconds is shown in Chromium while it runs and when it has ended.
 ``--folder`` for another place, ``--smoke`` only shows that it works.
 """
 
