@@ -125,7 +125,7 @@ def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
     add("--scheduler", choices=_SIMULATED, help="default: asha, or that of the journal")
     add("--max-resource", type=float, help="default: 256, or that of the journal's scheduler")
     add("--min-resource", type=float, default=1.0, help="default: %(default)s")
-    add("--eta", type=_count, default=4, help="the reduction factor; default: %(default)s")
+    add("--eta", type=_count, default=3, help="the reduction factor; default: %(default)s")
     add("--step-s", type=float, help="seconds for a unit of resource; default: 10, or its own")
     add(
         "--latency-s",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import json
 import logging
 import os
 import stat
 import threading
 import time
+from collections.abc import Collection
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from typing import Any, NamedTuple
 from asha_bus.core.checks import cut
 from asha_bus.core.errors import InvalidArgument, JournalError
 from asha_bus.core.events import AppendToJournal
+from asha_bus.core.schedulers import Scheduler
 from asha_bus.core.status import JournalFigures
 from asha_bus.driver.holders import holders
 from asha_bus.formats.journal import Header, is_journal, read_header
@@ -136,15 +139,7 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
         what = has_run if is_journal(data) else "is not an asha-bus journal; give another path"
         raise InvalidArgument(f"journal={str(path)!r} {what}")
     old, _ = read_header(data, str(path), [type(header.settings.scheduler)])
-    names = dict.fromkeys([*old.identity, *header.identity])
-    if not seed_given:
-        del names["seed"]
-    differing = [
-        f"{cut(name, 100)} was {was} and is {now}"
-        for name in names
-        if old.identity.get(name) != header.identity.get(name)
-        for was, now in [_shown(old.identity.get(name), header.identity.get(name))]
-    ]
+    differing = _differing(old, header, but=() if seed_given else ("seed",))
     if differing:
         raise InvalidArgument(
             f"journal={str(path)!r} belongs to another run: "
@@ -152,6 +147,34 @@ def _claim(fd: int, path: Path, header: Header, *, resume: bool, seed_given: boo
             f"started with, or give another path"
         )
     return OpenJournal(fd, str(path.absolute()), old, is_resumed=True)
+
+
+def _differing(old: Header, new: Header, but: Collection[str]) -> list[str]:
+    """What differs between two runs, in words; ``but``: names that are not compared."""
+    names = dict.fromkeys([*old.identity, *new.identity])
+    pairs = {
+        name: (old.identity.get(name), new.identity.get(name))
+        for name in names
+        if name not in {*but, "scheduler"}
+    }
+    before, now = old.settings.scheduler, new.settings.scheduler
+    if before.key() != now.key():
+        pairs["scheduler"] = before, now
+    else:  # its arguments one by one, as this version reads them from the journal
+        was, given = _arguments(before), _arguments(now)
+        pairs |= {f"scheduler's {name}": (was[name], given[name]) for name in given}
+    return [
+        f"{cut(name, 100)} was {shown[0]} and is {shown[1]}"
+        for name, values in pairs.items()
+        if values[0] != values[1]
+        for shown in [_shown(*values)]
+    ]
+
+
+def _arguments(scheduler: Scheduler) -> dict[str, Any]:
+    """The arguments of ``scheduler`` by name, with lists in place of tuples."""
+    plain: dict[str, Any] = json.loads(json.dumps(scheduler.to_plain(), default=repr))
+    return plain
 
 
 def _shown(*values: Any) -> list[str]:

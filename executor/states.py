@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from asha_bus.core.errors import ObjectiveError
-from asha_bus.core.worker import Attempt
+from asha_bus.core.worker import Attempt, Progress
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -55,8 +55,7 @@ class States:
                     "the save function of trial.checkpoint wrote nothing; have it write a file or "
                     "a folder at the path that it gets"
                 )
-            values = (attempt.resource, attempt.metric, attempt.best_metric, attempt.extras)
-            (path / _PROGRESS).write_text(json.dumps((*values, attempt.is_from_zero)))
+            (path / _PROGRESS).write_text(json.dumps(attempt.progress))
         except BaseException:
             self.remove(trial, number)
             raise
@@ -65,9 +64,9 @@ class States:
     def load(self, attempt: Attempt, load: Hook) -> None:
         """Have ``load`` read the state from which ``attempt`` begins; raises what it raises."""
         path = self._path(attempt.assignment.trial, attempt.assignment.saved)
-        progress = json.loads((path / _PROGRESS).read_text())
+        progress = Progress(*json.loads((path / _PROGRESS).read_text()))
         load(os.fspath(path / _STATE))
-        attempt.restore(*progress)
+        attempt.restore(progress)
 
     def remove(self, trial: int, attempt: int) -> None:
         """Remove a saved state, if it is there."""

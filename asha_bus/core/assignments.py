@@ -108,7 +108,7 @@ class Assignments:
             own = self.residents.first(worker, self.may_resume)
             if own is not None:
                 self.budget.grant(own.id, own.resource, self._scheduler.next_resource(own))
-                self.residents.take(worker, own, now)
+                self.residents.take(worker, own, now, self.settings.epoch + now)
                 return self._assignment(own, now)
         is_queued = bool(table.queue)
         trial = self._peek() if is_queued or self._pauses else self._suggestions.peek()

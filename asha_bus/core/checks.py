@@ -20,8 +20,11 @@ C = TypeVar("C", bound=Callable[..., Any])
 
 #: What arguments are called elsewhere (see docs/glossary.md), and by `launch`, `ASHA` and `TPE`.
 _ELSEWHERE = (
-    "fn=objective param_space=space direction=mode pruner=scheduler algo=searcher sampler=searcher "
-    "search_alg=searcher n_trials=max_trials num_samples=max_trials max_evals=max_trials "
+    "fn=objective func=objective trainable=objective param_space=space config=space "
+    "search_space=space study_name=name experiment_name=name storage=journal "
+    "storage_path=journal local_dir=journal direction=mode pruner=scheduler "
+    "algo=searcher sampler=searcher search_alg=searcher "
+    "n_trials=max_trials num_samples=max_trials max_evals=max_trials "
     "timeout=max_time time_budget_s=max_time loss_threshold=stop_at stop=stop_trial "
     "callbacks=stop_run early_stop_fn=stop_run n_jobs=workers "
     "num_workers=workers parallelism=workers max_concurrent_trials=workers random_state=seed "

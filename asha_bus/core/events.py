@@ -44,7 +44,8 @@ class RunSettings:
     than ``trial_timeout_s`` fails; more failures than ``max_failures`` end the run, and
     with ``fail_fast`` the first one does. Each configuration gets ``repeats`` consecutive
     trials. A trial whose attempt failed is restarted up to ``retries`` times.
-    ``searcher`` tells the searcher and its settings to people; nothing depends on it.
+    ``searcher`` tells the searcher and its settings to people, ``workers`` how many were to
+    be started (None: not known); nothing depends on them.
     """
 
     run: str
@@ -80,6 +81,7 @@ class RunSettings:
     searcher: str = ""
     #: Where workers save the states of paused trials that they have to drop; empty: nowhere.
     saves: str = ""
+    workers: int | None = None
 
     @property
     def tells(self) -> bool:

@@ -298,7 +298,7 @@ class Experiment:
             self._talk.reply(worker, m.Stop(report.seq, "fenced", self._assign(worker, now)))
             return
         self.counters.reports += 1
-        self.table.note(trial, report.resource, report.metric, report.best_metric)
+        self.table.note(trial, report, report.resource, report.metric)
         trial.extras = report.extras
         if is_limited := (self._budget.limit is not None):
             self._budget.settle(trial.id, report.resource)
@@ -359,7 +359,7 @@ class Experiment:
             self.counters.fenced += 1
         else:
             if end.metric is not None:
-                self.table.note(trial, end.resource, end.metric, end.best_metric)
+                self.table.note(trial, end, end.resource, end.metric)
             trial.extras = end.extras
             self._budget.settle(trial.id, end.resource)
             if end.outcome == "interrupted":

@@ -89,6 +89,8 @@ class Report(NamedTuple):
     best_metric: float | None
     extras: Extras
     idle_s: float
+    #: The resource of the report with ``best_metric``; here and below None: not known.
+    best_resource: float | None = None
 
 
 class End(NamedTuple):
@@ -109,6 +111,7 @@ class End(NamedTuple):
     outcome: str
     error: str | None
     idle_s: float
+    best_resource: float | None = None
 
 
 class Ping(NamedTuple):
@@ -166,6 +169,7 @@ class Reports(NamedTuple):
     total: int
     reports: tuple[tuple[float, float], ...]
     extras: Mapping[str, tuple[float | None, ...]]
+    best_resource: float | None = None
 
 
 class Log(NamedTuple):

@@ -108,7 +108,8 @@ class Pausing:
             if decision.verdict == "continue":
                 pace.begin(trial, now)
         if decision.verdict == "pause" and not is_ending:
-            self._assignments.residents.park(worker, trial)
+            at = self._assignments.settings.epoch + now
+            self._assignments.residents.park(worker, trial, at)
         self.carry_out(now)
 
     def after(self, now: float) -> None:

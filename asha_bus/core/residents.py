@@ -74,11 +74,14 @@ class Residents:
 
     # --- trials ---------------------------------------------------------------
 
-    def park(self, worker: WorkerRecord, trial: Trial) -> None:
-        """``trial`` pauses in the memory of ``worker``; another may have to leave it."""
+    def park(self, worker: WorkerRecord, trial: Trial, at: float) -> None:
+        """``trial`` pauses in the memory of ``worker``; another may have to leave it.
+
+        ``at``, here and below: the time, in seconds since the epoch.
+        """
         worker.trial = None
         worker.residents[trial.id] = trial.attempt
-        self._table.pause(trial)
+        self._table.pause(trial, at)
         if self._most is not None and len(worker.residents) > self._most:
             self.dropped += 1
             least = self._least(worker)
@@ -152,13 +155,13 @@ class Residents:
         trials = filter(may, map(self._table.__getitem__, worker.going_on))
         return max(trials, key=lambda trial: (len(trial.rungs), -trial.id), default=None)
 
-    def take(self, worker: WorkerRecord, trial: Trial, now: float) -> None:
+    def take(self, worker: WorkerRecord, trial: Trial, now: float, at: float) -> None:
         """``worker`` resumes ``trial``."""
         number = trial.id
         worker.going_on.remove(number)
         del worker.residents[number]
         worker.trial = number
-        self._table.go_on(trial)
+        self._table.go_on(trial, at)
         waited_s = now - self._since.pop(number)
         self.waits.add(waited_s / WAIT_UNIT_S)
         self.longest_wait_s = max(self.longest_wait_s, waited_s)
@@ -184,7 +187,8 @@ class Residents:
         """``worker`` says whether it saved a trial: now any worker may continue it."""
         trial = self._table[word.trial]
         if self._is_of_use(worker, word):
-            trial.saved = SavedState(word.attempt, trial.resource, trial.metric, trial.best_metric)
+            best = (trial.best_metric, trial.best_resource)
+            trial.saved = SavedState(word.attempt, trial.resource, trial.metric, *best)
             self._counters.saved += 1
         self._end_saving(worker, word.trial)
 

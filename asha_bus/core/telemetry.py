@@ -65,4 +65,4 @@ class Telemetry:
         resource, metric = message.reports[-1]
         # else a rung's report overtook these
         if resource > trial.resource and trial.state is TrialState.RUNNING:
-            self._assignments.table.note(trial, resource, metric, message.best_metric)
+            self._assignments.table.note(trial, message, resource, metric)

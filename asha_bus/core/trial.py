@@ -169,13 +169,16 @@ class TrialRow(NamedTuple):
     end_time: float | None
     repeat: int
     attempt_time: float | None
+    best_resource: float | None
+    pause_times: Sequence[float]
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
         """The row in the array ``plain``."""
-        *first, rungs, start_time, end_time, repeat, attempt_time = plain
+        *first, rungs, start_time, end_time, repeat, attempt_time, best_resource, pauses = plain
         records = [RungRecord(*record) for record in rungs]
-        return cls._make((*first, records, start_time, end_time, repeat, attempt_time))
+        last = start_time, end_time, repeat, attempt_time, best_resource, pauses
+        return cls._make((*first, records, *last))
 
 
 class SavedState(NamedTuple):
@@ -187,6 +190,7 @@ class SavedState(NamedTuple):
     resource: float
     metric: float | None
     best_metric: float | None
+    best_resource: float | None
 
 
 @dataclass(slots=True)
@@ -202,6 +206,8 @@ class Trial:
     worker: str | None = None
     metric: float | None = None
     best_metric: float | None = None
+    #: The resource of the report with ``best_metric``; None: not known.
+    best_resource: float | None = None
     resource: float = 0
     extras: Extras = field(default_factory=dict)
     error: str | None = None
@@ -210,6 +216,8 @@ class Trial:
     end_time: float | None = None
     #: When its current or last attempt began.
     attempt_time: float | None = None
+    #: When that attempt paused and continued, in turn.
+    pause_times: tuple[float, ...] = ()
     #: Attempts that do not count towards ``max_attempts``: failed and retried ones, and those
     #: of earlier runs.
     forgiven: int = 0
@@ -294,6 +302,8 @@ class Trial:
             self.end_time,
             self.repeat,
             self.attempt_time,
+            self.best_resource,
+            self.pause_times,
         )
         return of_fields(TrialRow, row)
 
@@ -304,6 +314,7 @@ class Trial:
         """
         self.state = TrialState.PAUSED if self.is_undecided else TrialState.PENDING
         self.worker = self.error = self.end_time = self.attempt_time = None
+        self.pause_times = ()
         self.forgiven = self.attempt
         self.failures = self.pauses = 0
         self.is_suspended = False

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from asha_bus.core.errors import LocalProtocolError
 from asha_bus.core.failures import MAX_KINDS, Repeated, count_warning, kind
 from asha_bus.core.log import LogLine, Place, TrialLog
-from asha_bus.core.messages import Log
+from asha_bus.core.messages import End, Log, Report, Reports
 from asha_bus.core.trial import (
     CANCELLED,
     COMPLETED,
@@ -208,22 +208,31 @@ class TrialTable:
     def _begin_again(self, trial: Trial) -> None:
         """What was reported after the saved state does not count, but for the rungs entered."""
         if trial.saved is not None:
-            _, trial.resource, trial.metric, trial.best_metric = trial.saved
+            _, trial.resource, trial.metric, trial.best_metric, trial.best_resource = trial.saved
             if trial.kept is not None:
                 trial.kept.cut(trial.resource)
         else:
-            trial.resource, trial.metric, trial.best_metric, trial.extras = 0, None, None, {}
+            trial.resource, trial.metric, trial.extras = 0, None, {}
+            trial.best_metric = trial.best_resource = None
             trial.kept = None
+        trial.pause_times = ()
         trial.is_suspended = False
         if self._is_in_lead(trial):
             self._find_lead()
 
-    def note(self, trial: Trial, resource: float, metric: float, best: float | None) -> None:
-        """Note the last report of a running trial."""
+    def note(
+        self, trial: Trial, message: Report | End | Reports, resource: float, metric: float
+    ) -> None:
+        """Note the last report of a running trial, and the best one, of which ``message`` tells."""
+        best, at = message.best_metric, message.best_resource
+        if at is None and best is not None:  # of a journal that does not have it
+            is_known = best == trial.best_metric
+            at = trial.best_resource if is_known else resource if best == metric else None
         self.spent += resource - trial.resource
         if self.changed is not None:
             self.changed.add(trial.id)
-        trial.resource, trial.metric, trial.best_metric = resource, metric, best
+        trial.resource, trial.metric = resource, metric
+        trial.best_metric, trial.best_resource = best, at
 
     def enter(self, trial: Trial, records: tuple[RungRecord, ...]) -> None:
         """``trial`` reported at a decision, and may have entered rungs there."""
@@ -273,9 +282,10 @@ class TrialTable:
         self.move(trial, RUNNING)
         trial.is_suspended = False
 
-    def pause(self, trial: Trial) -> None:
+    def pause(self, trial: Trial, now: float) -> None:
         """The scheduler decides later; the attempt waits in the memory of its worker."""
         self.move(trial, PAUSED)
+        trial.pause_times = (*trial.pause_times, now)
 
     def judge(self, trial: Trial, record: RungRecord) -> None:
         """The verdict on a paused trial has come: ``record`` takes the place of its last one."""
@@ -284,9 +294,10 @@ class TrialTable:
             if looked_at is not None:
                 looked_at.add(trial.id)
 
-    def go_on(self, trial: Trial) -> None:
+    def go_on(self, trial: Trial, now: float) -> None:
         """The worker of a paused trial resumes the attempt."""
         self.move(trial, RUNNING)
+        trial.pause_times = (*trial.pause_times, now)
 
     def hand_back(self, trial: Trial) -> None:
         """The worker of a queued trial has it in memory after all: it waits for that worker."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from asha_bus.core import messages as m
 from asha_bus.core.curve import MAX_NAMES
@@ -50,6 +51,17 @@ def _numeric(extras: Sequence[m.Extras]) -> dict[str, tuple[float | None, ...]]:
     }
 
 
+class Progress(NamedTuple):
+    """How far an attempt was when its state was saved."""
+
+    resource: float
+    metric: float | None
+    best_metric: float | None
+    best_resource: float | None
+    extras: m.Extras
+    is_from_zero: bool
+
+
 class Attempt:
     """The attempt that a worker is running."""
 
@@ -59,6 +71,7 @@ class Attempt:
         self.resource: float = 0
         self.metric: float | None = None
         self.best_metric: float | None = None
+        self.best_resource: float | None = None
         self.extras: m.Extras = {}
         #: Why the bus stopped it (`Stop.why`); None: it continues.
         self.stopped: str | None = None
@@ -76,18 +89,16 @@ class Attempt:
         #: Whether a saved state is still to be loaded.
         self.must_load = assignment.saved > 0
 
-    def restore(
-        self,
-        resource: float,
-        metric: float | None,
-        best_metric: float | None,
-        extras: m.Extras,
-        is_from_zero: bool = False,
-    ) -> None:
-        """Continue from a state that was saved after the report of these."""
-        self.resource, self.metric, self.best_metric = resource, metric, best_metric
-        self.extras = extras
-        self.is_from_zero = is_from_zero
+    @property
+    def progress(self) -> Progress:
+        """What must be saved beside its state."""
+        best = (self.best_metric, self.best_resource)
+        return Progress(self.resource, self.metric, *best, self.extras, self.is_from_zero)
+
+    def restore(self, progress: Progress) -> None:
+        """Continue from a state that was saved with ``progress``."""
+        self.resource, self.metric, self.best_metric, self.best_resource = progress[:4]
+        self.extras, self.is_from_zero = progress[4:]
         self.must_load = False
 
     def counted(self, given: float) -> float:
@@ -264,7 +275,7 @@ class Worker:
         attempt.metric = metric
         attempt.extras = extras
         if is_better(metric, attempt.best_metric, self.mode):
-            attempt.best_metric = metric
+            attempt.best_metric, attempt.best_resource = metric, counted
         if is_end:
             return None
         level = attempt.next_resource
@@ -281,6 +292,7 @@ class Worker:
                     attempt.best_metric,
                     extras,
                     self._idle(now),
+                    attempt.best_resource,
                 )
             )
         self._put(counted, metric, extras)
@@ -311,6 +323,7 @@ class Worker:
                 outcome,
                 None if error is None else cut(error),
                 self._idle(now),
+                attempt.best_resource,
             )
         )
 
@@ -340,6 +353,7 @@ class Worker:
             count,
             tuple((resource, metric) for resource, metric, _ in reports),
             _numeric([extras for *_, extras in reports]),
+            attempt.best_resource,
         )
 
     def _taken(self) -> list[tuple[float, float, m.Extras]]:

@@ -184,9 +184,9 @@ _level = _one_of("info", "output", "warning")
 
 def _report(fields: tuple[Any, ...]) -> bool:
     """All checks of a `Report` at once, for speed: a decision waits for it."""
-    if len(fields) != 8:
+    if len(fields) != 9:
         return False
-    seq, trial, attempt, resource, metric, best, extras, idle_s = fields
+    seq, trial, attempt, resource, metric, best, extras, idle_s, best_resource = fields
     return (
         type(seq) is int
         and 0 < seq <= _MAX_INT
@@ -202,6 +202,10 @@ def _report(fields: tuple[Any, ...]) -> bool:
         and (not extras or is_extras(extras))
         and type(idle_s) in _NUMBER
         and 0 <= idle_s < math.inf
+        and (
+            best_resource is None
+            or (type(best_resource) in _NUMBER and 0 < best_resource < math.inf)
+        )
     )
 
 
@@ -213,7 +217,10 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (
         3,
         m.Report,
-        (_seq, _count, _seq, _resource, _number, _number_or_nil, is_extras, _amount),
+        (
+            *(_seq, _count, _seq, _resource, _number, _number_or_nil, is_extras, _amount),
+            _resource_or_nil,
+        ),
     ),
     (
         4,
@@ -229,6 +236,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
             _outcome,
             _text_or_nil,
             _amount,
+            _resource_or_nil,
         ),
     ),
     (5, m.Ping, (_seq,)),
@@ -238,7 +246,14 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (17, m.Log, (_count, _seq, _level, _text)),
     (18, m.Heartbeat, (_latency,)),
     (19, m.Leave, (_latency,)),
-    (20, m.Reports, (_count, _seq, _number_or_nil, _positive_count, _reports, _extra_curves)),
+    (
+        20,
+        m.Reports,
+        (
+            *(_count, _seq, _number_or_nil, _positive_count, _reports, _extra_curves),
+            _resource_or_nil,
+        ),
+    ),
     (21, m.Dropped, (_drops,)),
     (65, m.Welcome, (_seq, _resource, _mode, _number_or_nil, _resource_or_nil, _positive_count)),
     (66, m.Assign, (_seq, _assignment, _drops)),
@@ -254,8 +269,11 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
 )
 CODES: dict[type[Any], int] = {cls: code for code, cls, _ in TABLE}
 _REPORT = CODES[m.Report]
-#: How many of the last fields of a message are left out where they are empty.
-_OPTIONAL = {code: len(cls._field_defaults) for code, cls, _ in TABLE if cls._field_defaults}
+#: The defaults of the last fields of a message, all empty. A field with its default is left out,
+#: unless one after it is not.
+_DEFAULTS: dict[int, tuple[Any, ...]] = {
+    code: tuple(cls._field_defaults.values()) for code, cls, _ in TABLE if cls._field_defaults
+}
 #: Where the array of a message has an assignment, whose last field is left out where it is 0.
 _ASSIGNED = {CODES[m.Assign]: 3, CODES[m.Stop]: 4, CODES[m.Pause]: 3}
 _FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
@@ -280,7 +298,7 @@ def encode(message: m.Message) -> bytes:
     """
     code = CODES[type(message)]
     items = (m.PROTOCOL_VERSION, code, *message)
-    if code in _OPTIONAL:
+    if code in _DEFAULTS:
         items = _without_defaults(code, items)
     try:
         try:
@@ -298,7 +316,7 @@ def encode(message: m.Message) -> bytes:
 
 def _without_defaults(code: int, items: tuple[Any, ...]) -> tuple[Any, ...]:
     """``items`` of a message without what is left out of it."""
-    for _ in range(_OPTIONAL[code]):
+    for _ in _DEFAULTS[code]:
         if not items[-1]:
             items = items[:-1]
     at = _ASSIGNED.get(code)
@@ -312,9 +330,11 @@ def decode_from_worker(body: bytes) -> m.FromWorker:
     # a worker sends no long arrays; msgpack allocates each array at its claimed length, and
     # three bytes are enough to claim one, so a body could nest thousands of them
     items = _unpack(body, MAX_REPORTS)
-    if items[1] == _REPORT and type(items[1]) is int and _report(fields := items[2:]):
-        report: m.Report = tuple.__new__(m.Report, fields)
-        return report
+    if items[1] == _REPORT and type(items[1]) is int:
+        fields = items[2:] if len(items) == 11 else (*items[2:], None)
+        if _report(fields):
+            report: m.Report = tuple.__new__(m.Report, fields)
+            return report
     return cast(m.FromWorker, _check(items, _FROM_WORKER))
 
 
@@ -370,8 +390,9 @@ def _check(
             f"unknown message type {_shortened.repr(code)}", seq=_request_seq(items)
         )
     cls, checks = entry
-    if code in _OPTIONAL and 0 < len(checks) - len(fields) <= _OPTIONAL[code]:
-        fields += ((),) * (len(checks) - len(fields))
+    missing = len(checks) - len(fields)
+    if missing > 0 and missing <= len(defaults := _DEFAULTS.get(code, ())):
+        fields += defaults[-missing:]
     if len(fields) != len(checks):
         raise RemoteProtocolError(
             f"{cls.__name__} has {len(checks)} fields, got {len(fields)}",

@@ -149,7 +149,7 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
     if after is not None:
         plan = replace(plan, settings=replace(plan.settings, hooks=True))
     data = gather(given.data or {}, most, engine.dumps)
-    warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
+    warn_of_residents(plan.settings)
     journal = _open(plan)
     try:
         if journal.is_resumed:

@@ -47,8 +47,16 @@ T = TypeVar("T")
 Mode = Literal["min", "max"]
 EngineName = Literal["spark", "local"]
 
-#: Arguments that there were, and what to use in their place.
+_MONITOR = "monitor='progress', or None for silence"
+
+#: Arguments that there were, or that are others elsewhere, and what to use in their place.
 _INSTEAD = {
+    "metric": "mode='min' or 'max'; the metric is the number that the objective reports",
+    "directions": "mode='min' or 'max'; a run has one metric",
+    "verbose": _MONITOR,
+    "show_progressbar": _MONITOR,
+    "show_progress_bar": _MONITOR,
+    "trials_save_file": "journal=PATH",
     "block": "launch(...) to wait for the result, start(...) for a Run at once",
     "options": "bus=BusOptions(...)",
     **{field.name: f"bus=BusOptions({field.name}=...)" for field in fields(BusOptions)},

@@ -6,14 +6,13 @@ import logging
 
 from asha_bus.core.checks import name_of
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Hyperband, Scheduler, SuccessiveHalving
 from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.objective.behind import Shape
+from asha_bus.results.warnings import many_residents
 
 logger = logging.getLogger("asha_bus")
-
-#: A worker with more paused trials than this may need more memory than one expects.
-MANY_RESIDENTS = 8
 
 
 def check_reports(given: LaunchArguments, shape: Shape) -> None:
@@ -81,19 +80,7 @@ def check_same_cohort(scheduler: Scheduler, before: int | None, now: int | None)
         )
 
 
-def warn_of_residents(scheduler: Scheduler, repeats: int, workers: int) -> None:
+def warn_of_residents(settings: RunSettings) -> None:
     """Warn if workers may have to keep many paused trials in memory."""
-    if scheduler.max_resident is not None:
-        return
-    if isinstance(scheduler, SuccessiveHalving | Hyperband):
-        kept = sum(scheduler.judged(pairs)[0][1] for _, pairs in scheduler.sized_plans)
-        each = kept * repeats / workers
-        if each > MANY_RESIDENTS:
-            logger.warning(
-                "up to %d trials pause at a time, about %d in the memory of each of %d workers; if "
-                "that is too much, give %s a max_resident, or the run more workers",
-                kept * repeats,
-                round(each),
-                workers,
-                type(scheduler).__name__,
-            )
+    for text in many_residents(settings):
+        logger.warning("%s", text)

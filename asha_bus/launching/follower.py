@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from asha_bus.core.errors import AshaBusError, BusError, SearcherError, WorkerError
+from asha_bus.core.events import Ended
 from asha_bus.core.log import Place
 from asha_bus.core.status import Status
 from asha_bus.core.trial import TrialRow
@@ -21,7 +22,7 @@ from asha_bus.launching.plan import Plan
 from asha_bus.monitors.base import REFRESH_S, Monitor, TrialEvent
 from asha_bus.monitors.dispatch import Dispatcher
 from asha_bus.monitors.live import Live
-from asha_bus.results.records import BusReport, TrialRecord
+from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ _GRACE_S = 3.0
 _ABANDON_S = 3.0
 _PARTIAL_S = 1.0
 _HURRY_S = 0.5
+
+#: What a run that is running ended by.
+_RUNNING = Ended(UNFINISHED, "it is running")
 
 
 class Follower:
@@ -94,10 +98,24 @@ class Follower:
             raise TimeoutError(f"run {self.plan.name} is still running after {timeout:g} s")
         if self._exporter is not None:
             self._exporter.close()
+        return self._outcome()
+
+    def _outcome(self) -> Result:
         if self._error is not None:
             raise self._error.with_traceback(None)  # of the thread, or of the last call
         assert self._result is not None
         return self._result
+
+    def snapshot(self) -> Result:
+        """The result so far; see `Run.snapshot`."""
+        if not self._finished.is_set():
+            try:
+                return self._fetch(self.supervisor.status(), _RUNNING)
+            except BusError:  # also from a bus that has just ended the run and is closed
+                if not self.supervisor.ended.is_set():
+                    raise
+            self._finished.wait()
+        return self._outcome()
 
     def status(self) -> Status:
         """What the bus says, or has said last."""
@@ -250,7 +268,7 @@ class Follower:
         if status is None:
             raise BusError("the bus ended before the result was fetched")
         self._final = replace(status, workers=0)
-        result = self._fetch(status)
+        result = self._fetch(status, self.supervisor.ending)
         search_failure = self.supervisor.search_failure
         if self._worker_failure is not None and not status.joined_now:
             raise WorkerError(self._worker_failure)
@@ -271,7 +289,7 @@ class Follower:
             lambda: Result._of_open_journal(fd, plan.space, schedulers), seen, _PARTIAL_S
         )
 
-    def _fetch(self, status: Status) -> Result:
+    def _fetch(self, status: Status, ending: Ended) -> Result:
         """The result with the trials that the bus has by now."""
         call, plan = self.supervisor.call, self.plan
         rows: list[TrialRow] = []
@@ -283,7 +301,6 @@ class Follower:
         curves: dict[int, pipe.Curves] = {}
         while more := call(pipe.CurvesRequest(max(curves, default=-1) + 1)):
             curves.update(more)
-        reason, message = self.supervisor.ending
         return Result(
             name=plan.name,
             mode=plan.settings.mode,
@@ -295,8 +312,8 @@ class Follower:
                 )
                 for row in rows
             ],
-            reason=reason,
-            message=message,
+            reason=ending.reason,
+            message=ending.message,
             elapsed_s=status.elapsed_s,
             bus=BusReport.from_status(status),
             settings=plan.settings,

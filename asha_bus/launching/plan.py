@@ -151,7 +151,7 @@ class Plan:
 
     def with_options(self, options: BusOptions, workers: int | None = None) -> Plan:
         """This plan under these options of the bus, with that many workers."""
-        settings = replace(self.settings, **_settings_of(options))
+        settings = replace(self.settings, **_settings_of(options), workers=workers)
         return replace(self, settings=settings, workers=workers)
 
 

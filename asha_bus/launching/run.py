@@ -65,7 +65,8 @@ class Run:
         ended = status["trials"] - status["states"]["RUNNING"] - status["states"]["PENDING"]
         most = "" if status["max_trials"] is None else f" of {status['max_trials']}"
         how = "running" if reason is None else f"ended by {reason}"
-        return f"<Run {self.name}: {ended}{most} trials, {how}>"
+        best = "" if status["best_metric"] is None else f", best {status['best_metric']:.6g}"
+        return f"<Run {self.name}: {ended}{most} trials, {how}{best}>"
 
     @property
     def bus_pid(self) -> int:
@@ -132,6 +133,26 @@ class Run:
             "elapsed_s": status.elapsed_s,
             "reason": self._follower.reason,
         }
+
+    @raises_short
+    def snapshot(self) -> Result:
+        """Return the result so far, without ending the run.
+
+        It fetches every trial from the bus, with logs and curves. `status` is the cheaper
+        question for a program that asks often.
+
+        Returns:
+            The result so far, with reason ``unfinished``; after the end that of `result`.
+
+        Raises:
+            AllTrialsFailed: The run is over and no trial succeeded; see `result`, whose other
+                errors are raised here in the same way.
+            BusError: The bus cannot be reached.
+
+        Example:
+            >>> best = run.snapshot().best
+        """
+        return self._follower.snapshot()
 
     def bus_report(self) -> BusReport:
         """Return figures of the bus and the workers; like `status`, at any time.

@@ -106,7 +106,7 @@ class FileMonitor(Monitor):
         Args:
             trial: The trial in its final state.
         """
-        names = ("resource", "metric", "best_metric", "error")
+        names = ("resource", "metric", "best_metric", "best_resource", "error")
         known = {name: getattr(trial, name) for name in names}
         state = str(trial.state)
         self._write("end", trial=trial.id, attempt=trial.attempts, state=state, **known)

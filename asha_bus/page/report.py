@@ -10,8 +10,8 @@ from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.page.document import run_document
 from asha_bus.page.html import page_html
-from asha_bus.page.importance import importance_document
 from asha_bus.results.explain import explainer
+from asha_bus.results.importance import importances_of
 
 if TYPE_CHECKING:
     from asha_bus.results.result import Result
@@ -26,6 +26,18 @@ def report_document(result: Result) -> dict[str, Any]:
         ),
         "importance": importance_document(result),
     }
+
+
+def importance_document(result: Result) -> dict[str, Any]:
+    """The importance of each parameter: ``note`` and ``rows`` of name, mean and deviation.
+
+    Without scikit-learn, ``rows`` is empty and ``note`` says what to install.
+    """
+    try:
+        found = importances_of(result)
+    except ImportError as error:
+        return {"note": f"Not computed: {error}.", "rows": []}
+    return {"note": found.note, "rows": list(map(list, found))}
 
 
 def write_report(result: Result, path: str | os.PathLike[str]) -> Path:

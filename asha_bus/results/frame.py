@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.space import by_name
@@ -11,6 +12,9 @@ from asha_bus.results.records import TrialRecord
 
 if TYPE_CHECKING:
     import pandas
+
+#: At most this number of extras become columns.
+MOST_EXTRAS = 200
 
 #: Seconds since the epoch that a timestamp of pandas holds: those until the year 2262.
 _MOST_S = 9e9
@@ -38,7 +42,8 @@ def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
     params = [by_name(trial.params) for trial in trials]
     for name in dict.fromkeys(name for one in params for name in one):
         found[_text(f"params.{name}")] = [_text(one.get(name)) for one in params]
-    for field in ("metric", "best_metric", "resource", "attempts", "worker", "error"):
+    fields = ("metric", "best_metric", "best_resource", "resource", "attempts", "worker", "error")
+    for field in fields:
         found[field] = [getattr(trial, field) for trial in trials]
     for field in ("start_time", "end_time"):
         seconds = [_within(getattr(trial, field)) for trial in trials]
@@ -46,7 +51,8 @@ def frame_of(trials: Sequence[TrialRecord]) -> pandas.DataFrame:
     found["bracket"] = [trial.bracket for trial in trials]
     found["rungs"] = [len(trial.rungs) for trial in trials]
     found["repeat"] = [trial.repeat for trial in trials]
-    for name in dict.fromkeys(name for trial in trials for name in trial.extras):
+    names = dict.fromkeys(name for trial in trials for name in trial.extras)
+    for name in islice(names, MOST_EXTRAS):
         values = [trial.extras.get(name, math.nan) for trial in trials]
         found[f"extras.{name}"] = values
     return pandas.DataFrame(found)

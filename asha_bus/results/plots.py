@@ -41,14 +41,14 @@ COLOURS: dict[TrialState, str] = {
 }
 _BEST = "#0b3c5d"
 _ENTERED, _WENT_ON = "#b9d9ec", "#0072b2"
-_TEXT, _FAINT = "#24292f", "#6a737d"
+TEXT, FAINT = "#24292f", "#6a737d"
 
 #: If the largest metric is this many times the smallest, the axis is logarithmic.
 _LOG_RATIO = 30
 _COLUMNS = 3
 
 #: A text of the user may hold dollars, which are no formulas.
-_AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
+AS_IT_IS: dict[str, Any] = {"parse_math": False, "usetex": False}
 
 
 def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
@@ -58,7 +58,7 @@ def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
     """
     if pauses(result):
         return _plot_standings(result, ax)
-    ax = _axes(ax, height=1.4 + 0.6 * max(len(result.rung_table()), 2))
+    ax = make_axes(ax, height=1.4 + 0.6 * max(len(result.rung_table()), 2))
     table = result.rung_table()
     places = range(len(table))
     ax.barh(places, [entered for _, _, entered, _ in table], color=_ENTERED, label="entered")
@@ -72,7 +72,7 @@ def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            color=_TEXT,
+            color=TEXT,
             fontsize=9,
         )
     ax.set_yticks(places, [f"rung {number} at {resource:g}" for number, resource, *_ in table])
@@ -85,17 +85,17 @@ def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
     if table:
         ax.legend(loc="lower right", frameon=False)
     else:
-        _add_note(ax, "no trial has entered a rung")
+        add_note(ax, "no trial has entered a rung")
     return ax
 
 
 def _plot_standings(result: Result, ax: Axes | None) -> Axes:
     rungs = standings(result)
-    ax = _axes(ax, height=1.4 + 0.6 * max(len(rungs), 2))
+    ax = make_axes(ax, height=1.4 + 0.6 * max(len(rungs), 2))
     places = range(len(rungs))
     expected = [max(rung.expected or 0, rung.entries) for rung in rungs]
     entered, passed = [rung.entries for rung in rungs], [rung.passed for rung in rungs]
-    ax.barh(places, expected, color="none", edgecolor=_FAINT, ls=":", label="to come")
+    ax.barh(places, expected, color="none", edgecolor=FAINT, ls=":", label="to come")
     ax.barh(places, entered, color=_ENTERED, label="entered")
     ax.barh(places, passed, height=0.4, color=_WENT_ON, label="went on")
     paused = [rung.paused for rung in rungs]
@@ -107,7 +107,7 @@ def _plot_standings(result: Result, ax: Axes | None) -> Axes:
             xytext=(6, 0),
             textcoords="offset points",
             va="center",
-            color=_TEXT,
+            color=TEXT,
             fontsize=9,
         )
     ax.set_yticks(places, [name_of(rung, plans=has_plans(rungs)) for rung in rungs])
@@ -125,7 +125,7 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
     """Draw each trial's metric over its resource, coloured by state, with rungs as dotted lines."""
     from matplotlib.collections import LineCollection
 
-    ax = _axes(ax)
+    ax = make_axes(ax)
     curves = {trial.id: _finite(trial.curve) for trial in result.trials}
     points = [point for curve in curves.values() for point in curve]
     for state, trials in _by_state(result.trials):
@@ -142,7 +142,7 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
         ax.plot(*zip(*curves[best.id], strict=True), color=_BEST, lw=2.2, label=f"best: {best.id}")
     rungs = sorted({resource for _, resource, *_ in result.rung_table()})
     for resource in rungs:
-        ax.axvline(resource, color=_FAINT, lw=1, ls=":", zorder=0.6)
+        ax.axvline(resource, color=FAINT, lw=1, ls=":", zorder=0.6)
     resources = [resource for resource, _ in points]
     if resources and min(resources) > 0 and max(resources) / min(resources) > 10:
         ax.set_xscale("log")
@@ -157,22 +157,23 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
     if points:
         _legend(ax)
     else:
-        _add_note(ax, "no trial has reported a number")
+        add_note(ax, "no trial has reported a number")
     return ax
 
 
 def plot_history(result: Result, ax: Axes | None = None) -> Axes:
     """Draw each trial's last metric over the time at which it ended, with the best so far.
 
-    The best so far follows the rule of `Result.best`: among the completed trials or, if there
-    are none, among those that entered the highest rung.
+    A trial that paused and was stopped later is drawn at the time of its pause. The best so far
+    follows the rule of `Result.best`: among the completed trials or, if there are none, among
+    those that entered the highest rung.
     """
-    ax = _axes(ax)
+    ax = make_axes(ax)
     start = min((t.start_time for t in result.trials if t.start_time is not None), default=0.0)
     latest = max((t.end_time or t.start_time or 0.0 for t in result.trials), default=start)
     unit, seconds = _time_unit(latest - start)
     points = [
-        (trial, ((trial.end_time or latest) - start) / seconds, trial.metric)
+        (trial, ((_last_at(trial) or latest) - start) / seconds, trial.metric)
         for trial in result.trials
         if trial.metric is not None and math.isfinite(trial.metric)
     ]
@@ -191,7 +192,7 @@ def plot_history(result: Result, ax: Axes | None = None) -> Axes:
     if points:
         _legend(ax)
     else:
-        _add_note(ax, "no trial has reported a number")
+        add_note(ax, "no trial has reported a number")
     return ax
 
 
@@ -235,21 +236,20 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
         _scale_metric(ax, [trial.metric for trial in trials if trial.metric is not None])
         _finish(ax, "", axis.name, _metric(result, "last metric"))
     if not names:  # the one chart is empty, without anything for a legend
-        _add_note(axs[0], "no parameter varies")
+        add_note(axs[0], "no parameter varies")
     elif trials:
         axs[0].legend(loc="best", fontsize=8, framealpha=0.8)
-        axs[0].set_title(
-            f"{result.name}: metric by parameter", loc="left", fontsize=11, **_AS_IT_IS
-        )
+        axs[0].set_title(f"{result.name}: metric by parameter", loc="left", fontsize=11, **AS_IT_IS)
     else:
-        _add_note(axs[0], "no trial has reported a number")
+        add_note(axs[0], "no trial has reported a number")
     return axs
 
 
 # --- the figure --------------------------------------------------------------
 
 
-def _axes(ax: Axes | None, height: float = 4.2) -> Axes:
+def make_axes(ax: Axes | None, height: float = 4.2) -> Axes:
+    """``ax``, or the axes of a new figure."""
     return _pyplot().subplots(figsize=(8, height), layout="constrained")[1] if ax is None else ax
 
 
@@ -274,8 +274,8 @@ def _pyplot() -> Any:
 
 
 def _finish(ax: Axes, title: str, x: str, y: str) -> None:
-    ax.set_title(title, loc="left", fontsize=11, color=_TEXT, **_AS_IT_IS)
-    ax.set_xlabel(visible(x), **_AS_IT_IS)
+    ax.set_title(title, loc="left", fontsize=11, color=TEXT, **AS_IT_IS)
+    ax.set_xlabel(visible(x), **AS_IT_IS)
     ax.set_ylabel(y)
     ax.grid(visible=True, color="#e6e8eb", linewidth=0.8)
     ax.set_axisbelow(True)
@@ -287,8 +287,9 @@ def _legend(ax: Axes) -> None:
     ax.legend(loc="upper right", fontsize=8, framealpha=0.85, edgecolor="none")
 
 
-def _add_note(ax: Axes, text: str) -> None:
-    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=_FAINT)
+def add_note(ax: Axes, text: str) -> None:
+    """Write ``text`` into axes that have nothing else to show."""
+    ax.text(0.5, 0.5, text, transform=ax.transAxes, ha="center", va="center", color=FAINT)
 
 
 def _dots(
@@ -306,6 +307,13 @@ def _by_state(trials: Iterable[TrialRecord]) -> list[tuple[TrialState, list[Tria
     for trial in trials:
         found[trial.state].append(trial)
     return [(state, some) for state, some in found.items() if some]
+
+
+def _last_at(trial: TrialRecord) -> float | None:
+    """When ``trial`` last worked: when it ended, or paused and did not continue."""
+    if trial.pauses and trial.pauses[-1][1] is None:
+        return trial.pauses[-1][0]
+    return trial.end_time
 
 
 def _finite(curve: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -341,8 +349,13 @@ def _time_unit(span: float) -> tuple[str, float]:
     return ("minutes", 60.0) if span >= 120 else ("seconds", 1.0)
 
 
+def log_metrics(metrics: Sequence[float]) -> bool:
+    """Whether a logarithmic axis fits ``metrics``."""
+    return bool(metrics) and min(metrics) > 0 and max(metrics) / min(metrics) >= _LOG_RATIO
+
+
 def _scale_metric(ax: Axes, metrics: Sequence[float]) -> None:
-    if metrics and min(metrics) > 0 and max(metrics) / min(metrics) >= _LOG_RATIO:
+    if log_metrics(metrics):
         ax.set_yscale("log")
 
 
@@ -351,5 +364,5 @@ def _scale_parameter(ax: Axes, axis: Axis) -> None:
         ax.set_xscale("log")
     elif axis.labels is not None:
         labels = [label if len(label) <= 12 else f"{label[:11]}…" for label in axis.labels]
-        ax.set_xticks(range(len(labels)), list(map(visible, labels)), **_AS_IT_IS)
+        ax.set_xticks(range(len(labels)), list(map(visible, labels)), **AS_IT_IS)
         ax.set_xlim(-0.5, len(labels) - 0.5)

@@ -84,3 +84,23 @@ class Plots:
         from asha_bus.results import plots
 
         return plots.plot_params(self._result, axs)
+
+    def plot_parallel(self, ax: Axes | None = None) -> Axes:
+        """Draw parallel coordinates: each trial as a line through its parameters and metric.
+
+        The best trials are darkest; they are ranked as by `Result.top`, without regard to
+        repeats. Trials without a usable metric are left out, and of more than 2,000 trials
+        2,000 are drawn, evenly chosen by rank.
+
+        Args:
+            ax: The axes to draw into; None (default) makes a figure.
+
+        Returns:
+            The axes.
+
+        Example:
+            >>> result.plot_parallel().figure.savefig("parallel.png")
+        """
+        from asha_bus.results import parallel
+
+        return parallel.plot_parallel(self._result, ax)

@@ -14,14 +14,17 @@ from asha_bus.core.roster import WorkerTime
 from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
+from asha_bus.results.tables import cell
 
 #: The reason of a result from a journal that has no end of the run.
 UNFINISHED = "unfinished"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TrialRecord:
     """One trial of a run. Times are seconds since the epoch.
+
+    Its repr is one short line with ``id``, ``state``, ``metric``, ``resource`` and ``params``.
 
     Attributes:
         id: The trial's number, from 0.
@@ -30,6 +33,8 @@ class TrialRecord:
         state: The trial's state.
         metric: The last reported metric; None before the first report.
         best_metric: The best reported metric; None without a finite one.
+        best_resource: The resource of the report with ``best_metric``; None without one, or if
+            a journal of an earlier version does not tell it.
         resource: The last reported resource, in the objective's unit.
         attempts: The number of attempts; more than 1 if a worker was lost, or if an attempt
             failed and was retried.
@@ -51,6 +56,8 @@ class TrialRecord:
         repeat: Which repeat of its configuration it is, from 0.
         attempt_time: When its current or last attempt began, which is later than
             ``start_time`` if an earlier one was lost, failed, or ended with the driver.
+        pauses: When that attempt paused and continued, as pairs of times; the second one is
+            None if it has not continued.
 
     Example:
         >>> result = ab.launch(
@@ -78,14 +85,19 @@ class TrialRecord:
     bracket: int
     seed: int
     rungs: tuple[RungRecord, ...]
-    log: str = field(default="", repr=False)
-    reports: tuple[tuple[float, float], ...] = field(default=(), repr=False)
-    point: tuple[float, ...] = field(default=(), repr=False)
+    log: str = ""
+    reports: tuple[tuple[float, float], ...] = ()
+    point: tuple[float, ...] = ()
     repeat: int = 0
     attempt_time: float | None = None
-    extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(
-        default_factory=dict, repr=False
-    )
+    extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
+    best_resource: float | None = None
+    pauses: tuple[tuple[float, float | None], ...] = ()
+
+    def __repr__(self) -> str:
+        metric = None if self.metric is None else float(f"{self.metric:.6g}")
+        shown = f"metric={metric}, resource={self.resource:g}, params={cell(self.params)}"
+        return f"TrialRecord({self.id}, {self.state}, {shown})"
 
     @property
     def configuration(self) -> int:
@@ -115,6 +127,7 @@ class TrialRecord:
             state=state,
             metric=metric,
             best_metric=metric,
+            best_resource=None if metric is None else given["resource"],
             attempts=1,
             worker=None,
             start_time=None,
@@ -140,6 +153,8 @@ class TrialRecord:
         known = row._asdict()
         known["state"] = TrialState(row.state)
         known["rungs"] = tuple(row.rungs)
+        times: list[float | None] = [*known.pop("pause_times"), None]
+        known["pauses"] = tuple(zip(times[::2], times[1::2], strict=False))
         extras = {name: tuple(curve) for name, curve in (extra_curves or {}).items()}
         params = space.shown(row.point)
         return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)

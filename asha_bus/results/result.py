@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from asha_bus.core.checks import check, whole
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.failures import Repeated
@@ -18,8 +20,10 @@ from asha_bus.formats.journal import reading, replay
 from asha_bus.results.branches import Branches, BranchRecord
 from asha_bus.results.configurations import Configurations, best_of, configurations_of
 from asha_bus.results.decisions import Decisions, decisions_of
+from asha_bus.results.elsewhere import ELSEWHERE
 from asha_bus.results.explain import explainer
 from asha_bus.results.frame import frame_of
+from asha_bus.results.importance import Importances, importances_of
 from asha_bus.results.journals import read_journal, read_open
 from asha_bus.results.plotting import Plots
 from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord, failures_of
@@ -29,9 +33,6 @@ from asha_bus.results.warnings import warnings_of
 
 if TYPE_CHECKING:
     import pandas
-
-#: Names of other tuners, and ours.
-_INSTEAD = {"best_params": "best.params", "best_trial": "best", "best_value": "best.metric"}
 
 
 class Result(Plots):
@@ -232,6 +233,29 @@ class Result(Plots):
     def _find_best(self) -> tuple[TrialRecord | None, str]:
         return best_of(self.trials, self.mode)
 
+    def top(self, k: int) -> tuple[TrialRecord, ...]:
+        """List the best trials, best first, ranked as `best` is chosen.
+
+        Completed trials come first, then those that entered the highest rung, and so on; among
+        equals the last metric counts. With repeats, each configuration is there once, by the
+        trial that would be `best`.
+
+        Args:
+            k: The most trials to return.
+
+        Returns:
+            The trials, fewer than ``k`` if no more have a usable metric.
+
+        Raises:
+            InvalidArgument: ``k`` is not a whole number of at least 1.
+
+        Example:
+            >>> metrics = [trial.metric for trial in result.top(3)]
+        """
+        check("k", k, whole(1))
+        leaders = (one.furthest[0] for one in self.by_configuration() if one.furthest)
+        return tuple(islice(leaders, k))
+
     def by_configuration(self) -> Configurations:
         """List the configurations of the run, best first.
 
@@ -328,12 +352,33 @@ class Result(Plots):
             for (number, resource), (entered, passed) in sorted(entries.items())
         ]
 
+    def importance(self) -> Importances:
+        """Estimate how much the metric depends on each parameter.
+
+        A random forest learns the metrics at one rung, or the last ones if there are no rungs.
+        The importance is the drop of its R² on unseen trials when the values of a parameter
+        are shuffled. It needs at least 30 trials.
+
+        Returns:
+            A `ParameterImportance` for each parameter that varies, the most important first,
+            and a ``note`` that says what it was computed from; empty if it cannot be computed,
+            and ``note`` says why. Printed, it is a table with the note.
+
+        Raises:
+            ImportError: scikit-learn is not installed (the extra ``report``).
+
+        Example:
+            >>> names = [one.name for one in result.importance()]
+        """
+        return importances_of(self)
+
     def to_pandas(self) -> pandas.DataFrame:
         """Convert the trials to a table of pandas.
 
         Returns:
             One row per trial, with parameters as columns ``params.<name>`` and extras as
-            ``extras.<name>``. A parameter that a member of a union lacks is None or NaN.
+            ``extras.<name>``, of which there are at most 200. A parameter that a member of a
+            union lacks is None or NaN.
 
         Raises:
             ImportError: pandas is not installed.
@@ -372,7 +417,7 @@ class Result(Plots):
     if not TYPE_CHECKING:  # which knows the attributes there are
 
         def __getattr__(self, name):
-            hint = f"; use result.{_INSTEAD[name]}" if name in _INSTEAD else ""
+            hint = f"; use result.{ELSEWHERE[name]}" if name in ELSEWHERE else ""
             raise AttributeError(f"a Result has no attribute {name!r}{hint}")
 
     def _repr_html_(self) -> str:

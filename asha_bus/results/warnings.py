@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from asha_bus.core.schedulers import NoStopping, Scheduler
+from asha_bus.core.events import RunSettings
+from asha_bus.core.schedulers import Hyperband, NoStopping, Scheduler, SuccessiveHalving
 from asha_bus.core.trial import FINAL, TrialState
 from asha_bus.results.records import TrialRecord
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from asha_bus.results.result import Result
 
 NO_PARAMETER = "the space has no parameter, so every trial is the same"
+
+#: A worker with more paused trials than this may need more memory than one expects.
+MANY_RESIDENTS = 8
 
 #: Why a run ends that nothing cut short.
 _WHOLE = ("max_trials", "exhausted")
@@ -28,6 +32,8 @@ def warnings_of(result: Result) -> tuple[str, ...]:
     bus, settings = result.bus, result.settings
     if not result.space.parameters and result.space.branches == 1:
         found.append(NO_PARAMETER)
+    if settings is not None:
+        found += many_residents(settings)
     completed = [t for t in result.trials if t.state is TrialState.COMPLETED]
     if settings is not None and settings.scheduler.fixed_cohort and result.reason in _WHOLE:
         found += _unfinished_plan(settings.scheduler, completed)
@@ -52,6 +58,22 @@ def warnings_of(result: Result) -> tuple[str, ...]:
         )
     found += map(str, result.trial_warnings)
     return tuple(found)
+
+
+def many_residents(settings: RunSettings) -> Iterator[str]:
+    """That workers may have to keep many paused trials in memory."""
+    scheduler, workers = settings.scheduler, settings.workers
+    if scheduler.max_resident is not None or workers is None:
+        return
+    if isinstance(scheduler, SuccessiveHalving | Hyperband):
+        kept = sum(scheduler.judged(pairs)[0][1] for _, pairs in scheduler.sized_plans)
+        paused = kept * settings.repeats
+        if paused / workers > MANY_RESIDENTS:
+            yield (
+                f"up to {paused} trials pause at a time, about {round(paused / workers)} in the "
+                f"memory of each of {workers} workers; if that is too much, give "
+                f"{type(scheduler).__name__} a max_resident, or the run more workers"
+            )
 
 
 def counted(number: int, what: str) -> str:

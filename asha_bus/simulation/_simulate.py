@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import starmap
+from math import isfinite
 from random import Random
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from asha_bus.core.schedulers.base import RESOURCE
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, as_space, randint
 from asha_bus.core.trial import TrialRow
+from asha_bus.core.trials import is_target
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.objective.kinds import to_metric
 from asha_bus.searchers.adapter import Search, SearcherAdapter
@@ -48,6 +50,7 @@ _SECONDS = Rule(
 _TIMES = Rule("a list of times in seconds", types=(Sequence,))
 _RATE = Rule("a number of at least 0", lambda value: 0 <= value <= MAX_SECONDS, (int, float))
 _CURVE = Rule("a list of metrics, or a dict of metrics by resource", types=(Iterable,))
+_TARGET = Rule("a finite number, or None", isfinite, (int, float))
 _MODE = Rule("'min' or 'max'", lambda value: value in ("min", "max"), (str,))
 
 #: What holds by default.
@@ -124,7 +127,9 @@ def simulate(
             ``max_time`` is given, or the scheduler says how many it is made for. Default
             None: all that there are.
         max_time: The run ends after this many virtual seconds. Default None.
-        stop_at: The run ends when a metric is as good as this. Default None.
+        stop_at: The run ends when a metric is as good as this; of a function only the metrics at
+            rungs are known. Default None: that of the journal, unless ``mode`` is another one.
+            To simulate a journal without its target, give one that no metric reaches.
         repeats: How many trials try each configuration. Default 1; a journal has its own.
         retries: How often a failed trial is restarted. Default 0.
         seed: The seed of the run. Default None: that of the journal, or 0.
@@ -174,6 +179,7 @@ def simulate(
         ("losses", losses, _RATE),
         ("replace_s", replace_s, _SECONDS),
         ("end", end, RESOURCE),
+        ("stop_at", stop_at, _TARGET),
     ):
         if value is not None:
             check(name, value, rule)
@@ -188,7 +194,10 @@ def simulate(
     if isinstance(curves, Recorded):
         _check_known("a journal", space, searcher, end)
         most = (scheduler or curves.settings.scheduler).full_resource
-        source = _of_journal(curves, curves.workload(step_s, random, most))
+        if stop_at is None and mode in (None, curves.settings.mode):
+            stop_at = curves.settings.stop_at
+        target = _target(stop_at, mode or curves.settings.mode)
+        source = _of_journal(curves, curves.workload(step_s, random, most, target))
         repeats = source.settings.repeats
         if workers is None and not joins:
             joins = source.joins
@@ -205,7 +214,8 @@ def simulate(
             source = _Source(_PLAIN, found, workload, SearcherAdapter(search), known)
         else:
             _check_known("a table", space, searcher, end)
-            source = _of_table(curves, repeats, step_s, random)
+            target = _target(stop_at, mode or "min")
+            source = _of_table(curves, repeats, step_s, random, target)
         if workers is None and not joins:
             workers = 1
         latency_s = LATENCY_S if latency_s is None else latency_s
@@ -293,7 +303,17 @@ def _of_journal(journal: Recorded, workload: Workload) -> _Source:
     )
 
 
-def _of_table(curves: Any, repeats: int, step_s: Drawn, random: Random) -> _Source:
+def _target(stop_at: float | None, mode: str) -> Callable[[float], bool] | None:
+    return None if stop_at is None else partial(is_target, target=stop_at, mode=mode)
+
+
+def _of_table(
+    curves: Any,
+    repeats: int,
+    step_s: Drawn,
+    random: Random,
+    target: Callable[[float], bool] | None,
+) -> _Source:
     if not isinstance(curves, Sequence) or isinstance(curves, bytes) or not curves:
         raise InvalidArgument(
             f"curves must be a function, the path of a journal, or a list with a curve for each "
@@ -309,7 +329,8 @@ def _of_table(curves: Any, repeats: int, step_s: Drawn, random: Random) -> _Sour
         raise InvalidArgument(f"the table has {len(rows)} curves, too few for repeats={repeats}")
     space = Space(curve=randint(0, max(count - 1, 1)))
     points = _InOrder([space.point_of({"curve": number}) for number in range(count)])
-    return _Source(_PLAIN, space, Rows(rows, step_s, random), points, count * repeats)
+    workload = Rows(rows, step_s, random, is_target=target)
+    return _Source(_PLAIN, space, workload, points, count * repeats)
 
 
 def _point(number: int, at: object, metric: object) -> tuple[float, float]:

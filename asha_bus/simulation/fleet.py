@@ -61,7 +61,7 @@ class Conditions:
 class _Attempt:
     """An attempt at a trial, in the memory of its worker."""
 
-    __slots__ = ("assignment", "best", "best_key", "metric", "resource", "work")
+    __slots__ = ("assignment", "best", "best_at", "best_key", "metric", "resource", "work")
 
     def __init__(self, assignment: m.Assignment, work: Any) -> None:
         self.assignment, self.work = assignment, work
@@ -70,6 +70,7 @@ class _Attempt:
         #: The best metric, and what it is compared by: smaller is better.
         self.best: float | None = None
         self.best_key = math.inf
+        self.best_at: float | None = None
 
 
 class _Worker:
@@ -196,6 +197,7 @@ class Fleet(Bus):
                 attempt.resource, attempt.metric = trial.resource, trial.metric
                 best = attempt.best = trial.best_metric
                 attempt.best_key = math.inf if best is None else self._sign * best
+                attempt.best_at = trial.best_resource
                 self._end_attempt(worker, at, what, None)
             return
         start = self._free_at
@@ -355,7 +357,7 @@ class Fleet(Bus):
             attempt.resource, attempt.metric = resource, metric
             key = self._sign * metric
             if -math.inf < key < attempt.best_key:
-                attempt.best, attempt.best_key = metric, key
+                attempt.best, attempt.best_at, attempt.best_key = metric, resource, key
         if ends != "report":
             self._end_attempt(worker, sent, ends, error)
             return
@@ -371,6 +373,7 @@ class Fleet(Bus):
             attempt.best,
             _NO_EXTRAS,
             worker.idle_s,
+            attempt.best_at,
         )
         self._planned += 1
         arrives_at = sent + self._latency()
@@ -400,5 +403,6 @@ class Fleet(Bus):
             outcome,
             error,
             worker.idle_s,
+            attempt.best_at,
         )
         self._plan(at + self._latency(), worker, worker.turn, end)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -42,7 +42,13 @@ class Recorded:
     #: The mean seconds for a unit of resource.
     step_s: float
 
-    def workload(self, step_s: Drawn | None, random: Random, most: float | None) -> Rows:
+    def workload(
+        self,
+        step_s: Drawn | None,
+        random: Random,
+        most: float | None,
+        is_target: Callable[[float], bool] | None,
+    ) -> Rows:
         """The objective, to resource ``most``; ``step_s`` in place of the recorded times."""
         rows = self.rows
         if step_s is not None:
@@ -56,7 +62,8 @@ class Recorded:
                 for row in rows
             ]
         given = self.step_s if step_s is None else step_s
-        return Rows(rows, given, random, is_whole=self.settings.curves, most=most)
+        whole = self.settings.curves
+        return Rows(rows, given, random, is_whole=whole, most=most, is_target=is_target)
 
 
 class _Timer(Replayer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from inspect import isgeneratorfunction, signature
 from itertools import repeat
@@ -166,6 +166,7 @@ class Rows(Workload):
 
     ``is_whole``: whether reports between two points that a row has may be missing.
     ``most``: the most resource that the simulated run may ask for; None: any.
+    ``is_target``: whether a metric ends the run, which also a report between rungs does.
     """
 
     def __init__(
@@ -176,8 +177,10 @@ class Rows(Workload):
         *,
         is_whole: bool = True,
         most: float | None = None,
+        is_target: Callable[[float], bool] | None = None,
     ) -> None:
         self._rows, self._is_whole, self._most = rows, is_whole, most
+        self._is_target = is_target
         self._draw = drawing(step_s, random, "step_s")
 
     def open(self, assignment: m.Assignment) -> Row:
@@ -188,6 +191,10 @@ class Rows(Workload):
         place = len(resources) if to is None else bisect_left(resources, to)
         if place and to is not None and reached(resources[place - 1], to):
             place -= 1
+        if self._is_target is not None:
+            later = range(bisect_right(resources, done), place)
+            place = next((one for one in later if self._is_target(work.metrics[one])), place)
+            to = resources[place] if place < len(resources) else to
         if place == len(resources):
             if work.ends is None:
                 raise InvalidArgument(self._too_short(work, to))

@@ -100,7 +100,7 @@ def main() -> None:
     rows = [
         agree(trials, unit_s, workers, scheduler)
         for workers in (1, 2)
-        for scheduler in (ab.ASHA(9), ab.NoStopping(9))
+        for scheduler in (ab.ASHA(9), ab.PromotionASHA(9), ab.NoStopping(9))
     ]
     print("\n" + table(rows, head=["run", "real", "simulated", "off by", "same rungs"]))
 

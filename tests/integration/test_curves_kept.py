@@ -88,3 +88,24 @@ def test_curves_can_be_switched_off(tmp_path: Path) -> None:
 def test_the_old_option_names_the_new_one() -> None:
     with pytest.raises(ab.InvalidArgument, match=r"takes no 'curves'; use launch\(curves=...\)"):
         ab.BusOptions(curves=True)  # type: ignore[call-arg]
+
+
+def dips(trial: ab.Trial) -> None:
+    """The best one of its reports is the third one."""
+    for step in (0.5, 1.5, 2.5, 3.5, 7):
+        if not trial.report(trial.params["x"] + abs(step - 2.5), resource=step):
+            break
+
+
+@pytest.mark.parametrize("scheduler", [None, ab.ASHA(7, min_resource=7)])
+def test_the_report_of_the_best_metric_is_known_without_curves(
+    scheduler: ab.Scheduler | None, tmp_path: Path
+) -> None:
+    journal = tmp_path / "run.journal"
+    result = run(dips, scheduler=scheduler, curves=False, journal=journal)
+    for trial in (*result.trials, *ab.Result.from_journal(journal).trials):
+        assert (trial.params["x"], 2.5, 7) == (
+            *(trial.best_metric, trial.best_resource),
+            trial.resource,
+        )
+    assert [2.5] * 8 == list(result.to_pandas()["best_resource"])

@@ -20,6 +20,7 @@ from asha_bus.page.server import PageServer
 
 #: The same run at three moments.
 EARLY, LATER, ENDED = (simulated(200, until=until) for until in (60.0, 200.0, float("inf")))
+DONE = (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED, TrialState.LOST)
 
 
 def opened_at(browser: Any, url: str | None) -> Watched:
@@ -47,6 +48,10 @@ def shows(watched: Watched, result: Result) -> None:
     figures = dict(zip(watched.texts("#figures dt"), watched.texts("#figures dd"), strict=True))
     assert f"trial {result.best.id}" == figures["best trial"]
     assert float(f"{result.best.metric:.6g}") == float(figures["best metric"])
+    done = sum(result.counts[state] for state in DONE)
+    assert result.settings is not None
+    assert f"{done} of {result.settings.max_trials}" == figures["trials"]
+    assert watched.page.evaluate("isLive") == ("time left, about" in figures)
     held = watched.page.evaluate("run.trials.map((t) => [t.id, t.state, t.metric, t.resource])")
     assert [[t.id, str(t.state), t.metric, t.resource] for t in result.trials] == sorted(held)
     watched.page.locator("#rungs").scroll_into_view_if_needed()

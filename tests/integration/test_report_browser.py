@@ -48,8 +48,61 @@ def test_the_head_shows_states_and_the_best(opened: Watched) -> None:
     states = {f"{state} {count}" for state, count in RUN.counts.items() if count}
     assert states == set(opened.texts("#states li"))
     figures = dict(zip(opened.texts("#figures dt"), opened.texts("#figures dd"), strict=True))
-    assert (str(BEST.id), "300") == (figures["best trial"].split()[-1], figures["trials"])
+    assert (str(BEST.id), "300 of 300") == (figures["best trial"].split()[-1], figures["trials"])
     assert shown(BEST.metric) == float(figures["best metric"])
+
+
+EXTRAS = make_result(
+    make_trial(0, metric=0.5, extras={"accuracy": 0.75, "note": "good"}),
+    make_trial(1, metric=0.25, extras={"accuracy": math.nan}),
+    make_trial(2, metric=0.75, extras={f"more {number}": number for number in range(40)}),
+)
+
+
+def test_extras_are_columns_of_the_table(browser: Any, tmp_path: Path) -> None:
+    watched = Watched(browser)
+    watched.page.goto(EXTRAS.report(tmp_path / "run.html").as_uri())
+    watched.page.locator("#trials").scroll_into_view_if_needed()
+    watched.wait("document.querySelectorAll('#body tr[data-id]').length === 3")
+    heads = [text for text in watched.texts("#heads th") if text.startswith("extras.")]
+    assert ["extras.accuracy", "extras.note", "extras.more 0"] == heads[:3]
+    assert 16 == len(heads)
+    assert ["1", "0", "2"] == watched.column("id")
+    assert ["NaN", "0.75", "-"] == watched.column("extras.accuracy")
+    assert ["-", "good", "-"] == watched.column("extras.note")
+    watched.page.fill("#filter", "extras.accuracy>0.5")
+    watched.wait("byId('shown').textContent.startsWith('1 of')")
+    assert ["0"] == watched.column("id")
+    assert [] == watched.complaints
+    watched.close()
+
+
+def test_a_bar_is_broken_where_its_trial_paused(browser: Any, tmp_path: Path) -> None:
+    trials = (
+        make_trial(0, start_time=10.0, end_time=19.0, pauses=((12.0, 15.0), (16.0, 18.0))),
+        make_trial(1, TrialState.STOPPED, start_time=12.0, end_time=19.0, pauses=((15.0, None),)),
+        make_trial(2, start_time=17.0, end_time=17.5),
+    )
+    watched = Watched(browser)
+    watched.page.goto(make_result(*trials).report(tmp_path / "run.html").as_uri())
+    watched.page.locator("#timeline").scroll_into_view_if_needed()
+    watched.wait("drawn.get('timeline') === run.version")
+    found = watched.page.evaluate("run.trials.map((t) => stretches(t, run.summary.now))")
+    assert [[[10, 12], [15, 16], [18, 19]], [[12, 15]], [[17, 17.5]]] == found
+    assert "A bar is broken where its trial paused." in watched.text("#timeline-note")
+    # a trial that paused is not found where another one ran
+    asked = """(time) => {
+        const view = views.get("timeline");
+        const chart = view.chart;
+        const at = (chart.py(0) + chart.py(1)) / 2;
+        const trial = view.at(chart.px(time / view.seconds), at, chart);
+        return trial === null ? null : trial.id;
+    }"""
+    assert [0, 1, 0, None, 2, 0] == [
+        watched.page.evaluate(asked, time) for time in (1, 3, 5.5, 6.5, 7.25, 8.5)
+    ]
+    assert [] == watched.complaints
+    watched.close()
 
 
 def test_the_rungs_are_those_of_the_result(opened: Watched) -> None:

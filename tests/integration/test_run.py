@@ -19,6 +19,7 @@ from support.processes import wait_until
 
 import asha_bus as ab
 
+S = ab.TrialState
 SPACE = {"x": ab.uniform(0, 1)}
 STATUS = {
     *("trials", "max_trials", "states", "workers"),
@@ -178,7 +179,7 @@ def test_a_run_shows_what_its_user_may_call_and_nothing_else() -> None:
     public = {name for name in dir(run) if not name.startswith("_")}
     assert {
         *("name", "seed", "bus_address", "bus_pid", "metrics_url", "page_url"),
-        *("result", "status", "done", "bus_report", "stop"),
+        *("result", "status", "snapshot", "done", "bus_report", "stop"),
     } == public
     assert (None, None) == (run.metrics_url, run.page_url)
     with pytest.raises(AttributeError, match=r"use Run\.bus_address"):
@@ -200,6 +201,51 @@ def test_a_run_says_whether_it_is_over() -> None:
     assert "stopped" == run.result(timeout=60).reason == run.status()["reason"]
     assert run.done
     assert "<Run shown: 2 of 10 trials, ended by stopped>" == repr(run)
+
+
+def waits_after_two(trial: ab.Trial) -> None:
+    """The first two trials end; the others report once and go on."""
+    trial.log("begun")
+    while trial.report(trial.params["x"], loss=1.0) and trial.id >= 2:
+        time.sleep(0.05)
+
+
+def test_a_snapshot_is_the_result_so_far_and_ends_nothing() -> None:
+    run = start(waits_after_two, max_trials=5, name="half")
+    wait_until(lambda: run.status()["states"]["COMPLETED"] == 2)
+    wait_until(lambda: run.status()["states"]["RUNNING"] == 2)
+    seen = run.snapshot()
+    assert ("half", "unfinished", 7) == (seen.name, seen.reason, seen.seed)
+    assert (2, 2) == (seen.counts[S.COMPLETED], seen.counts[S.RUNNING])
+    assert seen.best is not None
+    assert seen.best.metric == seen.best.params["x"]
+    assert seen.best.metric == min(trial.params["x"] for trial in seen.trials[:2])
+    assert "begun" in seen.trials[0].log
+    assert f"<Run half: 2 of 5 trials, running, best {seen.best.metric:.6g}>" == repr(run)
+    assert not run.done
+    assert 2 == run.status()["states"]["RUNNING"]
+    run.stop()
+    result = run.result(timeout=60)
+    assert "stopped" == result.reason
+    assert result is run.snapshot()
+
+
+def test_snapshots_are_there_from_the_start_through_the_end() -> None:
+    run = start(objectives.square, max_trials=30, monitor=SlowToFinish())
+    with polled(run.snapshot, threads=2) as found:
+        result = run.result(timeout=60)
+    assert [] == [one for one in found if not isinstance(one, ab.Result)]
+    counts = [len(one.trials) for one in found]
+    assert 30 == counts[-1] == len(result.trials)
+    assert {"unfinished", "max_trials"} >= {one.reason for one in found}
+
+
+def test_a_snapshot_of_a_failed_run_raises_its_error() -> None:
+    run = start(objectives.fails, max_trials=2)
+    with pytest.raises(ab.AllTrialsFailed):
+        run.result(timeout=60)
+    with pytest.raises(ab.AllTrialsFailed):
+        run.snapshot()
 
 
 def test_a_run_of_failed_trials_ends_for_the_reason_of_its_result() -> None:

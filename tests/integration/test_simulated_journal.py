@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.schedulers import Threshold
@@ -24,7 +25,7 @@ def training(x: float) -> Iterator[float]:
         yield x + 1 / epoch
 
 
-def record(folder: Path, scheduler: ab.Scheduler, *, curves: bool = True) -> Path:
+def record(folder: Path, scheduler: ab.Scheduler, **arguments: Any) -> Path:
     path = folder / "run.journal"
     ab.launch(
         training,
@@ -36,7 +37,7 @@ def record(folder: Path, scheduler: ab.Scheduler, *, curves: bool = True) -> Pat
         workers=1,
         journal=path,
         monitor=None,
-        curves=curves,
+        **arguments,
     )
     return path
 
@@ -62,6 +63,21 @@ def test_a_run_of_one_worker_is_simulated_as_it_was(stopped: Path) -> None:
     failed = run.result.failures[0]
     assert "diverged" in str(failed.error)
     assert real.bus.workers == run.result.bus.workers == 1
+
+
+def test_the_target_of_the_recorded_run_ends_the_simulated_one(tmp_path: Path) -> None:
+    journal = record(tmp_path, ab.ASHA(9), stop_at=0.42)
+    real, run = ab.Result.from_journal(journal), ab.simulate(journal)
+    assert "stop_at" == real.reason == run.result.reason
+    assert [trial.rungs for trial in real.trials] == [trial.rungs for trial in run.result.trials]
+    assert [trial.metric for trial in real.trials] == [trial.metric for trial in run.result.trials]
+    ended = real.trials[-1]  # between two rungs
+    assert ended.resource not in {record.resource for record in ended.rungs}
+    other = ab.simulate(journal, stop_at=0.9)
+    assert "stop_at" == other.result.reason
+    assert other.metrics[-1] <= 0.9
+    with pytest.raises(ab.InvalidArgument, match="asks for its metric at resource 9"):
+        ab.simulate(journal, stop_at=-1.0)  # the last trial would have gone on
 
 
 def test_what_other_schedulers_and_workers_would_have_done(whole: Path) -> None:

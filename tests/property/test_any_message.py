@@ -21,6 +21,7 @@ ATTEMPTS = st.integers(1, 3)
 RESOURCES = st.sampled_from([0.5, 1, 2, 3, 9, 1e300])
 METRICS = st.sampled_from([0.0, 0.25, 1.0, -1.0, float("nan"), float("inf")])
 MAYBE = st.none() | METRICS
+AT = st.none() | RESOURCES
 REPORTS = st.lists(st.tuples(RESOURCES, METRICS), max_size=3).map(tuple)
 OUTCOMES = st.sampled_from(["completed", "failed", "interrupted"])
 TEXTS = st.sampled_from([None, "no"])
@@ -32,9 +33,9 @@ MESSAGES = st.one_of(
         m.Hello, SEQS, st.sampled_from([RUN, RUN, "another"]), SLOTS, st.just("h"), st.just(1)
     ),
     st.builds(m.Next, SEQS, ZERO),
-    st.builds(m.Report, SEQS, TRIALS, ATTEMPTS, RESOURCES, METRICS, MAYBE, NOTHING, ZERO),
+    st.builds(m.Report, SEQS, TRIALS, ATTEMPTS, RESOURCES, METRICS, MAYBE, NOTHING, ZERO, AT),
     st.builds(
-        m.End, SEQS, TRIALS, ATTEMPTS, RESOURCES, MAYBE, MAYBE, NOTHING, OUTCOMES, TEXTS, ZERO
+        m.End, SEQS, TRIALS, ATTEMPTS, RESOURCES, MAYBE, MAYBE, NOTHING, OUTCOMES, TEXTS, ZERO, AT
     ),
     st.builds(m.Ping, SEQS),
     st.builds(m.TrialHung, SEQS, TRIALS, ATTEMPTS, st.just("no end")),
@@ -47,6 +48,7 @@ MESSAGES = st.one_of(
         st.just(3),
         REPORTS,
         st.sampled_from([{}, {"lr": (0.5,)}, {"a": (), "b": (None, 1, 2, 3, 4)}]),
+        AT,
     ),
     st.builds(m.Log, TRIALS, ATTEMPTS, st.just("info"), st.just("text")),
     st.builds(m.Heartbeat, NOTHING),

@@ -40,7 +40,16 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
     m.Hello: st.builds(m.Hello, seqs, names, names, names, counts),
     m.Next: st.builds(m.Next, seqs, amounts),
     m.Report: st.builds(
-        m.Report, seqs, counts, seqs, resources, numbers, numbers | st.none(), extras, amounts
+        m.Report,
+        seqs,
+        counts,
+        seqs,
+        resources,
+        numbers,
+        numbers | st.none(),
+        extras,
+        amounts,
+        resources | st.none(),
     ),
     m.End: st.builds(
         m.End,
@@ -54,6 +63,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         st.sampled_from(["completed", "failed", "interrupted", "dropped"]),
         texts | st.none(),
         amounts,
+        resources | st.none(),
     ),
     m.Ping: st.builds(m.Ping, seqs),
     m.TrialHung: st.builds(m.TrialHung, seqs, counts, seqs, texts),
@@ -75,6 +85,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         st.dictionaries(
             names, st.lists(numbers | st.none(), max_size=20).map(tuple), max_size=MAX_NAMES
         ),
+        resources | st.none(),
     ),
     m.Log: st.builds(m.Log, counts, seqs, st.sampled_from(["info", "output", "warning"]), texts),
     m.Heartbeat: st.builds(m.Heartbeat, latencies),

@@ -119,6 +119,19 @@ UNIFORM = {"x": ab.uniform(0, 1)}
 UNKNOWN: list[tuple[Callable[..., object], str, str]] = [
     (ab.launch, "timeout", "launch() takes no 'timeout'; use max_time"),
     (ab.launch, "num_samples", "launch() takes no 'num_samples'; use max_trials"),
+    (ab.launch, "study_name", "launch() takes no 'study_name'; use name"),
+    (ab.launch, "storage", "launch() takes no 'storage'; use journal"),
+    (ab.launch, "trials_save_file", "launch() takes no 'trials_save_file'; use journal=PATH"),
+    (ab.launch, "config", "launch() takes no 'config'; use space"),
+    (
+        *(ab.launch, "metric"),
+        "launch() takes no 'metric'; use mode='min' or 'max'; the metric is the number that the "
+        "objective reports",
+    ),
+    (
+        *(ab.start, "show_progress_bar"),
+        "start() takes no 'show_progress_bar'; use monitor='progress', or None for silence",
+    ),
     (ab.MedianStopping, "grace_period", "MedianStopping() takes no 'grace_period'; use grace"),
     (ab.launch, "grace_period", "launch() takes no 'grace_period'; use ASHA(min_resource=...)"),
     (ab.launch, "max_resource", "launch() takes no 'max_resource'; use ASHA(max_resource=...)"),

@@ -69,3 +69,8 @@ def test_help_loads_none_of_the_heavy_packages() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_simulated_scheduler_reduces_by_the_factor_of_a_real_one() -> None:
+    parsed = cli._parser().parse_args(["simulate"])
+    assert ab.ASHA(81).reduction_factor == parsed.eta

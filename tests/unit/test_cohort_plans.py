@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from support.plans import plan_for
+from support.results import make_result
 
 import asha_bus as ab
+from asha_bus.core.events import RunSettings
 from asha_bus.launching.cohorts import check_same_cohort, warn_of_residents
+from asha_bus.launching.options import BusOptions
+from asha_bus.results.warnings import many_residents
 
 PLAN = [(4, 5), (2, 2), (6, 1)]
 THREE = ab.Space(x=ab.grid(1, 2, 3))
@@ -131,9 +136,26 @@ def test_many_residents_are_warned_of(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING, logger="asha_bus"):
-        warn_of_residents(scheduler, repeats, workers)
+        settings = RunSettings("r", scheduler, 0, repeats=repeats, workers=workers)
+        warn_of_residents(settings)
     assert [warned is not None] == [bool(caplog.records)]
     assert (warned or "") in caplog.text
+    # the result has the same text
+    about = [text for text in make_result(settings=settings).warnings if "pause at a time" in text]
+    assert [record.getMessage() for record in caplog.records] == about
+
+
+def test_a_run_knows_the_workers_it_was_to_have() -> None:
+    plan = plan_for(yields, {"x": ab.uniform(0, 1)}, max_trials=7, scheduler=ab.ASHA(9))
+    settings = plan.with_options(BusOptions(), 3).settings
+    assert 3 == RunSettings.from_plain(settings.to_plain()).workers
+    old = settings.to_plain()
+    del old["workers"]
+    assert RunSettings.from_plain(old).workers is None
+    assert () == tuple(many_residents(replace(settings, scheduler=HUGE, workers=None)))
+
+
+HUGE = ab.SuccessiveHalving([(1, 1_000), (1, 1)])
 
 
 NINE = ab.Hyperband.classic(9)  # 9 + 5 + 3

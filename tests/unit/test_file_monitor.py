@@ -89,6 +89,7 @@ def test_everything_that_happens_is_a_line(tmp_path: Path) -> None:
             "resource": 1,
             "metric": 0.5,
             "best_metric": 0.5,
+            "best_resource": None,
             "error": None,
         },
         {

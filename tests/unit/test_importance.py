@@ -11,7 +11,7 @@ from lib.results import simulated
 from support.results import make_result, make_trial
 
 from asha_bus import Result, RungRecord, Space, TrialState, choice, loguniform, uniform
-from asha_bus.page.importance import importance_document
+from asha_bus.page.report import importance_document
 
 SPACE = Space(lr=loguniform(1e-4, 1), act=choice("relu", "tanh"), noise=uniform(0, 1))
 
@@ -102,3 +102,26 @@ def test_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
     found = importance_document(run_of(60))
     assert ([], True) == (found["rows"], "pip install 'asha-bus[report]'" in found["note"])
+
+
+def test_the_importance_is_there_as_a_call() -> None:
+    result = run_of(120)
+    found = result.importance()
+    assert ["act", "lr", "noise"] == [one.name for one in found]
+    assert found[0].mean > found[1].mean > found[2].mean
+    assert [list(one) for one in found] == importance_document(result)["rows"]
+    head, _, first, *_, note = repr(found).splitlines()
+    assert ["parameter", "importance", "deviation"] == head.split()
+    assert ("act", found.note) == (first.split()[0], note)
+
+
+def test_a_call_without_enough_trials_says_so() -> None:
+    found = run_of(29).importance()
+    assert ((), repr(found)) == (tuple(found), found.note)
+    assert found.note.startswith("Not computed: 29 trials have a metric")
+
+
+def test_a_call_without_scikit_learn_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
+    with pytest.raises(ImportError, match=r"pip install 'asha-bus\[report\]'"):
+        run_of(60).importance()

@@ -96,9 +96,11 @@ def test_a_trial_has_its_own_numbers() -> None:
     trial = make_trial(
         *(3, TrialState.STOPPED, NAN, *rungs),
         best_metric=0.5,
+        best_resource=1,
         extras={"accuracy": INF},
         start_time=10.12345,
         end_time=None,
+        pauses=((11.5, 12.25), (13.0, None)),
     )
     assert {
         "id": 3,
@@ -106,11 +108,13 @@ def test_a_trial_has_its_own_numbers() -> None:
         "params": [0.3],
         "metric": "NaN",
         "best_metric": 0.5,
+        "best_resource": 1,
         "resource": 3,
         "attempts": 1,
         "worker": "w",
         "start": 10.123,
         "end": None,
+        "pauses": [[11.5, 12.25], [13.0, None]],
         "bracket": 0,
         "rungs": [
             [0, 1, 0.5, 4, 1, 0.25, "continue"],

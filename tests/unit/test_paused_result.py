@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from support.results import SPACE
 
-from asha_bus import Result
+from asha_bus import Result, TrialRecord
 from asha_bus.core.events import WorkerExited
 from asha_bus.core.schedulers import PromotionASHA
 from asha_bus.core.status import status as status_of
+from asha_bus.core.trial import TrialRow
 from asha_bus.formats.journal import Header
 from asha_bus.formats.records import Encoder
 from asha_bus.formats.space_form import describe
@@ -48,6 +49,29 @@ def test_a_result_tells_of_idle_workers_and_waits() -> None:
     )
     assert math.isnan(
         BusReport.from_status(status_of(Bench().experiment, 0.0)).promotion_wait_max_s
+    )
+
+
+def test_a_trial_knows_when_it_paused() -> None:
+    bench = Bench(scheduler=PromotionASHA(max_resource=3, max_resident=2), max_trials=4, epoch=9e5)
+    bench.join("a", "b")
+    began = 9e5 + bench.now
+    bench.report("a", 0, 1, 0.5)
+    bench.report("b", 1, 1, 0.75)
+    bench.report("b", 3, 1, 0.875)  # 0 is promoted
+    bench.now += 5.0
+    bench.report("a", 2, 1, 0.625)  # a resumes 0
+    found = [
+        TrialRecord.from_row(TrialRow.from_plain(trial.to_row()), SPACE).pauses
+        for trial in bench.experiment.table.trials
+    ]
+    assert ((began, began + 5.0),) == found[0]
+    assert [((began, None),), ((began + 5.0, None),), ((began, None),)] == found[1:]
+    bench.handle(WorkerExited("slot of a"))  # 0 is trained again, from the start
+    bench.ask("b")
+    assert (2, ()) == (
+        bench.experiment.table[0].attempt,
+        bench.experiment.table[0].pause_times,
     )
 
 

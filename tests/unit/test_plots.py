@@ -67,7 +67,7 @@ def test_a_figure_is_made_that_pyplot_shows(name: str) -> None:
     assert ax.get_ylabel()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "plot_parallel"])
 def test_axes_of_ones_own_leave_pyplot_alone(name: str) -> None:
     ax = axes_of_mine()
     assert ax is getattr(RUN, name)(ax)
@@ -75,7 +75,7 @@ def test_axes_of_ones_own_leave_pyplot_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize("result", [*ODD, GOING_ON, PAUSING, PLANS], ids=range(8))
-@pytest.mark.parametrize("name", [*NAMES, "plot_params"])
+@pytest.mark.parametrize("name", [*NAMES, "plot_params", "plot_parallel"])
 def test_any_run_can_be_drawn(name: str, result: Result) -> None:
     drawn = getattr(result, name)()
     first = drawn if isinstance(drawn, Axes) else drawn[0]
@@ -137,6 +137,17 @@ def test_the_history_ends_with_the_best() -> None:
     assert "minutes" in ax.get_xlabel()
 
 
+def test_a_trial_that_did_not_continue_is_shown_when_it_paused() -> None:
+    trials = (
+        make_trial(0, start_time=0.0, end_time=60.0, pauses=((5.0, 20.0),)),
+        make_trial(
+            1, TrialState.STOPPED, 0.75, start_time=0.0, end_time=60.0, pauses=((9.0, None),)
+        ),
+    )
+    ax: Any = make_result(*trials).plot_history(axes_of_mine())
+    assert [(9.0, 0.75), (60.0, 0.5)] == dots(ax)
+
+
 @pytest.mark.parametrize("result", [GOING_ON, ODD[4]], ids=["going on", "max"])
 def test_the_best_so_far_is_chosen_as_the_result_does(result: Result) -> None:
     best = result.best
@@ -180,7 +191,10 @@ def test_texts_of_the_user_are_no_formulas() -> None:
     axs[0].figure.canvas.draw()
     assert {"$\\\\bad$", "$x^$"} == {label.get_text() for label in axs[0].get_xticklabels()}
     assert [bad, "a_$1"] == [ax.get_xlabel() for ax in axs]
-    for plot in (result.plot_rungs, result.plot_curves, result.plot_history):
+    for plot in (
+        *(result.plot_rungs, result.plot_curves, result.plot_history),
+        result.plot_parallel,
+    ):
         ax: Any = plot(axes_of_mine())
         ax.figure.canvas.draw()
         assert bad in ax.get_title(loc="left")
@@ -208,3 +222,63 @@ def test_colours_of_many_lines_are_one_collection_a_state() -> None:
     ax: Any = RUN.plot_curves(axes_of_mine())
     lines = [c for c in ax.collections if isinstance(c, LineCollection)]
     assert len({trial.state for trial in RUN.trials}) == len(lines)
+
+
+def lines_of(ax: Any) -> dict[str, list[list[list[float]]]]:
+    """The lines of each named collection, as lists of points."""
+    return {
+        str(collection.get_label()): [line.tolist() for line in collection.get_segments()]
+        for collection in ax.collections
+        if isinstance(collection, LineCollection)
+    }
+
+
+def test_parallel_coordinates_are_those_of_the_trials() -> None:
+    space = ab.Space(lr=ab.loguniform(1e-4, 1), act=ab.choice("relu", "tanh"))
+    made = [
+        make_trial(i, metric=metric, resource=9, params={"lr": lr, "act": act})
+        for i, (metric, lr, act) in enumerate(
+            [
+                (0.5, 1e-2, "relu"),
+                (0.25, 1e-4, "tanh"),
+                (0.75, 1.0, "relu"),
+                (math.nan, 1.0, "relu"),
+            ]
+        )
+    ]
+    ax: Any = make_result(*made, space=space).plot_parallel(axes_of_mine())
+    assert ["lr", "act", "resource", "metric"] == [t.get_text() for t in ax.get_xticklabels()]
+    groups = lines_of(ax)
+    assert {"best 5 %": 1, "best 50 %": 1, "the others": 1} == {
+        k: len(v) for k, v in groups.items()
+    }
+    heights = [[y for _, y in lines[0]] for lines in groups.values()][::-1]
+    # trial 1 is the best one, and the options stand in the order of the ranked trials
+    assert [
+        [0.0, 0.0, 0.5, 0.0],
+        [pytest.approx(0.5), 1.0, 0.5, 0.5],
+        [1.0, 1.0, 0.5, 1.0],
+    ] == heights
+    texts = {text.get_text() for text in ax.texts}
+    assert {"0.0001", "0.01", "1", "relu", "tanh", "9", "0.25", "0.5", "0.75"} == texts
+
+
+def test_a_trial_without_a_value_runs_below_the_axis() -> None:
+    space = ab.Space(a=ab.uniform(0, 1)) + ab.Space(b=ab.uniform(0, 1))
+    result = ab.launch(
+        lambda **params: sum(params.values()), space, max_trials=4, seed=1,
+        engine="local", workers=1, monitor=None,
+    )  # fmt: skip
+    lines = [
+        line for some in lines_of(result.plot_parallel(axes_of_mine())).values() for line in some
+    ]
+    assert 4 == len(lines)
+    assert {(True, False), (False, True)} == {(line[0][1] < 0, line[1][1] < 0) for line in lines}
+
+
+def test_only_some_of_very_many_lines_are_drawn() -> None:
+    many = make_result(*(make_trial(i, metric=float(i)) for i in range(5_000)))
+    ax: Any = many.plot_parallel(axes_of_mine())
+    lines = [line for some in lines_of(ax).values() for line in some]
+    assert 2_000 == len(lines)
+    assert 0.0 == min(line[-1][1] for line in lines)  # the best one is among them

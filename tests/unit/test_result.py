@@ -335,6 +335,12 @@ def test_to_pandas_has_what_only_some_trials_have() -> None:
     assert 0 == len(make_result().to_pandas())
 
 
+def test_to_pandas_has_a_limited_number_of_extras() -> None:
+    many = [make_trial(i, extras={f"e{i}_{j}": j for j in range(64)}) for i in range(9)]
+    names = [name for name in make_result(*many).to_pandas() if name.startswith("extras.")]
+    assert (200, "extras.e0_0", "extras.e3_7") == (len(names), names[0], names[-1])
+
+
 def test_to_pandas_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pandas", None)
     with pytest.raises(ImportError, match="needs pandas: pip install pandas"):
@@ -361,6 +367,8 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         6.0,
         1,
         5.5,
+        0.5,
+        [5.25, 5.5, 5.75],
     )
     expected = make_trial(
         3,
@@ -379,6 +387,8 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         end_time=6.0,
         attempt_time=5.5,
         repeat=1,
+        best_resource=0.5,
+        pauses=((5.25, 5.5), (5.75, None)),
     )
     assert 2 == expected.configuration
     assert expected == TrialRecord.from_row(TrialRow.from_plain(row), SPACE)
@@ -415,17 +425,3 @@ def test_the_bus_report_is_made_of_its_last_status() -> None:
     assert (9, 4, 0.98, 2) == (report.reports, report.decisions, report.busy_share, report.workers)
     assert math.isnan(report.latency_p50_s)
     assert math.isnan(BusReport.from_status(replace(status, busy=WorkerTime(0.0, 0.0))).busy_share)
-
-
-@pytest.mark.parametrize(
-    ("name", "end"),
-    [
-        ("best_params", "; use result.best.params"),
-        ("best_trial", "; use result.best"),
-        ("bets", ""),
-    ],
-)
-def test_a_name_of_another_tuner_is_answered_with_ours(name: str, end: str) -> None:
-    with pytest.raises(AttributeError) as caught:
-        getattr(make_result(), name)
-    assert f"a Result has no attribute {name!r}{end}" == str(caught.value)

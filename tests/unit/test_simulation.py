@@ -292,6 +292,25 @@ def test_limits_end_a_simulated_run() -> None:
     assert aimed.metrics[-1] <= 0.4
 
 
+def test_a_report_between_rungs_may_reach_the_target() -> None:
+    curves = [[0.9, 0.8, 0.7], [0.9, 0.2, 0.6, 0.6], [0.9, 0.1, 0.6]]
+    run = ab.simulate(curves, scheduler=NoStopping(3), stop_at=0.2, step_s=2)
+    assert ("stop_at", 2) == (run.result.reason, len(run.result.trials))
+    last = run.result.trials[1]
+    assert (S.COMPLETED, 0.2, 2) == (last.state, last.metric, last.resource)
+    assert 10.0 < run.elapsed_s < 11.0  # three units and two
+    ends = ab.simulate(curves, scheduler=NoStopping(9), stop_at=0.2)  # objectives end by themselves
+    assert (2, 0.2) == (len(ends.result.trials), ends.result.trials[1].metric)
+    with pytest.raises(
+        ab.InvalidArgument, match="stop_at must be a finite number, or None, got '1'"
+    ):
+        ab.simulate(curves, stop_at="1")  # type: ignore[arg-type]
+    with pytest.raises(
+        ab.InvalidArgument, match="stop_at must be a finite number, or None, got -i"
+    ):
+        ab.simulate(curves, stop_at=-math.inf)
+
+
 def test_a_searcher_learns_from_a_simulated_run() -> None:
     run = ab.simulate(curve, SPACE, scheduler=ASHA(9), searcher=ab.TPE(), max_trials=60, workers=4)
     found = [trial.params["x"] for trial in run.result.trials]

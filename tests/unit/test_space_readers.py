@@ -32,7 +32,7 @@ from asha_bus import (
 from asha_bus.core.space import POSITIONAL, Plain
 from asha_bus.formats.space_form import comparable, describe, parts_of, space_from
 from asha_bus.page.document import TRIAL_FIELDS, run_document
-from asha_bus.page.importance import importance_document
+from asha_bus.page.report import importance_document
 from asha_bus.results.parameters import Axis, axes, columns, constants
 
 matplotlib.use("Agg")

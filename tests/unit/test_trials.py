@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from asha_bus.core.errors import LocalProtocolError
+from asha_bus.core.messages import Report
 from asha_bus.core.trial import FINAL, TRANSITIONS, RungRecord, Trial, TrialState
 from asha_bus.core.trials import TrialTable, is_better, standing
 
@@ -114,6 +115,41 @@ def add(table: TrialTable) -> Trial:
     return trial
 
 
+def note(
+    table: TrialTable,
+    trial: Trial,
+    resource: float,
+    metric: float,
+    best: float | None,
+    at: float | None = None,
+) -> None:
+    """The trial reports."""
+    report = Report(1, trial.id, trial.attempt, resource, metric, best, {}, 0.0, at)
+    table.note(trial, report, resource, metric)
+
+
+def test_the_best_metric_is_known_with_its_resource(table: TrialTable) -> None:
+    trial = begin(table)
+    note(table, trial, 3, 0.5, 0.4, 2)
+    note(table, trial, 9, 0.3, 0.3, 9)
+    assert (0.3, 9) == (trial.best_metric, trial.best_resource)
+
+
+def test_the_resource_of_the_best_metric_is_found_in_old_journals(table: TrialTable) -> None:
+    trial = begin(table)
+    found = []
+    # without a finite metric; at this report; before it; between two reports, so not known
+    for resource, metric, best in (
+        (1, math.nan, None),
+        (3, 0.5, 0.5),
+        (9, 0.6, 0.5),
+        (27, 0.4, 0.3),
+    ):
+        note(table, trial, resource, metric, best)
+        found.append(trial.best_resource)
+    assert [None, 3, 3, None] == found
+
+
 def test_trials_are_counted(table: TrialTable) -> None:
     assert [0.5, 0.5, 0.5] == [add(table).start_time for _ in range(3)]
     assert (3, 3) == (len(table), table.states[S.PENDING])
@@ -132,7 +168,8 @@ def test_finished_and_failed_trials_are_counted(table: TrialTable) -> None:
 
 def test_a_new_attempt_starts_from_nothing_but_keeps_its_rungs(table: TrialTable) -> None:
     trial = begin(table)
-    table.note(trial, 3, 0.5, 0.4)
+    note(table, trial, 3, 0.5, 0.4, 2)
+    assert (0.4, 2) == (trial.best_metric, trial.best_resource)
     trial.extras = {"epoch": 3}
     trial.rungs.append(entered(0, 1))
     table.requeue(trial)
@@ -140,7 +177,8 @@ def test_a_new_attempt_starts_from_nothing_but_keeps_its_rungs(table: TrialTable
     table.queue.clear()
     table.run(trial, "another", 0.0)
     assert (2, "another", 1) == (trial.attempt, trial.worker, len(trial.rungs))
-    assert (0, None, None, {}) == (trial.resource, trial.metric, trial.best_metric, trial.extras)
+    assert (0, None, {}) == (trial.resource, trial.metric, trial.extras)
+    assert (None, None) == (trial.best_metric, trial.best_resource)
 
 
 def test_the_queue_is_cancelled_whole(table: TrialTable) -> None:
@@ -167,7 +205,7 @@ def test_a_leader_with_nothing_to_show_hands_the_lead_on(
 ) -> None:
     trials = [begin(table) for _ in range(3)]
     for trial, metric in zip(trials, (0.3, 0.1, 0.2), strict=True):
-        table.note(trial, 1, metric, metric)
+        note(table, trial, 1, metric, metric)
         trial.rungs.append(entered(0, 1))
         table.consider(trial)
     assert trials[1] is table.leader

@@ -53,7 +53,8 @@ def test_the_samples_are_all_messages() -> None:
 
 
 def test_a_body_is_one_array_of_version_type_and_fields() -> None:
-    assert [1, 3, *REPORT] == msgpack.unpackb(wire.encode(REPORT))
+    report = REPORT._replace(best_resource=5)
+    assert [1, 3, *report] == msgpack.unpackb(wire.encode(report))
 
 
 @pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf, 0, -1, 2**64 - 1, 5e-324, -0.0])
@@ -215,6 +216,22 @@ def test_what_is_empty_at_the_end_is_left_out(message: m.Message) -> None:
 )
 def test_saved_states_are_named(message: m.Message) -> None:
     assert message == wire.decode_to_worker(wire.encode(message))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [REPORT, END, m.Reports(12, 1, 0.5, 1, ((1, 0.5),), {})],
+    ids=lambda one: type(one).__name__,
+)
+def test_the_resource_of_the_best_metric_may_be_left_out(message: Any) -> None:
+    known, unknown = message._replace(best_resource=2.5), message._replace(best_resource=None)
+    assert known == wire.decode_from_worker(wire.encode(known))
+    assert unknown == wire.decode_from_worker(wire.encode(unknown))
+    fields = msgpack.unpackb(wire.encode(unknown), use_list=False)[2:]
+    assert tuple(message)[:-1] == fields
+    for wrong in (0, -1, math.inf, math.nan, True, "2"):
+        error = refused(packed(message, best_resource=wrong), type(message))
+        assert str(error).startswith(f"{type(message).__name__}.best_resource cannot be ")
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)

@@ -47,7 +47,7 @@ def test_the_welcome_says_how_to_work() -> None:
 def test_reports_are_counted_and_only_a_rung_is_asked_for() -> None:
     worker = busy(next_resource=3)
     assert [None, None] == [report(worker, 0.5), report(worker, 0.4)]
-    assert m.Report(3, 0, 1, 3, 0.45, 0.4, {}, 0.0) == report(worker, 0.45)
+    assert m.Report(3, 0, 1, 3, 0.45, 0.4, {}, 0.0, 2) == report(worker, 0.45)
 
 
 def test_going_on_asks_at_the_next_rung() -> None:
@@ -181,6 +181,7 @@ def test_the_best_metric_is_kept_and_never_one_that_is_not_finite(mode: str, bes
     request = report(worker, 0.6)
     assert isinstance(request, m.Report)
     assert (0.6, best) == (request.metric, request.best_metric)
+    assert {0.2: 3, 0.7: 5}[best] == request.best_resource
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_a_stop_without_a_trial_means_to_ask() -> None:
 def test_an_end_reports_the_last_position_and_its_answer_brings_the_next() -> None:
     worker = busy(next_resource=None)
     worker.report(0.5, None, {"epoch": 1}, 0.0)
-    expected = m.End(3, 0, 1, 1, 0.5, 0.5, {"epoch": 1}, "completed", None, 0.0)
+    expected = m.End(3, 0, 1, 1, 0.5, 0.5, {"epoch": 1}, "completed", None, 0.0, 1)
     assert expected == worker.end("completed", None, 0.0)
     worker.receive(m.Assign(3, make_assignment(trial=1)))
     assert 1 == worker.begin().assignment.trial
@@ -289,11 +290,11 @@ def test_a_refusal_is_an_answer() -> None:
 def test_reports_between_rungs_leave_together_after_a_while() -> None:
     worker = busy(next_resource=None)
     report(worker, 0.5)
-    assert m.Reports(0, 1, 0.5, 1, ((1, 0.5),), {}) == worker.telemetry(0.0)
+    assert m.Reports(0, 1, 0.5, 1, ((1, 0.5),), {}, 1) == worker.telemetry(0.0)
     report(worker, 0.4)
     assert None is worker.telemetry(TELEMETRY_EVERY_S / 2)
     report(worker, 0.6)
-    expected = m.Reports(0, 1, 0.4, 2, ((2, 0.4), (3, 0.6)), {})
+    expected = m.Reports(0, 1, 0.4, 2, ((2, 0.4), (3, 0.6)), {}, 2)
     assert expected == worker.telemetry(TELEMETRY_EVERY_S)
     assert None is worker.telemetry(100.0)
 
@@ -325,7 +326,7 @@ def test_a_short_trial_sends_its_reports() -> None:
     worker = busy(next_resource=None)
     worker.enter_objective(0.0)
     report(worker, 0.5)
-    assert m.Reports(0, 1, 0.5, 1, ((1, 0.5),), {}) == worker.last_telemetry(1e-6)
+    assert m.Reports(0, 1, 0.5, 1, ((1, 0.5),), {}, 1) == worker.last_telemetry(1e-6)
 
 
 def test_reports_of_an_ended_trial_are_not_sent_for_the_next() -> None:

@@ -230,7 +230,8 @@ class TimelineView {
     legend(byId("timeline-note"), stateKeys(run, run.trials.filter((trial) => trial.worker !== null)),
       `${showCount(rows.size)} worker${rows.size === 1 ? "" : "s"}.`,
       shown < rows.size ? ` The first ${MOST_ROWS} are shown.` : "",
-      again ? " A restarted trial is shown at its last worker, from its first start on." : "");
+      run.trials.some((trial) => trial.pauses.length) ? " A bar is broken where its trial paused." : "",
+      again ? " A restarted trial is shown at its last worker, from its last start on." : "");
     const names = [...rows.keys()].map((name) => (name.length > 16 ? `…${name.slice(-15)}` : name));
     const height = Math.min(Math.max(shown * 22 + 70, 160), 420);
     const each = Math.ceil(14 / ((height - 60) / Math.max(shown, 1))); // names that do not overlap
@@ -251,12 +252,13 @@ class TimelineView {
     for (const trial of this.run.trials) {
       const row = this.rowOf(trial);
       if (row === null) continue;
-      const [x0, x1] = this.span(trial, chart);
-      if (x1 < left || x0 > left + width) continue;
-      const gap = x1 - x0 > 4 * ratio ? ratio : 0;
       const top = chart.py(row) + (thick - inside) / 2;
       context.fillStyle = colours.get(trial.state);
-      context.fillRect(x0, top, Math.max(x1 - x0 - gap, ratio), inside);
+      for (const [x0, x1] of this.spans(trial, chart)) {
+        if (x1 < left || x0 > left + width) continue;
+        const gap = x1 - x0 > 4 * ratio ? ratio : 0;
+        context.fillRect(x0, top, Math.max(x1 - x0 - gap, ratio), inside);
+      }
     }
   }
 
@@ -265,17 +267,17 @@ class TimelineView {
     return row === undefined || row >= MOST_ROWS || trial.start === null ? null : row;
   }
 
-  span(trial, chart) {
-    return [trial.start, trial.end === null ? this.run.summary.now : trial.end]
-      .map((time) => chart.px(this.run.since(time) / this.seconds));
+  /** Where its worker ran it: its bar, broken where it paused. */
+  spans(trial, chart) {
+    return stretches(trial, this.run.summary.now).map((times) =>
+      times.map((time) => chart.px(this.run.since(time) / this.seconds)));
   }
 
   at(x, y, chart) {
     return this.run.trials.find((trial) => {
       const row = this.rowOf(trial);
       if (row === null || y < chart.py(row) || y >= chart.py(row + 1)) return false;
-      const [x0, x1] = this.span(trial, chart);
-      return x >= x0 && x <= Math.max(x1, x0 + 2);
+      return this.spans(trial, chart).some(([x0, x1]) => x >= x0 && x <= Math.max(x1, x0 + 2));
     }) || null;
   }
 }

@@ -5,6 +5,7 @@
 const FORMAT = 1;
 const STATES = ["COMPLETED", "RUNNING", "PAUSED", "STOPPED", "PENDING", "CANCELLED", "FAILED", "LOST"];
 const DECADES = 1000; // parameters that span this factor get a logarithmic axis
+const MOST_EXTRAS = 16; // columns of the table; a trial's details have all
 const LOG_RATIO = 30; // and metrics
 
 // Numbers that JSON lacks are texts that Number() reads; null stays null.
@@ -26,6 +27,8 @@ class Run {
     this.trials = [];
     this.ordered = []; // by how well they stand
     this.byId = new Map();
+    /** @type {string[]} the names of extras, in the order of their first appearance */
+    this.extraNames = [];
     this.version = 0; // grows with each change
     this.put(document.trials);
     this.summary = document.summary;
@@ -50,6 +53,9 @@ class Run {
       trial.resource = toNumber(trial.resource);
       trial.points = points(trial);
       trial.text = null;
+      for (const name of Object.keys(trial.extras)) {
+        if (this.extraNames.length < MOST_EXTRAS && !this.extraNames.includes(name)) this.extraNames.push(name);
+      }
       const known = this.byId.get(trial.id);
       if (known) Object.assign(known, trial);
       else {
@@ -89,9 +95,9 @@ class Run {
     return time === null ? null : time - this.summary.start;
   }
 
-  /** When a trial ended; now, if it is running. */
+  /** When a trial last worked: when it ended or paused for good; now, if it is running. */
   endOf(trial) {
-    return this.since(trial.end === null ? this.summary.now : trial.end);
+    return this.since(stretches(trial, this.summary.now).at(-1)[1]);
   }
 
   /** Steps [time, metric, trial] of the best so far, by the rule of `Result.best`. */
@@ -114,6 +120,19 @@ class Run {
 /** Add the new items of `all` to `some` and sort it, which is fast for sorted parts. */
 function catchUp(some, all) {
   for (let i = some.length; i < all.length; i++) some.push(all[i]);
+}
+
+/** From when to when a worker ran a trial's last attempt: until `now`, if it still does. */
+function stretches(trial, now) {
+  const found = [];
+  let from = trial.start;
+  for (const [begin, end] of trial.pauses) {
+    found.push([from, begin]);
+    if (end === null) return found;
+    from = end;
+  }
+  found.push([from, trial.end === null ? now : trial.end]);
+  return found;
 }
 
 function reached(trial) {

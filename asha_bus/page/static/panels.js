@@ -34,11 +34,36 @@ function drawHead(run, isLive, choose) {
   for (const text of summary.warnings) {
     if (best || text !== summary.best_reason) figures.push(["warning", text]);
   }
+  const most = held.configuration.max_trials;
   figures.push(
-    ["trials", showCount(summary.trials)], ["elapsed", showSeconds(toNumber(summary.elapsed_s))],
+    isNumber(most) ? ["trials", `${showCount(doneOf(summary))} of ${showCount(most)}`] : ["trials", showCount(summary.trials)],
+    ["elapsed", showSeconds(toNumber(summary.elapsed_s))]);
+  const left = isLive ? secondsLeft(run) : null;
+  if (left !== null) {
+    const title = "By the trials done so far, and by max_time";
+    figures.push(["time left, about", el("span", { title }, showSeconds(left))]);
+  }
+  figures.push(
     ["workers", showCount(summary.workers)], ["decisions", showCount(summary.bus.decisions)]);
   refill(byId("figures"), ...figures.map(([name, value]) =>
     el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+
+/** How many trials are done: in a final state, and not cancelled. */
+function doneOf(summary) {
+  return ["COMPLETED", "STOPPED", "FAILED", "LOST"].reduce((sum, state) => sum + (summary.states[state] || 0), 0);
+}
+
+/** The seconds that a live run will still take at its pace, or has left; null: nobody knows. */
+function secondsLeft(run) {
+  const { max_trials: most, max_time_s: limit } = run.document.configuration;
+  const elapsed = toNumber(run.summary.elapsed_s);
+  // a paused trial has trained what it may, and many end together at the end of the run
+  const done = doneOf(run.summary) + (run.summary.states.PAUSED || 0);
+  const found = [];
+  if (isNumber(most) && done > 0) found.push((elapsed / done) * Math.max(most - done, 0));
+  if (isNumber(limit)) found.push(Math.max(limit - elapsed, 0));
+  return found.length ? Math.min(...found) : null;
 }
 
 class DetailView {
@@ -89,7 +114,7 @@ class DetailView {
     }
     if (trial.error !== null) parts.push(el("h3", {}, "Error"), el("pre", { tabIndex: 0 }, trial.error));
     parts.push(el("h3", {}, "Run"), pairs([
-      ["state", trial.state], ["metric, last", show(trial.metric)], ["metric, best", show(trial.best_metric)],
+      ["state", trial.state], ["metric, last", show(trial.metric)], ["metric, best", bestOf(trial)],
       ["resource", show(trial.resource)], ["bracket", String(trial.bracket)],
       ["attempts", String(trial.attempts)], ["worker", trial.worker || "-"],
       ["began after", showSeconds(run.since(trial.start))],
@@ -115,6 +140,11 @@ class DetailView {
     }
     this.explained.replaceChildren(...text.split("\n").map((line) => el("li", {}, line)));
   }
+}
+
+function bestOf(trial) {
+  const at = trial.best_resource === null ? "" : ` at resource ${show(trial.best_resource)}`;
+  return `${show(trial.best_metric)}${at}`;
 }
 
 function pairs(rows) {

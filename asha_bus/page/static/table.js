@@ -17,12 +17,22 @@ function columnsOf(run) {
   ];
   const parameters = run.names.map((name, i) => [
     name, Math.min(Math.max(112, name.length * 8 + 24), 260), (t) => t.params[i], (t) => showParameter(t.params[i])]);
+  const extras = run.extraNames.map((name) => [
+    `extras.${name}`, Math.min(Math.max(112, (name.length + 7) * 8 + 24), 260),
+    (t) => extraOf(t, name), (t) => show(extraOf(t, name))]);
   const last = [
     ["seconds", 92, (t) => seconds(run, t), (t) => show(round(seconds(run, t)))],
     ["attempts", 90, (t) => t.attempts, (t) => String(t.attempts)],
     ["worker", 130, (t) => t.worker, (t) => t.worker || "-"],
   ];
-  return [...fixed, ...parameters, ...last].map(([name, width, key, text]) => ({ name, width, key, text }));
+  return [...fixed, ...parameters, ...extras, ...last].map(([name, width, key, text]) => ({ name, width, key, text }));
+}
+
+/** An extra of the last report: a number or a text; null if there was none. */
+function extraOf(trial, name) {
+  if (!Object.hasOwn(trial.extras, name)) return null;
+  const value = trial.extras[name];
+  return ["NaN", "Infinity", "-Infinity"].includes(value) ? Number(value) : value;
 }
 
 function seconds(run, trial) {
@@ -56,10 +66,12 @@ class TableView {
   }
 
   draw(run) {
-    if (this.run !== run) {
+    const columns = columnsOf(run);
+    const isOther = this.run !== run;
+    if (isOther) this.sorted = [];
+    if (isOther || columns.length !== this.columns.length) { // an extra may be new
       this.run = run;
-      this.sorted = [];
-      this.columns = columnsOf(run);
+      this.columns = columns;
       this.heads();
     }
     this.filters();

@@ -40,7 +40,7 @@ def lasting_of(trial: Trial) -> tuple[Any, ...]:
     until its end or its next rung tells of them.
     """
     told = trial.state in (TrialState.COMPLETED, TrialState.STOPPED, TrialState.FAILED)
-    shown = (trial.metric, trial.resource, trial.best_metric, trial.extras)
+    shown = (trial.metric, trial.resource, trial.best_metric, trial.best_resource, trial.extras)
     return (
         *(trial.id, trial.point, trial.seed, trial.bracket, trial.state),
         *(trial.attempt, trial.worker, trial.start_time, trial.end_time),

@@ -154,15 +154,14 @@ class VirtualWorker:
             steps = self._steps.pop(attempt, None)
             trial, number, *_ = attempt.assignment
             if steps is not None and trial in self.worker.saves:
-                values = (attempt.resource, attempt.metric, attempt.best_metric, attempt.extras)
-                self._states[trial, number] = values
+                self._states[trial, number] = attempt.progress
                 self._saved[trial] = number
         self.worker.drops.clear()
 
     def _begin(self, attempt: Attempt) -> Iterator[Step]:
         """The steps of a new attempt, after the state from which it begins."""
         if attempt.must_load:
-            attempt.restore(*self._states[attempt.assignment.trial, attempt.assignment.saved])
+            attempt.restore(self._states[attempt.assignment.trial, attempt.assignment.saved])
         return self._objective(attempt)
 
     # --- the objective -------------------------------------------------------

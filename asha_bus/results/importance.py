@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from asha_bus.core.space import Func
 from asha_bus.core.trial import TrialState
 from asha_bus.results.parameters import Axis, axes, columns
 from asha_bus.results.records import TrialRecord
+from asha_bus.results.tables import table, visible
 
 if TYPE_CHECKING:
     from asha_bus.results.result import Result
+
+NEEDS_SKLEARN = "importance needs scikit-learn: pip install 'asha-bus[report]'"
 
 #: With fewer trials a forest is not meaningful.
 MIN_TRIALS = 30
@@ -27,13 +31,45 @@ _TREES = 30
 _REPEATS = 5
 
 
-def importance_document(result: Result) -> dict[str, Any]:
-    """The importance of each parameter that varies: ``note`` and ``rows``.
+class ParameterImportance(NamedTuple):
+    """How much the metric depends on one parameter.
 
-    A row is a parameter's name and the drop of R² when its values are shuffled: the mean
-    and the standard deviation over shuffles. The forest learns the rank of the metric on one
-    half of the trials and is scored on the other half, and vice versa. If it cannot be
-    computed, ``rows`` is empty and ``note`` says why.
+    Attributes:
+        name: The parameter's path in the space.
+        mean: The mean drop of the forest's R² when the values of the parameter are shuffled.
+        deviation: The standard deviation of that drop over the shuffles.
+
+    Example:
+        >>> drops = {one.name: one.mean for one in result.importance()}
+    """
+
+    name: str
+    mean: float
+    deviation: float
+
+
+class Importances(tuple[ParameterImportance, ...]):
+    """The importance of parameters, the most important first; the repr is a table of them."""
+
+    #: What they were computed from; of empty ones, why they were not computed.
+    note: str
+
+    def __new__(cls, found: Iterable[ParameterImportance], note: str) -> Importances:
+        made = super().__new__(cls, found)
+        made.note = note
+        return made
+
+    def __repr__(self) -> str:
+        rows = [[one.name, f"{one.mean:.3f}", f"{one.deviation:.3f}"] for one in self]
+        head = ["parameter", "importance", "deviation"]
+        return visible(f"{table(rows, head=head)}\n{self.note}" if rows else self.note)
+
+
+def importances_of(result: Result) -> Importances:
+    """The importance of each parameter that varies; see `Result.importance`.
+
+    The forest learns the rank of the metric on one half of the trials and is scored on the
+    other half, and vice versa. Raises `ImportError` without scikit-learn.
     """
     trials, metrics, where = _comparable(result)
     if len(trials) < MIN_TRIALS:
@@ -49,10 +85,7 @@ def importance_document(result: Result) -> dict[str, Any]:
     ]
     if not varied:
         return _not_computed("Not computed: no parameter has more than one value.")
-    try:
-        score, rows = _compute(varied, metrics)
-    except ImportError:
-        return _not_computed("Not computed: it needs scikit-learn: pip install 'asha-bus[report]'.")
+    score, rows = _compute(varied, metrics)
     note = (
         f"Computed from the metric of {len(trials)} trials {where}: the drop of a random "
         f"forest's R\u00b2 on unseen trials (now {score:.2f}) when a parameter's values are "
@@ -60,11 +93,11 @@ def importance_document(result: Result) -> dict[str, Any]:
     )
     if score <= 0:
         note += " With this R\u00b2 the parameters do not predict the metric."
-    return {"note": note, "rows": rows}
+    return Importances(rows, note)
 
 
-def _not_computed(why: str) -> dict[str, Any]:
-    return {"note": why, "rows": []}
+def _not_computed(why: str) -> Importances:
+    return Importances((), why)
 
 
 def _comparable(result: Result) -> tuple[list[TrialRecord], list[float], str]:
@@ -97,11 +130,14 @@ def _comparable(result: Result) -> tuple[list[TrialRecord], list[float], str]:
     return [trial for trial, _ in found], [metric for _, metric in found], where
 
 
-def _compute(varied: list[Axis], metrics: list[float]) -> tuple[float, list[list[Any]]]:
+def _compute(varied: list[Axis], metrics: list[float]) -> tuple[float, list[ParameterImportance]]:
     """R² on unseen trials, and the rows, most important first."""
-    import numpy as np
-    from sklearn.ensemble import RandomForestRegressor
-    from sklearn.inspection import permutation_importance
+    try:
+        import numpy as np
+        from sklearn.ensemble import RandomForestRegressor
+        from sklearn.inspection import permutation_importance
+    except ImportError as error:
+        raise ImportError(NEEDS_SKLEARN) from error
 
     inputs = np.array([axis.numbers for axis in varied]).T
     # a missing value is set below all others, so that a tree can split it off
@@ -121,7 +157,7 @@ def _compute(varied: list[Axis], metrics: list[float]) -> tuple[float, list[list
         falls.append(found.importances)
     by_parameter = np.hstack(falls)
     rows = [
-        [axis.name, round(float(fall.mean()), 4), round(float(fall.std()), 4)]
+        ParameterImportance(axis.name, round(float(fall.mean()), 4), round(float(fall.std()), 4))
         for axis, fall in zip(varied, by_parameter, strict=True)
     ]
-    return float(np.mean(scores)), sorted(rows, key=lambda row: -row[1])
+    return float(np.mean(scores)), sorted(rows, key=lambda row: -row.mean)
