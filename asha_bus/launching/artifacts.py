@@ -13,7 +13,7 @@ from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.launching.arguments import LaunchArguments
-from asha_bus.objective.kinds import Shape
+from asha_bus.objective.behind import Shape
 
 logger = logging.getLogger("asha_bus")
 

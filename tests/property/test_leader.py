@@ -7,6 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
+from asha_bus.core import messages as m
 from asha_bus.core.trial import RungRecord, Trial, TrialState
 from asha_bus.core.trials import TrialTable, leading
 
@@ -64,7 +65,8 @@ def begin(table: TrialTable, repeats: int) -> Trial:
 
 def report(table: TrialTable, trial: Trial, action: str, metric: float) -> None:
     level = 3.0 ** len(trial.rungs)
-    table.note(trial, max(level, trial.resource), metric, None)
+    message = m.Report(1, trial.id, 1, max(level, trial.resource), metric, None, {}, 0.0)
+    table.note(trial, message, message.resource, metric)
     if action == S.COMPLETED or action == S.FAILED:
         table.finish(trial, S(action), 0.0)
         return

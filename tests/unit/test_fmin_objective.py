@@ -21,7 +21,8 @@ from asha_bus.hyperopt import exceptions
 from asha_bus.hyperopt.documents import document, fail_result
 from asha_bus.hyperopt.objective import FminObjective, fmin_objective
 from asha_bus.hyperopt.raised import exception_of, failed_by
-from asha_bus.objective.kinds import Shape, TrialFailed, shape_of
+from asha_bus.objective.behind import Shape
+from asha_bus.objective.kinds import TrialFailed, shape_of
 
 S = ab.TrialState
 

@@ -75,7 +75,7 @@ def test_it_waits_for_the_word_of_its_worker_and_then_begins_from_there() -> Non
     assert [S.RUNNING, S.PAUSED, S.STOPPED] == run.states()
     answer = saved(run, "w", 1)
     assert m.Pong(run.seq("w")) == answer
-    assert SavedState(1, 1, 0.2, 0.2) == run.trial(1).saved
+    assert SavedState(1, 1, 0.2, 0.2, 1) == run.trial(1).saved
     (given,) = run.take("x")
     assert isinstance(given, m.Assign)
     assert (1, 2, 2, 1) == (
@@ -269,5 +269,5 @@ def test_a_journal_gives_the_same_state() -> None:
     journal = header.encode() + b"".join(map(encoder.encode, run.records))
     again = replay(journal, "journal").experiment
     assert lasting(run.experiment) == lasting(again)
-    assert SavedState(1, 1, 0.2, 0.2) == again.table[1].saved
+    assert SavedState(1, 1, 0.2, 0.2, 1) == again.table[1].saved
     assert (1, 1) == (again.counters.saved, again.counters.loaded)

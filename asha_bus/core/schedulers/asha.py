@@ -192,7 +192,7 @@ class _ASHAState(SchedulerState):
             n, keep, cutoff, goes_on = rung.enter(key, mix_in(self._lots[number], trial.id))
             verdict = "continue" if goes_on else "stop"
             shown = cutoff * sign if math.isfinite(cutoff) else None
-            fields = (number, level, metric, n, keep, shown, verdict, mean, None)
+            fields = (number, level, metric, n, keep, shown, verdict, mean, None, None)
             records += (of_fields(RungRecord, fields),)
             if not goes_on:
                 return Decision("stop", records, None)

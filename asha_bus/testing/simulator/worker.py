@@ -6,12 +6,12 @@ import traceback
 from collections.abc import Callable, Iterator
 
 from asha_bus.core import messages as m
-from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Worker
+from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Progress, Worker
 from asha_bus.testing.simulator.clock import Clock
 from asha_bus.testing.simulator.objectives import Objective, Step
 
 #: Resource, metric, best metric and extras of attempts that were saved, by trial and attempt.
-States = dict[tuple[int, int], tuple[float, float | None, float | None, m.Extras]]
+States = dict[tuple[int, int], Progress]
 
 
 class VirtualWorker:
