@@ -7,10 +7,12 @@ import logging
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from asha_bus.core.errors import ObjectiveError
 from asha_bus.core.worker import Attempt, Progress
+from asha_bus.objective.states import path_of, remove_states, states_folder
 
 logger = logging.getLogger("asha_bus.executor")
 
@@ -34,12 +36,12 @@ class States:
     """Saved states of the run's trials in ``folder``, which all of its workers see."""
 
     def __init__(self, folder: str) -> None:
-        self._folder = Path(folder)
+        self._folder = states_folder(folder)
         #: The attempts that this worker has saved, by trial.
         self._saved: dict[int, int] = {}
 
     def _path(self, trial: int, attempt: int) -> Path:
-        return self._folder / f"trial-{trial}-{attempt}"
+        return path_of(self._folder, trial, attempt)
 
     def save(self, attempt: Attempt, save: Hook) -> None:
         """Have ``save`` write the state of ``attempt``; raises what it raises, or `OSError`."""
@@ -79,7 +81,8 @@ class States:
 
     def remove_all(self) -> None:
         """Remove all saved states of the run."""
-        shutil.rmtree(self._folder, ignore_errors=True)  # another worker may be at it
+        with suppress(OSError):  # another worker may be at it
+            remove_states(self._folder, ignore_errors=True)
 
     def forget(self, trial: int) -> None:
         """Remove what this worker saved of ``trial``, which does not continue."""

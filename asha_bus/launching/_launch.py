@@ -218,7 +218,7 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
             shared,
             pauses=plan.settings.scheduler.pauses,
             saves=plan.settings.saves,
-            are_saves_private=given.artifacts is None,
+            are_saves_private=bool(plan.settings.saves) and given.artifacts is None,
         )
         engine.start(job, workers, hooks)
         follower.start()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
 from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.objective.behind import Shape
+from asha_bus.objective.states import remove_states, states_folder
 
 logger = logging.getLogger("asha_bus")
 
@@ -58,10 +58,11 @@ def _parent(given: LaunchArguments) -> Path | None:
 
 
 def remove(folder: str) -> None:
-    """Remove the folder of a run that has ended, with all states in it."""
+    """Remove the folder of a run that has ended, with all states in it; empty: there is none."""
+    if not folder:
+        return
     try:
-        if folder:
-            shutil.rmtree(folder)
+        remove_states(states_folder(folder))
     except FileNotFoundError:
         pass  # nothing was saved
     except OSError as error:

@@ -182,6 +182,32 @@ def test_a_resumed_run_loads_what_the_killed_one_has_saved(tmp_path: Path) -> No
     assert [] == list(artifacts.iterdir())
 
 
+WITHOUT_STATES = """
+    from pathlib import Path
+    import asha_bus as ab
+    from support import residents
+
+    if __name__ == "__main__":
+        ab.launch(
+            residents.by_report, residents.space_of(Path.cwd(), 0.03), engine="local",
+            workers=2, max_trials=50, monitor=None, scheduler=ab.{scheduler},
+        )
+"""
+
+
+@pytest.mark.parametrize("scheduler", ["ASHA(81)", "PromotionASHA(81)"])
+def test_a_killed_driver_leaves_the_current_folder_alone(scheduler: str, tmp_path: Path) -> None:
+    (tmp_path / "trial-notes").mkdir()
+    (tmp_path / "mine").write_text("a file of the user")
+    with start_program(tmp_path, WITHOUT_STATES.format(scheduler=scheduler)) as driver:
+        wait_until(lambda: residents.epochs(tmp_path).total() >= 3)
+        orphans = children_of(driver.pid, "asha_bus.")
+        driver.kill()
+        driver.wait()
+        wait_until(lambda: not any(map(is_alive, orphans)))
+    assert (tmp_path / "mine").exists() and (tmp_path / "trial-notes").exists()
+
+
 @pytest.mark.slow
 def test_a_run_that_is_resumed_elsewhere_trains_again(
     tmp_path: Path, temporary_folder: Path
