@@ -67,3 +67,9 @@ def run_objective(
     runner = PausingRunner if bench.settings.scheduler.pauses else Runner
     runner(client, Interrupter(), objective, space).run()
     return bench
+
+
+def warnings_in(bench: Bench) -> list[tuple[int, str]]:
+    """The warnings that were sent, with their trials."""
+    lines = bench.experiment.table.logs
+    return [(line.trial, line.text) for line in lines if line.level == "warning"]
