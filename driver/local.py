@@ -42,6 +42,11 @@ _KILL_S = 1.0
 _LAST_OUTPUT_S = 0.5
 
 
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
 class LocalEngine(Engine):
     """Runs each worker as a process with its share of the cores."""
 
@@ -61,10 +66,13 @@ class LocalEngine(Engine):
     def dumps(self, value: Any) -> bytes:
         return dumps(value)
 
-    def worker_count(self, wanted: int | None) -> int:
-        return wanted or len(os.sched_getaffinity(0))
+    def worker_count(self, wanted: int | None, timeout_s: float) -> int:
+        return wanted or _cores()
 
-    def preflight(self, address: Any) -> None:
+    def expected(self) -> int:
+        return len(self._threads)
+
+    def preflight(self, job: Any) -> None:
         """Do nothing: local workers share this machine and its packages."""
 
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -83,7 +91,7 @@ class LocalEngine(Engine):
         self._job = self.dumps(job)
         self._hooks = hooks
         self._slots = Slots(workers, hooks)
-        share = str(max(self.worker_count(None) // workers, 1))
+        share = str(max(_cores() // workers, 1))
         self._env = {
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share),
         }

@@ -11,17 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asha_bus._version import __version__
-from asha_bus.core.errors import InvalidArgument
+from asha_bus.core.errors import InvalidArgument, WorkerError
 from asha_bus.core.events import Resumed
 from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.hook_client import make_hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
+from asha_bus.driver.listener import tcp
 from asha_bus.driver.scheduler_class import named
 from asha_bus.driver.searcher_client import make_suggester
 from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
-from asha_bus.executor.task import spark_task
+from asha_bus.executor.task import load_once, spark_task
 from asha_bus.launching.arguments import LaunchArguments, takes_arguments
 from asha_bus.launching.cohorts import warn_of_residents
 from asha_bus.launching.follower import Follower
@@ -116,9 +117,16 @@ def _make_engine(plan: Plan) -> Engine:
         from asha_bus.driver.local import LocalEngine
 
         return LocalEngine()
-    from asha_bus.driver.spark import SparkEngine
-
-    return SparkEngine(plan.given.spark, name=plan.name, task=spark_task, ping=ping)
+    try:
+        from asha_bus.driver.spark import SparkEngine
+    except ModuleNotFoundError as error:
+        if error.name not in ("pyspark", "py4j"):
+            raise
+        raise WorkerError(
+            f"engine='spark' needs {error.name}, which is not installed: "
+            f"pip install 'asha-bus[spark]', or use engine='local', which needs no Spark"
+        ) from error
+    return SparkEngine(plan.given.spark, name=plan.name, task=spark_task, ping=ping, load=load_once)
 
 
 def _begin(plan: Plan, engine: Engine) -> Run:
@@ -126,8 +134,8 @@ def _begin(plan: Plan, engine: Engine) -> Run:
     scheduler = named(plan.settings.scheduler)
     check_travels(given.objective, engine.dumps)
     check_space_travels(plan.space, engine.dumps)
-    workers = engine.worker_count(given.workers)
     options = given.bus or BusOptions.from_conf(engine.conf)
+    workers = engine.worker_count(given.workers, options.slots_timeout_s)
     plan = plan.with_options(options, workers)
     data = gather(given.data or {}, options.max_data_bytes)
     warn_of_residents(plan.settings.scheduler, plan.settings.repeats, workers)
@@ -157,21 +165,31 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             resumed,
             scheduler,
             sync=options.sync,
-            host=options.host or engine.host,
+            host=options.host or engine.listen_host,
             port=options.port,
             timeout_s=options.start_timeout_s,
             bus_timeout_s=options.bus_timeout_s,
         )
-        host = engine.host if options.host in (None, EVERY_ADDRESS) else options.host
+        host = options.host
+        if host is None or host in EVERY_ADDRESS:
+            host = engine.host
         address = BusAddress(
             run=plan.settings.run,
-            endpoint=f"tcp://{host}:{port}",
+            endpoint=tcp(host, port),
             server_key=supervisor.keys.server_public,
             client_key=supervisor.keys.client_public,
             client_secret=supervisor.keys.client_secret,
             bus_timeout_s=options.bus_timeout_s,
         )
-        engine.preflight(address)
+        job = Job(
+            address,
+            given.objective,
+            plan.space,
+            given.capture_output,
+            engine.share(data),
+            pauses=plan.settings.scheduler.pauses,
+        )
+        engine.preflight(job)
         if resumed is not None:
             plan = replace(plan, done=supervisor.status().finished)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
@@ -187,15 +205,6 @@ def _begin(plan: Plan, engine: Engine) -> Run:
             follower.has_workers,
             follower.on_engine_failure,
             follower.on_output,
-        )
-        shared = engine.share(data)
-        job = Job(
-            address,
-            given.objective,
-            plan.space,
-            given.capture_output,
-            shared,
-            pauses=plan.settings.scheduler.pauses,
         )
         engine.start(job, workers, hooks)
         follower.start()
@@ -236,7 +245,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
         ),
         host=host,
         port=port,
-        public_host=engine.host if host == EVERY_ADDRESS else host,
+        public_host=engine.host if host in EVERY_ADDRESS else host,
         sd_file=options.sd_file,
     )
     if port == 0:
