@@ -22,7 +22,12 @@ SPACE = {"x": ab.uniform(0, 1)}
 
 @pytest.fixture
 def session(cluster: Cluster) -> Iterator[Any]:
-    found = make_session(cluster.master, {"spark.cores.max": "2"})
+    conf = {
+        "spark.cores.max": "2",
+        "spark.python.worker.killOnIdleTimeout": "true",
+        "spark.python.worker.idleTimeoutSeconds": "600",
+    }
+    found = make_session(cluster.master, conf)
     yield found
     found.stop()
 
@@ -88,3 +93,4 @@ def test_a_run_that_takes_all_slots_says_that_others_wait(
     run.result(timeout=120)
     other.join(60)
     assert [2] == counted
+    assert "Spark ends each worker that long after its start" in caplog.text
