@@ -89,7 +89,7 @@ class SparkEngine(Engine):
         self._adding = threading.Lock()
         #: By index.
         self._jobs: dict[int, threading.Thread] = {}
-        #: By its tag how many workers a job has; one that is missing was given back.
+        #: By its tag how many workers a job has; one that is missing was released.
         self._counts: dict[str, int] = {}
         #: When the jobs were first cancelled.
         self._cancelled: float | None = None
@@ -262,7 +262,7 @@ class SparkEngine(Engine):
                 thread.start()
 
     def _watch(self) -> None:
-        """Start a worker in each slot that comes, and give back those whose slots are gone."""
+        """Start a worker in each slot that comes, and release those whose slots are gone."""
         while not self._closing.wait(POLL_S):
             try:
                 slots = self._supply.now()
@@ -270,14 +270,14 @@ class SparkEngine(Engine):
                 ours = sum(thread.is_alive() for thread in self._jobs.values())
                 change = self._slots_watch.poll(slots, self._workers, self._supply.jobs() - ours)
                 if change < 0:
-                    self._give_back(-change)
+                    self._release(-change)
             except Exception as error:  # the context may be stopped, with any error of py4j
                 logger.debug("the slots could not be counted: %r", error)
                 continue
             if change > 0:
                 self._add(change)
 
-    def _give_back(self, workers: int) -> None:
+    def _release(self, workers: int) -> None:
         """End jobs of which no task runs, with up to ``workers`` workers in all."""
         for tag in sorted(self._supply.waiting_jobs() & self._counts.keys(), reverse=True):
             if self._counts[tag] <= workers:

@@ -10,7 +10,7 @@ from asha_bus.core.errors import InvalidArgument, WorkerError
 
 #: How often the slots are counted.
 POLL_S = 0.5
-#: With dynamic allocation that has no limit of its own, a run has at most so many workers, unless
+#: With dynamic allocation that has no limit of its own, a run has at most this many workers, unless
 #: ``workers=`` says how many.
 MOST_ON_DEMAND = 32
 

@@ -10,12 +10,12 @@ logger = logging.getLogger("asha_bus")
 
 #: A job of somebody else that waits for so long is starved by a run that has all slots.
 STARVED_S = 5.0
-#: Workers whose slots are gone for so long are given back; Spark replaces dead executors before.
+#: Workers whose slots are gone for so long are released; Spark replaces dead executors before.
 GONE_S = 10.0
 
 
 class SlotsWatch:
-    """Decides how many workers to start or to give back, and says once what is amiss.
+    """Decides how many workers to start or to release, and says once what is amiss.
 
     ``wanted``: the user's number of workers; None: as many as fit. ``is_fixed``: the number of
     slots cannot change. ``timeout_s``: `BusOptions.slots_timeout_s`.
@@ -35,7 +35,7 @@ class SlotsWatch:
         return self._supply.expected(self._wanted, workers)
 
     def poll(self, slots: int, workers: int, others: int) -> int:
-        """How many workers to start now; below 0: how many to give back.
+        """How many workers to start now; below 0: how many to release.
 
         Called every `POLL_S` seconds, with the number of ``slots``, of ``workers`` that were
         started, and of jobs of ``others`` in the session.

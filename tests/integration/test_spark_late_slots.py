@@ -80,7 +80,7 @@ def test_a_slot_that_comes_late_is_taken_up_and_is_waited_for_in_words(
     assert "takes up 1 more task slots" in caplog.text
 
 
-def test_without_a_number_every_slot_is_taken_and_one_that_goes_is_given_back(
+def test_without_a_number_every_slot_is_taken_and_one_that_goes_is_released(
     session: Any, small: Cluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("asha_bus.driver.spark_watch.GONE_S", 2.0)

@@ -76,7 +76,7 @@ PROGRAM = """
 
 
 @pytest.mark.parametrize("has_old", [False, True])
-def test_a_machine_without_java_for_spark_is_told_what_it_needs(
+def test_without_java_for_spark_the_error_names_what_it_needs(
     has_old: bool, tmp_path: Path
 ) -> None:
     program = tmp_path / "program.py"

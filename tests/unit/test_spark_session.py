@@ -1,4 +1,4 @@
-"""What is said where Spark cannot be used, or is set up against a run."""
+"""Errors and warnings where Spark cannot be used, or is set up against a run."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def polls(watched: SlotsWatch, seconds: float, *state: int) -> list[int]:
     return [watched.poll(*state) for _ in range(int(seconds / POLL_S))]
 
 
-def test_workers_whose_slots_stay_away_are_given_back_but_one() -> None:
+def test_workers_whose_slots_stay_away_are_released_but_one() -> None:
     watched = watch(UNKNOWN)
     early = polls(watched, GONE_S - POLL_S, 1, 3, 0)
     assert {0} == set(early)
