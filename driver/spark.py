@@ -221,8 +221,8 @@ class SparkEngine(Engine):
         load, data = self._packed(partial(self._load, bare), is_work=True), self._data
         found = self._run_once(lambda: [*load(data)])
         if found:
-            pickled = self.dumps((bare, {name: each.value for name, each in data.items()}))
-            differ = self._run_once(spark_tasks.differing(spark_tasks.packages_in(pickled)))
+            here = spark_tasks.packages_in(self.dumps(bare), found[0].what)
+            differ = self._run_once(spark_tasks.differing(here))
             missing = found[0].missing
             raise WorkerError(
                 f"{found[0].what}; "

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pickletools
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import packages_distributions, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -96,13 +98,17 @@ def probe(needed: Mapping[str, str]) -> Callable[[], tuple[str, str, list[str], 
 
 
 def lacking(modules: Iterable[str]) -> Callable[[], list[str]]:
-    """A function that says which ``modules`` of the first level an executor does not have."""
-    names = sorted(modules)
+    """A function that returns those ``modules`` that are here and not on an executor.
+
+    They are modules of the first level; one that is not here is optional, or part of a package.
+    """
+    names = sorted(name for name in modules if name in sys.modules or find_spec(name) is not None)
 
     def find() -> list[str]:
+        import sys
         from importlib.util import find_spec
 
-        return [name for name in names if find_spec(name) is None]
+        return [name for name in names if name not in sys.modules and find_spec(name) is None]
 
     return find
 
@@ -127,11 +133,15 @@ def differing(here: Mapping[str, str]) -> Callable[[], list[str]]:
     return compare
 
 
-def packages_in(pickled: bytes) -> dict[str, str]:
-    """The installed packages whose modules ``pickled`` names, with their versions here."""
+def packages_in(pickled: bytes, error: str) -> dict[str, str]:
+    """The installed packages that ``pickled`` or ``error`` names, with their versions here.
+
+    Both name modules: ``error`` where data, which may be large, cannot be unpickled.
+    """
     texts = {text for _, text, _ in pickletools.genops(pickled) if isinstance(text, str)}
     # protocols before 4 write a module and a name in one
-    modules = {text.split(" ")[0].partition(".")[0] for text in texts} & sys.modules.keys()
+    named = {text.split(" ")[0].partition(".")[0] for text in texts}
+    modules = {*named, *re.findall(r"\w+", error)} & sys.modules.keys()
     found = packages_distributions()
     names = {name for module in modules for name in found.get(module, ())}
     return {name: version(name) for name in sorted(names) if name != "asha-bus"}

@@ -34,6 +34,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 @pytest.fixture
 def session(small: Cluster) -> Iterator[Any]:
     found = make_session(small.master, {"spark.cores.max": "2"})
+    found.sparkContext.parallelize([1], 1).count()  # the first slot is there
     yield found
     found.stop()
 

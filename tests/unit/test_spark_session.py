@@ -11,7 +11,7 @@ import pytest
 
 import asha_bus as ab
 from asha_bus.driver.spark_session import hosts_of, java_problem, warn_of_idle_timeout
-from asha_bus.driver.spark_tasks import how_to_send
+from asha_bus.driver.spark_tasks import how_to_send, lacking
 
 SPACE = {"x": ab.uniform(0, 1)}
 
@@ -104,3 +104,14 @@ def test_a_module_can_be_sent_by_what_it_is(
     )
     assert "pip install pyzmq==" in how_to_send("zmq")
     assert "--py-files" in how_to_send("nobody_has_it")
+
+
+def test_a_module_is_lacking_only_if_it_is_here_and_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "only_here.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    find = lacking({"only_here", "json", "nobody_has_it", "__main__"})
+    assert [] == find()
+    monkeypatch.undo()
+    assert ["only_here"] == find()
