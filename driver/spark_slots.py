@@ -68,8 +68,8 @@ def supply(master: str, conf: Mapping[str, str]) -> Supply:
     if cores is None and not is_standalone:
         cores = 1  # the default of YARN and of Kubernetes
     if master.startswith("local-cluster["):
-        number, each = (int(part) for part in master[14:-1].split(",")[:2])
-        return Supply(number * (each // cpus), master)
+        executors, cores_each = (int(part) for part in master[14:-1].split(",")[:2])
+        return Supply(executors * (cores_each // cpus), master)
     if _is_dynamic(conf):
         key = "spark.dynamicAllocation.maxExecutors"
         most = _whole(conf, key)
