@@ -253,7 +253,7 @@ def test_an_address_that_executors_cannot_reach_is_named(spark) -> None:
             "run", endpoint, keys.server_public, keys.client_public, keys.client_secret
         )
         with pytest.raises(ab.BusError, match=rf"could not reach the bus at {endpoint}.*host="):
-            engine.preflight(Job(address, objectives.square, ab.as_space(SPACE)))
+            engine.preflight(Job(address, objectives.square, ab.Space(SPACE)))
 
 
 def test_options_of_the_bus_come_from_sparks_configuration() -> None:

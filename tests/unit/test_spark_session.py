@@ -97,7 +97,7 @@ def test_a_module_can_be_sent_by_what_it_is(
 ) -> None:
     file, package = tmp_path / "mine.py", tmp_path / "parts" / "__init__.py"
     for name, path in (("mine", file), ("parts", package)):
-        monkeypatch.setitem(sys.modules, name, SimpleNamespace(__file__=str(path)))  # type: ignore[arg-type]
+        monkeypatch.setitem(sys.modules, name, SimpleNamespace(__file__=str(path)))
     assert f"addPyFile({str(file)!r})" in how_to_send("mine.part")
     assert f"shutil.make_archive('parts', 'zip', {str(tmp_path)!r}, 'parts')" in how_to_send(
         "parts"
