@@ -38,6 +38,7 @@ def setting(spark: Any) -> Iterator[Any]:
         spark.conf.unset(key)
 
 
+@pytest.mark.slow
 def test_an_option_that_is_set_at_run_time_is_taken(spark: Any, setting: Any) -> None:
     setting("spark.ashaBus.lease_s", "7.5")
     result = run(spark)
@@ -59,6 +60,7 @@ def test_a_session_that_was_stopped_is_refused_in_words(spark: Any) -> None:
         run(spark)
 
 
+@pytest.mark.slow
 def test_after_a_stop_of_its_context_another_session_is_started(spark: Any) -> None:
     spark.sparkContext.stop()
     assert 2 == len(run(None).trials)
