@@ -18,8 +18,11 @@ _START_S = 150.0
 
 def make_session(master: str, conf: Mapping[str, str] | None = None) -> Any:
     """A quiet session on ``master``, with ``conf`` set."""
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+    if conf and SparkContext._gateway is None:
+        make_session("local[1]").stop()  # the settings of the first session are those of its JVM
     builder = SparkSession.builder.master(master).appName("asha-bus tests")
     settings = {
         "spark.ui.showConsoleProgress": "false",
