@@ -39,6 +39,11 @@ class Engine(ABC):
         """The address of this machine at which the workers can reach the bus."""
 
     @property
+    def listen_host(self) -> str:
+        """The address of this machine to listen at, so that the bus is reached at ``host``."""
+        return self.host
+
+    @property
     def conf(self) -> Mapping[str, str]:
         """The configuration of the cluster; empty if there is no cluster."""
         return {}
@@ -48,17 +53,23 @@ class Engine(ABC):
         """Pickle ``value`` in the way in which it will be sent to the workers."""
 
     @abstractmethod
-    def worker_count(self, wanted: int | None) -> int:
-        """The number of workers to start: ``wanted``, or None for as many as fit.
+    def worker_count(self, wanted: int | None, timeout_s: float) -> int:
+        """The number of workers to begin with, of ``wanted``, or None for as many as fit.
 
-        Raises `InvalidArgument` if ``wanted`` workers do not fit.
+        Waits up to ``timeout_s`` seconds for a place for the first one. Raises `InvalidArgument` if
+        ``wanted`` workers will never fit, and `WorkerError` if there is no place for any.
         """
 
     @abstractmethod
-    def preflight(self, address: Any) -> None:
-        """Check that workers can be started and reach the bus at ``address``.
+    def expected(self) -> int:
+        """How many workers the run will have once there is a place for each."""
 
-        Raises `WorkerError` or `BusError`, which say what to do.
+    @abstractmethod
+    def preflight(self, job: Any) -> None:
+        """Check that a worker can be started, reaches the bus, and can load ``job``.
+
+        ``job.data`` is what `share` returned. Raises `WorkerError` or `BusError`, which say what to
+        do.
         """
 
     @abstractmethod
@@ -94,7 +105,20 @@ class Slots:
     def __init__(self, number: int, hooks: Hooks) -> None:
         self._hooks = hooks
         self._lock = threading.Lock()
-        self._restarts = [Restarts() for _ in range(number)]
+        self._restarts = {slot: Restarts() for slot in range(number)}
+        self._next = number
+
+    def add(self) -> int:
+        """Add a slot, and return its number."""
+        with self._lock:
+            self._restarts[self._next] = Restarts()
+            self._next += 1
+            return self._next - 1
+
+    def remove(self, slot: int) -> None:
+        """``slot`` is not to be filled again."""
+        with self._lock:
+            del self._restarts[slot]
 
     def pause_s(
         self, slot: int, *, joined: bool, why: str, is_hopeless: bool = False
@@ -110,7 +134,7 @@ class Slots:
                 restarts.of_use()
             pause_s = restarts.next_pause_s()
             is_new = restarts.fruitless == MAX_FRUITLESS + 1
-            all_in_vain = all(each.is_in_vain for each in self._restarts)
+            all_in_vain = all(each.is_in_vain for each in self._restarts.values())
         if (all_in_vain or is_hopeless) and not self._hooks.has_workers():
             self._hooks.fail(why)
             return None

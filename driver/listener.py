@@ -7,12 +7,18 @@ import socket as sockets
 from asha_bus.core.errors import BusError
 
 
+def tcp(host: str, port: int) -> str:
+    """ZeroMQ's name for ``port`` at ``host``, which may be an address of IPv6."""
+    host = host.strip("[]")
+    return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+
+
 def listen_at(host: str, port: int) -> sockets.socket:
     """A socket that listens there; BusError where that cannot be."""
     try:
-        family, kind, number, _, address = sockets.getaddrinfo(
-            host, port, sockets.AF_INET, sockets.SOCK_STREAM
-        )[0]
+        # Spark writes an address of IPv6 in brackets; a name may have addresses of both kinds
+        found = sockets.getaddrinfo(host.strip("[]"), port, type=sockets.SOCK_STREAM)
+        family, kind, number, _, address = min(found, key=lambda each: each[0] != sockets.AF_INET)
         listener = sockets.socket(family, kind, number)
         try:
             listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)

@@ -59,10 +59,13 @@ class LocalEngine(Engine):
     def dumps(self, value: Any) -> bytes:
         return dumps(value)
 
-    def worker_count(self, wanted: int | None) -> int:
-        return wanted or _usable_cores()
+    def worker_count(self, wanted: int | None, timeout_s: float) -> int:
+        return wanted or _cores()
 
-    def preflight(self, address: Any) -> None:
+    def expected(self) -> int:
+        return len(self._threads)
+
+    def preflight(self, job: Any) -> None:
         """Do nothing: local workers share this machine and its packages."""
 
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -81,7 +84,7 @@ class LocalEngine(Engine):
         self._job = self.dumps(job)
         self._hooks = hooks
         self._slots = Slots(workers, hooks)
-        share = str(max(self.worker_count(None) // workers, 1))
+        share = str(max(_cores() // workers, 1))
         self._env = {
             "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", share),
         }
@@ -213,7 +216,7 @@ class LocalEngine(Engine):
                     logger.debug("a line of a worker could not be shown: %r", error)
 
 
-def _usable_cores() -> int:
+def _cores() -> int:
     """The processors that this process may use; of all systems, Linux knows them."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -111,6 +111,7 @@ class Router:
         self._socket.curve_publickey = keys.server_public
         self._socket.curve_secretkey = keys.server_secret
         self._socket.zap_domain = b"asha-bus"
+        self._socket.setsockopt(zmq.IPV6, 1)  # where the listener is of it; IPv4 works as before
         self._socket.setsockopt(zmq.USE_FD, setup.listener)
         self._socket.bind(setup.endpoint)
         self._rejected = dict.fromkeys(DROPPED_KINDS, 0)

@@ -30,7 +30,7 @@ from asha_bus.driver.descriptors import keep_from_forks
 from asha_bus.driver.gate import Gate
 from asha_bus.driver.hook_client import HookClient
 from asha_bus.driver.journal import OpenJournal
-from asha_bus.driver.listener import listen_at
+from asha_bus.driver.listener import listen_at, tcp
 from asha_bus.driver.patience import wait_for
 from asha_bus.driver.process import start_thread
 from asha_bus.driver.restarts import Restarts
@@ -146,7 +146,7 @@ class Supervisor:
                 self._hooks.open(self.tell, self._on_search_failure)
             listener = self._opened.enter_context(listen_at(host, port))
             keep_from_forks(listener)
-            address, bound = listener.getsockname()
+            address, bound = listener.getsockname()[:2]
             self._setup = pipe.BusSetup(
                 keys=astuple(self.keys),
                 journal_fd=journal.fd,
@@ -155,7 +155,7 @@ class Supervisor:
                 is_temporary=journal.is_temporary,
                 sync=sync,
                 listener=listener.fileno(),
-                endpoint=f"tcp://{address}:{bound}",
+                endpoint=tcp(address, bound),
                 resumed=resumed and pipe.Resume(resumed.settings.to_plain(), resumed.retry_failed),
             )
             length = os.fstat(journal.fd).st_size

@@ -48,6 +48,7 @@ def connect(
     socket.setsockopt(zmq.IDENTITY, identity.encode())
     socket.setsockopt(zmq.LINGER, _LINGER_MS)
     socket.setsockopt(zmq.IMMEDIATE, 0)
+    socket.setsockopt(zmq.IPV6, 1)  # IPv4 works as before
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     socket.setsockopt(zmq.RECONNECT_IVL_MAX, 1_000)
     socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_FRAME_BYTES)

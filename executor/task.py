@@ -30,7 +30,8 @@ def with_data(job: Job) -> Job | CannotLoad:
     for name, shared in job.data.items():
         try:
             loaded[name] = shared.value
-        except Exception as error:  # unpickling runs user code, which may raise anything
+        # unpickling runs user code, which may raise anything; a module may exit at its import
+        except (Exception, SystemExit) as error:
             return CannotLoad.from_error(error, f"data[{name!r}]")
     return replace(job, objective=partial(job.objective, **loaded), data={}) if loaded else job
 
@@ -63,6 +64,13 @@ def work(job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool]) -> st
                 heartbeat.stop()
         finally:
             client.close()
+
+
+def load_once(job: Job, data: Mapping[str, Any]) -> Iterator[CannotLoad]:
+    """Load the data of ``job`` as a worker would; nothing if that works."""
+    loaded = with_data(replace(job, data=data))
+    if isinstance(loaded, CannotLoad):
+        yield loaded
 
 
 def spark_task(job: Job, slot: str, data: Mapping[str, Any]) -> Iterator[str | CannotLoad]:

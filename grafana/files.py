@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from asha_bus.core.errors import InvalidArgument
 
-_SUFFIXES = (".json", ".yml", ".yaml")
+_SUFFIXES = (".json", ".md", ".yml", ".yaml")
 
 
 def write(folder: str | os.PathLike[str], *, force: bool = False) -> list[Path]:
-    """Write dashboards, alert rules, provisioning, prometheus.yml and compose files.
+    """Write dashboards, alert rules, provisioning, prometheus.yml, compose files and README.md.
 
     It creates ``folder`` if needed, and returns the paths of all files, unchanged ones
     included. Raises `InvalidArgument` if a file exists with other content, unless ``force`` is
@@ -50,18 +51,21 @@ def describe(folder: str | os.PathLike[str], written: list[Path]) -> str:
     """The list of written files, and instructions for their use."""
     place = Path(os.path.expanduser(folder)).absolute()
     shown = "\n".join(f"  {path}" for path in written)
+    config, data = (shlex.quote(str(place / name)) for name in ("prometheus.yml", "data"))
     return f"""\
 wrote {len(written)} files:
 {shown}
 
-With Docker, on any system:
-  cd {place} && docker compose up
+With a Prometheus of this machine, where the run listens at 127.0.0.1 only:
+  prometheus --config.file={config} --storage.tsdb.path={data} --web.listen-address=127.0.0.1:9090
+  launch(..., metrics_port=9464)
+With Docker, which also starts Grafana at http://127.0.0.1:3000:
+  cd {shlex.quote(str(place))} && docker compose up
   launch(..., metrics_port=9464, bus=BusOptions(metrics_host="0.0.0.0"))
 With Docker on Linux, where the run listens at 127.0.0.1 only, at any port:
-  cd {place} && docker compose -f compose.host.yaml up
-  launch(..., metrics_port=0, bus=BusOptions(sd_file="{place / "targets.json"}"))
-Then open http://127.0.0.1:3000. With your own Prometheus and Grafana: add rules/ and the scrape
-job of prometheus.yml to Prometheus, and import dashboards/*.json into Grafana."""
+  cd {shlex.quote(str(place))} && docker compose -f compose.host.yaml up
+  launch(..., metrics_port=0, bus=BusOptions(sd_file={str(place / "targets.json")!r}))
+{place / "README.md"} says more, also about a Grafana of your own."""
 
 
 def _make_folder(folder: Path) -> None:

@@ -274,9 +274,9 @@ def _where(trials: Trials, options: Mapping[str, Any]) -> dict[str, Any]:
     wanted = trials.parallelism
     if wanted is None or wanted <= 0 or "workers" in options:
         return where
-    from asha_bus.driver.spark import steady_slots
+    from asha_bus.driver.spark import most_slots
 
-    slots = steady_slots(trials.spark_session)
+    slots = most_slots(trials.spark_session)
     if slots is not None and 0 < slots < wanted:
         logger.warning(
             "SparkTrials: parallelism=%d is more than the %d task slots that Spark has: %d trials "

@@ -14,17 +14,19 @@ from typing import TYPE_CHECKING
 
 from asha_bus._version import __version__
 from asha_bus.core.checks import name_of, shortened
+from asha_bus.core.errors import WorkerError
 from asha_bus.core.events import Resumed
 from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.gate import Gate
 from asha_bus.driver.hook_client import make_hooks
 from asha_bus.driver.journal import OpenJournal, open_journal
+from asha_bus.driver.listener import tcp
 from asha_bus.driver.scheduler_class import named
 from asha_bus.driver.searcher_client import Suggester, make_suggester
 from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
-from asha_bus.executor.task import spark_task
+from asha_bus.executor.task import load_once, spark_task
 from asha_bus.launching.arguments import LaunchArguments, takes_arguments
 from asha_bus.launching.cohorts import warn_of_residents
 from asha_bus.launching.follower import Follower
@@ -128,9 +130,16 @@ def _make_engine(plan: Plan) -> Engine:
         from asha_bus.driver.local import LocalEngine
 
         return LocalEngine()
-    from asha_bus.driver.spark import SparkEngine
-
-    return SparkEngine(plan.given.spark, name=plan.name, task=spark_task, ping=ping)
+    try:
+        from asha_bus.driver.spark import SparkEngine
+    except ModuleNotFoundError as error:
+        if error.name not in ("pyspark", "py4j"):
+            raise
+        raise WorkerError(
+            f"engine='spark' needs {error.name}, which is not installed: "
+            f"pip install 'asha-bus[spark]', or use engine='local', which needs no Spark"
+        ) from error
+    return SparkEngine(plan.given.spark, name=plan.name, task=spark_task, ping=ping, load=load_once)
 
 
 def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | None) -> Run:
@@ -140,8 +149,8 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
         check_travels(given.objective, engine.dumps),
         check_space_travels(plan.space, engine.dumps),
     )
-    workers = engine.worker_count(given.workers)
     options = given.bus or BusOptions.from_conf(engine.conf)
+    workers = engine.worker_count(given.workers, options.slots_timeout_s)
     plan = plan.with_options(options, workers)
     most = options.max_data_bytes
     for text in warnings_of_weight(given.objective, plan.space, sizes, engine.dumps, most):
@@ -178,21 +187,33 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
             resumed,
             scheduler,
             sync=options.sync,
-            host=options.host or engine.host,
+            host=options.host or engine.listen_host,
             port=options.port,
             timeout_s=options.start_timeout_s,
             bus_timeout_s=options.bus_timeout_s,
         )
-        host = engine.host if options.host in (None, EVERY_ADDRESS) else options.host
+        host = options.host
+        if host is None or host in EVERY_ADDRESS:
+            host = engine.host
         address = BusAddress(
             run=plan.settings.run,
-            endpoint=f"tcp://{host}:{port}",
+            endpoint=tcp(host, port),
             server_key=supervisor.keys.server_public,
             client_key=supervisor.keys.client_public,
             client_secret=supervisor.keys.client_secret,
             bus_timeout_s=options.bus_timeout_s,
         )
-        engine.preflight(address)
+        job = Job(
+            address,
+            given.objective,
+            plan.space,
+            given.capture_output,
+            engine.share(data),
+            pauses=plan.settings.scheduler.pauses,
+            saves=plan.settings.saves,
+            are_saves_private=bool(plan.settings.saves) and given.artifacts is None,
+        )
+        engine.preflight(job)
         if resumed is not None:
             plan = replace(plan, done=supervisor.status().finished)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
@@ -208,17 +229,6 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
             follower.has_workers,
             follower.on_engine_failure,
             follower.on_output,
-        )
-        shared = engine.share(data)
-        job = Job(
-            address,
-            given.objective,
-            plan.space,
-            given.capture_output,
-            shared,
-            pauses=plan.settings.scheduler.pauses,
-            saves=plan.settings.saves,
-            are_saves_private=bool(plan.settings.saves) and given.artifacts is None,
         )
         engine.start(job, workers, hooks)
         follower.start()
@@ -271,7 +281,7 @@ def _open_endpoint(plan: Plan, options: BusOptions, engine: Engine) -> Exporter 
         ),
         host=host,
         port=port,
-        public_host=engine.host if host == EVERY_ADDRESS else host,
+        public_host=engine.host if host in EVERY_ADDRESS else host,
         sd_file=options.sd_file,
     )
     if port == 0:

@@ -147,7 +147,8 @@ class LaunchArguments:
             runs in the same process as ``stop_trial``. Default None.
         spark: The `SparkSession` to use. Default None: the active one, or a new one.
         engine: ``"spark"`` (default), or ``"local"`` for processes of this machine.
-        workers: How many trials run at a time. Default None: all free slots or cores.
+        workers: How many trials run at a time, at most. Default None: all slots or cores, on a
+            cluster also those that come during the run.
         seed: The same seed tries the same configurations. Default None: one is drawn, which
             ``Result.seed`` tells.
         name: The run's name in Spark's UI, and for logging as ``asha_bus.<name>``: letters,

@@ -124,6 +124,12 @@ class Follower:
                 return self.supervisor.status()
         return self._final or self.supervisor.last_status
 
+    def awaited(self, status: Status) -> int:
+        """How many workers more the run waits for, by ``status``; 0 once it ends."""
+        if status.is_ending or self.supervisor.ended.is_set():
+            return 0
+        return max(self._engine.expected() - status.workers, 0)
+
     @property
     def reason(self) -> str | None:
         """Why the run ended; None while it is going on."""
@@ -254,7 +260,8 @@ class Follower:
         except BusError as error:
             self.logger.debug("no status: %s", error)
             return None
-        self._dispatcher.update(events, self._live.snapshot(status))
+        snapshot = replace(self._live.snapshot(status), awaited=self.awaited(status))
+        self._dispatcher.update(events, snapshot)
         return status
 
     def _changes(self, *, to_the_end: bool = False) -> list[TrialEvent]:

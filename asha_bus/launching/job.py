@@ -79,10 +79,20 @@ def _job(address: BusAddress, plain: tuple[bool, bool, str, bool], *parts: Any) 
 class CannotLoad(NamedTuple):
     """What a worker returns that cannot load its job: no other one could on that machine."""
 
-    text: str
+    #: What cannot be loaded, where, and why.
+    what: str
+    #: What to do about it.
+    advice: str
+    #: The module that is not there, if that is the reason.
+    missing: str | None = None
+
+    @property
+    def text(self) -> str:
+        """All of it in words."""
+        return f"{self.what}; {self.advice}"
 
     @classmethod
-    def from_error(cls, error: Exception, part: str | None = None) -> CannotLoad:
+    def from_error(cls, error: BaseException, part: str | None = None) -> CannotLoad:
         """``error`` in words, which came while ``part`` was loaded; None: it was unpickled last."""
         frames = traceback.extract_tb(error.__traceback__)[1:]  # without the caller's own
         at = f" (in {frames[-1].name}, {frames[-1].filename}:{frames[-1].lineno})" if frames else ""
@@ -95,7 +105,9 @@ class CannotLoad(NamedTuple):
             )
         return cls(
             f"{part or _Mark.last} cannot be loaded in a worker on {socket.gethostname()} "
-            f"({sys.executable}): {said}{at}; {advice}"
+            f"({sys.executable}): {said}{at}",
+            advice,
+            error.name if isinstance(error, ModuleNotFoundError) else None,
         )
 
 

@@ -22,8 +22,8 @@ from asha_bus.core.errors import InvalidArgument
 #: Keys of Spark's configuration that begin so set options of the bus.
 CONF_PREFIX = "spark.ashaBus."
 
-#: The host that stands for every address of this machine.
-EVERY_ADDRESS = "0.0.0.0"
+#: The hosts that stand for every address of this machine.
+EVERY_ADDRESS = ("0.0.0.0", "::")
 
 #: Options that there were, and what to use in their place.
 _INSTEAD = {"curves": "launch(curves=...), which is True by default"}
@@ -37,9 +37,10 @@ class BusOptions:
     """How the bus listens and how long it is patient.
 
     Args:
-        host: The address to bind and to tell the workers. None (default) takes Spark's
-            ``spark.driver.host`` on a cluster, and 127.0.0.1 where the workers are on this
-            machine. ``"0.0.0.0"`` binds to every address and tells the workers the default.
+        host: The address to bind and to tell the workers. None (default) takes
+            ``spark.driver.host`` on a cluster, and binds to ``spark.driver.bindAddress`` if that is
+            set; it takes 127.0.0.1 where the workers are on this machine. ``"0.0.0.0"`` (``"::"``)
+            binds to every address (of IPv6, also), and tells the workers the default.
         port: The port to listen at. Default 0: any free one.
         lease_s: Seconds of silence after which another worker may take a worker's trial. If the
             silent one returns before that, it goes on. Default 60.
@@ -55,6 +56,8 @@ class BusOptions:
         sd_file: A file to write for Prometheus's file-based service discovery while the
             endpoint is open. Default None: no file.
         start_timeout_s: Seconds within which the bus must be up. Default 30.
+        slots_timeout_s: Seconds that a launch on a cluster waits for a first task slot, and after
+            which a run warns of workers for which there is no slot yet. Default 60.
         suggest_timeout_s: Seconds that a worker waits for a searcher's suggestion before it
             takes a random draw. Default 10.
         max_data_bytes: The most bytes that the objective, the space and each part of ``data``
@@ -80,6 +83,7 @@ class BusOptions:
     metrics_host: Annotated[str, text("a host name")] = "127.0.0.1"
     sd_file: Annotated[str | None, text("the path of a file or None")] = None
     start_timeout_s: Annotated[float, SECONDS] = 30.0
+    slots_timeout_s: Annotated[float, SECONDS] = 60.0
     suggest_timeout_s: Annotated[float, SECONDS] = 10.0
     max_data_bytes: Annotated[int, whole(0, 1 << 62)] = 1 << 30
 

@@ -25,6 +25,7 @@ class RunStatus(TypedDict):
     max_trials: int | None
     states: dict[str, int]
     workers: int
+    awaited: int
     reports: int
     best_metric: float | None
     elapsed_s: float
@@ -112,6 +113,8 @@ class Run:
             * ``trials``, ``states``: the number of trials begun, and of those in each state;
             * ``max_trials``: the most trials there will be; None if there is no limit;
             * ``workers``: the workers that are there;
+            * ``awaited``: the workers that are still to come: they start, or wait for a task slot
+              of Spark;
             * ``reports``: the reports taken at rungs and at ``max_resource``;
             * ``best_metric``: the last metric of the leading trial: of a completed one, or
               else of one that entered the highest rung. None before the first usable metric;
@@ -128,6 +131,7 @@ class Run:
             "max_trials": self._follower.plan.settings.max_trials,
             "states": {state.value: count for state, count in status.states.items()},
             "workers": status.workers,
+            "awaited": self._follower.awaited(status),
             "reports": status.counters.reports,
             "best_metric": None if status.leader is None else status.leader.metric,
             "elapsed_s": status.elapsed_s,

@@ -91,6 +91,7 @@ class Snapshot:
         result: A function that returns the run so far as a `Result` with reason
             ``unfinished``.
         is_ending: Whether the run ends: running trials were told to stop, and clean up.
+        awaited: The number of workers that are still to come.
 
     Example:
         >>> class Watch(ab.Monitor):
@@ -109,6 +110,7 @@ class Snapshot:
     best: TrialRecord | None
     result: Callable[[], Result]
     is_ending: bool = False
+    awaited: int = 0
 
 
 class Assigned(NamedTuple):

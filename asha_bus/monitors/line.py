@@ -118,7 +118,8 @@ def running_line(run: RunInfo, snapshot: Snapshot) -> str:
     return visible(
         f"{run.name}: {snapshot.finished}{total} trials done, "
         f"{running_text(snapshot)}{failed_text(snapshot.states)}, "
-        f"{clock(snapshot.elapsed_s)}{rate}, {_counted(snapshot.workers, 'worker')}, "
+        f"{clock(snapshot.elapsed_s)}{rate}, {_counted(snapshot.workers, 'worker')}"
+        f"{f' (waits for {snapshot.awaited} more)' if snapshot.awaited else ''}, "
         f"best: {best_text(snapshot.best)}"
     )
 

@@ -58,9 +58,11 @@ class NotebookTable(Redrawn):
         super().__init__()
         self._output = Output()
 
-    def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
+    def draw(self, run: RunInfo, result: Result, workers: int | None, awaited: int) -> None:
         """Replace the last drawing."""
-        text = "\n".join(run_table(run, result, workers, width=_WIDTH, height=_HEIGHT))
+        text = "\n".join(
+            run_table(run, result, workers, awaited=awaited, width=_WIDTH, height=_HEIGHT)
+        )
         page = f'<pre style="{_STYLE}">{html.escape(text)}</pre>'
         self._output.show({"text/plain": text, "text/html": page})
 
@@ -73,7 +75,7 @@ class Charts(Redrawn):
         self._kind = kind
         self._output = Output()
 
-    def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
+    def draw(self, run: RunInfo, result: Result, workers: int | None, awaited: int) -> None:
         """Replace the last drawing."""
         picture = base64.b64encode(make_picture(self._kind, result)).decode()
         width, height = (round(inches * _DPI / 2) for inches in _INCHES)

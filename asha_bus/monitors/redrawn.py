@@ -34,7 +34,7 @@ class Redrawn(Monitor):
         self._snapshot = snapshot
         began = self._clock()
         if began >= self._next:
-            self.draw(self._run, snapshot.result(), snapshot.workers)
+            self.draw(self._run, snapshot.result(), snapshot.workers, snapshot.awaited)
             self._next = began + max(self.every_s, 10 * (self._clock() - began))
 
     def on_finish(self, result: Result | None) -> None:
@@ -42,10 +42,13 @@ class Redrawn(Monitor):
         if result is not None:
             if self._snapshot is not None:
                 result = _with_reports(result, self._snapshot.result())
-            self.draw(self._run, result, None)
+            self.draw(self._run, result, None, 0)
 
-    def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
-        """Draw ``run`` from ``result``, with the number of live ``workers``; None after the end."""
+    def draw(self, run: RunInfo, result: Result, workers: int | None, awaited: int) -> None:
+        """Draw ``run`` from ``result``, with the number of live ``workers``; None after the end.
+
+        ``awaited``: how many more are to come.
+        """
         raise NotImplementedError
 
 

@@ -32,14 +32,16 @@ def run_table(
     width: int,
     height: int,
     with_curves: bool = False,
+    awaited: int = 0,
 ) -> list[str]:
     """The run at ``result`` in at most ``height`` lines of at most ``width`` columns.
 
     It shows trials by state, the best trial, the rungs and the running trials, and with
     ``with_curves`` the curves of the leading trials. ``workers``: the number of live ones;
-    None: the run is over. If space is short, the last lines of a part are left out.
+    None: the run is over. ``awaited``: how many more are to come. If space is short, the
+    last lines of a part are left out.
     """
-    lines = [*_head(run, result, workers), f"best: {best_text(result.best)}"]
+    lines = [*_head(run, result, workers, awaited), f"best: {best_text(result.best)}"]
     parts = [_rungs(result)]
     if with_curves:
         parts.append(_curves(result))
@@ -94,12 +96,14 @@ def sparkline(values: Sequence[float], columns: int = _CURVE_COLUMNS) -> str:
     return "".join(_BLOCKS[round((value - low) / span * top)] for value in shown)
 
 
-def _head(run: RunInfo, result: Result, workers: int | None) -> list[str]:
+def _head(run: RunInfo, result: Result, workers: int | None, awaited: int) -> list[str]:
     counts = result.counts
     finished = sum(counts[state] for state in FINAL)
     total = f" of {run.max_trials}" if run.max_trials is not None else ""
     elapsed_s = result.elapsed_s
     there = f"ended by {result.reason}" if workers is None else f"{workers} workers"
+    if workers is not None and awaited:
+        there += f" (waits for {awaited} more)"
     pace = f"{clock(elapsed_s)} elapsed, {there}"
     if elapsed_s > 0:
         trials, reports = finished / elapsed_s, result.bus.reports / elapsed_s

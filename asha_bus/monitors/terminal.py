@@ -43,11 +43,17 @@ class TerminalTable(Redrawn):
         #: The drawn lines; empty before the first drawing and after the end.
         self._lines: list[str] = []
 
-    def draw(self, run: RunInfo, result: Result, workers: int | None) -> None:
+    def draw(self, run: RunInfo, result: Result, workers: int | None, awaited: int) -> None:
         """Replace the last drawing by one that fits the terminal."""
         width, height = _room()
         lines = run_table(
-            run, result, workers, width=width, height=height, with_curves=self._with_curves
+            run,
+            result,
+            workers,
+            awaited=awaited,
+            width=width,
+            height=height,
+            with_curves=self._with_curves,
         )
         with self._lock:
             self._lines = lines

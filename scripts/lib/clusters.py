@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,8 +18,11 @@ _START_S = 150.0
 
 def make_session(master: str, conf: Mapping[str, str] | None = None) -> Any:
     """A quiet session on ``master``, with ``conf`` set."""
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
+    if conf and SparkContext._gateway is None:
+        make_session("local[1]").stop()  # the settings of the first session are those of its JVM
     builder = SparkSession.builder.master(master).appName("asha-bus tests")
     settings = {
         "spark.ui.showConsoleProgress": "false",
@@ -60,12 +63,14 @@ class Cluster(NamedTuple):
     """A running standalone cluster."""
 
     master: str
-    worker_pids: tuple[int, ...]
+    worker_pids: list[int]
+    #: Starts one more worker with a core, and returns once the master knows it.
+    add_worker: Callable[[], None]
 
 
 @contextmanager
-def standalone(folder: Path) -> Iterator[Cluster]:
-    """A standalone cluster of two workers with a core each."""
+def standalone(folder: Path, workers: int = 2) -> Iterator[Cluster]:
+    """A standalone cluster of ``workers`` workers with a core each."""
     import pyspark
 
     home = Path(pyspark.__file__).parent
@@ -92,7 +97,10 @@ def standalone(folder: Path) -> Iterator[Cluster]:
     try:
         log = start("master", f"{package}.master.Master", "--port", str(port), *listen, str(web))
         wait_until(lambda: "New state: ALIVE" in log.read_text(), "Spark's master", _START_S)
-        for number in (1, 2):
+        pids: list[int] = []
+
+        def begin_worker() -> Path:
+            number = len(pids) + 1
             log = start(
                 f"worker{number}",
                 f"{package}.worker.Worker",
@@ -101,13 +109,18 @@ def standalone(folder: Path) -> Iterator[Cluster]:
                 *("--cores", "1", "--memory", "1g", "--work-dir", str(folder / f"work{number}")),
                 master,
             )
-        logs = [folder / f"worker{number}.log" for number in (1, 2)]
-        wait_until(
-            lambda: all("Successfully registered" in log.read_text() for log in logs),
-            "Spark's workers",
-            _START_S,
-        )
-        yield Cluster(master, tuple(process.pid for process in started[1:]))
+            pids.append(started[-1].pid)
+            return log
+
+        def await_workers(logs: list[Path]) -> None:
+            wait_until(
+                lambda: all("Successfully registered" in log.read_text() for log in logs),
+                "Spark's workers",
+                _START_S,
+            )
+
+        await_workers([begin_worker() for _ in range(workers)])
+        yield Cluster(master, pids, lambda: await_workers([begin_worker()]))
     finally:
         for process in reversed(started):
             process.terminate()

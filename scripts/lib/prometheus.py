@@ -89,11 +89,15 @@ def _point(pair: list[Any]) -> tuple[float, float]:
 
 
 @contextmanager
-def running(folder: Path, interval: str = "1s") -> Iterator[Prometheus]:
-    """A Prometheus that scrapes what files ``targets*.json`` in ``folder`` name."""
+def running(folder: Path, interval: str = "1s", config: Path | None = None) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes what files ``targets*.json`` in ``folder`` name.
+
+    ``config``: its settings, in place of these.
+    """
     port = free_port()
-    config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(interval=interval, rules=RULES))
+    if config is None:
+        config = folder / "prometheus.yml"
+        config.write_text(CONFIG.format(interval=interval, rules=RULES))
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(
             [

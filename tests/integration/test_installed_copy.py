@@ -125,5 +125,5 @@ def test_a_wheel_has_the_dashboards(built: Built, tmp_path: Path) -> None:
         timeout=60,
     )
     assert (0, "") == (done.returncode, done.stderr)
-    kept = {path.relative_to(ROOT / "grafana") for path in (ROOT / "grafana").rglob("*.[jy]*")}
+    kept = {path.relative_to(ROOT / "grafana") for path in (ROOT / "grafana").rglob("*.[jmy]*")}
     assert kept == {path.relative_to(folder) for path in folder.rglob("*") if path.is_file()}

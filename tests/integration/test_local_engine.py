@@ -247,3 +247,10 @@ def test_a_run_that_tries_nothing_twice_ends_when_there_is_no_more(workers: int)
     result = run(objectives.square, space, max_trials=6, unique=True, workers=workers)
     assert ("exhausted", 3, 0) == (result.reason, len(result.trials), result.repeated)
     assert {1, 2, 3} == {trial.params["x"] for trial in result.trials}
+
+
+def test_the_bus_listens_at_an_address_of_ipv6() -> None:
+    bus = ab.BusOptions(host="::1")
+    handle = run(objectives.square, max_trials=6, bus=bus, launch=ab.start)
+    assert handle.bus_address.startswith("tcp://[::1]:")
+    assert 6 == len(handle.result(timeout=60).trials)

@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 from lib import prometheus
+from lib.processes import free_port
 from lib.prometheus import (
     DASHBOARDS,
     Expression,
@@ -32,6 +33,7 @@ from support.processes import children_of, wait_until
 from support.tools import require_prometheus
 
 import asha_bus as ab
+from asha_bus import cli
 from asha_bus.core.trial import TrialState
 
 STEADY, TURNING, FAILING, DRIVER = "steady", "turning", "failing", "driver"
@@ -165,6 +167,33 @@ def launch(objective, folder: Path, name: str, **settings) -> ab.Run:
         seed=7,
         **settings,
     )
+
+
+def test_what_the_command_writes_makes_a_prometheus_of_this_machine_find_a_run(
+    tmp_path: Path,
+) -> None:
+    require_prometheus()
+    folder = tmp_path / "dashboards"
+    assert 0 == cli.main(["dashboard", str(folder)])
+    config, port = folder / "prometheus.yml", free_port()
+    promtool("check", "config", str(config))
+    text = config.read_text()
+    assert "127.0.0.1:9464" in text  # the port of the documents, which others may use now
+    config.write_text(text.replace(":9464", f":{port}").replace("interval: 5s", "interval: 1s"))
+    run = ab.start(
+        objectives.slow_slope,
+        {"x": ab.uniform(0, 1)},
+        engine="local",
+        workers=1,
+        monitor=None,
+        name="found",
+        metrics_port=port,
+        max_time=600,
+    )
+    with prometheus.running(tmp_path, config=config) as server:
+        wait_until(lambda: server.value('asha_bus_up{run="found"}') == 1)
+        run.stop()
+        run.result(timeout=60)
 
 
 def test_every_query_returns_data(tmp_path: Path) -> None:

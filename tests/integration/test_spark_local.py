@@ -21,8 +21,8 @@ from asha_bus.core.trial import TrialState
 from asha_bus.driver.auth import Keys
 from asha_bus.driver.spark import SparkEngine
 from asha_bus.executor.client import ping
-from asha_bus.executor.task import spark_task
-from asha_bus.launching.job import BusAddress
+from asha_bus.executor.task import load_once, spark_task
+from asha_bus.launching.job import BusAddress, Job
 
 pytestmark = [pytest.mark.spark, pytest.mark.timeout(180)]
 
@@ -243,7 +243,7 @@ def test_an_object_that_is_not_a_session_is_refused() -> None:
 
 
 def test_an_address_that_executors_cannot_reach_is_named(spark) -> None:
-    engine = SparkEngine(spark, name="unreachable", task=spark_task, ping=ping)
+    engine = SparkEngine(spark, name="unreachable", task=spark_task, ping=ping, load=load_once)
     keys = Keys.generate()
     with socket.socket() as silent:  # it takes connections, and never answers
         silent.bind(("127.0.0.1", 0))
@@ -253,7 +253,7 @@ def test_an_address_that_executors_cannot_reach_is_named(spark) -> None:
             "run", endpoint, keys.server_public, keys.client_public, keys.client_secret
         )
         with pytest.raises(ab.BusError, match=rf"could not reach the bus at {endpoint}.*host="):
-            engine.preflight(address)
+            engine.preflight(Job(address, objectives.square, ab.Space(SPACE)))
 
 
 def test_options_of_the_bus_come_from_sparks_configuration() -> None:

@@ -37,9 +37,8 @@ def memory_only(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def error_of(objective: Any, space: Any = None, **arguments: Any) -> str:
     settings: dict[str, Any] = {"workers": 2, "max_trials": 4, "monitor": None, **arguments}
-    run = ab.start(objective, space or {"x": ab.uniform(0, 1)}, **settings)
     with pytest.raises(ab.WorkerError) as caught:
-        run.result(timeout=60)
+        ab.start(objective, space or {"x": ab.uniform(0, 1)}, **settings).result(timeout=60)
     assert not children_of(os.getpid(), "asha_bus.")
     assert "Traceback" not in str(caught.value)
     return str(caught.value)
@@ -78,6 +77,7 @@ def test_a_task_says_the_same(spark: Any, memory_only: Any) -> None:
     error = error_of(memory_only, spark=spark)
     assert error.startswith("the objective cannot be loaded in a worker on ")
     assert "ModuleNotFoundError: No module named 'only_in_memory'" in error
+    assert "addPyFile" in error
     assert "data['data'] cannot be loaded" in error_of(
         takes_data, spark=spark, data={"data": Stubborn()}
     )

@@ -182,12 +182,14 @@ def test_the_command_writes_all_files_and_says_what_to_do(
     kept = {
         str(path.relative_to(GRAFANA)): path.read_bytes()
         for path in GRAFANA.rglob("*")
-        if path.suffix in (".json", ".yml", ".yaml")
+        if path.suffix in (".json", ".md", ".yml", ".yaml")
     }
     assert kept == files
+    assert "README.md" in files
     said = capsys.readouterr().out
     assert all(str(folder / name) in said for name in files)
     assert f"cd {folder} && docker compose up" in said
+    assert f"prometheus --config.file={folder / 'prometheus.yml'} " in said
     assert all(stat.S_IMODE((folder / name).stat().st_mode) == 0o644 for name in files)
     for below, above in pairwise([folder / "rules", folder, folder.parent]):
         assert below.parent == above

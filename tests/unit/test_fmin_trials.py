@@ -57,7 +57,7 @@ def test_trials_can_be_pickled_without_their_run(monkeypatch: pytest.MonkeyPatch
     assert (trials.losses(), 3) == (again.losses(), again.parallelism)
     assert again.result is None
     # nothing is run and no session is started, since there are as many trials already
-    monkeypatch.setattr("asha_bus.driver.spark.steady_slots", never)
+    monkeypatch.setattr("asha_bus.driver.spark.most_slots", never)
     assert {"x": 0.0} == ab.fmin(never, {"x": ab.uniform(0, 1)}, max_evals=1, trials=again)
 
 

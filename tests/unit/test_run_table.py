@@ -13,7 +13,7 @@ from support.results import make_result, make_trial
 from asha_bus import Result, RungRecord, RungStanding, TrialRecord, TrialState
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Hyperband, PromotionASHA, Scheduler, SuccessiveHalving
-from asha_bus.monitors.line import PlainLines, clock, failed_text
+from asha_bus.monitors.line import PlainLines, clock, failed_text, running_line
 from asha_bus.monitors.screen import cut, print_text
 from asha_bus.monitors.table import RungLines, run_table, sparkline
 
@@ -56,6 +56,15 @@ def test_a_table_shows_states_best_rungs_and_running_trials() -> None:
         "running  resource  metric",
         "trial 3         3   0.375  x=0.1235, act='relu'",
     ] == run_table(INFO, running_result(), 2, width=80, height=24)
+
+
+@pytest.mark.parametrize(("awaited", "said"), [(0, "2 workers, "), (3, "(waits for 3 more), ")])
+def test_workers_that_are_still_to_come_are_counted(awaited: int, said: str) -> None:
+    snapshot = replace(snapshot_of(running_result()), awaited=awaited)
+    table = run_table(INFO, running_result(), 2, awaited=awaited, width=200, height=24)
+    for line in (running_line(INFO, snapshot), table[2]):
+        assert said in line
+        assert bool(awaited) == ("waits for" in line)
 
 
 def test_with_curves_the_leading_trials_are_drawn() -> None:
