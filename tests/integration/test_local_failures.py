@@ -139,8 +139,8 @@ if __name__ == "__main__":
         print(error)
     try:
         ab.fmin(lambda p: helper(p["x"]), space, max_evals=1, verbose=False)
-    except ab.ObjectiveError as error:
-        print(error)
+    except KeyError as error:
+        print(error.__cause__)
 """
 
 

@@ -93,7 +93,7 @@ def test_spaces_of_hyperopt_are_launched_as_they_are() -> None:
         trial.metric for trial in result.trials
     ]
     listed = run(objectives.first_of, [hp.uniform("x", 0, 1), 7], max_trials=4)
-    assert [trial.params["args"][0] + 2 for trial in listed.trials] == [
+    assert [trial.params[0] + 2 for trial in listed.trials] == [
         trial.metric for trial in listed.trials
     ]
 

@@ -132,7 +132,7 @@ def test_a_thousand_prints_stand_whole_beside_one_output(outputs: dict[str, list
     for trial in range(20):
         name = f"{trial / 20:.3f}"
         said = [line for line in printed if line.endswith(name)]
-        assert said == [f"line {number} of {name}" for number in range(50)]
+        assert said == [f"trial {trial}: line {number} of {name}" for number in range(50)]
     assert 1_000 == len(printed)
 
 

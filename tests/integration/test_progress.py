@@ -25,7 +25,7 @@ def test_a_terminal_shows_one_line_and_whole_prints(tmp_path: Path) -> None:
     assert "shown" in text
     assert re.search(r"best: trial \d, metric [01]\.\d+, params \{'x': [01]\.\d+\}", text)
     # every printed line begins at the left margin, after the bar was wiped
-    printed = re.findall(r"(?:\r|\n)line \d+ of [01]\.\d{3}\r\n", text)
+    printed = re.findall(r"(?:\r|\n)trial \d: line \d+ of [01]\.\d{3}\r\n", text)
     assert len(printed) == text.count("line ") == 300
 
 
@@ -35,7 +35,9 @@ def test_without_a_terminal_prints_come_out_between_two_lines(tmp_path: Path) ->
         assert 0 == start_program(PROGRAM, tmp_path, file.fileno()).wait(60)
     lines = path.read_text().splitlines()
     assert len(lines) == 302
-    others = [line for line in lines if not re.fullmatch(r"line \d+ of [01]\.\d{3}", line)]
+    others = [
+        line for line in lines if not re.fullmatch(r"trial \d: line \d+ of [01]\.\d{3}", line)
+    ]
     first, last = others  # which go to stderr
     assert first.startswith("shown: started with at most 6 trials, 2 workers, no journal")
     assert last.startswith("shown: 6 trials, ")

@@ -157,7 +157,8 @@ def test_options_keep_their_types_when_a_run_is_resumed(tmp_path: Path) -> None:
     first = run(tmp_path / "journal", max_trials=20, **arguments)
     result = run(tmp_path / "journal", max_trials=40, resume=True, **arguments)
     for trial in (*first.trials, *result.trials):
-        assert any(trial.params["option"] is option for option in options)
+        found = trial.params["option"]
+        assert any((type(one), one) == (type(found), found) for one in options)
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,10 @@ def test_a_thousand_prints_stand_whole_above_one_table(
     logged = [line for line in joined if line.startswith("asha_bus.shown: ")]
     assert ["asha_bus.shown: trial 0: a word in between"] == [line.rstrip() for line in logged]
     for trial in range(4):
-        said = [line for line in joined if line.startswith(f"trial {trial} says")]
-        assert said == [f"trial {trial} says {n}" + " and more" * (n % 20) for n in range(250)]
+        said = [line for line in joined if line.startswith(f"trial {trial}: ")]
+        assert said == [
+            f"trial {trial}: trial {trial} says {n}" + " and more" * (n % 20) for n in range(250)
+        ]
 
 
 def test_without_a_terminal_there_is_a_line_now_and_then(tmp_path: Path) -> None:
