@@ -44,22 +44,38 @@ def holds_parameter(node: Any) -> bool:
     Built-in containers are searched in full. Of other objects, the first thousand that they
     refer to are looked at, without running any code of theirs.
     """
-    return _holds_parameter(node, set())
+    found = [node]
+    seen = set()
+    for one in found:  # which grows meanwhile
+        kind = type(one)
+        if kind in ATOMS:
+            continue
+        if issubclass(kind, Leaf):
+            return True
+        parts = _parts(one)
+        if parts is None:
+            if _refers_to_parameter(one):
+                return True
+        elif id(one) not in seen:
+            seen.add(id(one))  # a container may hold itself
+            found.extend(parts)
+    return False
 
 
-def _holds_parameter(node: Any, seen: set[int]) -> bool:
-    kind = type(node)
-    if kind in ATOMS:
-        return False
-    if issubclass(kind, Leaf):
-        return True
-    parts = _parts(node)
-    if parts is None:
-        return _refers_to_parameter(node)
-    if id(node) in seen:
-        return False
-    seen.add(id(node))  # a container may hold itself
-    return any(_holds_parameter(part, seen) for part in parts)
+def is_plain(node: Any) -> bool:
+    """Whether ``node`` consists of dicts, lists and tuples of `ATOMS`, so that nothing is drawn."""
+    found = [node]
+    seen = set()
+    for one in found:  # which grows meanwhile
+        kind = type(one)
+        if kind in ATOMS:
+            continue
+        if kind not in (dict, list, tuple):
+            return False
+        if id(one) not in seen:
+            seen.add(id(one))
+            found.extend(one.values() if kind is dict else one)
+    return True
 
 
 def _parts(node: Any) -> Iterable[Any] | None:
