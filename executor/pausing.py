@@ -181,7 +181,7 @@ class PausingRunner(Runner):
         try:
             reason = super().run()
         finally:
-            if self._suspended:
+            if self._suspended and self._client.is_own_process:
                 self._interrupter.order(AT_MAX_TIME, self._interrupter.now())
                 self._worker.drop(list(self._worker.residents))
                 self._end_drops()
