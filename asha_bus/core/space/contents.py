@@ -38,27 +38,28 @@ def joined(path: str, part: str) -> str:
     return path + part if path else part.removeprefix(".")
 
 
-def holds_parameter(node: Any) -> bool:
+def holds_parameter(node: Any, searched: set[int] | None = None) -> bool:
     """Whether ``node`` is or holds a parameter.
 
-    Built-in containers are searched in full. Of other objects, the first thousand that they
-    refer to are looked at, without running any code of theirs.
+    Built-in containers are searched in full. Of other objects, the first thousand that each
+    refers to are looked at, without running any code of theirs, and one to which several refer
+    only once. ``searched``: the ids of those that were looked at already, and will have been.
     """
     found = [node]
-    seen = set()
+    seen: set[int] = set()
+    searched = set() if searched is None else searched
     for one in found:  # which grows meanwhile
         kind = type(one)
-        if kind in ATOMS:
+        if kind in ATOMS or id(one) in seen:
             continue
         if issubclass(kind, Leaf):
             return True
+        seen.add(id(one))  # a container may hold itself
         parts = _parts(one)
-        if parts is None:
-            if _refers_to_parameter(one):
-                return True
-        elif id(one) not in seen:
-            seen.add(id(one))  # a container may hold itself
+        if parts is not None:
             found.extend(parts)
+        elif _refers_to_parameter(one, searched):
+            return True
     return False
 
 
@@ -90,16 +91,15 @@ def _parts(node: Any) -> Iterable[Any] | None:
     return None
 
 
-def _refers_to_parameter(node: Any) -> bool:
-    """Whether one of the objects that ``node`` refers to is a parameter."""
+def _refers_to_parameter(node: Any, searched: set[int]) -> bool:
+    """Whether ``node`` refers to a parameter, other than by objects in ``searched``."""
     found = [node]
-    seen = {id(node)}
     for one in found:  # which grows meanwhile
         if issubclass(type(one), Leaf):
             return True
-        for other in islice(_referents(one), _MAX_SEARCHED - len(seen)):
-            if not _is_closed(type(other)) and id(other) not in seen:
-                seen.add(id(other))
+        for other in islice(_referents(one), _MAX_SEARCHED - len(found)):
+            if not _is_closed(type(other)) and id(other) not in searched:
+                searched.add(id(other))
                 found.append(other)
     return False
 

@@ -79,7 +79,7 @@ def slots_of(node: Any, places: Iterable[Place] = ()) -> tuple[Slot, ...]:
         taken.add(path)
         if isinstance(leaf, Parameter):
             names.setdefault(leaf, path)
-    return tuple(_slots("", node, names, taken, set()))
+    return tuple(_slots("", node, names, taken, set(), set()))
 
 
 def draw(
@@ -228,7 +228,7 @@ def places_of(path: str, node: Any) -> Iterator[Place]:
         yield from places_of(joined(path, part), child)
 
 
-def _check_node(path: str, node: Any) -> None:
+def _check_node(path: str, node: Any, searched: set[int]) -> None:
     """Raise `InvalidArgument` if ``node`` is or holds something that cannot be drawn."""
     if isinstance(node, SubSpace):
         raise InvalidArgument(f"{path}: a Space cannot be inside a Space; use a plain dict")
@@ -243,7 +243,7 @@ def _check_node(path: str, node: Any) -> None:
     if isinstance(node, FunctionType) and node in _BUILDERS:
         name = node.__name__
         raise InvalidArgument(f"{path}: {name} was not called; write {name}(...)")
-    if children(node) is None and holds_parameter(node):
+    if children(node) is None and holds_parameter(node, searched):
         raise InvalidArgument(
             f"{path}: parameters inside a {type(node).__name__} are not drawn; use a plain dict, "
             f"list or tuple, or make the object from parameters by func()"
@@ -251,7 +251,12 @@ def _check_node(path: str, node: Any) -> None:
 
 
 def _slots(
-    path: str, node: Any, names: dict[Parameter, str], taken: set[str], seen: set[Parameter]
+    path: str,
+    node: Any,
+    names: dict[Parameter, str],
+    taken: set[str],
+    seen: set[Parameter],
+    searched: set[int],
 ) -> Iterator[Slot]:
     if isinstance(node, Parameter):
         if node in seen:
@@ -264,7 +269,7 @@ def _slots(
         inner = None
         if isinstance(node, Options) and node.nested:
             inner = tuple(
-                tuple(_slots(f"{name}:{i}", one, names, taken, set(seen)))
+                tuple(_slots(f"{name}:{i}", one, names, taken, set(seen), searched))
                 if i in node.nested
                 else ()
                 for i, one in enumerate(node.options)
@@ -272,11 +277,11 @@ def _slots(
         yield Slot(node, name, inner)
     elif isinstance(node, Func):
         for i, arg in enumerate(node.args):
-            yield from _slots(f"{path}.args[{i}]", arg, names, taken, seen)
+            yield from _slots(f"{path}.args[{i}]", arg, names, taken, seen, searched)
     elif not is_plain(node):
-        _check_node(path, node)
+        _check_node(path, node, searched)
         for part, child in children(node) or ():
-            yield from _slots(joined(path, part), child, names, taken, seen)
+            yield from _slots(joined(path, part), child, names, taken, seen, searched)
 
 
 def _check_grids(slots: Iterable[Slot], grids: set[Parameter]) -> None:
