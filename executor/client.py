@@ -193,14 +193,19 @@ class Client:
 
     def close(self) -> None:
         """Send `Leave` and close the socket."""
-        if os.getpid() == self._pid:
+        if self.is_own_process:
             self.tell(m.Leave(self.latencies.to_counts()))
             self._socket.close()
             self.context.term()
 
+    @property
+    def is_own_process(self) -> bool:
+        """Whether this is the worker's process, not a forked child of it."""
+        return os.getpid() == self._pid
+
     def check_process(self) -> None:
         """Raise `AshaBusError` in a forked child, which must not use the sockets."""
-        if os.getpid() != self._pid:
+        if not self.is_own_process:
             raise AshaBusError(
                 f"the bus was used in process {os.getpid()}, a child of worker {self._pid}; "
                 f"report from the process that runs the objective, not from a forked one"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from functools import partial
@@ -20,11 +19,11 @@ from asha_bus.core.ending import AT_MAX_TIME
 from asha_bus.core.space import Space
 from asha_bus.core.worker import Attempt
 from asha_bus.executor.client import Client
-from asha_bus.executor.interrupt import Interrupter
+from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.own_thread import OwnThread
-from asha_bus.executor.runner import Runner, RunningTrial
+from asha_bus.executor.runner import Runner, RunningTrial, traceback_of
 from asha_bus.executor.states import Hook, LoadFailed, States
 from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import close_iterator
@@ -76,10 +75,12 @@ class ResidentTrial(RunningTrial):
         assert self._states is not None, "the bus lets nothing be loaded where nothing is saved"
         try:
             self._states.load(self._attempt, load)
-        except Exception as error:  # the user's code may raise anything
+        except (TrialInterrupted, LoadFailed):
+            raise
+        except BaseException as error:  # the user's code may raise anything, SystemExit included
             if is_out_of_memory(error):
                 raise
-            self._fail_to_load("".join(traceback.format_exception(error)))
+            self._fail_to_load(traceback_of(error))
 
     def _fail_to_load(self, why: str) -> NoReturn:
         self.load_failure = self.load_failure or why
@@ -112,8 +113,10 @@ class ResidentTrial(RunningTrial):
             return
         try:
             self._states.save(self._attempt, self._hooks[0])
-        except Exception as error:  # the user's code may raise anything
-            why = "".join(traceback.format_exception(error))
+        except TrialInterrupted:
+            raise
+        except BaseException as error:  # the user's code may raise anything, SystemExit included
+            why = traceback_of(error)
             self.warn(f"its state could not be saved, so it would be trained again:\n{why}")
         else:
             self.is_saved = True
@@ -178,7 +181,7 @@ class PausingRunner(Runner):
         try:
             reason = super().run()
         finally:
-            if self._suspended:
+            if self._suspended and self._client.is_own_process:
                 self._interrupter.order(AT_MAX_TIME, self._interrupter.now())
                 self._worker.drop(list(self._worker.residents))
                 self._end_drops()

@@ -308,12 +308,12 @@ class Runner:
         except TrialInterrupted as error:
             limit = self._interrupter.limit
             by_limit = limit is not None and limit.is_over
-            return "interrupted", _traceback(error) if by_limit else None
+            return "interrupted", traceback_of(error) if by_limit else None
         except TrialFailed as error:
             trial._attempt.extras = error.extras
-            return "failed", _traceback(error.__cause__ or error)
+            return "failed", traceback_of(error.__cause__ or error)
         except BaseException as error:  # even SystemExit fails the trial, not the worker
-            return "failed", _traceback(error)
+            return "failed", traceback_of(error)
         finally:
             self._worker.leave_objective(_clock())
             INSIDE.clear()
@@ -358,7 +358,7 @@ class Runner:
         return "ObjectiveError: the generator ended without yielding a metric"
 
 
-def _traceback(error: BaseException) -> str:
+def traceback_of(error: BaseException) -> str:
     """The traceback of ``error`` without the frames of asha-bus."""
     try:
         cut_internals(error)

@@ -279,7 +279,7 @@ def _own_text(value: object) -> str:
         return f"functools.partial({name_of(value)})"
     try:
         return cut(repr(value), _MAX_REPR_CHARS)
-    except Exception as error:  # a repr is user code, which may raise anything
+    except (Exception, SystemExit) as error:  # a repr is user code, which may raise anything
         return f"<{type(value).__name__} whose repr raised {type(error).__name__}>"
 
 

@@ -21,7 +21,8 @@ logger = logging.getLogger("asha_bus")
 def folder_for(given: LaunchArguments, scheduler: Scheduler, shape: Shape, run: str) -> str:
     """The folder of the run ``run``, which its workers make when they need it; empty: none.
 
-    Raises `InvalidArgument` if ``artifacts`` is not a folder in which that is possible.
+    Raises `InvalidArgument` if ``artifacts`` is not a folder in which that is possible, or the
+    folder of the run would lie elsewhere.
     """
     parent = _parent(given)
     if not scheduler.pauses or shape is not Shape.TRIAL:
@@ -33,10 +34,21 @@ def folder_for(given: LaunchArguments, scheduler: Scheduler, shape: Shape, run: 
             )
         return ""
     if parent is not None:
-        return os.fspath(parent / f"asha-bus-{run}")
+        return os.fspath(parent / _name_of(run))
     if given.engine != "local":
         return ""
     return os.path.join(tempfile.gettempdir(), f"asha-bus-{secrets.token_hex(16)}")
+
+
+def _name_of(run: str) -> str:
+    """The name of the folder of ``run``, which may come from a journal that somebody else wrote."""
+    name = f"asha-bus-{run}"
+    if os.sep in name or "\0" in name:
+        raise InvalidArgument(
+            f"artifacts has no folder for the run {shortened(run)}, whose id in the journal is not "
+            f"one that asha-bus gives; resume without artifacts, or use another journal"
+        )
+    return name
 
 
 def _parent(given: LaunchArguments) -> Path | None:

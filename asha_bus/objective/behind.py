@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
@@ -29,10 +30,27 @@ class DeclaredObjective:
     def __init__(self, function: Callable[..., Any], shape: Shape) -> None:
         self.function, self.shape = function, shape
         self.__qualname__ = name_of(function)
+        self.__module__ = getattr(function, "__module__", None) or type(self).__module__
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         """Call the function."""
         return self.function(*args, **params)
+
+    def __reduce__(self) -> Any:
+        # a worker imports what a module holds by this name, as it does a plain function
+        is_whole = _is_sent_whole(self.__module__)
+        held: Any = None if is_whole else sys.modules.get(self.__module__)
+        for part in self.__qualname__.split("."):
+            held = getattr(held, part, None)
+        return self.__qualname__ if held is self else (type(self), (self.function, self.shape))
+
+
+def _is_sent_whole(module: str) -> bool:
+    """Whether what ``module`` defines is sent to workers as a whole, not by its name."""
+    names = {"__main__"}
+    for pickler in ("cloudpickle", "pyspark.cloudpickle"):
+        names |= getattr(sys.modules.get(pickler), "list_registry_pickle_by_value", set)()
+    return any(module == name or module.startswith(f"{name}.") for name in names)
 
 
 def objective_kind(kind: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -107,7 +125,7 @@ def parameters_of(objective: Callable[..., Any]) -> list[inspect.Parameter]:
     if shape is None:
         try:
             return list(inspect.signature(objective).parameters.values())
-        except (TypeError, ValueError):  # a function of native code
+        except Exception:  # a function of native code, or attributes that raise anything
             return _ANYTHING
     return [_TRIAL, *_ANYTHING] if shape is Shape.TRIAL else _ANYTHING
 

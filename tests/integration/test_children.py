@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,12 @@ def test_they_end_with_a_driver_that_ends(tmp_path: Path, number: signal.Signals
         end(pids)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not list sessions")
+def test_one_in_a_group_of_its_own_ends(tmp_path: Path) -> None:
+    start(programs.starts_a_group, tmp_path).result(timeout=60)
+    end(children(tmp_path, 1))
+
+
 def test_one_in_a_session_of_its_own_stays(tmp_path: Path) -> None:
     start(programs.leaves_a_service, tmp_path).result(timeout=60)
     [service] = children(tmp_path, 1)
@@ -88,3 +95,21 @@ def test_one_in_a_session_of_its_own_stays(tmp_path: Path) -> None:
 def test_an_objective_that_waits_for_all_children_waits_for_its_own_only(tmp_path: Path) -> None:
     result = start(programs.waits_for_all_its_children, tmp_path).result(timeout=60)
     assert [S.COMPLETED] == [trial.state for trial in result.trials]
+
+
+def test_a_forked_child_that_returns_leaves_its_files_alone(tmp_path: Path) -> None:
+    result = start(programs.returns_in_a_child, tmp_path).result(timeout=60)
+    assert [1] == [trial.extras["status"] for trial in result.trials]
+    assert {b""} == {path.read_bytes() for path in tmp_path.iterdir()}
+    assert 20 == len(list(tmp_path.iterdir()))
+
+
+def test_a_forked_child_that_returns_ends_no_paused_trial(tmp_path: Path) -> None:
+    plan = ab.SuccessiveHalving([(3, 1), (2, 1)])
+    run = start(programs.forks_beside_paused_ones, tmp_path, scheduler=plan, max_trials=3)
+    run.result(timeout=60)
+    notes = [path.name.split() for path in tmp_path.iterdir()]
+    forked = {(pid, x) for what, pid, x in notes if what == "child"}
+    ended = {(pid, x) for what, pid, x in notes if what == "end"}
+    assert 3 == len(forked)
+    assert forked == {(pid, x) for pid, x in ended if pid in dict(forked)}

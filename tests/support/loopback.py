@@ -29,6 +29,7 @@ class Loopback:
         self.worker = Worker(run=RUN, slot=f"slot of {name}", host="host", pid=1, now=0.0)
         self.outbox = Outbox()
         self.is_cut = False
+        self.is_own_process = True
         self._bench = bench
         self._name = name
         self.ask(self.worker.hello())

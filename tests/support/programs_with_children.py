@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asha_bus as ab
@@ -40,6 +40,17 @@ def _start_children(folder: str) -> None:
         start(folder)
     while len(os.listdir(folder)) < len(_WAYS):
         time.sleep(0.05)
+
+
+def starts_a_group(trial: ab.Trial) -> None:
+    """Leaves a process behind that leads a group, as a shell with jobs or `timeout` does."""
+    folder = trial.params["folder"]
+    if os.fork() == 0:
+        os.setpgid(0, 0)
+        os.execv(sys.executable, [sys.executable, "-c", _LIVES, folder])
+    while not os.listdir(folder):
+        time.sleep(0.05)
+    trial.report(0.5)
 
 
 def ends(trial: ab.Trial) -> None:
@@ -82,3 +93,28 @@ def waits_for_all_its_children(trial: ab.Trial) -> None:
             os.wait()
     except ChildProcessError:
         trial.report(0.5)
+
+
+def returns_in_a_child(trial: ab.Trial) -> None:
+    """Forks a child that opens files and returns."""
+    child = os.fork()
+    if child == 0:
+        for number in range(20):
+            os.open(f"{trial.params['folder']}/{number}", os.O_CREAT | os.O_WRONLY)
+        return
+    _, status = os.waitpid(child, 0)
+    trial.report(0.5, status=os.waitstatus_to_exitcode(status))
+
+
+def forks_beside_paused_ones(x: float, folder: str) -> Iterator[float]:
+    """Forks a child that returns; notes each child, and the end of each generator."""
+    try:
+        child = os.fork()
+        if child == 0:
+            Path(folder, f"child {os.getpid()} {x}").touch()
+            return
+        os.waitpid(child, 0)
+        for _ in range(9):
+            yield x
+    finally:
+        Path(folder, f"end {os.getpid()} {x}").touch()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,17 @@ def test_a_resumed_run_has_the_part_of_the_first_one(tmp_path: Path) -> None:
     again = plan_for(by_report, scheduler=PAUSING, max_trials=4, artifacts=tmp_path)
     assert first.settings.saves != again.settings.saves
     assert first.settings.saves == again.resumed(first.header).settings.saves
+
+
+@pytest.mark.parametrize("run", ["/../../other", "a/b", "a\0b"])
+def test_the_folder_of_a_run_of_a_journal_lies_in_that_of_the_user(
+    tmp_path: Path, run: str
+) -> None:
+    plan = plan_for(by_report, scheduler=PAUSING, max_trials=4, artifacts=tmp_path)
+    header = plan.header
+    foreign = header._replace(settings=replace(header.settings, run=run))
+    with pytest.raises(ab.InvalidArgument, match="not one that asha-bus gives"):
+        plan.resumed(foreign)
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import pickle
 import re
+import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
+import cloudpickle
 import pytest
 from hyperopt import hp
 from support.loopback import run_objective
@@ -19,6 +23,7 @@ from asha_bus.hyperopt.objective import fmin_objective
 from asha_bus.hyperopt.space import from_hyperopt
 from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import check_parameters, check_takes, shape_of
+from asha_bus.objective.shared import dumps
 
 S = ab.TrialState
 POSITIONAL = from_hyperopt([hp.uniform("x", 0, 1)])
@@ -238,6 +243,45 @@ def test_a_wrong_kind_and_a_wrong_function_are_named() -> None:
         ab.objective_kind("step")
     with pytest.raises(InvalidArgument, match="decorates a function, got 5 of type int"):
         ab.objective_kind("trial")(5)  # type: ignore[arg-type]
+
+
+class WithoutSignature:
+    """An objective whose signature cannot be read."""
+
+    @property
+    def __signature__(self) -> Any:
+        raise RuntimeError("no signature")
+
+    def __call__(self, x: float) -> float:
+        return x
+
+
+def test_an_object_whose_signature_raises_gets_the_parameters_by_name() -> None:
+    check_takes(WithoutSignature(), ab.Space(x=ab.uniform(0, 1)))
+    found = ab.dry_run(WithoutSignature(), {"x": ab.uniform(0, 1)}, quiet=True)
+    assert ["completed"] == [trial.outcome for trial in found.trials[:1]]
+
+
+LOCK = threading.Lock()
+
+
+@ab.objective_kind("trial")
+def locked(one: ab.Trial) -> None:
+    """Uses what cannot be sent, as the function of a module may."""
+    with LOCK:
+        one.report(0.5)
+
+
+def test_a_declared_objective_of_a_module_is_sent_by_its_name() -> None:
+    assert pickle.loads(dumps(locked)) is locked
+    sent = pickle.loads(dumps(ab.objective_kind("trial")(by_hand)))
+    assert (Shape.TRIAL, by_hand) == (sent.shape, sent.function)
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    try:
+        with pytest.raises(TypeError, match="lock"):
+            dumps(locked)
+    finally:
+        cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,11 @@ from asha_bus.core.checks import (
 from asha_bus.core.errors import InvalidArgument
 
 
+class Exits:
+    def __repr__(self) -> str:
+        raise SystemExit(3)
+
+
 class Broken:
     def __repr__(self) -> str:
         raise RuntimeError("no")
@@ -77,6 +82,7 @@ def test_valid_arguments_pass(value: object, rule: Rule) -> None:
         (5, PATH, "it must be the path of a file, got 5"),
         (Broken, PATH, "it must be the path of a file, got the class Broken: give Broken(...)"),
         (Broken(), SWITCH, "got <Broken whose repr raised RuntimeError> of type Broken"),
+        (Exits(), SWITCH, "got <Exits whose repr raised SystemExit> of type Exits"),
     ],
 )
 def test_a_wrong_argument_is_named_and_shown(value: object, rule: Rule, message: str) -> None:

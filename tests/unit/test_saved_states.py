@@ -196,12 +196,19 @@ def test_an_attempt_that_ends_after_loading_has_the_metric_of_what_it_loaded(fol
 # --- what fails ---------------------------------------------------------------
 
 
-def test_a_save_that_raises_is_warned_of_and_the_trial_trained_again(folder: Path) -> None:
+#: What a hook may raise: a command-line tool that is called in it exits.
+RAISED = [OSError("disk full"), SystemExit("disk full"), KeyboardInterrupt("disk full")]
+
+
+@pytest.mark.parametrize("error", RAISED)
+def test_a_save_that_raises_is_warned_of_and_the_trial_trained_again(
+    folder: Path, error: BaseException
+) -> None:
     case = Case(folder)
 
     def fails(path: str) -> None:
         Path(path).write_text("half")
-        raise OSError("disk full")
+        raise error
 
     case.checkpoint = lambda trial, model: trial.checkpoint(fails, model.load)  # type: ignore[method-assign]
     case.run()
@@ -210,6 +217,7 @@ def test_a_save_that_raises_is_warned_of_and_the_trial_trained_again(folder: Pat
     said = warnings_of(case.bench)
     assert said
     assert all("could not be saved" in text and "disk full" in text for _, text in said)
+    assert not any("pausing.py" in text for _, text in said)  # the user's frames alone
     assert [] == case.files
     assert {S.COMPLETED, S.STOPPED} == set(case.bench.states())
 
@@ -223,11 +231,14 @@ def test_a_save_that_writes_nothing_is_warned_of(folder: Path) -> None:
     assert warnings_of(case.bench)
 
 
-def test_a_load_that_raises_is_warned_of_and_the_trial_trained_again(folder: Path) -> None:
+@pytest.mark.parametrize("error", RAISED)
+def test_a_load_that_raises_is_warned_of_and_the_trial_trained_again(
+    folder: Path, error: BaseException
+) -> None:
     case = Case(folder)
 
     def fails(path: str) -> None:
-        raise ValueError("another format")
+        raise error
 
     case.checkpoint = lambda trial, model: trial.checkpoint(model.save, fails)  # type: ignore[method-assign]
     case.run()
@@ -235,7 +246,8 @@ def test_a_load_that_raises_is_warned_of_and_the_trial_trained_again(folder: Pat
     assert case.counters.retrained == sum(case.trained.values()) - EPOCHS > 0
     said = warnings_of(case.bench)
     assert case.counters.loaded == len(said)
-    assert all("could not be loaded" in text and "another format" in text for _, text in said)
+    assert all("could not be loaded" in text and "disk full" in text for _, text in said)
+    assert not any("pausing.py" in text for _, text in said)  # the user's frames alone
     assert [] == case.files
     assert {S.COMPLETED, S.STOPPED} == set(case.bench.states())
 

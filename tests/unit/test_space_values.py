@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import asha_bus as ab
+from asha_bus.core.space import contents
 from asha_bus.core.space.fresh import fresh
 
 
@@ -91,6 +92,40 @@ def test_one_list_in_two_places_of_an_option_is_one_list() -> None:
     option = {"a": shared, "b": [shared]}
     found = ab.Space(x=ab.choice(option), again=ab.choice(option)).resolve((0, 0))
     assert found["x"]["a"] is found["x"]["b"][0] is found["again"]["a"] is not shared
+
+
+def test_one_list_in_two_places_of_a_space_is_one_list() -> None:
+    shared = [1]
+    beside = {
+        "a": shared,
+        "net": {"a": shared, "lr": ab.uniform(0, 1)},
+        "double": ab.func(id, shared),
+    }
+    space = ab.Space(beside, option=ab.choice({"a": shared, "lr": ab.uniform(0, 1)}, shared))
+    for number in (0, 1):
+        point = (0.5, number, 0.5)[: 3 - number]
+        found = space.resolve(point)
+        option = found["option"] if number else found["option"]["a"]
+        assert found["a"] is found["net"]["a"] is option is not shared
+        assert found["double"] == id(found["a"])
+        assert found["a"] is not space.resolve(point)["a"]
+
+
+def test_a_constant_that_holds_itself_is_copied() -> None:
+    loop: dict[str, Any] = {"items": [1]}
+    loop["items"].append(loop)
+    space = ab.Space(graph=loop, lr=ab.grid(0.1, 0.2), kind=ab.choice("a", "b"))
+    found = space.resolve((0, 0))["graph"]
+    assert found["items"][1] is found is not loop
+    assert space.level1(0)["graph"]["items"][0] == 1
+    assert list(space.parameters) == ["lr", "kind"]
+
+
+def test_a_parameter_behind_many_lists_is_found() -> None:
+    hidden: Any = ab.uniform(0, 1)
+    for _ in range(5_000):
+        hidden = [hidden]
+    assert contents.holds_parameter(hidden)
 
 
 def test_what_holds_itself_is_copied() -> None:

@@ -38,28 +38,45 @@ def joined(path: str, part: str) -> str:
     return path + part if path else part.removeprefix(".")
 
 
-def holds_parameter(node: Any) -> bool:
+def holds_parameter(node: Any, searched: set[int] | None = None) -> bool:
     """Whether ``node`` is or holds a parameter.
 
-    Built-in containers are searched in full. Of other objects, the first thousand that they
-    refer to are looked at, without running any code of theirs.
+    Built-in containers are searched in full. Of other objects, the first thousand that each
+    refers to are looked at, without running any code of theirs, and one to which several refer
+    only once. ``searched``: the ids of those that were looked at already, and will have been.
     """
-    return _holds_parameter(node, set())
+    found = [node]
+    seen: set[int] = set()
+    searched = set() if searched is None else searched
+    for one in found:  # which grows meanwhile
+        kind = type(one)
+        if kind in ATOMS or id(one) in seen:
+            continue
+        if issubclass(kind, Leaf):
+            return True
+        seen.add(id(one))  # a container may hold itself
+        parts = _parts(one)
+        if parts is not None:
+            found.extend(parts)
+        elif _refers_to_parameter(one, searched):
+            return True
+    return False
 
 
-def _holds_parameter(node: Any, seen: set[int]) -> bool:
-    kind = type(node)
-    if kind in ATOMS:
-        return False
-    if issubclass(kind, Leaf):
-        return True
-    parts = _parts(node)
-    if parts is None:
-        return _refers_to_parameter(node)
-    if id(node) in seen:
-        return False
-    seen.add(id(node))  # a container may hold itself
-    return any(_holds_parameter(part, seen) for part in parts)
+def is_plain(node: Any) -> bool:
+    """Whether ``node`` consists of dicts, lists and tuples of `ATOMS`, so that nothing is drawn."""
+    found = [node]
+    seen = set()
+    for one in found:  # which grows meanwhile
+        kind = type(one)
+        if kind in ATOMS:
+            continue
+        if kind not in (dict, list, tuple):
+            return False
+        if id(one) not in seen:
+            seen.add(id(one))
+            found.extend(one.values() if kind is dict else one)
+    return True
 
 
 def _parts(node: Any) -> Iterable[Any] | None:
@@ -74,16 +91,15 @@ def _parts(node: Any) -> Iterable[Any] | None:
     return None
 
 
-def _refers_to_parameter(node: Any) -> bool:
-    """Whether one of the objects that ``node`` refers to is a parameter."""
+def _refers_to_parameter(node: Any, searched: set[int]) -> bool:
+    """Whether ``node`` refers to a parameter, other than by objects in ``searched``."""
     found = [node]
-    seen = {id(node)}
     for one in found:  # which grows meanwhile
         if issubclass(type(one), Leaf):
             return True
-        for other in islice(_referents(one), _MAX_SEARCHED - len(seen)):
-            if not _is_closed(type(other)) and id(other) not in seen:
-                seen.add(id(other))
+        for other in islice(_referents(one), _MAX_SEARCHED - len(found)):
+            if not _is_closed(type(other)) and id(other) not in searched:
+                searched.add(id(other))
                 found.append(other)
     return False
 

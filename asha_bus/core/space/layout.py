@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.space.contents import ATOMS, children, holds_parameter, joined
+from asha_bus.core.space.contents import children, holds_parameter, is_plain, joined
 from asha_bus.core.space.fresh import fresh
 from asha_bus.core.space.normals import lognormal, normal
 from asha_bus.core.space.options import (
@@ -79,7 +79,7 @@ def slots_of(node: Any, places: Iterable[Place] = ()) -> tuple[Slot, ...]:
         taken.add(path)
         if isinstance(leaf, Parameter):
             names.setdefault(leaf, path)
-    return tuple(_slots("", node, names, taken, set()))
+    return tuple(_slots("", node, names, taken, set(), set()))
 
 
 def draw(
@@ -139,6 +139,8 @@ def filled(node: Any, known: Numbers) -> Any:
             return node
         option = filled(node.resolve(known[node]), known)
         return option if holds_parameter(option) else fresh(option, {})
+    if is_plain(node):
+        return node
     if type(node) is dict:
         found = {key: filled(child, known) for key, child in node.items()}
         return found if any(found[key] is not node[key] for key in node) else node
@@ -177,22 +179,17 @@ class Values:
 
     def of(self, node: Any) -> Any:
         """A copy of ``node`` with values in place of parameters."""
+        return fresh(node, self._copies, self._value)
+
+    def _value(self, node: Any) -> Any:
+        """The value of a parameter or a func; any other object is its own."""
         if isinstance(node, Parameter):
-            number = self._numbers[node]
-            option = node.resolve(number)
-            is_nested = isinstance(node, Options) and int(number) in node.nested
-            return self.of(option) if is_nested else fresh(option, self._copies)
+            return self.of(node.resolve(self._numbers[node]))
         if isinstance(node, Func):
             if node not in self._computed:
                 self._computed[node] = self._compute(node)
             return self._computed[node]
-        if type(node) is dict:
-            return {key: self.of(child) for key, child in node.items()}
-        if type(node) is list:
-            return [self.of(child) for child in node]
-        if type(node) is tuple:
-            return tuple(self.of(child) for child in node)
-        return fresh(node, self._copies)
+        return node
 
     def by_path(self, path: str, node: Any, found: dict[str, Any]) -> None:
         """Add the value at each path in use to ``found``; for a sub-space, ``option <i>``."""
@@ -225,14 +222,14 @@ def places_of(path: str, node: Any) -> Iterator[Place]:
             for i in sorted(node.nested):
                 yield from places_of(f"{path}:{i}", node.options[i])
         return
+    if is_plain(node):
+        return
     for part, child in children(node) or ():
         yield from places_of(joined(path, part), child)
 
 
-def _check_node(path: str, node: Any) -> None:
+def _check_node(path: str, node: Any, searched: set[int]) -> None:
     """Raise `InvalidArgument` if ``node`` is or holds something that cannot be drawn."""
-    if type(node) in ATOMS:
-        return
     if isinstance(node, SubSpace):
         raise InvalidArgument(f"{path}: a Space cannot be inside a Space; use a plain dict")
     if type(node).__module__.startswith("hyperopt.pyll"):
@@ -246,7 +243,7 @@ def _check_node(path: str, node: Any) -> None:
     if isinstance(node, FunctionType) and node in _BUILDERS:
         name = node.__name__
         raise InvalidArgument(f"{path}: {name} was not called; write {name}(...)")
-    if children(node) is None and holds_parameter(node):
+    if children(node) is None and holds_parameter(node, searched):
         raise InvalidArgument(
             f"{path}: parameters inside a {type(node).__name__} are not drawn; use a plain dict, "
             f"list or tuple, or make the object from parameters by func()"
@@ -254,7 +251,12 @@ def _check_node(path: str, node: Any) -> None:
 
 
 def _slots(
-    path: str, node: Any, names: dict[Parameter, str], taken: set[str], seen: set[Parameter]
+    path: str,
+    node: Any,
+    names: dict[Parameter, str],
+    taken: set[str],
+    seen: set[Parameter],
+    searched: set[int],
 ) -> Iterator[Slot]:
     if isinstance(node, Parameter):
         if node in seen:
@@ -267,7 +269,7 @@ def _slots(
         inner = None
         if isinstance(node, Options) and node.nested:
             inner = tuple(
-                tuple(_slots(f"{name}:{i}", one, names, taken, set(seen)))
+                tuple(_slots(f"{name}:{i}", one, names, taken, set(seen), searched))
                 if i in node.nested
                 else ()
                 for i, one in enumerate(node.options)
@@ -275,11 +277,11 @@ def _slots(
         yield Slot(node, name, inner)
     elif isinstance(node, Func):
         for i, arg in enumerate(node.args):
-            yield from _slots(f"{path}.args[{i}]", arg, names, taken, seen)
-    else:
-        _check_node(path, node)
+            yield from _slots(f"{path}.args[{i}]", arg, names, taken, seen, searched)
+    elif not is_plain(node):
+        _check_node(path, node, searched)
         for part, child in children(node) or ():
-            yield from _slots(joined(path, part), child, names, taken, seen)
+            yield from _slots(joined(path, part), child, names, taken, seen, searched)
 
 
 def _check_grids(slots: Iterable[Slot], grids: set[Parameter]) -> None:
