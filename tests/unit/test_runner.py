@@ -104,6 +104,27 @@ def test_a_trial_knows_who_it_is() -> None:
     assert [(n, 1, bench.trial(n).seed, {"x": float(n)}) for n in range(2)] == seen
 
 
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("number", "; use trial.id"),
+        ("config", "; use trial.params"),
+        ("should_prune", "; use trial.should_stop, or what trial.report() returns"),
+        ("suggest_float", "; use trial.params, which has the values drawn from the space"),
+        ("suggest_categorical", "; use trial.params, which has the values drawn from the space"),
+        ("set_user_attr", "; use trial.report(metric, name=value)"),
+        ("zebra", ""),
+    ],
+)
+def test_a_name_of_another_tuner_is_answered_with_that_of_the_trial(name: str, end: str) -> None:
+    def objective(trial: ab.Trial) -> None:
+        getattr(trial, name)
+
+    error = run_objective(objective, max_trials=1).trial(0).error
+    assert error is not None
+    assert f"AttributeError: a Trial has no attribute {name!r}{end}" == error.splitlines()[-1]
+
+
 def test_extras_and_lines_arrive() -> None:
     def objective(trial: ab.Trial) -> None:
         trial.log("hello")
