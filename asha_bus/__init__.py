@@ -176,10 +176,23 @@ _ON_USE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() fo
 #: What runs an objective.
 _NEED_UNIX = {"dry_run", "fmin", "launch", "start"}
 
-#: What is a function of its own elsewhere.
+#: What other tuners have under other names.
 _INSTEAD = {
     **{f"q{name}": f"{name}(low, high, q=...)" for name in ("uniform", "loguniform", "randint")},
     **{f"q{name}": f"{name}(mu, sigma, q=...)" for name in ("normal", "lognormal")},
+    **dict.fromkeys(("randn", "qrandn"), "normal(mu, sigma, q=None)"),
+    "lograndint": "randint(low, high, log=True)",
+    "qlograndint": "randint(low, high, q=..., log=True)",
+    "grid_search": "grid(*values)",
+    "sample_from": "func(function, *args)",
+    "hp": "a space of hyperopt as it is: from hyperopt import hp",
+    **dict.fromkeys(("ASHAScheduler", "AsyncHyperBandScheduler"), "ASHA(max_resource)"),
+    "SuccessiveHalvingPruner": "ASHA(max_resource)",
+    **dict.fromkeys(("HyperBandScheduler", "HyperbandPruner"), "Hyperband.classic(max_resource)"),
+    **dict.fromkeys(("MedianStoppingRule", "MedianPruner"), "MedianStopping(max_resource)"),
+    **dict.fromkeys(("TPESampler", "HyperOptSearch"), "TPE()"),
+    **dict.fromkeys(("Tuner", "create_study"), "launch(objective, space)"),
+    "TrialPruned": "return, once trial.report(...) has returned False",
 }
 
 if not TYPE_CHECKING:  # or else a type checker would believe in any name

@@ -61,6 +61,7 @@ class RunningTrial(Trial):
         self._lock = threading.Lock()  # a framework may report from its own threads
         self._ignored = 0
         self._is_over = False
+        self._has_warned_of_step = False
         #: What `checkpoint` got: the functions that save and load its state.
         self._hooks: tuple[Hook, Hook] | None = None
 
@@ -117,6 +118,8 @@ class RunningTrial(Trial):
             number, plain = to_metric(metric), to_extras(extras)
         except ObjectiveError as error:
             raise self._placed(error, at) from error.__cause__
+        if at is None and not self._has_warned_of_step:
+            self._warn_of_step(plain.get("step"))
         return self._report(number, at, plain)
 
     def report_value(self, value: Any, *, is_end: bool = False) -> bool:
@@ -193,6 +196,17 @@ class RunningTrial(Trial):
         if not self._attempt.warned:
             self._attempt.warned = True
             self.warn(f"resource {resource!r} was reported again; the first report counts")
+
+    def _warn_of_step(self, step: object) -> None:
+        """Warn where ``step=`` seems to be meant as the resource, as it is in other tuners."""
+        resource = self.resource + 1
+        if isinstance(step, (int, float)) and step not in (resource - 1, resource):
+            self._has_warned_of_step = True
+            self.warn(
+                f"report() got step={step!r} as an extra, while the resource counts reports and is "
+                f"{resource:g}; pass resource={step!r} to count by steps, or give the extra "
+                f"another name"
+            )
 
 
 def settle(client: Client) -> None:

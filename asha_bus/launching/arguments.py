@@ -88,7 +88,8 @@ _SCHEDULER = Rule(
     lambda value: isinstance(value, Scheduler),
 )
 _SEARCHER = Rule(
-    "RandomSearch(), an object with a method suggest(branch, history), or None",
+    "RandomSearch(), TPE(), OptunaSearcher(sampler), an object with a method "
+    "suggest(branch, history), or None",
     lambda value: (
         not isinstance(value, type)
         and (isinstance(value, RandomSearch) or callable(getattr(value, "suggest", None)))

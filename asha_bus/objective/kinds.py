@@ -6,7 +6,7 @@ import inspect
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
@@ -23,6 +23,15 @@ from asha_bus.objective.behind import (
 
 #: Whole numbers below this are exact in a float.
 _MAX_WHOLE = 2.0**53
+
+#: What the trials of other tuners have under other names.
+_INSTEAD = {
+    "number": "trial.id",
+    "config": "trial.params",
+    "should_prune": "trial.should_stop, or what trial.report() returns",
+    "suggest_": "trial.params, which has the values drawn from the space",
+    "set_user_attr": "trial.report(metric, name=value)",
+}
 
 #: Set in a worker while the user's code runs.
 INSIDE = threading.Event()
@@ -75,6 +84,13 @@ class Trial(ABC):
     seed: int
     repeat: int
     params: Any
+
+    if not TYPE_CHECKING:  # which knows the attributes there are
+
+        def __getattr__(self, name):
+            known = "suggest_" if name.startswith("suggest_") else name
+            hint = f"; use {_INSTEAD[known]}" if known in _INSTEAD else ""
+            raise AttributeError(f"a Trial has no attribute {name!r}{hint}")
 
     @property
     @abstractmethod
@@ -289,6 +305,7 @@ def check_parameters(
                     f"objective {name_of(objective)} requires {parameter.name}, which {which} "
                     f"lacks (it has {', '.join(names)}); add it to the space, give it a default, "
                     f"or pass it as data={{{parameter.name!r}: ...}}{_hint(objective)}"
+                    f"{_names_hint(objective, names)}"
                 )
     for name in names:
         if name not in accepted:
@@ -414,3 +431,10 @@ def _hint(objective: Callable[..., Any]) -> str:
     """What else to do where a decorator shows the signature of what it wraps."""
     hint = "; if its decorator changes its arguments, declare it with ab.objective_kind(...)"
     return hint if is_decorated(objective) else ""
+
+
+def _names_hint(objective: Callable[..., Any], names: Sequence[str]) -> str:
+    """How parameters come, where an objective takes none of them: perhaps it wants them all."""
+    if any(parameter.name in names for parameter in parameters_of(objective)):
+        return ""
+    return f"; parameters come by name, as in {name_of(objective)}({', '.join(names)})"

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asha_bus.core.checks import check, whole
+from asha_bus.core.checks import as_builtin, check, whole
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.events import Ended, RunSettings
 from asha_bus.core.failures import Repeated
@@ -252,6 +252,7 @@ class Result(Plots):
         Example:
             >>> metrics = [trial.metric for trial in result.top(3)]
         """
+        k = as_builtin(k)
         check("k", k, whole(1))
         leaders = (one.furthest[0] for one in self.by_configuration() if one.furthest)
         return tuple(islice(leaders, k))

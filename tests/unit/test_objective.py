@@ -133,6 +133,10 @@ def test_an_object_that_is_not_an_objective_is_an_error(objective: object, messa
         shape_of(objective)
 
 
+def of_config(config: dict[str, float]) -> float:
+    return config["x"]
+
+
 def keyword_only(*, x: float, y: float = 1.0) -> float:
     return x
 
@@ -192,6 +196,11 @@ def test_parameters_that_fit(objective: Callable[..., Any], names: list[str]) ->
             r"returns requires x, which the space lacks \(it has y\); .*data={'x': \.\.\.}",
         ),
         (keyword_only, ["y"], "objective keyword_only requires x, which the space lacks"),
+        (
+            of_config,
+            ["x", "y"],
+            "requires config, .*; parameters come by name, as in of_config.x, y.$",
+        ),
         (Model().epochs, ["z"], r"objective Model.epochs requires x.* add it to the space, give"),
         (returns, ["x", "z"], r"the space has z, which objective returns does not take; .*params"),
         (lambda x: x, ["x", "z"], "the space has z, which objective .*<lambda> does not take"),

@@ -104,6 +104,13 @@ def test_every_public_name_is_there() -> None:
         ("Runs", "; did you mean 'Run'?"),
         ("quniform", "; use uniform(low, high, q=...)"),
         ("qlognormal", "; use lognormal(mu, sigma, q=...)"),
+        ("lograndint", "; use randint(low, high, log=True)"),
+        ("grid_search", "; use grid(*values)"),
+        ("sample_from", "; use func(function, *args)"),
+        ("ASHAScheduler", "; use ASHA(max_resource)"),
+        ("MedianPruner", "; use MedianStopping(max_resource)"),
+        ("create_study", "; use launch(objective, space)"),
+        ("TrialPruned", "; use return, once trial.report(...) has returned False"),
         ("zebra", ""),
     ],
 )

@@ -6,7 +6,9 @@ import inspect
 import math
 import re
 from dataclasses import fields
+from typing import Any
 
+import numpy as np
 import pytest
 from support.results import make_result, make_trial
 
@@ -59,6 +61,8 @@ def test_the_top_trials_stand_as_the_best_is_chosen() -> None:
     assert [5, 1] == [trial.id for trial in result.top(2)]
     assert (result.best,) == result.top(1)
     assert () == make_result().top(3)
+    two: Any = np.int64(2)
+    assert [5, 1] == [trial.id for trial in result.top(two)]
     with pytest.raises(InvalidArgument, match="k must be a whole number of at least 1, got 0"):
         result.top(0)
 

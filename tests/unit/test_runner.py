@@ -104,6 +104,27 @@ def test_a_trial_knows_who_it_is() -> None:
     assert [(n, 1, bench.trial(n).seed, {"x": float(n)}) for n in range(2)] == seen
 
 
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("number", "; use trial.id"),
+        ("config", "; use trial.params"),
+        ("should_prune", "; use trial.should_stop, or what trial.report() returns"),
+        ("suggest_float", "; use trial.params, which has the values drawn from the space"),
+        ("suggest_categorical", "; use trial.params, which has the values drawn from the space"),
+        ("set_user_attr", "; use trial.report(metric, name=value)"),
+        ("zebra", ""),
+    ],
+)
+def test_a_name_of_another_tuner_is_answered_with_that_of_the_trial(name: str, end: str) -> None:
+    def objective(trial: ab.Trial) -> None:
+        getattr(trial, name)
+
+    error = run_objective(objective, max_trials=1).trial(0).error
+    assert error is not None
+    assert f"AttributeError: a Trial has no attribute {name!r}{end}" == error.splitlines()[-1]
+
+
 def test_extras_and_lines_arrive() -> None:
     def objective(trial: ab.Trial) -> None:
         trial.log("hello")
@@ -137,6 +158,34 @@ def test_the_same_names_may_be_yielded() -> None:
 
 def iter_of(*values: Any) -> Iterator[Any]:
     yield from values
+
+
+@pytest.mark.parametrize(
+    ("steps", "shown"),
+    [((0, 1, 2), None), ((1, 2, 3), None), ((0, 10, 20), "step=10"), ((10, 20, 30), "step=10")],
+)
+def test_steps_by_name_that_are_not_the_resource_are_warned_of_once(
+    steps: tuple[int, ...], shown: str | None
+) -> None:
+    def objective(trial: ab.Trial) -> None:
+        for step in steps:
+            trial.report(0.5, step=step)
+
+    bench = run_objective(objective, max_trials=1)
+    assert 3 == bench.trial(0).resource
+    texts = [text for _, text in warnings_in(bench)]
+    assert (1 if shown else 0) == len(texts)
+    assert all(f"got {shown} as an extra" in text for text in texts)
+
+
+def test_steps_by_name_beside_a_resource_are_an_extra_like_others() -> None:
+    def objective(trial: ab.Trial) -> None:
+        trial.report(0.5, 1, step=700)
+        trial.report(0.5, 2, step="the second")
+        trial.report(0.5, step="the third")
+
+    bench = run_objective(objective, max_trials=1)
+    assert ({"step": "the third"}, []) == (bench.trial(0).extras, warnings_in(bench))
 
 
 def test_a_report_needs_a_metric() -> None:

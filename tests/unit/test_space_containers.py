@@ -15,6 +15,7 @@ from types import MappingProxyType, SimpleNamespace
 from typing import Any
 
 import numpy as np
+import optuna
 import pandas
 import pytest
 
@@ -385,3 +386,32 @@ def test_the_search_ends_in_large_and_in_circular_objects() -> None:
 def test_what_merely_leads_to_a_parameter_is_a_constant(innocent: Any) -> None:
     assert not holds_parameter(innocent)
     assert ["x"] == [one.path for one in Space(x=X, a={"b": innocent}).level2(0)]
+
+
+# --- parameters of other tuners -----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        optuna.distributions.FloatDistribution(0, 1),
+        optuna.distributions.IntDistribution(1, 9),
+        optuna.distributions.CategoricalDistribution([16, 32]),
+    ],
+)
+@pytest.mark.parametrize("inside", [lambda one: one, lambda one: {"b": [one]}])
+def test_a_distribution_of_optuna_is_no_constant(
+    given: object, inside: Callable[[object], object]
+) -> None:
+    with pytest.raises(InvalidArgument, match=r"^a.* of Optuna, got .*Distribution\(.*uniform\("):
+        Space(a=inside(given), lr=X)
+    with pytest.raises(InvalidArgument, match="of Optuna"):
+        Space(a=func(abs, inside(given)), lr=X)
+    with pytest.raises(InvalidArgument, match="of Optuna"):
+        Space(a=choice({"c": inside(given), "d": X}, 3), lr=X)
+
+
+def test_a_grid_search_of_ray_is_no_constant() -> None:
+    with pytest.raises(InvalidArgument, match=r"^a.b is grid_search of Ray Tune.*write grid\("):
+        Space(a={"b": {"grid_search": [1, 2]}}, lr=X)
+    Space(a={"grid_search": [1, 2], "other": 3}, b={"grid_search": True}, lr=X)

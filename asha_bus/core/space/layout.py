@@ -35,6 +35,12 @@ _BUILDERS: tuple[Any, ...] = (
     *(uniform, loguniform, randint, normal, lognormal, choice, ordinal, grid, func, option),
 )
 
+#: What parameters of other tuners are, by the modules of their classes.
+_ELSEWHERE = {
+    "optuna.distributions.": "a distribution of Optuna",
+    "ray.tune.search.": "a parameter of Ray Tune",
+}
+
 #: The number of each parameter in a point, in the point's order.
 Numbers = dict[Parameter, float]
 
@@ -236,6 +242,11 @@ def _check_node(path: str, node: Any, searched: set[int]) -> None:
         raise InvalidArgument(
             f"{path} is a hyperopt expression; pass the whole space to asha_bus.from_hyperopt()"
         )
+    if owner := _tuner_of(node):
+        raise InvalidArgument(
+            f"{path} is {owner}, got {shortened(node)}; write grid(...) for a grid, and uniform(), "
+            f"loguniform(), randint() or choice() for what is drawn"
+        )
     if isinstance(node, Option):
         raise InvalidArgument(
             f"{path}: option() is an argument of choice(), ordinal() and grid() alone, got {node!r}"
@@ -248,6 +259,15 @@ def _check_node(path: str, node: Any, searched: set[int]) -> None:
             f"{path}: parameters inside a {type(node).__name__} are not drawn; use a plain dict, "
             f"list or tuple, or make the object from parameters by func()"
         )
+
+
+def _tuner_of(node: Any) -> str | None:
+    """Which other tuner ``node`` is a parameter of: here it would be a constant."""
+    if type(node) is dict and list(node) == ["grid_search"] and type(node["grid_search"]) is list:
+        return "grid_search of Ray Tune"
+    module = f"{type(node).__module__}."
+    found = (words for start, words in _ELSEWHERE.items() if module.startswith(start))
+    return next(found, None)
 
 
 def _slots(
