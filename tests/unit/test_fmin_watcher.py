@@ -28,10 +28,13 @@ def test_an_answer_that_is_none_ends_the_run_with_its_error(answer: Any) -> None
 
 
 def test_a_trial_that_has_not_ended_is_not_asked_about() -> None:
-    asked = []
-    watcher = Watcher(
-        ab.Trials(), SPACE, lambda trials: (asked.append(len(trials)), []), raises=True
-    )
+    asked: list[int] = []
+
+    def ask(trials: Any) -> tuple[bool, list[Any]]:
+        asked.append(len(trials))
+        return False, []
+
+    watcher = Watcher(ab.Trials(), SPACE, ask, raises=True)
     for state in (ab.TrialState.RUNNING, ab.TrialState.PAUSED, ab.TrialState.COMPLETED):
         assert not watcher.after(make_trial(0, state))
     assert [1] == asked
