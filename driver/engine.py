@@ -65,6 +65,10 @@ class Engine(ABC):
         """How many workers the run will have once there is a place for each."""
 
     @abstractmethod
+    def started(self) -> int:
+        """How many workers there are, or will be in a moment; 0 before `start`."""
+
+    @abstractmethod
     def preflight(self, job: Any) -> None:
         """Check that a worker can be started, reaches the bus, and can load ``job``.
 

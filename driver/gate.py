@@ -14,6 +14,8 @@ from asha_bus.driver.searcher_client import Give, Suggester
 
 #: Seconds for which the end of a run waits for a call of ``after``.
 _CLOSE_S = 1.0
+#: How often the workers are counted, which come and go on a cluster.
+_POLL_S = 0.5
 
 
 class Gate:
@@ -22,11 +24,16 @@ class Gate:
     ``after`` gets each trial that has ended, one after the other in a thread of the gate; True
     keeps the gate shut for good. So when it says so, each of ``workers`` has at most the trial
     that it is running, and there is no other. A trial that has paused keeps no other one back.
-    ``repeats``: how many trials each configuration has.
+    ``workers()``: how many there are now. ``repeats``: how many trials each configuration has.
     """
 
     def __init__(
-        self, suggester: Suggester, after: Callable[[TrialRow], bool], *, workers: int, repeats: int
+        self,
+        suggester: Suggester,
+        after: Callable[[TrialRow], bool],
+        *,
+        workers: Callable[[], int],
+        repeats: int,
     ) -> None:
         self._suggester, self._after = suggester, after
         self._workers, self._repeats = workers, repeats
@@ -76,7 +83,15 @@ class Gate:
     def _see(self) -> None:
         """Have ``after`` see the trials that end, and let others through."""
         ended: set[int] = set()
-        while (row := self._rows.get()) is not None:
+        while True:
+            try:
+                row = self._rows.get(timeout=_POLL_S)
+            except queue.Empty:  # a worker may have come
+                with self._lock:
+                    self._release()
+                continue
+            if row is None:
+                return
             state = TrialState(row.state)
             if state in FINAL and row.id not in ended:  # a new bus tells all of them again
                 ended.add(row.id)
@@ -90,7 +105,7 @@ class Gate:
 
     def _release(self) -> None:
         """Ask for what may begin now; the lock is held."""
-        limit = len(self._passed) + self._workers
+        limit = len(self._passed) + self._workers()
         free = sorted(number for number in self._held if number * self._repeats < limit)
         self._held.difference_update(free)
         for number in free:

@@ -65,6 +65,9 @@ class LocalEngine(Engine):
     def expected(self) -> int:
         return len(self._threads)
 
+    def started(self) -> int:
+        return len(self._threads)
+
     def preflight(self, job: Any) -> None:
         """Do nothing: local workers share this machine and its packages."""
 

@@ -120,12 +120,11 @@ class SparkEngine(Engine):
         )
         return self._supply.first(wanted, timeout_s)
 
-    @property
-    def _workers(self) -> int:
-        return sum([*self._counts.values()])
-
     def expected(self) -> int:
-        return self._slots_watch.expected(self._workers)
+        return self._slots_watch.expected(self.started())
+
+    def started(self) -> int:
+        return sum([*self._counts.values()])
 
     def preflight(self, job: Any) -> None:
         host, python, missing, version = self._run_once(spark_tasks.probe(_NEEDED))
@@ -176,7 +175,7 @@ class SparkEngine(Engine):
         self._watcher.start()
 
     def describe(self) -> str:
-        return f"{self._workers} tasks on {self._master}"
+        return f"{self.started()} tasks on {self._master}"
 
     def replace(self, worker: HungWorker) -> None:
         # Spark runs the task again, in the same slot; a killed task does not count as failed
@@ -272,7 +271,7 @@ class SparkEngine(Engine):
                 slots = self._supply.now()
                 # more jobs than ours: somebody else's runs or waits
                 ours = sum(thread.is_alive() for thread in self._jobs.values())
-                change = self._slots_watch.poll(slots, self._workers, self._supply.jobs() - ours)
+                change = self._slots_watch.poll(slots, self.started(), self._supply.jobs() - ours)
                 if change < 0:
                     self._release(-change)
             except Exception as error:  # the context may be stopped, with any error of py4j

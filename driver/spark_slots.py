@@ -69,7 +69,10 @@ def supply(master: str, conf: Mapping[str, str]) -> Supply:
         cores = 1  # the default of YARN and of Kubernetes
     if master.startswith("local-cluster["):
         executors, cores_each = (int(part) for part in master[14:-1].split(",")[:2])
-        return Supply(executors * (cores_each // cpus), master)
+        slots = executors * (cores_each // cpus)
+        if (total := _whole(conf, "spark.cores.max")) is not None and total // cpus < slots:
+            return Supply(total // cpus, f"spark.cores.max={total}")
+        return Supply(slots, master)
     if _is_dynamic(conf):
         key = "spark.dynamicAllocation.maxExecutors"
         most = _whole(conf, key)

@@ -225,7 +225,9 @@ class TrialTable:
     ) -> None:
         """Note the last report of a running trial, and the best one, of which ``message`` tells."""
         best, at = message.best_metric, message.best_resource
-        if at is None and best is not None:  # of a journal that does not have it
+        if best is None:  # a foreign worker may send the other alone
+            at = None
+        elif at is None:  # of a journal that does not have it
             is_known = best == trial.best_metric
             at = trial.best_resource if is_known else resource if best == metric else None
         self.spent += resource - trial.resource

@@ -9,6 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from asha_bus.core.checks import shortened
 from asha_bus.formats.wire import MAX_EXTRA_CHARS
 from asha_bus.objective.kinds import TrialFailed
 from asha_bus.results.records import TrialRecord
@@ -23,11 +24,12 @@ def failed_by(error: Exception, name: str | None = None) -> TrialFailed:
     ``name``: of another type to raise in the program. None: that of ``error``.
     """
     kind = type(error)
-    is_text = len(error.args) == 1 and isinstance(error.args[0], str)
     try:
+        is_text = len(error.args) == 1 and isinstance(error.args[0], str)
         text = error.args[0] if is_text else str(error)
-    except Exception as unprintable:  # its __str__ is user code
-        text = f"its text is not available: {unprintable!r}"
+    # its args and its __str__ are user code, which may exit
+    except (Exception, SystemExit) as unprintable:
+        text = f"its text is not available: {shortened(unprintable)}"
     name = name or f"{kind.__module__}:{kind.__qualname__}"
     return TrialFailed(name, {RAISED_TYPE: _within(name), RAISED_TEXT: _within(text)})
 
@@ -47,7 +49,8 @@ def exception_of(trial: TrialRecord) -> Exception | None:
     try:
         error = kind(text) if text else kind()
         is_same = type(error) is kind and (error.args == (text,) or str(error) == text)
-    except Exception:  # the constructor is user code, and may want more
+    # the constructor is user code, which may want more, or exit
+    except (Exception, SystemExit):
         return None
     return error if is_same else None
 
@@ -56,14 +59,14 @@ def _imported(module: str, qualified: str) -> type[Exception] | None:
     """The exception class of that name in a module that is imported; None if there is none."""
     found: Any = sys.modules.get(module)
     for name in qualified.split("."):
-        # a plain look: a __getattr__ may import something
-        if isinstance(found, ModuleType):
+        # a plain look: a __getattr__ may import something, and a __class__ may not be true
+        if issubclass(type(found), ModuleType):
             found = ModuleType.__getattribute__(found, "__dict__").get(name)
-        elif isinstance(found, type):
+        elif issubclass(type(found), type):
             found = type.__getattribute__(found, "__dict__").get(name)
         else:
             return None
-    return found if isinstance(found, type) and issubclass(found, Exception) else None
+    return found if issubclass(type(found), type) and issubclass(found, Exception) else None
 
 
 def _within(text: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from asha_bus.core.checks import shown_params
 from asha_bus.core.errors import ObjectiveError, SearcherError
 from asha_bus.core.space import Space
-from asha_bus.core.trial import TrialState
+from asha_bus.core.trial import FINAL, TrialState
 from asha_bus.hyperopt.documents import fail_result
 from asha_bus.hyperopt.failure import also_hyperopts
 from asha_bus.hyperopt.raised import exception_of
@@ -61,6 +61,8 @@ class Watcher:
             return self._is_over
 
     def _ends(self, trial: TrialRecord) -> bool:
+        if trial.state not in FINAL:  # of a result that is partial
+            return False
         if not self._trials.add(trial, self._space):
             return False
         if _has_raised(trial):
@@ -69,9 +71,10 @@ class Watcher:
             return False
         try:
             stop, self._state = self._early_stop_fn(self._trials, *self._state)
+            return bool(stop)
         except BaseException as error:  # user code, which may raise anything; fmin raises it
-            self._error, stop = error, True
-        return bool(stop)
+            self._error = error
+            return True
 
     def attach(self, run: Run) -> None:
         """The run has begun; it may have to end already."""

@@ -178,7 +178,7 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
         os.close(journal.fd)
         raise
     supervisor = Supervisor(
-        suggester if after is None else _gated(suggester, after, plan, workers), own_rules
+        suggester if after is None else _gated(suggester, after, plan, engine, workers), own_rules
     )
     resumed = Resumed(plan.settings, given.retry_failed) if journal.is_resumed else None
     try:
@@ -246,13 +246,17 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
 
 
 def _gated(
-    suggester: Suggester, after: Callable[[TrialRecord], bool], plan: Plan, workers: int
+    suggester: Suggester,
+    after: Callable[[TrialRecord], bool],
+    plan: Plan,
+    engine: Engine,
+    workers: int,
 ) -> Gate:
-    """``suggester`` behind a gate that ``after`` keeps."""
+    """``suggester`` behind a gate that ``after`` keeps; ``engine`` begins with ``workers``."""
     return Gate(
         suggester,
         lambda row: after(TrialRecord.from_row(row, plan.space)),
-        workers=workers,
+        workers=lambda: engine.started() or workers,
         repeats=plan.settings.repeats,
     )
 

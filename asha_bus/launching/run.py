@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypedDict
 from weakref import WeakSet
 
 from asha_bus.core.tracebacks import raises_short
+from asha_bus.core.trial import FINAL
 from asha_bus.launching.follower import Follower
 from asha_bus.results.records import BusReport
 from asha_bus.results.result import Result
@@ -63,7 +64,7 @@ class Run:
 
     def __repr__(self) -> str:
         status, reason = self.status(), self._follower.reason
-        ended = status["trials"] - status["states"]["RUNNING"] - status["states"]["PENDING"]
+        ended = sum(status["states"][state.value] for state in FINAL)
         most = "" if status["max_trials"] is None else f" of {status['max_trials']}"
         how = "running" if reason is None else f"ended by {reason}"
         best = "" if status["best_metric"] is None else f", best {status['best_metric']:.6g}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -130,6 +130,16 @@ def _comparable(result: Result) -> tuple[list[TrialRecord], list[float], str]:
     return [trial for trial, _ in found], [metric for _, metric in found], where
 
 
+def _ranks(numbers: Sequence[float]) -> list[int]:
+    """The place of each number among those that differ; a missing one is below all others.
+
+    Trees only compare, and those of scikit-learn with numbers of 32 bits, which end at 3e38.
+    """
+    there = sorted({number for number in numbers if not math.isnan(number)})
+    places = {number: place for place, number in enumerate(there)}
+    return [-1 if math.isnan(number) else places[number] for number in numbers]
+
+
 def _compute(varied: list[Axis], metrics: list[float]) -> tuple[float, list[ParameterImportance]]:
     """R² on unseen trials, and the rows, most important first."""
     try:
@@ -139,10 +149,7 @@ def _compute(varied: list[Axis], metrics: list[float]) -> tuple[float, list[Para
     except ImportError as error:
         raise ImportError(NEEDS_SKLEARN) from error
 
-    inputs = np.array([axis.numbers for axis in varied]).T
-    # a missing value is set below all others, so that a tree can split it off
-    lowest = np.nanmin(inputs, axis=0)
-    inputs = np.where(np.isnan(inputs), lowest - 1 - np.abs(lowest), inputs)
+    inputs = np.array([_ranks(axis.numbers) for axis in varied]).T
     target = np.argsort(np.argsort(metrics, kind="stable"), kind="stable") / (len(metrics) - 1)
     order = np.random.default_rng(0).permutation(len(metrics))
     halves = order[::2], order[1::2]

@@ -203,6 +203,22 @@ def test_a_run_says_whether_it_is_over() -> None:
     assert "<Run shown: 2 of 10 trials, ended by stopped>" == repr(run)
 
 
+def sleeps_in_the_third(trial: ab.Trial) -> None:
+    """The first two trials report."""
+    while trial.id == 2 or trial.report(trial.params["x"]):
+        time.sleep(0.05)
+
+
+def test_a_trial_that_has_paused_is_not_over() -> None:
+    plan = ab.SuccessiveHalving([(1, 1), (8, 0)])
+    run = start(sleeps_in_the_third, scheduler=plan, max_trials=3, workers=1, name="pausing")
+    names = ("STOPPED", "PAUSED", "RUNNING")  # one of the first two keeps its place
+    wait_until(lambda: [1, 1, 1] == [run.status()["states"][name] for name in names])
+    assert repr(run).startswith("<Run pausing: 1 of 3 trials, running")
+    run.stop(now=True)
+    run.result(timeout=60)
+
+
 def waits_after_two(trial: ab.Trial) -> None:
     """The first two trials end; the others report once and go on."""
     trial.log("begun")

@@ -94,10 +94,10 @@ def test_without_a_number_every_slot_is_taken_and_one_that_goes_is_released(
     executor = children_of(worker, "CoarseGrainedExecutorBackend")[0]
     for pid in (worker, executor):  # first the worker, which would start another executor
         os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: engine._workers == 1)
+    wait_until(lambda: engine.started() == 1)
     small.add_worker()
     wait_until(lambda: run.status()["workers"] == 2)
-    assert 2 == engine._workers
+    assert 2 == engine.started()
     flag.touch()
     result = run.result(timeout=120)
     assert 6 == result.counts[TrialState.COMPLETED]

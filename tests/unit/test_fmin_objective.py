@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
+from unittest.mock import MagicMock
 
 import hyperopt.exceptions
 import numpy as np
@@ -205,6 +206,30 @@ def test_an_exception_that_cannot_be_shown_says_so() -> None:
     assert "not available: RuntimeError('no text')" in found.args[0]
 
 
+class NoArgs(Exception):
+    """Has its own idea of args."""
+
+    args = None  # type: ignore[assignment]
+
+
+class Exits(Exception):
+    """Ends the program where it is shown, or made of a text."""
+
+    def __init__(self, *args: object) -> None:
+        if isinstance(args[0], str):
+            sys.exit(3)
+        super().__init__(*args)
+
+    def __str__(self) -> str:
+        sys.exit(3)
+
+
+def test_args_and_texts_that_raise_are_the_exceptions_own_matter() -> None:
+    trials = [raised_in_a_trial(error) for error in (NoArgs("x"), Exits(1, 2), Exits(3))]
+    assert {"NoArgs", "Exits"} == {trial.extras["_raised_type"].split(":")[1] for trial in trials}
+    assert [None, None] == [exception_of(trial) for trial in trials[1:]]
+
+
 class Lazy(ModuleType):
     """A module that notices whether something is looked up by way of its __getattr__."""
 
@@ -222,6 +247,10 @@ class Lazy(ModuleType):
         "builtins:SystemExit",
         "builtins:str",
         "lazy_for_a_test:Error",
+        "proxies_for_a_test:Error",
+        "lazy_for_a_test:module.Error",
+        "lazy_for_a_test:kind.Error",
+        "lazy_for_a_test:kind",
         "nonsense",
         "",
         ":",
@@ -231,7 +260,10 @@ class Lazy(ModuleType):
 def test_a_worker_names_nothing_but_exceptions_that_are_here(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "lazy_for_a_test", Lazy("lazy_for_a_test"))
+    lazy, proxy = Lazy("lazy_for_a_test"), MagicMock(spec=ModuleType("proxy"))
+    lazy.__dict__.update(module=proxy, kind=MagicMock(spec=type))  # whose __class__ is not true
+    monkeypatch.setitem(sys.modules, "lazy_for_a_test", lazy)
+    monkeypatch.setitem(sys.modules, "proxies_for_a_test", proxy)
     extras = {"_raised_type": name, "_raised_text": "echo"}
     before = set(sys.modules)
     assert exception_of(make_trial(0, S.FAILED, None, extras=extras)) is None

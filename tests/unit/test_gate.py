@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from support.plans import plan_for
+from support.processes import wait_until
 
 import asha_bus as ab
 from asha_bus.core.events import FallbackDrawn, RequestSuggestions, Suggested
@@ -34,8 +36,12 @@ class Opened:
         #: What `after` returns, one for each trial that has ended.
         self.words: queue.SimpleQueue[bool] = queue.SimpleQueue()
         plan = plan_for(lambda x: x, ab.Space(x=ab.uniform(0, 1)), max_trials=50)
+        self.workers = settings.get("workers", 1)
         self.gate = Gate(
-            DrawHere(plan.search), self._after, **{"workers": 1, "repeats": 1, **settings}
+            DrawHere(plan.search),
+            self._after,
+            workers=lambda: self.workers,
+            repeats=settings.get("repeats", 1),
         )
 
     def _after(self, row: TrialRow) -> bool:
@@ -83,6 +89,22 @@ def test_each_worker_is_one_trial_ahead() -> None:
         settle(one)
         assert [0, 1, 2, 3, 4] == one.numbers
         assert [1, 0, 2] == one.seen
+
+
+def test_workers_that_come_and_go_change_how_many_may_begin(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("asha_bus.driver.gate._POLL_S", 0.001)
+    with opened() as one:
+        one.gate.request(RequestSuggestions(0, 9))
+        assert [0] == one.numbers
+        one.workers = 3  # while no trial ends
+        wait_until(lambda: [0, 1, 2] == one.numbers)
+        one.workers = 1
+        one.end(0)
+        one.end(1)
+        settle(one)
+        assert [0, 1, 2] == one.numbers
 
 
 def test_the_gate_stays_shut() -> None:
@@ -160,7 +182,7 @@ def test_a_failure_of_after_ends_the_run() -> None:
     def broken(row: TrialRow) -> bool:
         raise ZeroDivisionError("in after")
 
-    gate = Gate(one.gate._suggester, broken, workers=1, repeats=1)
+    gate = Gate(one.gate._suggester, broken, workers=lambda: 1, repeats=1)
     gate.open(one.given.append, one.failures.append)
     gate.observe(row(0))
     assert gate._thread is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,6 +39,17 @@ def test_the_parameters_that_matter_come_first() -> None:
     assert ["act", "lr", "noise"] == names
     assert means["act"] > means["lr"] > 0.05 > abs(means["noise"])
     assert "the metric of 120 trials at their end" in found["note"]
+
+
+@pytest.mark.parametrize("scale", [1e-290, 1e-45, 1e39, 1e200])
+def test_numbers_beyond_those_of_the_forest_are_compared(scale: float) -> None:
+    plain = importance_document(run_of(120))["rows"]
+    space = Space(lr=loguniform(1e-5 * scale, scale), act=SPACE.tree["act"], noise=uniform(0, 1))
+    trials = [
+        replace(trial, point=(trial.point[0] * scale, *trial.point[1:]))
+        for trial in run_of(120).trials
+    ]
+    assert plain == importance_document(make_result(*trials, space=space))["rows"]
 
 
 def test_the_highest_rung_with_enough_trials_is_taken() -> None:

@@ -46,6 +46,8 @@ DYNAMIC = {"spark.dynamicAllocation.enabled": "true"}
         (YARN, {"spark.executor.instances": "3", "spark.task.resource.gpu.amount": "1"}, None),
         ("local-cluster[2,3,1024]", {}, 6),
         ("local-cluster[2,3,1024]", {"spark.task.cpus": "2"}, 2),
+        ("local-cluster[2,3,1024]", {"spark.cores.max": "4"}, 4),
+        ("local-cluster[2,3,1024]", {"spark.cores.max": "9"}, 6),
         (YARN, DYNAMIC, None),
         (YARN, {**DYNAMIC, "spark.dynamicAllocation.maxExecutors": "5"}, 5),
         (YARN, {**DYNAMIC, "spark.dynamicAllocation.maxExecutors": "2147483647"}, None),

@@ -150,6 +150,12 @@ def test_the_resource_of_the_best_metric_is_found_in_old_journals(table: TrialTa
     assert [None, 3, 3, None] == found
 
 
+def test_without_a_best_metric_there_is_no_resource_of_it(table: TrialTable) -> None:
+    trial = begin(table)
+    note(table, trial, 3, math.nan, None, 2)
+    assert (None, None) == (trial.best_metric, trial.best_resource)
+
+
 def test_trials_are_counted(table: TrialTable) -> None:
     assert [0.5, 0.5, 0.5] == [add(table).start_time for _ in range(3)]
     assert (3, 3) == (len(table), table.states[S.PENDING])
