@@ -5,12 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.frameworks import PROGRAMS, printed_by, programs
+from support.frameworks import HEAVY, PROGRAMS, printed_by, programs
 
 HERE = ("scikit-learn", "XGBoost", "LightGBM")
-
-#: What tests/frameworks runs.
-HEAVY: tuple[str, ...] = ()
 
 
 def test_every_program_is_run() -> None:

@@ -17,6 +17,10 @@ PROGRAMS = {
 }
 
 
+#: The headings whose frameworks tests/frameworks needs.
+HEAVY = ("Keras", "PyTorch", "Lightning", "Transformers")
+
+
 def programs(*headings: str) -> list[tuple[str, int]]:
     """The programs below ``headings``: each heading, and a number below it."""
     return [(heading, n) for heading in headings for n in range(len(PROGRAMS[heading]))]
