@@ -49,7 +49,6 @@ def losses(estimator: Any, steps: int, data: list[Any] | None = None, **how: Any
         loss, extras = next(values)
         assert ["score"] == list(extras)
         found.append(loss)
-    values.close()
     return found
 
 
@@ -221,7 +220,8 @@ def lightgbm_folds(trial: Any) -> None:
         nfold=3,
         callbacks=[ReportCallback(trial, "valid-binary_logloss")],
     )
-    trial.log(f"{len(found['valid binary_logloss-mean'])} rounds")
+    assert isinstance(found, dict)
+    trial.log(f"{len(next(iter(found.values())))} rounds")
 
 
 BOOSTING = [
