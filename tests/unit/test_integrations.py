@@ -21,6 +21,7 @@ from sklearn.svm import SVC
 from threadpoolctl import threadpool_limits
 
 import asha_bus as ab
+from asha_bus.integrations.reporting import Reporter
 from asha_bus.integrations.sklearn import iterate
 
 CONSTANT = ab.Space(seed=1)
@@ -213,15 +214,14 @@ def lightgbm_folds(trial: Any) -> None:
     from asha_bus.integrations.lightgbm import ReportCallback
 
     x, y, *_ = halves(two=True)
-    found = lightgbm.cv(
+    found: Any = lightgbm.cv(
         {"objective": "binary", "verbosity": -1, "min_data_in_leaf": 2},
         lightgbm.Dataset(x, y),
         50,
         nfold=3,
         callbacks=[ReportCallback(trial, "valid-binary_logloss")],
     )
-    assert isinstance(found, dict)
-    trial.log(f"{len(next(iter(found.values())))} rounds")
+    trial.log(f"{len(found['valid binary_logloss-mean'])} rounds")
 
 
 BOOSTING = [
@@ -291,6 +291,26 @@ def test_a_metric_that_is_not_measured_fails_the_trial_in_words(train: Any, mess
 
 
 # --- all ---------------------------------------------------------------------
+
+
+def test_at_most_64_other_numbers_are_extras_and_none_takes_the_place_of_the_resource() -> None:
+    def train(trial: Any) -> None:
+        measured = {"resource": 7.0, "loss": 0.5, **{f"loss of {n}": float(n) for n in range(70)}}
+        reporter = Reporter(trial, "loss")
+        while reporter.goes_on(measured):
+            pass
+
+    first, second = reported(train, steps=2).steps
+    assert [(1, 0.5), (2, 0.5)] == [(step.resource, step.metric) for step in (first, second)]
+    assert {f"loss of {n}": n for n in range(64)} == first.extras
+
+
+def test_a_sort_metric_is_reported_and_the_metric_is_kept() -> None:
+    def train(trial: Any) -> None:
+        Reporter(trial, "accuracy", lambda value: 1 - value).goes_on({"accuracy": 0.75})
+
+    (step,) = reported(train, steps=1).steps
+    assert (0.25, {"accuracy": 0.75}) == (step.metric, step.extras)
 
 
 @pytest.mark.parametrize("name", ["xgboost", "lightgbm"])
