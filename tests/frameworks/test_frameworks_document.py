@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.frameworks import HEAVY, ROOT, printed_by, programs, run
+from support.frameworks import HEAVY, PAUSES, ROOT, printed_by, programs, run
 
 pytestmark = pytest.mark.slow
 
@@ -14,6 +14,12 @@ pytestmark = pytest.mark.slow
 def test_a_program_runs(heading: str, number: int, tmp_path: Path) -> None:
     best = float(printed_by(heading, number, tmp_path)[-1].split()[-1])
     assert best < 0.9 if heading == "Transformers" else best > 0.8
+
+
+@pytest.mark.parametrize("heading", ["PyTorch", "Lightning", "Transformers"])
+def test_the_trials_of_a_program_may_pause(heading: str, tmp_path: Path) -> None:
+    best = float(printed_by(heading, 0, tmp_path, PAUSES)[-1].split()[-1])
+    assert best < 1.1 if heading == "Transformers" else best > 0.7
 
 
 def test_one_spec_runs_with_each_scheduler(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.clusters import require_java
-from support.frameworks import HEAVY, PROGRAMS, printed_by, programs
+from support.frameworks import HEAVY, PAUSES, PROGRAMS, printed_by, programs
 
 #: The headings whose programs run here, and what their programs import.
 HERE = {
@@ -44,5 +44,13 @@ def test_a_program_runs(
         trials = sorted(line.split()[0] for line in printed[-4:])
         assert ["0-2", "3-5", "6-8", "9-11"] == trials, printed
         return
+    best = float(printed[-1].split()[-1])
+    assert best < 0.1 if heading == "XGBoost" else best > 0.9
+
+
+@pytest.mark.parametrize("heading", ["XGBoost", "LightGBM"])
+def test_the_trials_of_a_program_may_pause(heading: str, tmp_path: Path) -> None:
+    pytest.importorskip(HERE[heading])
+    printed = printed_by(heading, 0, tmp_path, PAUSES)
     best = float(printed[-1].split()[-1])
     assert best < 0.1 if heading == "XGBoost" else best > 0.9

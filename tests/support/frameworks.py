@@ -21,15 +21,24 @@ PROGRAMS = {
 HEAVY = ("Keras", "PyTorch", "Lightning", "Transformers")
 
 
+#: Of six trials, three are paused after two units and do not continue, and two after five.
+PAUSES = "ab.SuccessiveHalving([(2, 3), (3, 1), (4, 1)], n=6)"
+
+
 def programs(*headings: str) -> list[tuple[str, int]]:
     """The programs below ``headings``: each heading, and a number below it."""
     return [(heading, n) for heading in headings for n in range(len(PROGRAMS[heading]))]
 
 
-def printed_by(heading: str, number: int, folder: Path) -> list[str]:
-    """The lines that a program prints where it succeeds."""
+def printed_by(heading: str, number: int, folder: Path, scheduler: str | None = None) -> list[str]:
+    """The lines that a program prints where it succeeds, with another ``scheduler`` if given."""
+    program = PROGRAMS[heading][number]
+    if scheduler is not None:
+        program, times = re.subn(r"scheduler=ab\.ASHA\(.*\),", f"scheduler={scheduler},", program)
+        assert 1 == times
+        program = re.sub(r"max_trials=.*,", "", program)
     path = folder / "program.py"
-    path.write_text(PROGRAMS[heading][number], encoding="utf-8")
+    path.write_text(program, encoding="utf-8")
     return run(folder, path)
 
 
