@@ -59,6 +59,9 @@ THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
     "cloudpickle": {"objective.shared", "testing.searchers"},
     "hyperopt": {"hyperopt.space", "hyperopt.suggest", "hyperopt.trials", "searchers.tpe"},
+    "keras": {"integrations.keras"},
+    "lightgbm": {"integrations.lightgbm"},
+    "lightning": {"integrations.lightning"},
     "matplotlib": {"results.parallel", "results.plots", "monitors.notebook"},
     "msgpack": {"formats.wire", "formats.records", "formats.pipe"},
     "numpy": {"bench.demo", "results.importance"},
@@ -74,10 +77,12 @@ THIRD_PARTIES = {
         "executor.task",
         "objective.shared",
     },
-    "sklearn": {"bench.demo", "results.importance"},
+    "sklearn": {"bench.demo", "integrations.sklearn", "results.importance"},
     "threadpoolctl": {"bench.demo"},
     "tornado": {"page.server"},
     "tqdm": {"monitors.progress"},
+    "transformers": {"integrations.transformers"},
+    "xgboost": {"integrations.xgboost"},
     "zmq": {"bench.echo", "bench.load", "driver.auth", "driver.router", "executor.client"},
 }
 

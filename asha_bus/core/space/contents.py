@@ -14,6 +14,8 @@ from asha_bus.core.space.parameter import Leaf, SubSpace
 #: How many objects behind a value are looked at for parameters that nobody would draw.
 _MAX_SEARCHED = 1_000
 
+#: The key of a parameter of Ray Tune, which is a dict.
+GRID_SEARCH = "grid_search"
 #: What refers to no other object.
 ATOMS = frozenset((type(None), bool, int, float, complex, str, bytes))
 
@@ -64,14 +66,17 @@ def holds_parameter(node: Any, searched: set[int] | None = None) -> bool:
 
 
 def is_plain(node: Any) -> bool:
-    """Whether ``node`` consists of dicts, lists and tuples of `ATOMS`, so that nothing is drawn."""
+    """Whether ``node`` consists of dicts, lists and tuples of `ATOMS`, so that nothing is drawn.
+
+    A dict that may be a parameter of Ray Tune is not plain.
+    """
     found = [node]
     seen = set()
     for one in found:  # which grows meanwhile
         kind = type(one)
         if kind in ATOMS:
             continue
-        if kind not in (dict, list, tuple):
+        if kind not in (dict, list, tuple) or (kind is dict and GRID_SEARCH in one):
             return False
         if id(one) not in seen:
             seen.add(id(one))

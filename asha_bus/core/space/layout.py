@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.space.contents import children, holds_parameter, is_plain, joined
+from asha_bus.core.space.contents import GRID_SEARCH, children, holds_parameter, is_plain, joined
 from asha_bus.core.space.fresh import fresh
 from asha_bus.core.space.normals import lognormal, normal
 from asha_bus.core.space.options import (
@@ -263,7 +263,7 @@ def _check_node(path: str, node: Any, searched: set[int]) -> None:
 
 def _tuner_of(node: Any) -> str | None:
     """Which other tuner ``node`` is a parameter of: here it would be a constant."""
-    if type(node) is dict and list(node) == ["grid_search"] and type(node["grid_search"]) is list:
+    if type(node) is dict and list(node) == [GRID_SEARCH] and type(node[GRID_SEARCH]) is list:
         return "grid_search of Ray Tune"
     module = f"{type(node).__module__}."
     found = (words for start, words in _ELSEWHERE.items() if module.startswith(start))
