@@ -106,6 +106,23 @@ class RunningTrial(Trial):
         """Have the bus know that the objective has asked for this value."""
         self._attempt.named.append(named)
 
+    @property
+    def stopped(self) -> str | None:
+        """Why the bus has stopped it, as in `Stop.why`; None: it continues."""
+        return self._attempt.stopped
+
+    @property
+    def metric(self) -> float | None:
+        """The last reported metric."""
+        return self._attempt.metric
+
+    def note(self, metric: float, resource: float, extras: m.Extras) -> None:
+        """Report between rungs, whatever the resource: nothing is decided."""
+        with self._lock:
+            if not self._is_over:
+                self._settle()
+                self._worker.note(metric, resource, extras, _clock())
+
     def conclude(self, metric: float, extras: m.Extras) -> None:
         """Report the final metric of an objective that has ended, which takes no resource."""
         if self._attempt.stopped is None:

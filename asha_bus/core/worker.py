@@ -276,12 +276,20 @@ class Worker:
             m.Draw(self._next_seq(), assignment.trial, assignment.attempt, name, distribution)
         )
 
-    def conclude(self, metric: float, extras: m.Extras) -> None:
-        """Note the final metric of the current trial, which takes no more resource."""
+    def note(self, metric: float, resource: float, extras: m.Extras, now: float) -> None:
+        """Record a report of the current trial on which nobody decides."""
         attempt = self._attempt()
+        if attempt.stopped is None:
+            self.report(metric, resource, extras, now, is_end=True)
+            self._put(attempt.resource, metric, extras)
+
+    def conclude(self, metric: float, extras: m.Extras) -> None:
+        """Note the final metric of the current trial; it takes no more resource than the last."""
+        attempt = self._attempt()
+        attempt.resource = attempt.resource or 1
         attempt.metric, attempt.extras = metric, extras
         if is_better(metric, attempt.best_metric, self.mode):
-            attempt.best_metric, attempt.best_resource = metric, attempt.resource or None
+            attempt.best_metric, attempt.best_resource = metric, attempt.resource
 
     def abandon(self) -> None:
         """Drop the current trial, which the bus stopped and whose objective has now ended."""
