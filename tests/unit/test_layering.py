@@ -65,6 +65,7 @@ THIRD_PARTIES = {
     "optuna": {
         "optuna",
         "optuna._study",
+        "optuna.exporting",
         "optuna.filling",
         "optuna.objective",
         "optuna.outcomes",

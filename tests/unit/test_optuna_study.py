@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import optuna
 import pytest
 from optuna.trial import TrialState as OptunaState
-from support.results import make_trial
+from support.results import make_result, make_trial
 
 import asha_bus as ab
 import asha_bus.optuna as ours
@@ -284,3 +285,36 @@ def test_steps_are_counted_as_the_objective_counts(first: int) -> None:
     trial = make_trial(0, S.STOPPED, 0.25, rung, resource=3, extras={"step": 2 + first})
     assert {first: 0.5, first + 2: 0.25} == steps_of(trial)
     assert {} == steps_of(make_trial(0, S.COMPLETED, 0.25))
+
+
+# --- a result as a study -----------------------------------------------------------
+
+
+def test_any_result_becomes_a_study() -> None:
+    space = ab.Space(
+        lr=ab.loguniform(1e-3, 1),
+        n=ab.randint(1, 9),
+        act=ab.choice("relu", None, print),
+        w=ab.normal(0, 1),
+    )
+    rung = RungRecord(0, 1, 0.5, 1, 1, 0.5, "stop")
+    points = [(0.1, 3, 0, -2.5), (0.01, 9, 2, 4.0), (5.0, 1, 1, 0.0)]
+    trials = [
+        make_trial(0, S.COMPLETED, 0.25, point=points[0], extras={"a": 1}),
+        make_trial(1, S.STOPPED, 0.5, rung, point=points[1]),
+        make_trial(2, S.FAILED, None, point=points[2]),
+        make_trial(3, S.RUNNING, 0.1, point=points[2]),
+    ]
+    study = make_result(*trials, space=space).to_optuna()
+    assert ["COMPLETE", "PRUNED", "FAIL"] == [trial.state.name for trial in study.trials]
+    assert {"lr": 0.1, "n": 3, "act": "relu", "w": -2.5} == study.best_params
+    assert {"a": 1} == study.best_trial.user_attrs
+    assert (0.5, repr(print)) == (study.trials[1].value, study.trials[1].params["act"])
+    assert 3 == len(study.trials_dataframe())
+
+
+def test_a_missing_optuna_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "asha_bus.optuna.exporting", raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ImportError, match=r"needs Optuna: pip install 'asha-bus\[optuna\]'"):
+        make_result(make_trial(0)).to_optuna()
