@@ -55,7 +55,7 @@ def frames_of(
 ) -> Iterator[pipe.Observe | pipe.Given | pipe.Suggest | RequestValue]:
     """The frames of an unbuffered pipe: what is given at once, the others in their order.
 
-    Requests for values of trials that run are passed on at once as well.
+    Requests for values of trials that run are also passed on at once.
 
     So nothing is suggested in vain for a trial that could not wait for it.
     """

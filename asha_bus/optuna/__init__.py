@@ -10,14 +10,49 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from optuna import (
+        Trial,
+        TrialPruned,
+        create_trial,
+        distributions,
+        exceptions,
+        importance,
+        logging,
+        pruners,
+        samplers,
+        storages,
+        study,
+        trial,
+        visualization,
+    )
+
     from asha_bus.optuna._study import MlflowSparkStudy, Study, create_study
 
-__all__ = ["MlflowSparkStudy", "Study", "create_study"]
+__all__ = [
+    "MlflowSparkStudy",
+    "Study",
+    "Trial",
+    "TrialPruned",
+    "create_study",
+    "create_trial",
+    "distributions",
+    "exceptions",
+    "importance",
+    "logging",
+    "pruners",
+    "samplers",
+    "storages",
+    "study",
+    "trial",
+    "visualization",
+]
+
+_OWN = ("MlflowSparkStudy", "Study", "create_study")
 
 if not TYPE_CHECKING:  # or else a type checker would believe in any name
 
     def __getattr__(name: str) -> Any:
-        module = f"{__name__}._study" if name in __all__ else "optuna"
+        module = f"{__name__}._study" if name in _OWN else "optuna"
         try:
             found = getattr(import_module(module), name)
         except ModuleNotFoundError as error:

@@ -57,7 +57,7 @@ _owners: weakref.WeakKeyDictionary[Any, weakref.ref[Study]] = weakref.WeakKeyDic
 _ENGINE = Rule("'spark' or 'local'", lambda value: value in ("spark", "local"), (str,))
 
 
-class Study(optuna.Study):  # type: ignore[misc]
+class Study(optuna.Study):
     """A study of Optuna whose trials run on Spark, or in processes of this machine.
 
     `create_study` makes one. After `optimize` it is what it is in Optuna: ``best_params``,
@@ -70,6 +70,8 @@ class Study(optuna.Study):  # type: ignore[misc]
     _engine: str = "spark"
     _spark: Any = None
     _is_running = False
+    #: The trials that callbacks have added.
+    _later: list[FrozenTrial]
 
     def optimize(
         self,
@@ -328,6 +330,6 @@ def MlflowSparkStudy(  # noqa: N802 - the name of a class in the programs that u
     )
 
 
-def _seed_of(sampler: optuna.samplers.RandomSampler) -> int:
+def _seed_of(sampler: Any) -> int:
     """The next seed of a random sampler, so that a seeded one gives the same trials again."""
     return int(sampler._rng.rng.randint(2**31 - 1))

@@ -26,7 +26,7 @@ _SEED_MASK = 0xFFFFFFFF
 _Distribution = d.BaseDistribution
 
 
-class BusTrial(BaseTrial):  # type: ignore[misc]
+class BusTrial(BaseTrial):
     """Optuna's trial over the bus: values come with the trial, or are asked for by name.
 
     ``number``: its number in the study. ``fixed``: the values of an enqueued trial. ``is_random``:
@@ -164,7 +164,8 @@ class BusTrial(BaseTrial):  # type: ignore[misc]
             return number
         if self._is_random:
             seed = mix(self._running.seed, crc32(name.encode())) & _SEED_MASK
-            value = RandomSampler(seed).sample_independent(None, None, name, distribution)
+            nobody: Any = None  # a random sampler looks at neither study nor trial
+            value = RandomSampler(seed).sample_independent(nobody, nobody, name, distribution)
             return float(distribution.to_internal_repr(value))
         return self._running.draw(name, text)
 

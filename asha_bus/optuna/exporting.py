@@ -27,9 +27,8 @@ _PLAIN = (type(None), bool, int, float, str)
 
 def study_of(result: Result) -> optuna.Study:
     """The study in memory that has the trials of ``result`` that have ended."""
-    direction = "minimize" if result.mode == "min" else "maximize"
-    sampler = optuna.samplers.RandomSampler()
-    study = optuna.create_study(direction=direction, sampler=sampler)
+    is_min = result.mode == "min"
+    study = optuna.create_study(direction="minimize" if is_min else "maximize")
     known = {} if result.space.names == (BY_NAME,) else _distributions(result)
     for trial in result.trials:
         if trial.state in FINAL:

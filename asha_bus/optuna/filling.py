@@ -6,10 +6,11 @@ import copy
 import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import optuna
 from optuna import distributions as d
+from optuna.storages import InMemoryStorage
 from optuna.trial import FrozenTrial
 from optuna.trial import TrialState as OptunaState
 
@@ -43,7 +44,8 @@ class Filling:
         self, study: Study, waiting: Sequence[int], callbacks: Sequence[Callable[..., Any]]
     ) -> None:
         self._study, self._waiting, self._callbacks = study, tuple(waiting), callbacks
-        self._storage = study._storage
+        #: In memory, so that what has ended can still be completed.
+        self._storage = cast(InMemoryStorage, study._storage)
         #: The ids in the storage, by our numbers; and our numbers of those that have ended.
         self._ids: list[int] = []
         self._ended: set[int] = set()

@@ -93,8 +93,8 @@ class DefineByRunSearcher(Searcher):
                 told.add(name)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # a step that Optuna knows already
-            for step, value in steps_of(trial).items():
-                asked.report(value, step)
+            for step, reported in steps_of(trial).items():
+                asked.report(reported, step)
         if trial.state in FINAL:
             self._ended.add(trial.id)
             state, value = outcome_of(trial)

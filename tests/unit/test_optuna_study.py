@@ -89,7 +89,7 @@ def test_bad_arguments_of_optimize_are_refused(given: dict[str, Any], message: s
     with pytest.raises((ab.InvalidArgument, TypeError), match=message):
         study.optimize(lambda trial: 1.0, **{"n_trials": 1, **given})
     with pytest.raises(ab.InvalidArgument, match="func must be a function, got 3"):
-        study.optimize(3, n_trials=1)
+        study.optimize(3, n_trials=1)  # type: ignore[arg-type]
     assert [] == study.trials
 
 
@@ -318,3 +318,13 @@ def test_a_missing_optuna_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=r"needs Optuna: pip install 'asha-bus\[optuna\]'"):
         make_result(make_trial(0)).to_optuna()
+
+
+def test_the_front_door_names_a_missing_optuna(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("asha_bus.optuna.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delitem(ours.__dict__, "create_study", raising=False)
+    monkeypatch.delitem(ours.__dict__, "_study", raising=False)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    with pytest.raises(ImportError, match=r"asha_bus.optuna needs Optuna: pip install"):
+        getattr(ours, "create_study")  # noqa: B009 - it is looked up on use

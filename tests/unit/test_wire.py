@@ -216,7 +216,7 @@ def test_what_is_empty_at_the_end_is_left_out(message: m.Message) -> None:
         STOP._replace(next=ASSIGN.assignment._replace(saved=2, named=(("x", "{}", 0.5),))),
     ],
 )
-def test_saved_states_and_values_by_name_are_told(message: m.Message) -> None:
+def test_saved_states_and_values_by_name_travel(message: m.Message) -> None:
     assert message == wire.decode_to_worker(wire.encode(message))
 
 
@@ -238,7 +238,7 @@ def test_the_resource_of_the_best_metric_may_be_left_out(message: Any) -> None:
 
 
 @pytest.mark.parametrize("message", [REPORT, END], ids=lambda one: type(one).__name__)
-def test_values_by_name_are_told_once_there_are_new_ones(message: Any) -> None:
+def test_values_by_name_travel_once_there_are_new_ones(message: Any) -> None:
     told = message._replace(named=(("x", "{}", 0.5), ("y", "{}", 3)))
     assert told == wire.decode_from_worker(wire.encode(told))
     for wrong in (
