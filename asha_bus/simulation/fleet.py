@@ -21,6 +21,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import (
     AppendToJournal,
     Effect,
+    Ended,
     Received,
     RequestSuggestions,
     RunSettings,

@@ -182,3 +182,4 @@ def test_a_searcher_without_names_says_so() -> None:
     with opened() as one:
         one.gate.draw(RequestValue(3, "lr", "{}"))
         assert ["trial 3 asks for 'lr', but this searcher draws no values by name"] == one.failures
+        one.failures.clear()
