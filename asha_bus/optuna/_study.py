@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -19,6 +20,7 @@ from asha_bus.core.errors import InvalidArgument, SearcherError
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, uniform
 from asha_bus.core.tracebacks import raises_short
+from asha_bus.core.trial import FINAL, TrialState
 from asha_bus.formats.named import BY_NAME
 from asha_bus.launching._launch import start_gated
 from asha_bus.launching.arguments import LaunchArguments
@@ -155,7 +157,8 @@ class Study(optuna.Study):
             **options,
         }
         settings["scheduler"] = settings["scheduler"] or scheduler_of(self.pruner)
-        if is_random:
+        ended = _ended(options)
+        if is_random and ended is None:  # a run that is resumed has a seed already
             settings.setdefault("seed", _seed_of(self.sampler))
         limit = sys.maxsize if n_trials is None and timeout is None else n_trials
         arguments = LaunchArguments(
@@ -171,7 +174,8 @@ class Study(optuna.Study):
             max_failures=sys.maxsize,
             **settings,
         )
-        filling = Filling(self, [trial._trial_id for trial in waiting], list(callbacks or ()))
+        ids = [trial._trial_id for trial in waiting]
+        filling = Filling(self, ids, list(callbacks or ()), ended or ())
         self._is_running, self._later = True, []
         try:
             run = start_gated(arguments, filling.after, "optimize")
@@ -328,6 +332,19 @@ def MlflowSparkStudy(  # noqa: N802 - the name of a class in the programs that u
     return create_study(
         study_name=study_name, storage=storage, sampler=sampler, pruner=pruner, **options
     )
+
+
+def _ended(options: Mapping[str, Any]) -> frozenset[int] | None:
+    """The trials that ended in earlier launches of a run that is resumed; None: it is a new one."""
+    journal = options.get("journal")
+    if not options.get("resume") or journal is None:
+        return None
+    path = Path(os.path.expanduser(journal))
+    if not path.exists():
+        return None
+    scheduler = options.get("scheduler")
+    found = Result.from_journal(path, schedulers=() if scheduler is None else [type(scheduler)])
+    return frozenset(one.id for one in found.trials if one.state in FINAL - {TrialState.CANCELLED})
 
 
 def _seed_of(sampler: Any) -> int:

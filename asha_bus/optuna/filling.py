@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -38,11 +38,17 @@ class Filling:
     """Tells a study of each trial that ends, calls back, and ends the run where Optuna would.
 
     ``waiting``: the ids of the enqueued trials in the study's storage, which come first.
+    ``before``: the trials that had ended when the run was resumed.
     """
 
     def __init__(
-        self, study: Study, waiting: Sequence[int], callbacks: Sequence[Callable[..., Any]]
+        self,
+        study: Study,
+        waiting: Sequence[int],
+        callbacks: Sequence[Callable[..., Any]],
+        before: Collection[int] = (),
     ) -> None:
+        self._before = frozenset(before)
         self._study, self._waiting, self._callbacks = study, tuple(waiting), callbacks
         #: In memory, so that what has ended can still be completed.
         self._storage = cast(InMemoryStorage, study._storage)
@@ -90,7 +96,7 @@ class Filling:
 
     def _ends(self, trial: TrialRecord) -> bool:
         frozen = self._tell(trial)
-        if frozen is None:
+        if frozen is None or trial.id in self._before:
             return False
         self._note_error(trial)
         if self.error is not None:
@@ -121,7 +127,8 @@ class Filling:
     def _note_error(self, trial: TrialRecord) -> None:
         is_bad = trial.state in (TrialState.FAILED, TrialState.LOST)
         is_error = is_bad and outcome_of(trial)[0] is OptunaState.FAIL
-        if self.error is None and is_error and not trial.extras.get(CAUGHT):
+        is_new = trial.id not in self._before
+        if self.error is None and is_error and is_new and not trial.extras.get(CAUGHT):
             told = ObjectiveError(
                 f"the objective raised in trial {self._ids[trial.id]} with "
                 f"{shown_params(trial.params)}; pass catch=(...) to continue after such:\n"

@@ -12,6 +12,7 @@ import pytest
 from optuna.samplers import GridSampler, RandomSampler, TPESampler
 from optuna.trial import TrialState
 from support import optuna_objectives as objectives
+from support.clusters import require_java
 
 import asha_bus as ab
 import asha_bus.optuna as ours
@@ -298,3 +299,51 @@ class Raises(RandomSampler):
 def test_a_sampler_that_raises_ends_the_run_in_words() -> None:
     with pytest.raises(ab.SearcherError, match="draw.* for 'x' of trial 0 raised ZeroDivision"):
         run(objectives.curve, sampler=Raises())
+
+
+# --- resumed runs, and other engines -------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", [TPESampler, RandomSampler])
+def test_a_new_study_continues_a_journaled_run(tmp_path: Path, sampler: Any) -> None:
+    journal = tmp_path / "run.journal"
+    first = ours.create_study(engine="local", sampler=sampler(seed=1))
+    with pytest.raises(KeyError):
+        first.optimize(objectives.raises_on_2, n_trials=6, n_jobs=1, journal=journal)
+    seen: list[int] = []
+    second = ours.create_study(engine="local", sampler=sampler(seed=2))
+    second.optimize(
+        objectives.raises_on_2,
+        n_trials=5,
+        n_jobs=1,
+        journal=journal,
+        resume=True,
+        callbacks=[lambda study, trial: seen.append(trial.number)],
+    )
+    assert ["COMPLETE", "COMPLETE", "FAIL", "COMPLETE", "COMPLETE"] == states(second)
+    assert params(first) == params(second)[:3]
+    assert [3, 4] == seen
+    assert 5 == len({trial.params["x"] for trial in second.trials})
+
+
+def test_a_timeout_ends_a_study() -> None:
+    study = ours.create_study(engine="local", sampler=RandomSampler(seed=1))
+    study.optimize(objectives.six, timeout=1.5, n_jobs=1)
+    assert study.result is not None
+    assert "max_time" == study.result.reason
+    assert study.trials
+
+
+@pytest.mark.spark
+@pytest.mark.timeout(180)
+def test_a_study_runs_on_spark() -> None:
+    require_java()
+    study = ours.create_study(
+        sampler=TPESampler(seed=1), pruner=optuna.pruners.SuccessiveHalvingPruner(1, 2)
+    )
+    study.enqueue_trial({"x": 0.5})
+    study.optimize(objectives.curve, n_trials=12, n_jobs=2)
+    assert 12 == len(study.trials)
+    assert 0.5 == study.trials[0].params["x"]
+    assert {"COMPLETE", "PRUNED"} >= set(states(study))
+    assert study.best_value >= 100

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from support.plans import plan_for
 
 import asha_bus as ab
@@ -170,10 +171,12 @@ def test_a_failure_of_after_ends_the_run() -> None:
     assert "in after" in why
 
 
-def test_a_request_of_a_trial_that_runs_is_never_held_back() -> None:
+def test_a_request_of_a_trial_that_runs_is_never_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[RequestValue] = []
     one = Opened()
-    one.gate._suggester.draw = asked.append  # type: ignore[method-assign]
+    monkeypatch.setattr(one.gate._suggester, "draw", asked.append)
     one.gate.draw(RequestValue(0, "lr", "{}"))
     assert [RequestValue(0, "lr", "{}")] == asked
 
