@@ -6,10 +6,21 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from asha_bus.core.messages import Named
+from asha_bus.core.messages import Named, Point
+from asha_bus.core.space import Space
 
 #: The one parameter in the space of such a run, which nobody reads: the names are not known yet.
 BY_NAME = "(by name)"
+
+
+def is_by_name(space: Space) -> bool:
+    """Whether it is the space of such a run."""
+    return space.names == (BY_NAME,)
+
+
+def shown_params(space: Space, point: Point, named: Iterable[Named]) -> Any:
+    """The parameters of a trial as they are to be shown."""
+    return values_of(named) if is_by_name(space) else space.shown(point)
 
 
 def values_of(named: Iterable[Named]) -> dict[str, Any]:

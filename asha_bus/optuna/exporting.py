@@ -14,7 +14,7 @@ from optuna.trial import TrialState as OptunaState
 from asha_bus.core.checks import shortened
 from asha_bus.core.space import LogUniform, Number, Options
 from asha_bus.core.trial import FINAL
-from asha_bus.formats.named import BY_NAME
+from asha_bus.formats.named import is_by_name
 from asha_bus.optuna.attributes import attributes_of
 from asha_bus.optuna.outcomes import outcome_of, steps_of
 from asha_bus.results.records import TrialRecord
@@ -29,7 +29,7 @@ def study_of(result: Result) -> optuna.Study:
     """The study in memory that has the trials of ``result`` that have ended."""
     is_min = result.mode == "min"
     study = optuna.create_study(direction="minimize" if is_min else "maximize")
-    known = {} if result.space.names == (BY_NAME,) else _distributions(result)
+    known = {} if is_by_name(result.space) else _distributions(result)
     for trial in result.trials:
         if trial.state in FINAL:
             study.add_trial(_frozen(result, trial, known))
@@ -37,7 +37,7 @@ def study_of(result: Result) -> optuna.Study:
 
 
 def _frozen(result: Result, trial: TrialRecord, known: dict[str, Any]) -> FrozenTrial:
-    if result.space.names == (BY_NAME,):
+    if is_by_name(result.space):
         kinds = {name: d.json_to_distribution(text) for name, text, _ in trial.named}
         numbers = {name: number for name, _, number in trial.named}
     else:

@@ -14,7 +14,7 @@ from asha_bus.core.roster import WorkerTime
 from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
-from asha_bus.formats.named import BY_NAME, values_of
+from asha_bus.formats.named import shown_params
 from asha_bus.results.tables import cell
 
 #: The reason of a result from a journal that has no end of the run.
@@ -161,7 +161,7 @@ class TrialRecord:
         known["pauses"] = tuple(zip(times[::2], times[1::2], strict=False))
         extras = {name: tuple(curve) for name, curve in (extra_curves or {}).items()}
         known["named"] = tuple(map(tuple, row.named))
-        params = values_of(row.named) if space.names == (BY_NAME,) else space.shown(row.point)
+        params = shown_params(space, row.point, row.named)
         return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)
 
 
