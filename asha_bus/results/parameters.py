@@ -101,9 +101,14 @@ def _is_alike(a: Any, b: Any) -> bool:
     return is_same(a, b)
 
 
-def column_values(space: Space, trial: TrialRecord, found: Sequence[Column]) -> tuple[Any, ...]:
-    """The values of ``trial`` in the `columns` that were found; `ABSENT` for a missing value."""
-    return tuple(_row(space, trial, found))
+def column_values(
+    space: Space, trial: TrialRecord, found: Sequence[Column] | None = None
+) -> tuple[Any, ...]:
+    """The values of ``trial`` in the order of `columns`; `ABSENT` for a missing value.
+
+    ``found``: other columns, in whose order to give them.
+    """
+    return tuple(_row(space, trial, columns(space) if found is None else found))
 
 
 def _row(space: Space, trial: TrialRecord, found: Sequence[Column]) -> list[Any]:

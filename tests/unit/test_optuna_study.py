@@ -14,13 +14,17 @@ from support.results import make_result, make_trial
 
 import asha_bus as ab
 import asha_bus.optuna as ours
-from asha_bus.core.trial import RungRecord
+from asha_bus.core.trial import RungRecord, Trial
 from asha_bus.core.trial import TrialState as S
+from asha_bus.formats.named import BY_NAME, values_of
 from asha_bus.formats.wire import MAX_NAMED_CHARS
 from asha_bus.optuna.attributes import MAX_ATTRIBUTES, attributes_of, packed
 from asha_bus.optuna.bus_trial import BusTrial
 from asha_bus.optuna.outcomes import outcome_of, steps_of
 from asha_bus.optuna.schedulers import scheduler_of
+from asha_bus.page.document import TRIAL_FIELDS, run_document
+from asha_bus.results.parameters import axes
+from asha_bus.results.records import TrialRecord
 
 # --- create_study -------------------------------------------------------------
 
@@ -328,3 +332,48 @@ def test_the_front_door_names_a_missing_optuna(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=r"asha_bus.optuna needs Optuna: pip install"):
         getattr(ours, "create_study")  # noqa: B009 - it is looked up on use
+
+
+# --- views of a result whose parameters have names only ------------------------------
+
+FLOAT = optuna.distributions.distribution_to_json(optuna.distributions.FloatDistribution(0, 9))
+KIND = optuna.distributions.distribution_to_json(
+    optuna.distributions.CategoricalDistribution(["a", "b"])
+)
+
+
+def by_name_result() -> ab.Result:
+    trials = []
+    for number in range(40):
+        name = "x" if number % 2 else "y"
+        named = (("kind", KIND, number % 2), (name, FLOAT, float(number % 9)))
+        trials.append(
+            make_trial(
+                number,
+                S.COMPLETED,
+                float(number % 9),
+                params=values_of(named),
+                point=(0.5,),
+                named=named,
+            )
+        )
+    return make_result(*trials, space=ab.Space({BY_NAME: ab.uniform(0, 1)}))
+
+
+def test_charts_and_documents_have_the_names_that_trials_asked_for() -> None:
+    result = by_name_result()
+    document = run_document(result)
+    assert ["kind", "y", "x"] == [one["name"] for one in document["parameters"]]
+    values = [row[TRIAL_FIELDS.index("params")] for row in document["trials"][:2]]
+    assert ["a", "b"] == [row[0] for row in values]
+    assert (None, None) == (values[0][2], values[1][1])
+    assert ["kind", "y", "x"] == [axis.name for axis in axes(result.space, result.trials)]
+    assert BY_NAME not in str(result.importance())
+    assert BY_NAME not in repr(result)
+    assert {"kind", "x"} == set(result.to_optuna().trials[1].params)
+
+
+def test_a_row_without_names_has_no_parameters() -> None:
+    trial = Trial(0, (0.5,), seed=1)
+    space = ab.Space({BY_NAME: ab.uniform(0, 1)})
+    assert {} == TrialRecord.from_row(trial.to_row(), space).params
