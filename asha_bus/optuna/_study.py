@@ -349,4 +349,5 @@ def _ended(options: Mapping[str, Any]) -> frozenset[int] | None:
 
 def _seed_of(sampler: Any) -> int:
     """The next seed of a random sampler, so that a seeded one gives the same trials again."""
-    return int(sampler._rng.rng.randint(2**31 - 1))
+    generator = getattr(sampler._rng, "rng", sampler._rng)  # older versions hold it directly
+    return int(generator.randint(2**31 - 1))

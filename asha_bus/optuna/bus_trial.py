@@ -233,6 +233,10 @@ class BusTrial(BaseTrial):
         self._packed[name] = plain
         self._user_attrs[key] = json.loads(json.dumps(value))
 
+    def set_system_attr(self, key: str, value: Any) -> NoReturn:
+        """Refused: Optuna has deprecated it."""
+        raise ObjectiveError(f"set_system_attr({key!r}) is not supported; use set_user_attr")
+
     def set_constraint(self, key: str, value: float) -> NoReturn:
         """Refused."""
         raise ObjectiveError(

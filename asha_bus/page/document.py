@@ -101,7 +101,7 @@ def trial_document(
         str(trial.state),
         [
             None if value is ABSENT else "None" if value is None else _shown(column, value)
-            for column, value in zip(found, column_values(space, trial, found), strict=True)
+            for column, value in zip(found, column_values(space, trial, found=found), strict=True)
         ],
         number(trial.metric),
         number(trial.best_metric),

@@ -102,7 +102,7 @@ def _is_alike(a: Any, b: Any) -> bool:
 
 
 def column_values(
-    space: Space, trial: TrialRecord, found: Sequence[Column] | None = None
+    space: Space, trial: TrialRecord, *, found: Sequence[Column] | None = None
 ) -> tuple[Any, ...]:
     """The values of ``trial`` in the order of `columns`; `ABSENT` for a missing value.
 

@@ -240,6 +240,7 @@ def test_suggesting_after_the_end_is_refused(running: Running) -> None:
         (lambda t: t.report(1.0, "no"), TypeError, "the step 'no' of type str"),
         (lambda t: t.report(1.0, -1), ValueError, "the step -1 is negative"),
         (lambda t: t.set_constraint("c", 1.0), ab.ObjectiveError, "constraints are not"),
+        (lambda t: t.set_system_attr("a", 1), ab.ObjectiveError, "use set_user_attr"),
         (lambda t: t.study, ab.ObjectiveError, "the study is in the program's process"),
         (
             lambda t: [t.set_user_attr(f"a{n}", n) for n in range(MAX_ATTRIBUTES + 1)],
