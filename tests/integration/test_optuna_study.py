@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import warnings
 from collections import Counter
 from pathlib import Path
@@ -19,6 +21,7 @@ import asha_bus.optuna as ours
 from asha_bus.core import messages as m
 from asha_bus.core.events import Received
 from asha_bus.formats.journal import Replayer, read_header
+from asha_bus.launching._launch import start_gated
 
 pytestmark = pytest.mark.slow
 
@@ -347,3 +350,21 @@ def test_a_study_runs_on_spark() -> None:
     assert 0.5 == study.trials[0].params["x"]
     assert {"COMPLETE", "PRUNED"} >= set(states(study))
     assert study.best_value >= 100
+
+
+def test_a_study_outlives_its_bus(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[ab.Run] = []
+
+    def start(*given: Any) -> ab.Run:
+        runs.append(start_gated(*given))
+        return runs[0]
+
+    def kill(study: Any, trial: Any) -> None:
+        if trial.number in (1, 3):
+            os.kill(runs[0].bus_pid, signal.SIGKILL)
+
+    monkeypatch.setattr("asha_bus.optuna._study.start_gated", start)
+    study = ours.create_study(engine="local", sampler=TPESampler(seed=3))
+    study.optimize(objectives.changes_its_names, n_trials=8, n_jobs=2, callbacks=[kill])
+    assert ["COMPLETE"] * 8 == states(study)
+    assert [{"x", f"x{number}"} for number in range(8)] == [set(one) for one in params(study)]

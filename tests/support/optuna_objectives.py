@@ -98,3 +98,9 @@ def changes_in_a_trial(trial: Any) -> float:
 def narrows(trial: Any) -> float:
     """The range of a name may change from trial to trial."""
     return float(trial.suggest_float("x", 0, 1 + trial.number))
+
+
+def changes_its_names(trial: Any) -> float:
+    """Each trial asks for a name that none before had."""
+    x = trial.suggest_float("x", 0, 1)
+    return float(x + trial.suggest_float(f"x{trial.number}", 0, 1))
