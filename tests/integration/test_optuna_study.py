@@ -368,3 +368,19 @@ def test_a_study_outlives_its_bus(monkeypatch: pytest.MonkeyPatch) -> None:
     study.optimize(objectives.changes_its_names, n_trials=8, n_jobs=2, callbacks=[kill])
     assert ["COMPLETE"] * 8 == states(study)
     assert [{"x", f"x{number}"} for number in range(8)] == [set(one) for one in params(study)]
+
+
+def test_optunas_views_of_a_study_work() -> None:
+    study = run(objectives.curve, 8, sampler=RandomSampler(seed=1), pruner=NOP())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # these plots are experimental
+        for plot in ("plot_optimization_history", "plot_intermediate_values", "plot_slice"):
+            assert getattr(optuna.visualization.matplotlib, plot)(study) is not None
+    assert {"x": 1.0} == optuna.importance.get_param_importances(study)
+    assert study.best_trials == [study.best_trial]
+    made = study.result.to_optuna()
+    assert params(study) == params(made)
+    assert [t.values for t in study.trials] == [t.values for t in made.trials]
+    assert [t.intermediate_values for t in study.trials] == [
+        t.intermediate_values for t in made.trials
+    ]
