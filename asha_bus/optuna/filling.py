@@ -144,12 +144,16 @@ class Filling:
             return None
         self._ended.add(trial.id)
         storage, at = self._storage, self._id_of(trial.id)
+        number_of = storage.get_trial_number_from_id
         state, value = outcome_of(trial)
-        try:
-            for name, text, number in trial.named:
+        for name, text, number in trial.named:
+            try:
                 storage.set_trial_param(at, name, number, d.json_to_distribution(text))
-        except ValueError as error:  # another trial has had another distribution of that name
-            self.error, state, value = error, OptunaState.FAIL, None
+            except ValueError as error:  # another trial has had another distribution of that name
+                self.error = ValueError(
+                    f"{name!r} of trial {number_of(at)}: {error} Use another name"
+                )
+                state, value = OptunaState.FAIL, None
         for name, attribute in attributes_of(trial.extras).items():
             storage.set_trial_user_attr(at, name, attribute)
         steps = steps_of(trial)

@@ -35,6 +35,7 @@ class DefineByRunSearcher(Searcher):
         self.sampler = sampler
         self._direction, self._before = direction, tuple(trials)
         self._made: optuna.Study | None = None
+        self._alone = optuna.samplers.RandomSampler()
         self._is_over = False
         self._trials: dict[int, optuna.Trial] = {}
         self._names: dict[int, set[str]] = {}
@@ -76,9 +77,17 @@ class DefineByRunSearcher(Searcher):
     def draw(self, trial: int, name: str, distribution: str) -> float:
         """The number of a parameter that ``trial`` asks for."""
         asked, kind = self._asked(trial), d.json_to_distribution(distribution)
+        self._names.setdefault(trial, set()).add(name)
+        if _is_foreign(kind, self._known.get(name)):  # the study will say so when the trial ends
+            return float(
+                kind.to_internal_repr(
+                    self._alone.sample_independent(
+                        self._study, self._study._storage.get_trial(asked._trial_id), name, kind
+                    )
+                )
+            )
         value = asked._suggest(name, kind)
         self._known[name] = kind
-        self._names.setdefault(trial, set()).add(name)
         return float(kind.to_internal_repr(value))
 
     def observe(self, trial: TrialRecord) -> None:
@@ -86,8 +95,8 @@ class DefineByRunSearcher(Searcher):
             return
         asked, told = self._asked(trial.id), self._names.setdefault(trial.id, set())
         for name, text, number in trial.named:
-            if name not in told:
-                kind = d.json_to_distribution(text)
+            kind = d.json_to_distribution(text)
+            if name not in told and not _is_foreign(kind, self._known.get(name)):
                 self._study._storage.set_trial_param(asked._trial_id, name, number, kind)
                 self._known[name] = kind
                 told.add(name)
@@ -123,6 +132,17 @@ class DefineByRunSearcher(Searcher):
             number = float(kind.to_internal_repr(value))
             found.append((name, d.distribution_to_json(kind), number))
         return found
+
+
+def _is_foreign(kind: d.BaseDistribution, known: d.BaseDistribution | None) -> bool:
+    """Whether Optuna refuses ``kind`` for a name that has had another distribution."""
+    if known is None:
+        return False
+    try:
+        d.check_distribution_compatibility(known, kind)
+    except ValueError:
+        return True
+    return False
 
 
 def _is_within(kind: d.BaseDistribution, value: Any) -> bool:

@@ -384,3 +384,9 @@ def test_optunas_views_of_a_study_work() -> None:
     assert [t.intermediate_values for t in study.trials] == [
         t.intermediate_values for t in made.trials
     ]
+
+
+@pytest.mark.parametrize("sampler", [TPESampler, RandomSampler])
+def test_kinds_that_workers_mix_are_an_error_of_the_objective(sampler: Any) -> None:
+    with pytest.raises(ValueError, match=r"'x'.*Cannot set different distribution kind.*name"):
+        run(objectives.mixes_kinds, 8, n_jobs=2, sampler=sampler(seed=1))

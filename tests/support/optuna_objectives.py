@@ -104,3 +104,10 @@ def changes_its_names(trial: Any) -> float:
     """Each trial asks for a name that none before had."""
     x = trial.suggest_float("x", 0, 1)
     return float(x + trial.suggest_float(f"x{trial.number}", 0, 1))
+
+
+def mixes_kinds(trial: Any) -> float:
+    """Trials of different workers suggest the same name from different distributions."""
+    if trial.number % 2:
+        return float(trial.suggest_int("x", 0, 9))
+    return float(trial.suggest_float("x", 0, 9))
