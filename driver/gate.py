@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from asha_bus.core.events import RequestSuggestions
+from asha_bus.core.events import RequestSuggestions, RequestValue
 from asha_bus.core.trial import FINAL, TrialRow, TrialState
 from asha_bus.driver.process import start_thread
 from asha_bus.driver.readings import Suggested
@@ -67,6 +67,10 @@ class Gate:
                 self._release()
             elif request.first not in self._held:  # else it is not the searcher who is late
                 self._suggester.request(request)
+
+    def draw(self, request: RequestValue) -> None:
+        """Pass on the request of a trial that runs."""
+        self._suggester.draw(request)
 
     def observe(self, row: TrialRow) -> None:
         """A trial entered a rung or ended."""

@@ -28,6 +28,7 @@ from asha_bus.core.events import (
     StopTrial,
     Suggested,
     TrialUpdated,
+    ValuesDrawn,
     WorkerExited,
 )
 from asha_bus.core.latency import Latencies
@@ -137,6 +138,7 @@ class Router:
             pipe.Call: self._on_call,
             Suggested: self._on_event,
             FallbackDrawn: self._on_event,
+            ValuesDrawn: self._on_event,
             StopRun: self._on_event,
             StopTrial: self._on_event,
             pipe.SlotEmpty: self._on_slot_empty,

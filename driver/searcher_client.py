@@ -9,7 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from asha_bus.core.errors import SearcherError
-from asha_bus.core.events import FallbackDrawn, RequestSuggestions, Suggested
+from asha_bus.core.events import (
+    FallbackDrawn,
+    RequestSuggestions,
+    RequestValue,
+    Suggested,
+    ValuesDrawn,
+)
 from asha_bus.core.messages import Point
 from asha_bus.core.trial import TrialRow
 from asha_bus.driver import process, readings
@@ -21,8 +27,9 @@ logger = logging.getLogger("asha_bus")
 
 _KIND = Kind("asha_bus.driver.searcher_process", "the searcher", "a suggestion")
 
-#: Takes what answers the bus.
-Give = Callable[[Suggested | FallbackDrawn], None]
+#: What answers the bus, and what takes that.
+Drawn = Suggested | FallbackDrawn | ValuesDrawn
+Give = Callable[[Drawn], None]
 
 
 class Suggester(ABC):
@@ -55,6 +62,13 @@ class Suggester(ABC):
     @abstractmethod
     def ask(self, first: int, count: int) -> None:
         """Have the points of ``count`` trials from ``first`` on drawn."""
+
+    def draw(self, request: RequestValue) -> None:
+        """Have the value of one more parameter of a trial drawn."""
+        self.fail(
+            f"trial {request.trial} asks for {request.name!r}, but this searcher draws no values "
+            f"by name"
+        )
 
     def observe(self, row: TrialRow) -> None:  # noqa: B027 - who does not learn ignores it
         """Tell what came of a trial."""
@@ -108,6 +122,7 @@ class AskProcess(Suggester):
         #: last of each trial, and what was asked for and not answered.
         self._rows: dict[int, TrialRow] = {}
         self._asked: dict[int, int] = {}
+        self._values: dict[tuple[int, str], RequestValue] = {}
         self._process = Companion(
             _KIND, opening=self._opening, on_frame=self._on_drawn, on_failure=self.fail
         )
@@ -120,6 +135,11 @@ class AskProcess(Suggester):
         with self._process.lock:
             self._asked[first] = count
             self._process.tell(pipe.Suggest(first, count))
+
+    def draw(self, request: RequestValue) -> None:
+        with self._process.lock:
+            self._values[request.trial, request.name] = request
+            self._process.tell(request)
 
     def observe(self, row: TrialRow) -> None:
         with self._process.lock:
@@ -154,8 +174,15 @@ class AskProcess(Suggester):
             yield pipe.Observe(row)
         for first, count in self._asked.items():
             yield pipe.Suggest(first, count)
+        yield from self._values.values()
 
-    def _on_drawn(self, drawn: pipe.Points) -> None:
+    def _on_drawn(self, drawn: pipe.Points | ValuesDrawn) -> None:
+        if isinstance(drawn, ValuesDrawn):
+            with self._process.lock:
+                for name, *_ in drawn.named:
+                    self._values.pop((drawn.trial, name), None)
+            self._give(drawn)
+            return
         try:
             with self._process.lock:
                 self._asked.pop(drawn.first, None)

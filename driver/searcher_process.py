@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from io import RawIOBase
 
 from asha_bus.core.errors import SearcherError
+from asha_bus.core.events import RequestValue, ValuesDrawn
 from asha_bus.driver.companion_side import Side
 from asha_bus.formats import pipe
 from asha_bus.searchers.adapter import Search, SearcherAdapter
@@ -33,9 +34,13 @@ def main() -> int:
                 suggestions.observe(frame.row)
             elif isinstance(frame, pipe.Given):
                 suggestions.give(frame.number, frame.point)
+            elif isinstance(frame, RequestValue):
+                side.say(ValuesDrawn(frame.trial, (suggestions.value(*frame),)))
             else:
                 began = time.monotonic()
                 points, is_last = suggestions.points(frame.first, frame.number)
+                for trial, named in suggestions.take_values():
+                    side.say(ValuesDrawn(trial, named))
                 side.say(pipe.Points(frame.first, points, is_last, time.monotonic() - began))
     except SearcherError as error:
         side.say(pipe.Failed(str(error)))
@@ -45,8 +50,12 @@ def main() -> int:
     return 0
 
 
-def frames_of(source: RawIOBase) -> Iterator[pipe.Observe | pipe.Given | pipe.Suggest]:
+def frames_of(
+    source: RawIOBase,
+) -> Iterator[pipe.Observe | pipe.Given | pipe.Suggest | RequestValue]:
     """The frames of an unbuffered pipe: what is given at once, the others in their order.
+
+    Requests for values of trials that run are also passed on at once.
 
     So nothing is suggested in vain for a trial that could not wait for it.
     """
@@ -58,7 +67,7 @@ def frames_of(source: RawIOBase) -> Iterator[pipe.Observe | pipe.Given | pipe.Su
         frame = pipe.read(source)
         if frame is None:
             return
-        if isinstance(frame, pipe.Given):
+        if isinstance(frame, pipe.Given | RequestValue):
             yield frame
         else:
             waiting.append(frame)

@@ -15,12 +15,11 @@ from typing import Any, TypeVar
 from asha_bus.core.errors import BusError
 from asha_bus.core.events import (
     Ended,
-    FallbackDrawn,
     RequestSuggestions,
+    RequestValue,
     Resumed,
     StopRun,
     StopTrial,
-    Suggested,
 )
 from asha_bus.core.status import Status
 from asha_bus.driver.auth import Keys
@@ -34,7 +33,7 @@ from asha_bus.driver.listener import listen_at, tcp
 from asha_bus.driver.patience import wait_for
 from asha_bus.driver.process import start_thread
 from asha_bus.driver.restarts import Restarts
-from asha_bus.driver.searcher_client import Suggester
+from asha_bus.driver.searcher_client import Drawn, Suggester
 from asha_bus.driver.silence import STEP_S, Watchdog
 from asha_bus.driver.standby import STANDBY_BYTES, Standby
 from asha_bus.formats import pipe
@@ -108,6 +107,7 @@ class Supervisor:
             pipe.Observe: self._on_observe,
             pipe.Standing: self._on_standing,
             RequestSuggestions: suggester.request,
+            RequestValue: suggester.draw,
             Ended: self._on_ended,
         }
 
@@ -417,7 +417,7 @@ class Supervisor:
         self.search_failure = text
         self.stop("failed", text)
 
-    def _give(self, event: Suggested | FallbackDrawn) -> None:
+    def _give(self, event: Drawn) -> None:
         """Tell the bus what it has asked for; one that died meanwhile asks again."""
         with self._lock:
             if not self._is_over and self._ready.is_set():

@@ -12,10 +12,11 @@ from collections.abc import Callable
 import zmq
 
 from asha_bus.core import messages as m
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.errors import AshaBusError, BusError, RemoteProtocolError
 from asha_bus.core.latency import Latencies
 from asha_bus.core.running import RunningTime
-from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Worker, cut
+from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker, cut
 from asha_bus.executor.interrupt import Interrupter, end_process
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Outbox

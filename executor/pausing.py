@@ -15,9 +15,9 @@ from functools import partial
 from typing import Any, NoReturn
 
 from asha_bus.core import messages as m
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.ending import AT_MAX_TIME
 from asha_bus.core.space import Space
-from asha_bus.core.worker import Attempt
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.limit import TimeLimit

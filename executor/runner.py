@@ -11,10 +11,11 @@ from itertools import count
 from typing import Any
 
 from asha_bus.core import messages as m
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.errors import BusError, ObjectiveError
 from asha_bus.core.space import Space
 from asha_bus.core.tracebacks import cut_internals
-from asha_bus.core.worker import Attempt, Worker, cut
+from asha_bus.core.worker import Worker, cut
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
 from asha_bus.executor.limit import TimeLimit
@@ -77,6 +78,56 @@ class RunningTrial(Trial):
     @property
     def resource(self) -> float:
         return self._attempt.resource
+
+    @property
+    def drawn(self) -> tuple[m.Named, ...]:
+        """The values that came with the trial, by name."""
+        return self._attempt.assignment.named
+
+    def draw(self, name: str, distribution: str) -> float:
+        """Ask the searcher for the number of a parameter, over the bus.
+
+        Raises `TrialInterrupted` where the attempt is over.
+        """
+        self._client.check_process()
+        with self._lock:
+            if not self._is_over:
+                try:
+                    self._interrupter.armed = False
+                    self._settle()
+                    self._ask(self._worker.draw(name, distribution))
+                finally:
+                    self._interrupter.armed = not self._is_over
+        number, self._attempt.drawn = self._attempt.drawn, None
+        if number is None:
+            raise TrialInterrupted(f"{name!r} was asked for, but this attempt is over")
+        return number
+
+    def use(self, named: m.Named) -> None:
+        """Have the bus know that the objective has asked for this value."""
+        self._attempt.named.append(named)
+
+    @property
+    def stopped(self) -> str | None:
+        """Why the bus has stopped it, as in `Stop.why`; None: it continues."""
+        return self._attempt.stopped
+
+    @property
+    def metric(self) -> float | None:
+        """The last reported metric."""
+        return self._attempt.metric
+
+    def note(self, metric: float, resource: float, extras: m.Extras) -> None:
+        """Report between rungs, whatever the resource: nothing is decided."""
+        with self._lock:
+            if not self._is_over:
+                self._settle()
+                self._worker.note(metric, resource, extras, _clock())
+
+    def conclude(self, metric: float, extras: m.Extras) -> None:
+        """Report the final metric of an objective that has ended, which takes no resource."""
+        if self._attempt.stopped is None:
+            self._worker.conclude(metric, extras)
 
     def checkpoint(self, save: Hook, load: Hook) -> float:
         self._client.check_process()

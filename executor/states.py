@@ -10,8 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from asha_bus.core.attempt import Attempt, Progress
 from asha_bus.core.errors import ObjectiveError
-from asha_bus.core.worker import Attempt, Progress
 from asha_bus.objective.states import path_of, remove_states, states_folder
 
 logger = logging.getLogger("asha_bus.executor")

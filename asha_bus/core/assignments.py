@@ -150,7 +150,8 @@ class Assignments:
         if trial.is_hooked:  # an attempt before was lost until it would have been stopped
             next_resource = AT_EACH_REPORT
         saved = 0 if trial.saved is None else trial.saved.attempt
-        fields = (trial.id, trial.attempt, trial.point, trial.seed, next_resource, saved)
+        until = (next_resource, saved, trial.drawn)
+        fields = (trial.id, trial.attempt, trial.point, trial.seed, *until)
         return of_fields(Assignment, fields)
 
     @property

@@ -46,7 +46,7 @@ class Conversation:
     # --- who speaks -----------------------------------------------------------
 
     def requester(
-        self, sender: str, request: m.Next | m.Report | m.End, now: float
+        self, sender: str, request: m.Next | m.Report | m.End | m.Draw, now: float
     ) -> WorkerRecord | None:
         """The worker that sends a new request; None: it is a repeat or a stranger's, and is done.
 
@@ -67,7 +67,9 @@ class Conversation:
         self.roster.hear(worker, now)
         return worker
 
-    def _repeat(self, worker: WorkerRecord, request: m.Next | m.Report | m.End, now: float) -> None:
+    def _repeat(
+        self, worker: WorkerRecord, request: m.Next | m.Report | m.End | m.Draw, now: float
+    ) -> None:
         """A request came again: the recorded answer goes out again, and nothing else."""
         if request.seq < worker.seq or worker.reply is None:
             return  # an old copy, overtaken by newer requests

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, NamedTuple
 
 from asha_bus.core.checks import ANY_WHOLE, SWITCH, Rule, check, whole
-from asha_bus.core.messages import FromWorker, Point, Reports, ToWorker, Welcome
+from asha_bus.core.messages import FromWorker, Named, Point, Reports, ToWorker, Welcome
 from asha_bus.core.schedulers import Scheduler, Schedulers, scheduler_from_plain
 from asha_bus.core.trial import RungRecord, Trial
 
@@ -185,6 +185,13 @@ class FallbackDrawn(NamedTuple):
     point: Point
 
 
+class ValuesDrawn(NamedTuple):
+    """The searcher has drawn values of ``trial`` by name: ahead, or for a `RequestValue`."""
+
+    trial: int
+    named: tuple[Named, ...]
+
+
 class WorkerExited(NamedTuple):
     """The worker at ``slot`` is gone: its process or its Spark job ended.
 
@@ -272,6 +279,7 @@ JournaledEvent = (
     | Kept
     | Suggested
     | FallbackDrawn
+    | ValuesDrawn
     | WorkerExited
     | WorkerSilent
     | WorkerReturned
@@ -307,6 +315,14 @@ class RequestSuggestions(NamedTuple):
     is_fallback: bool = False
 
 
+class RequestValue(NamedTuple):
+    """Ask the searcher for the value of one more parameter of ``trial``."""
+
+    trial: int
+    name: str
+    distribution: str
+
+
 class TrialUpdated(NamedTuple):
     """Tell a searcher that learns, and hooks: ``trial`` entered a rung or ended."""
 
@@ -331,4 +347,4 @@ class Ended(NamedTuple):
     message: str
 
 
-Effect = AppendToJournal | Send | RequestSuggestions | TrialUpdated | Ended
+Effect = AppendToJournal | Send | RequestSuggestions | RequestValue | TrialUpdated | Ended

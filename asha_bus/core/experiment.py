@@ -32,11 +32,13 @@ from asha_bus.core.events import (
     StopRun,
     StopTrial,
     Suggested,
+    ValuesDrawn,
     WorkerExited,
     WorkerGone,
     WorkerReturned,
     WorkerSilent,
 )
+from asha_bus.core.naming import Naming
 from asha_bus.core.pausing import Pausing
 from asha_bus.core.presence import Presence
 from asha_bus.core.roster import Roster, WorkerRecord
@@ -67,8 +69,7 @@ class Experiment:
         self.table = TrialTable(
             settings.mode, settings.scheduler.full_resource, is_told=settings.tells
         )
-        self.roster = Roster.of(settings)
-        self.counters = Counters()
+        self.roster, self.counters = Roster.of(settings), Counters()
         self.curves = Curves(settings.curves)
         self.started = now
         self.ended: Ended | None = None
@@ -80,8 +81,7 @@ class Experiment:
         self.assignments = Assignments(
             settings, self.table, self.roster, self.scheduler, self.suggestions, self.counters
         )
-        self._budget = self.assignments.budget
-        self._pauses = settings.scheduler.pauses
+        self._budget, self._pauses = self.assignments.budget, settings.scheduler.pauses
         self._stragglers = Stragglers(settings.scheduler.rung_timeout)
         self._pausing = Pausing(
             self.scheduler,
@@ -93,6 +93,7 @@ class Experiment:
             answer=self._answer_next,
         )
         self._expect()
+        self._naming = Naming(self._talk, self.assignments, self.suggestions, self._assign)
         telemetry = Telemetry(self._talk, self.assignments, self.curves)
         self._presence = Presence(
             self.roster,
@@ -107,6 +108,7 @@ class Experiment:
             Kept: telemetry.on_kept,
             Suggested: self._on_suggested,
             FallbackDrawn: self._on_fallback_drawn,
+            ValuesDrawn: self._naming.on_values_drawn,
             WorkerExited: self._presence.on_exited,
             WorkerSilent: self._presence.on_silent,
             WorkerReturned: self._presence.on_returned,
@@ -128,6 +130,7 @@ class Experiment:
             m.Ping: self._presence.on_ping,
             m.TrialHung: self._presence.on_trial_hung,
             m.Saved: self._presence.on_saved,
+            m.Draw: self._naming.on_draw,
             m.Telemetry: telemetry.on_telemetry,
             m.Reports: telemetry.on_reports,
             m.Log: telemetry.on_log,
@@ -167,7 +170,7 @@ class Experiment:
         self.counters.raise_to(counters)
         self.roster.hear_all(now, returns)
         self._stragglers.restart(now)
-        self._emit_all(self.suggestions.requests_again())
+        self._emit_all([*self.suggestions.requests_again(), *self._naming.requests_again()])
         if self.ended is not None:
             self.emit(self.ended)
 
@@ -281,8 +284,7 @@ class Experiment:
     # --- messages ------------------------------------------------------------
 
     def _on_next(self, event: Received, request: m.Next, now: float) -> None:
-        worker = self._talk.requester(event.sender, request, now)
-        if worker is not None:
+        if (worker := self._talk.requester(event.sender, request, now)) is not None:
             self._talk.record(event, now)
             worker.idle_s = request.idle_s
             self._answer_next(worker, now)
@@ -299,7 +301,7 @@ class Experiment:
             return
         self.counters.reports += 1
         self.table.note(trial, report, report.resource, report.metric)
-        trial.extras = report.extras
+        trial.extras, trial.named = report.extras, report.named or trial.named
         if is_limited := (self._budget.limit is not None):
             self._budget.settle(trial.id, report.resource)
         stop_at = self.settings.stop_at
@@ -360,7 +362,7 @@ class Experiment:
         else:
             if end.metric is not None:
                 self.table.note(trial, end, end.resource, end.metric)
-            trial.extras = end.extras
+            trial.extras, trial.named = end.extras, end.named or trial.named
             self._budget.settle(trial.id, end.resource)
             if end.outcome == "interrupted":
                 # unless the run is ending, somebody else interrupted the worker

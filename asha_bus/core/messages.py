@@ -31,6 +31,10 @@ HEARTBEAT_SUFFIX = "/b"
 #: space. For a choice it is the index of the option.
 Point = tuple[float, ...]
 
+#: A value of a trial whose objective names its parameters itself: the name, the distribution as
+#: text, and the number; of a categorical parameter that is the index of the choice.
+Named = tuple[str, str, float]
+
 #: Numbers of trials that a worker keeps in memory no longer.
 Drops = tuple[int, ...]
 
@@ -53,6 +57,8 @@ class Assignment(NamedTuple):
     next_resource: float | None
     #: The attempt whose saved state the worker must load first; 0: it begins at the start.
     saved: int = 0
+    #: The values that the searcher has drawn for this trial.
+    named: tuple[Named, ...] = ()
 
 
 # --- from a worker: requests -------------------------------------------------
@@ -91,6 +97,8 @@ class Report(NamedTuple):
     idle_s: float
     #: The resource of the report with ``best_metric``; here and below None: not known.
     best_resource: float | None = None
+    #: All values that the objective has asked for by name, if there are new ones; here and below.
+    named: tuple[Named, ...] = ()
 
 
 class End(NamedTuple):
@@ -112,6 +120,7 @@ class End(NamedTuple):
     error: str | None
     idle_s: float
     best_resource: float | None = None
+    named: tuple[Named, ...] = ()
 
 
 class Ping(NamedTuple):
@@ -142,6 +151,16 @@ class Saved(NamedTuple):
     seq: int
     trial: int
     attempt: int
+
+
+class Draw(NamedTuple):
+    """The objective asks for the value of a parameter that was not drawn for this trial."""
+
+    seq: int
+    trial: int
+    attempt: int
+    name: str
+    distribution: str
 
 
 # --- from a worker: one way --------------------------------------------------
@@ -288,6 +307,13 @@ class Pong(NamedTuple):
     seq: int
 
 
+class Drawn(NamedTuple):
+    """The number that the searcher has drawn: the answer to `Draw`."""
+
+    seq: int
+    number: float
+
+
 class Refused(NamedTuple):
     """The bus rejected the request; ``text`` says why."""
 
@@ -316,9 +342,9 @@ class Ask(NamedTuple):
     attempt: int
 
 
-Request = Hello | Next | Report | End | Ping | TrialHung | Saved
+Request = Hello | Next | Report | End | Ping | TrialHung | Saved | Draw
 OneWay = Telemetry | Reports | Log | Dropped | Heartbeat | Leave
 FromWorker = Request | OneWay
-Reply = Welcome | Assign | Continue | Stop | Pause | Wait | Done | Pong | Refused
+Reply = Welcome | Assign | Continue | Stop | Pause | Wait | Done | Pong | Drawn | Refused
 ToWorker = Reply | Interrupt | Ask
 Message = FromWorker | ToWorker

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asha_bus.core.latency import merged
 from asha_bus.core.lease import Leases
-from asha_bus.core.messages import Assign, Continue, Drops, Hello, Pause, Reply, Stop
+from asha_bus.core.messages import Assign, Continue, Draw, Drops, Hello, Pause, Reply, Stop
 
 if TYPE_CHECKING:
     from asha_bus.core.events import RunSettings
@@ -62,6 +62,8 @@ class WorkerRecord:
     #: The seq of its last request; the answer is kept in case the request is repeated.
     seq: int
     reply: Reply | None = None
+    #: Its last request for a value; it waits for that while there is no reply.
+    asked: Draw | None = None
     trial: int | None = None
     active: bool = True
     #: Whether its lease has ended, and it has neither returned nor been given up since.

@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from asha_bus.core.events import RequestSuggestions, RunSettings, TrialUpdated
-from asha_bus.core.messages import Point
+from asha_bus.core.messages import Named, Point
 from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.schedulers import SchedulerState
 from asha_bus.core.trial import Trial
@@ -53,6 +53,8 @@ class SuggestionQueue:
         self._requested = self._taken = 0
         #: The points that came and were not taken, by number.
         self._points: dict[int, Point] = {}
+        #: Values that were drawn by name for trials that are still to be made, by trial.
+        self._drawn: dict[int, tuple[Named, ...]] = {}
         #: The next trial, made while nobody waits for it; None: it is still to be made.
         self._ready: Trial | None = None
         #: The trials of the latest configuration, where configurations are repeated.
@@ -178,6 +180,13 @@ class SuggestionQueue:
             if self._taken <= number < self._requested:
                 self._points.setdefault(number, point)
 
+    def keep_drawn(self, trial: int, named: tuple[Named, ...]) -> None:
+        """Keep values by name for a trial that is still to be made; the first ones count."""
+        if self._ready is not None and self._ready.id == trial:
+            self._ready.drawn = self._ready.drawn or named
+        else:
+            self._drawn.setdefault(trial, named)
+
     # --- to the workers -------------------------------------------------------
 
     def peek(self) -> Trial | None:
@@ -206,6 +215,7 @@ class SuggestionQueue:
             self._scheduler.assign(trial, self._random)
         else:
             return None
+        trial.drawn = self._drawn.pop(number, ())
         if self._repeats > 1:
             if not repeat:
                 self._siblings = []

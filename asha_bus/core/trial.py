@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.curve import Curve
 from asha_bus.core.log import TrialLog
-from asha_bus.core.messages import Extras, Point, of_fields
+from asha_bus.core.messages import Extras, Named, Point, of_fields
 
 
 class TrialState(str, Enum):
@@ -171,14 +171,13 @@ class TrialRow(NamedTuple):
     attempt_time: float | None
     best_resource: float | None
     pause_times: Sequence[float]
+    named: Sequence[Named] = ()
 
     @classmethod
     def from_plain(cls, plain: Sequence[Any]) -> TrialRow:
         """The row in the array ``plain``."""
-        *first, rungs, start_time, end_time, repeat, attempt_time, best_resource, pauses = plain
-        records = [RungRecord(*record) for record in rungs]
-        last = start_time, end_time, repeat, attempt_time, best_resource, pauses
-        return cls._make((*first, records, *last))
+        row = cls._make(plain)
+        return row._replace(rungs=[RungRecord(*record) for record in row.rungs])
 
 
 class SavedState(NamedTuple):
@@ -225,6 +224,10 @@ class Trial:
     failures: int = 0
     #: Attempts that were interrupted by a pause of the worker or of the bus; also in ``forgiven``.
     pauses: int = 0
+    #: The values that the searcher has drawn for it by name.
+    drawn: tuple[Named, ...] = ()
+    #: Those that its objective has asked for, as far as its worker has said.
+    named: tuple[Named, ...] = ()
     #: A hook of the user's has stopped it, or will at its next report.
     is_hooked: bool = False
     #: Its worker fell silent: the attempt goes on if that returns before another one begins.
@@ -304,6 +307,7 @@ class Trial:
             self.attempt_time,
             self.best_resource,
             self.pause_times,
+            self.named,
         )
         return of_fields(TrialRow, row)
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
 
 from asha_bus.core import messages as m
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.curve import MAX_NAMES
 from asha_bus.core.errors import LocalProtocolError, ObjectiveError
 from asha_bus.core.schedulers.base import reached
@@ -49,66 +49,6 @@ def _numeric(extras: Sequence[m.Extras]) -> dict[str, tuple[float | None, ...]]:
         )
         for name in list(names)[:MAX_NAMES]
     }
-
-
-class Progress(NamedTuple):
-    """How far an attempt was when its state was saved."""
-
-    resource: float
-    metric: float | None
-    best_metric: float | None
-    best_resource: float | None
-    extras: m.Extras
-    is_from_zero: bool
-
-
-class Attempt:
-    """The attempt that a worker is running."""
-
-    def __init__(self, assignment: m.Assignment) -> None:
-        self.assignment = assignment
-        self.next_resource = assignment.next_resource
-        self.resource: float = 0
-        self.metric: float | None = None
-        self.best_metric: float | None = None
-        self.best_resource: float | None = None
-        self.extras: m.Extras = {}
-        #: Why the bus stopped it (`Stop.why`); None: it continues.
-        self.stopped: str | None = None
-        #: Whether its first report was at 0, so that it counts its steps from there.
-        self.is_from_zero = False
-        self.warned = False
-        #: When its objective started; None: not yet.
-        self.began: float | None = None
-        #: Whether its next report must be a request: it may be stopped there.
-        self.must_ask = False
-        #: Whether the bus has told it to pause; it is over, or resumed later.
-        self.is_paused = False
-        #: Whether the bus has told at the same time that it need not be kept.
-        self.is_dropped = False
-        #: Whether a saved state is still to be loaded.
-        self.must_load = assignment.saved > 0
-
-    @property
-    def progress(self) -> Progress:
-        """What must be saved beside its state."""
-        best = (self.best_metric, self.best_resource)
-        return Progress(self.resource, self.metric, *best, self.extras, self.is_from_zero)
-
-    def restore(self, progress: Progress) -> None:
-        """Continue from a state that was saved with ``progress``."""
-        self.resource, self.metric, self.best_metric, self.best_resource = progress[:4]
-        self.extras, self.is_from_zero = progress[4:]
-        self.must_load = False
-
-    def counted(self, given: float) -> float:
-        """The resource spent after a report at ``given``.
-
-        If the first report is at 0, step 0 is the first unit of resource, and each step counts
-        as one more than its number.
-        """
-        begins_at_zero = given == 0 and self.metric is None
-        return given + 1 if self.is_from_zero or begins_at_zero else given
 
 
 class Worker:
@@ -293,6 +233,7 @@ class Worker:
                     extras,
                     self._idle(now),
                     attempt.best_resource,
+                    attempt.new_names(),
                 )
             )
         self._put(counted, metric, extras)
@@ -324,8 +265,31 @@ class Worker:
                 None if error is None else cut(error),
                 self._idle(now),
                 attempt.best_resource,
+                attempt.new_names(),
             )
         )
+
+    def draw(self, name: str, distribution: str) -> m.Request:
+        """Make the request for the value of a parameter of the current trial."""
+        assignment = self._attempt().assignment
+        return self._ask(
+            m.Draw(self._next_seq(), assignment.trial, assignment.attempt, name, distribution)
+        )
+
+    def note(self, metric: float, resource: float, extras: m.Extras, now: float) -> None:
+        """Record a report of the current trial on which nobody decides."""
+        attempt = self._attempt()
+        if attempt.stopped is None:
+            self.report(metric, resource, extras, now, is_end=True)
+            self._put(attempt.resource, metric, extras)
+
+    def conclude(self, metric: float, extras: m.Extras) -> None:
+        """Note the final metric of the current trial; it takes no more resource than the last."""
+        attempt = self._attempt()
+        attempt.resource = attempt.resource or 1
+        attempt.metric, attempt.extras = metric, extras
+        if is_better(metric, attempt.best_metric, self.mode):
+            attempt.best_metric, attempt.best_resource = metric, attempt.resource
 
     def abandon(self) -> None:
         """Drop the current trial, which the bus stopped and whose objective has now ended."""
@@ -401,6 +365,8 @@ class Worker:
             attempt.is_paused = True
             attempt.is_dropped = attempt.assignment.trial in message.drops
             self._set_upcoming(message.next)
+        elif isinstance(message, m.Drawn):
+            self._attempt().drawn = message.number
         elif isinstance(message, m.Done):
             self._set_upcoming(None)
             self._drop(list(self.residents))

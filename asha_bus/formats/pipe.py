@@ -1,17 +1,17 @@
-"""The pipes between the user's process, the bus, the searcher's process and the hooks' process.
+"""The pipes between the user's process, the bus, and the processes of searcher and hooks.
 
 A frame is its length in four bytes, the highest first, and one msgpack array ``[kind,
-field, ...]``. `TABLE` has every kind; what its class says of the fields is their
-specification. A named tuple in a field is an array of its fields. A `Status` is also an array.
+field, ...]``. `TABLE` has every kind; its class specifies the fields. A named tuple in a field is
+an array of its fields. A `Status` is also an array.
 
 ========================  =======================================================
 from the user's process   `BusSetup`, or first `StandbySetup` and later `BusSetup`;
-to the bus                then `Call`, `Suggested`, `FallbackDrawn`
+to the bus                then `Call`, `Suggested`, `FallbackDrawn`, `ValuesDrawn`
 from the bus              `Ready` or `Failed`; then `Reply`, `RequestSuggestions`,
-                          `Observe`, `Standing`, `Progress`, `Notice`, `Unjournaled`,
-                          `Ended`; before, from one that stands by, `CaughtUp`
-to the searcher           `SearcherSetup`; then `Observe`, `Given`, `Suggest`
-from the searcher         `Points`, or `Failed`, with which it ends
+                          `RequestValue`, `Observe`, `Standing`, `Progress`, `Notice`,
+                          `Unjournaled`, `Ended`; before, from one that stands by, `CaughtUp`
+to the searcher           `SearcherSetup`; then `Observe`, `Given`, `Suggest`, `RequestValue`
+from the searcher         `Points`, `ValuesDrawn`, or `Failed`, with which it ends
 to the hooks              `HookSetup`; then `Observe`, `Standing`
 from the hooks            `Progress` when the first was asked, `Stop`, or `Failed`,
                           with which it ends
@@ -38,9 +38,11 @@ from asha_bus.core.events import (
     Ended,
     FallbackDrawn,
     RequestSuggestions,
+    RequestValue,
     StopRun,
     StopTrial,
     Suggested,
+    ValuesDrawn,
 )
 from asha_bus.core.log import LogLine, Place
 from asha_bus.core.messages import Point
@@ -341,6 +343,7 @@ TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
     (3, Call, {"request": lambda plain: _frame(plain, _REQUESTS)}),
     (4, Suggested, {}),
     (5, FallbackDrawn, {}),
+    (6, ValuesDrawn, {}),
     (16, StopRun, {}),
     (17, SlotEmpty, {}),
     (18, StatusRequest, {}),
@@ -360,6 +363,7 @@ TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
     (39, Unjournaled, {}),
     (40, Ended, {}),
     (41, Standing, {"states": _states, "leader": _row}),
+    (42, RequestValue, {}),
     (47, CaughtUp, {}),
     (48, SearcherSetup, {}),
     (49, Given, {}),
@@ -371,8 +375,7 @@ TABLE: tuple[tuple[int, type[Any], Mapping[str, Callable[[Any], Any]]], ...] = (
 _KINDS = {cls: kind for kind, cls, _ in TABLE}
 _CLASSES = {kind: (cls, readers) for kind, cls, readers in TABLE}
 _FRAMES = frozenset(_CLASSES) - {*_REQUESTS}
-#: Paths and texts may hold what is no UTF-8.
-_UNICODE = "surrogatepass"
+_UNICODE = "surrogatepass"  # paths and texts may hold what is no UTF-8
 #: How objects are packed that msgpack does not know.
 _PLAIN: dict[type[Any], Callable[[Any], Any]] = {
     cls: attrgetter(*(field.name for field in fields(cls))) for cls in (Status, Counters)

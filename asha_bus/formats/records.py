@@ -27,6 +27,7 @@ from asha_bus.core.events import (
     StopRun,
     StopTrial,
     Suggested,
+    ValuesDrawn,
     WorkerExited,
     WorkerGone,
     WorkerReturned,
@@ -52,7 +53,7 @@ _VERDICT_NUMBERS = {verdict: number for number, verdict in enumerate(_VERDICTS)}
 
 _REPORT, _MESSAGE, _HELLO, _SUGGESTED, _WORKER_EXITED, _GONE = range(1, 7)
 _STOP, _GRACE_EXPIRED, _RESUMED, _FALLBACK_DRAWN, _KEPT, _SILENT, _RETURNED = range(7, 14)
-_RUNG_TIMED_OUT, _STOP_TRIAL, _REBALANCED = range(14, 17)
+_RUNG_TIMED_OUT, _STOP_TRIAL, _REBALANCED, _VALUES_DRAWN = range(14, 18)
 
 #: Options and names may hold what is no UTF-8, such as the name of a file.
 UNICODE = "surrogatepass"
@@ -147,6 +148,8 @@ class Encoder:
             return _HEAD.pack(_SUGGESTED, now) + packed(tuple(event))
         if isinstance(event, FallbackDrawn):
             return _HEAD.pack(_FALLBACK_DRAWN, now) + packed(tuple(event))
+        if isinstance(event, ValuesDrawn):
+            return _HEAD.pack(_VALUES_DRAWN, now) + packed(tuple(event))
         if isinstance(event, WorkerExited):
             how = f"{_NUL}{event.how}" if event.how else ""
             return _HEAD.pack(_WORKER_EXITED, now) + f"{event.slot}{how}".encode()
@@ -208,6 +211,8 @@ class Encoder:
             event = Suggested(*unpacked(rest))
         elif kind == _FALLBACK_DRAWN:
             event = FallbackDrawn(*unpacked(rest))
+        elif kind == _VALUES_DRAWN:
+            event = ValuesDrawn(*unpacked(rest))
         elif kind == _WORKER_EXITED:
             slot, _, how = rest.decode().partition(_NUL)
             event = WorkerExited(slot, how)

@@ -32,6 +32,9 @@ MAX_EXTRAS = 64
 MAX_EXTRA_CHARS = 2_048
 MAX_POINT = 10_000
 MAX_REPORTS = 1_000
+#: Values by name, and the characters of all their names and distributions together.
+MAX_NAMED = 1_000
+MAX_NAMED_CHARS = 40_000
 _MAX_INT = (1 << 63) - 1
 _UTF8_BYTES = 4  # at most, per character
 
@@ -127,6 +130,22 @@ def _point(value: Any) -> bool:
     return type(value) is tuple and len(value) <= MAX_POINT and all(map(_number, value))
 
 
+def _named(value: Any) -> bool:
+    return (
+        type(value) is tuple
+        and len(value) <= MAX_NAMED
+        and all(
+            type(one) is tuple
+            and len(one) == 3
+            and _name(one[0])
+            and _text(one[1])
+            and _number(one[2])
+            for one in value
+        )
+        and sum(len(name) + len(text) for name, text, _ in value) <= MAX_NAMED_CHARS
+    )
+
+
 def _reports(value: Any) -> bool:
     return (
         type(value) is tuple
@@ -155,7 +174,9 @@ def _extra_curves(value: Any) -> bool:
 def _assignment(value: Any) -> bool:
     return (
         type(value) is tuple
-        and (len(value) == 5 or (len(value) == 6 and _count(value[5])))
+        and 5 <= len(value) <= 7
+        and (len(value) < 6 or _count(value[5]))
+        and (len(value) < 7 or _named(value[6]))
         and _count(value[0])
         and _seq(value[1])
         and _point(value[2])
@@ -184,9 +205,9 @@ _level = _one_of("info", "output", "warning")
 
 def _report(fields: tuple[Any, ...]) -> bool:
     """All checks of a `Report` at once, for speed: a decision waits for it."""
-    if len(fields) != 9:
+    if len(fields) != 10:
         return False
-    seq, trial, attempt, resource, metric, best, extras, idle_s, best_resource = fields
+    seq, trial, attempt, resource, metric, best, extras, idle_s, best_resource, named = fields
     return (
         type(seq) is int
         and 0 < seq <= _MAX_INT
@@ -206,6 +227,7 @@ def _report(fields: tuple[Any, ...]) -> bool:
             best_resource is None
             or (type(best_resource) in _NUMBER and 0 < best_resource < math.inf)
         )
+        and (not named or _named(named))
     )
 
 
@@ -219,7 +241,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
         m.Report,
         (
             *(_seq, _count, _seq, _resource, _number, _number_or_nil, is_extras, _amount),
-            _resource_or_nil,
+            *(_resource_or_nil, _named),
         ),
     ),
     (
@@ -237,11 +259,13 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
             _text_or_nil,
             _amount,
             _resource_or_nil,
+            _named,
         ),
     ),
     (5, m.Ping, (_seq,)),
     (6, m.TrialHung, (_seq, _count, _seq, _text)),
     (7, m.Saved, (_seq, _count, _count)),
+    (8, m.Draw, (_seq, _count, _seq, _name, _text)),
     (16, m.Telemetry, (_count, _seq, _number_or_nil, _reports)),
     (17, m.Log, (_count, _seq, _level, _text)),
     (18, m.Heartbeat, (_latency,)),
@@ -264,6 +288,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (71, m.Pong, (_count,)),
     (72, m.Refused, (_seq, _text)),
     (73, m.Pause, (_seq, _assignment_or_nil, _drops, _drops)),
+    (74, m.Drawn, (_seq, _number)),
     (80, m.Interrupt, (_amount, _amount)),
     (81, m.Ask, (_count, _seq)),
 )
@@ -274,8 +299,10 @@ _REPORT = CODES[m.Report]
 _DEFAULTS: dict[int, tuple[Any, ...]] = {
     code: tuple(cls._field_defaults.values()) for code, cls, _ in TABLE if cls._field_defaults
 }
-#: Where the array of a message has an assignment, whose last field is left out where it is 0.
+#: Where the array of a message has an assignment, whose last fields are left out likewise.
 _ASSIGNED = {CODES[m.Assign]: 3, CODES[m.Stop]: 4, CODES[m.Pause]: 3}
+#: Of those, the last fields of a `Report`, which follow eight others.
+_REPORT_DEFAULTS = _DEFAULTS[_REPORT]
 _FROM_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code < FIRST_TO_WORKER}
 _TO_WORKER = {code: (cls, checks) for code, cls, checks in TABLE if code >= FIRST_TO_WORKER}
 
@@ -321,7 +348,8 @@ def _without_defaults(code: int, items: tuple[Any, ...]) -> tuple[Any, ...]:
             items = items[:-1]
     at = _ASSIGNED.get(code)
     if at is not None and items[at] is not None and not items[at][-1]:
-        items = (*items[:at], items[at][:-1], *items[at + 1 :])
+        kept = -2 if not items[at][-2] else -1
+        items = (*items[:at], items[at][:kept], *items[at + 1 :])
     return items
 
 
@@ -331,7 +359,7 @@ def decode_from_worker(body: bytes) -> m.FromWorker:
     # three bytes are enough to claim one, so a body could nest thousands of them
     items = _unpack(body, MAX_REPORTS)
     if items[1] == _REPORT and type(items[1]) is int:
-        fields = items[2:] if len(items) == 11 else (*items[2:], None)
+        fields = items[2:] + _REPORT_DEFAULTS[len(items) - 10 :]
         if _report(fields):
             report: m.Report = tuple.__new__(m.Report, fields)
             return report

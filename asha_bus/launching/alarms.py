@@ -13,6 +13,7 @@ from asha_bus.core.running import RunningTime
 from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.status import Status
 from asha_bus.core.trial import FINAL, TrialRow, TrialState
+from asha_bus.formats.named import is_by_name
 from asha_bus.launching.plan import Plan
 from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import shape_of
@@ -137,7 +138,7 @@ class Alarms:
         self._is_judged = True
         scheduler = self._plan.settings.scheduler
         completed = status.states[TrialState.COMPLETED]
-        entered = any(rung.entries for rung in status.rungs)
+        entered = any(rung.entries for rung in status.rungs) or is_by_name(self._plan.space)
         if is_unjudged(scheduler, completed, status.counters.decisions, entered=entered):
             reached = 0.0 if status.leader is None else status.leader.resource
             self._logger.warning("%s", judged_nothing(scheduler, completed, reached))

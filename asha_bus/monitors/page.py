@@ -13,6 +13,7 @@ from asha_bus.monitors.base import REFRESH_S, Monitor, Snapshot
 from asha_bus.page.document import run_document, summary_document, trial_document
 from asha_bus.page.server import PageServer
 from asha_bus.results.explain import explainer
+from asha_bus.results.parameters import columns
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
@@ -121,7 +122,7 @@ class Page(Monitor):
         result = self._result
         if result is None:
             return None
-        return {**run_document(result), "summary": self._summary()}
+        return {**run_document(result, columns(result.space)), "summary": self._summary()}
 
     def _explain(self, number: int) -> str | None:
         result = self._result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
@@ -61,33 +62,46 @@ _MOST_EXACT = 2**53
 _PACKAGES = ("pyzmq", "msgpack", "pyspark", "scikit-learn")
 
 
-def run_document(result: Result) -> dict[str, Any]:
-    """All that the page shows of ``result``, without what is computed on request."""
+def run_document(result: Result, found: Sequence[Column] | None = None) -> dict[str, Any]:
+    """All that the page shows of ``result``, without what is computed on request.
+
+    ``found``: the columns; None: all that its trials have.
+    """
     trials = result.trials
     points = min(_CURVE_POINTS, max(_ALL_POINTS // max(len(trials), 1), 4))
+    found = columns(result.space, trials) if found is None else found
     return {
         "format": FORMAT,
         "name": result.name,
         "mode": result.mode,
         "seed": str(result.seed),  # a browser's numbers may be too small for it
-        "parameters": list(map(_parameter, columns(result.space))),
+        "parameters": list(map(_parameter, found)),
         "constants": {name: plain(value) for name, value in constants(result.space).items()},
         "configuration": _configuration(result),
         "versions": _versions(),
         "summary": summary_document(result),
         "fields": list(TRIAL_FIELDS),
-        "trials": [trial_document(trial, result.space, points) for trial in trials],
+        "trials": [trial_document(trial, result.space, points, found) for trial in trials],
     }
 
 
-def trial_document(trial: TrialRecord, space: Space, points: int = _CURVE_POINTS) -> list[Any]:
-    """The `TRIAL_FIELDS` of a trial, with at most ``points`` points of its curve."""
+def trial_document(
+    trial: TrialRecord,
+    space: Space,
+    points: int = _CURVE_POINTS,
+    found: Sequence[Column] | None = None,
+) -> list[Any]:
+    """The `TRIAL_FIELDS` of a trial, with at most ``points`` points of its curve.
+
+    ``found``: the columns of the document; None: those of the space.
+    """
+    found = columns(space) if found is None else found
     return [
         trial.id,
         str(trial.state),
         [
             None if value is ABSENT else "None" if value is None else _shown(column, value)
-            for column, value in zip(columns(space), column_values(space, trial), strict=True)
+            for column, value in zip(found, column_values(space, trial, found=found), strict=True)
         ],
         number(trial.metric),
         number(trial.best_metric),

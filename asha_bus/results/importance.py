@@ -113,7 +113,7 @@ def _comparable(result: Result) -> tuple[list[TrialRecord], list[float], str]:
                 found = at_rung.setdefault((record.rung, record.resource), [])
                 found.append((trial, record.metric))
     if at_rung:
-        enough = max(MIN_TRIALS, _PER_PARAMETER * len(columns(result.space)))
+        enough = max(MIN_TRIALS, _PER_PARAMETER * len(columns(result.space, result.trials)))
         rung = max(at_rung, key=lambda rung: (min(len(at_rung[rung]), enough), rung))
         where, found = f"at rung {rung[0]} (resource {rung[1]:g})", at_rung[rung]
     else:

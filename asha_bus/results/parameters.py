@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 from asha_bus.core.checks import cut, shortened
 from asha_bus.core.space import POSITIONAL, Leaf, Options, Space, holds_parameter, is_same
 from asha_bus.core.space.layout import places_of
+from asha_bus.formats.named import is_by_name
 from asha_bus.results.records import TrialRecord
 
 #: Numbers beyond this, and infinite ones, are shown like options.
@@ -67,9 +68,18 @@ class Column:
         return len(set(map(_look, options))) < len(set(map(_exact, options)))
 
 
+def columns(space: Space, trials: Sequence[TrialRecord] = ()) -> tuple[Column, ...]:
+    """The parameters and funcs of ``space``, and constants that differ between its members.
+
+    Where objectives name their parameters themselves: the names in ``trials``.
+    """
+    if not is_by_name(space):
+        return _columns(space)
+    return tuple(Column(name, ()) for name in dict.fromkeys(n for t in trials for n in t.params))
+
+
 @lru_cache(maxsize=16)  # called for every trial
-def columns(space: Space) -> tuple[Column, ...]:
-    """The parameters and funcs of ``space``, and constants that differ between its members."""
+def _columns(space: Space) -> tuple[Column, ...]:
     common = constants(space)
     found: dict[str, list[Any]] = {}
     for member in space.members:
@@ -91,18 +101,23 @@ def _is_alike(a: Any, b: Any) -> bool:
     return is_same(a, b)
 
 
-def column_values(space: Space, trial: TrialRecord) -> tuple[Any, ...]:
-    """The values of ``trial`` in the order of `columns`; `ABSENT` for a missing value."""
-    return tuple(_row(space, trial))
+def column_values(
+    space: Space, trial: TrialRecord, *, found: Sequence[Column] | None = None
+) -> tuple[Any, ...]:
+    """The values of ``trial`` in the order of `columns`; `ABSENT` for a missing value.
+
+    ``found``: other columns, in whose order to give them.
+    """
+    return tuple(_row(space, trial, columns(space) if found is None else found))
 
 
-def _row(space: Space, trial: TrialRecord) -> list[Any]:
+def _row(space: Space, trial: TrialRecord, found: Sequence[Column]) -> list[Any]:
     values = space.values(trial.point)
     params = {POSITIONAL: trial.params} if space.is_positional else trial.params
     return [
         # a constant is found by its name only
         values.get(column.name, params.get(column.name, ABSENT))
-        for column in columns(space)
+        for column in found
     ]
 
 
@@ -137,8 +152,9 @@ def axes(space: Space, trials: Sequence[TrialRecord]) -> list[Axis]:
     """
     if not trials:
         return []
-    rows = zip(*(_row(space, trial) for trial in trials), strict=True)
-    return [_axis(column, values) for column, values in zip(columns(space), rows, strict=True)]
+    found = columns(space, trials)
+    rows = zip(*(_row(space, trial, found) for trial in trials), strict=True)
+    return [_axis(column, values) for column, values in zip(found, rows, strict=True)]
 
 
 def _axis(column: Column, values: tuple[Any, ...]) -> Axis:

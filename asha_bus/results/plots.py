@@ -203,7 +203,7 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
     were stopped at different resources, so compare only those of one colour.
     """
     trials = [t for t in result.trials if t.metric is not None and math.isfinite(t.metric)]
-    names = [column.name for column in columns(result.space)]
+    names = [column.name for column in columns(result.space, trials)]
     if axs is None:
         axs = _grid_of_axes(max(len(names), 1))
     if len(axs) < len(names):

@@ -9,11 +9,12 @@ from typing import Any
 
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import percentile
-from asha_bus.core.messages import REJECTED_KINDS
+from asha_bus.core.messages import REJECTED_KINDS, Named
 from asha_bus.core.roster import WorkerTime
 from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
+from asha_bus.formats.named import shown_params
 from asha_bus.results.tables import cell
 
 #: The reason of a result from a journal that has no end of the run.
@@ -58,6 +59,8 @@ class TrialRecord:
             ``start_time`` if an earlier one was lost, failed, or ended with the driver.
         pauses: When that attempt paused and continued, as pairs of times; the second one is
             None if it has not continued.
+        named: The values that its objective has asked for by name, as name, distribution and
+            number, if it names its parameters itself.
 
     Example:
         >>> result = ab.launch(
@@ -93,6 +96,7 @@ class TrialRecord:
     extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     best_resource: float | None = None
     pauses: tuple[tuple[float, float | None], ...] = ()
+    named: tuple[Named, ...] = ()
 
     def __repr__(self) -> str:
         metric = None if self.metric is None else float(f"{self.metric:.6g}")
@@ -156,7 +160,8 @@ class TrialRecord:
         times: list[float | None] = [*known.pop("pause_times"), None]
         known["pauses"] = tuple(zip(times[::2], times[1::2], strict=False))
         extras = {name: tuple(curve) for name, curve in (extra_curves or {}).items()}
-        params = space.shown(row.point)
+        known["named"] = tuple(map(tuple, row.named))
+        params = shown_params(space, row.point, row.named)
         return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)
 
 

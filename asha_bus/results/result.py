@@ -19,10 +19,10 @@ from asha_bus.core.trial import RungStanding, TrialState
 from asha_bus.formats.journal import reading, replay
 from asha_bus.results.branches import Branches, BranchRecord
 from asha_bus.results.configurations import Configurations, best_of, configurations_of
+from asha_bus.results.conversions import Conversions
 from asha_bus.results.decisions import Decisions, decisions_of
 from asha_bus.results.elsewhere import ELSEWHERE
 from asha_bus.results.explain import explainer
-from asha_bus.results.frame import frame_of
 from asha_bus.results.importance import Importances, importances_of
 from asha_bus.results.journals import read_journal, read_open
 from asha_bus.results.plotting import Plots
@@ -31,11 +31,8 @@ from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
 from asha_bus.results.warnings import warnings_of
 
-if TYPE_CHECKING:
-    import pandas
 
-
-class Result(Plots):
+class Result(Plots, Conversions):
     """The result of a run, which `asha_bus.launch` returns.
 
     Attributes:
@@ -372,22 +369,6 @@ class Result(Plots):
             >>> names = [one.name for one in result.importance()]
         """
         return importances_of(self)
-
-    def to_pandas(self) -> pandas.DataFrame:
-        """Convert the trials to a table of pandas.
-
-        Returns:
-            One row per trial, with parameters as columns ``params.<name>`` and extras as
-            ``extras.<name>``, of which there are at most 200. A parameter that a member of a
-            union lacks is None or NaN.
-
-        Raises:
-            ImportError: pandas is not installed.
-
-        Example:
-            >>> mean = result.to_pandas()["metric"].mean()
-        """
-        return frame_of(self.trials)
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Write a report of the run as one HTML file.

@@ -30,6 +30,7 @@ from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.space import by_name
 from asha_bus.core.trial import FINAL, RungRecord, Trial, TrialState
 from asha_bus.formats.journal import Replayer, read_header
+from asha_bus.formats.named import shown_params
 from asha_bus.results.journals import read_journal
 from asha_bus.results.tables import visible
 
@@ -92,7 +93,8 @@ def story_of(path: str | os.PathLike[str], trial: int, schedulers: Schedulers = 
         raise InvalidArgument(
             f"there is no trial {trial} in {where!r}; the run has {trials}, counted from 0"
         )
-    params = header.read_space(where).shown(experiment.table[trial].point)
+    one = experiment.table[trial]
+    params = shown_params(header.read_space(where), one.point, one.named)
     return Story(header.name, trial, params, tuple(found))
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Hyperband, NoStopping, Scheduler, SuccessiveHalving
 from asha_bus.core.trial import FINAL, TrialState
+from asha_bus.formats.named import is_by_name
 from asha_bus.results.records import TrialRecord
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ def warnings_of(result: Result) -> tuple[str, ...]:
     if settings is not None and settings.scheduler.fixed_cohort and result.reason in _WHOLE:
         found += _unfinished_plan(settings.scheduler, completed)
     if settings is not None and not bus.decisions:
-        entered = any(trial.rungs for trial in result.trials)
+        # such an objective asks itself whether to be stopped, and need not
+        entered = any(trial.rungs for trial in result.trials) or is_by_name(result.space)
         if is_unjudged(settings.scheduler, len(completed), bus.decisions, entered=entered):
             reached = max(trial.resource for trial in completed)
             found.append(judged_nothing(settings.scheduler, len(completed), reached))

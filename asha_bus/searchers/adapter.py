@@ -11,7 +11,7 @@ from typing import Any
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument, SearcherError
-from asha_bus.core.messages import Point
+from asha_bus.core.messages import Named, Point
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space
@@ -140,6 +140,20 @@ class SearcherAdapter:
                 return found, True
             found.append(point)
         return found, False
+
+    def value(self, trial: int, name: str, distribution: str) -> Named:
+        """The value of a parameter that the objective of ``trial`` asks for by name."""
+        number = _call(
+            f"draw() of {_name(self._search.searcher)} for {name!r} of trial {trial}",
+            "it must return a number",
+            *(self._search.searcher.draw, trial, name, distribution),
+        )
+        return name, distribution, number
+
+    def take_values(self) -> list[tuple[int, tuple[Named, ...]]]:
+        """By trial, the values that were drawn by name together with the last points."""
+        drawn = getattr(self._search.searcher, "take_drawn", None)
+        return [] if drawn is None else drawn()
 
     def fallback(self, number: int) -> Point | None:
         """The fallback of configuration ``number``: its point without asking the searcher.

@@ -10,6 +10,7 @@ from typing import Any
 from asha_bus.core.checks import shortened
 from asha_bus.core.space import Space
 from asha_bus.core.trial import FINAL, TrialRow, TrialState
+from asha_bus.formats.named import shown_params
 from asha_bus.formats.pipe import Standing
 from asha_bus.results.records import TrialRecord
 
@@ -110,7 +111,7 @@ class Questions:
             standing.seconds,
             standing.states,
             None if best is None else best.metric,
-            None if best is None else self._hooks.space.shown(best.point),
+            None if best is None else shown_params(self._hooks.space, best.point, best.named),
             standing.resource,
             standing.workers,
         )

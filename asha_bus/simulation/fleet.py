@@ -21,6 +21,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.events import (
     AppendToJournal,
     Effect,
+    Ended,
     Received,
     RequestSuggestions,
     RunSettings,
@@ -36,6 +37,7 @@ from asha_bus.testing.simulator.bus import Bus
 from asha_bus.testing.simulator.simulation import Searcher
 
 _NO_EXTRAS: m.Extras = {}
+_NO_NAMES: tuple[m.Named, ...] = ()
 
 #: What happens to a worker beside its messages.
 _LOST = "lost"
@@ -231,7 +233,7 @@ class Fleet(Bus):
             self._requests.append(effect)
         elif isinstance(effect, TrialUpdated):
             self._observe(effect.trial)
-        else:
+        elif isinstance(effect, Ended):
             self.ended = effect
 
     def carry_out(self) -> None:
@@ -374,6 +376,7 @@ class Fleet(Bus):
             _NO_EXTRAS,
             worker.idle_s,
             attempt.best_at,
+            _NO_NAMES,
         )
         self._planned += 1
         arrives_at = sent + self._latency()

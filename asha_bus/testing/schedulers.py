@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Scheduler, scheduler_from_plain
 from asha_bus.core.trial import TrialState
-from asha_bus.core.worker import Attempt
 from asha_bus.testing.simulator import Conditions, Objective, Rough, Step, Story
 from asha_bus.testing.simulator.checks import (
     assert_every_answered_report_counted_once,

@@ -19,9 +19,9 @@ from asha_bus import (
     randint,
     uniform,
 )
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Scheduler
-from asha_bus.core.worker import Attempt
 from asha_bus.results.records import BusReport
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.testing.simulator import Simulation, Step

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from asha_bus.core import messages as m
-from asha_bus.core.events import Event, Received, Stalled, StopRun, WorkerExited
+from asha_bus.core.events import Event, Received, Stalled, StopRun, ValuesDrawn, WorkerExited
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.formats import wire
 from asha_bus.testing.simulator import RUN, Bench
@@ -27,17 +27,33 @@ OUTCOMES = st.sampled_from(["completed", "failed", "interrupted"])
 TEXTS = st.sampled_from([None, "no"])
 NOTHING: st.SearchStrategy[dict[Any, Any]] = st.just({})
 ZERO = st.just(0.0)
+NAMED = st.sampled_from([(), (("lr", "{}", 0.5),), (("lr", "[]", 1), ("units", "{}", 3))])
 
 MESSAGES = st.one_of(
     st.builds(
         m.Hello, SEQS, st.sampled_from([RUN, RUN, "another"]), SLOTS, st.just("h"), st.just(1)
     ),
     st.builds(m.Next, SEQS, ZERO),
-    st.builds(m.Report, SEQS, TRIALS, ATTEMPTS, RESOURCES, METRICS, MAYBE, NOTHING, ZERO, AT),
     st.builds(
-        m.End, SEQS, TRIALS, ATTEMPTS, RESOURCES, MAYBE, MAYBE, NOTHING, OUTCOMES, TEXTS, ZERO, AT
+        m.Report, SEQS, TRIALS, ATTEMPTS, RESOURCES, METRICS, MAYBE, NOTHING, ZERO, AT, NAMED
+    ),
+    st.builds(
+        m.End,
+        SEQS,
+        TRIALS,
+        ATTEMPTS,
+        RESOURCES,
+        MAYBE,
+        MAYBE,
+        NOTHING,
+        OUTCOMES,
+        TEXTS,
+        ZERO,
+        AT,
+        NAMED,
     ),
     st.builds(m.Ping, SEQS),
+    st.builds(m.Draw, SEQS, TRIALS, ATTEMPTS, st.sampled_from(["lr", "units"]), st.just("{}")),
     st.builds(m.TrialHung, SEQS, TRIALS, ATTEMPTS, st.just("no end")),
     st.builds(m.Telemetry, TRIALS, ATTEMPTS, MAYBE, REPORTS),
     st.builds(
@@ -57,6 +73,7 @@ MESSAGES = st.one_of(
 EVENTS = st.one_of(
     st.builds(Received, NAMES, MESSAGES),
     st.builds(Received, NAMES.map(lambda name: name + m.HEARTBEAT_SUFFIX), MESSAGES),
+    st.builds(ValuesDrawn, TRIALS, NAMED),
     st.builds(WorkerExited, SLOTS),
     st.builds(Stalled, st.just(5.0)),
     st.floats(0.0, 20.0),

@@ -32,8 +32,16 @@ extras = st.dictionaries(
 latencies = st.dictionaries(st.integers(0, BUCKETS - 1), counts, max_size=20)
 drops = st.lists(counts, max_size=20).map(tuple)
 points = st.lists(numbers, max_size=20).map(tuple)
+named = st.lists(st.tuples(names, texts, numbers), max_size=5).map(tuple)
 assignments = st.builds(
-    m.Assignment, counts, seqs, points, counts, next_resource=resources | st.none(), saved=counts
+    m.Assignment,
+    counts,
+    seqs,
+    points,
+    counts,
+    next_resource=resources | st.none(),
+    saved=counts,
+    named=named,
 )
 
 STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
@@ -50,6 +58,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         extras,
         amounts,
         resources | st.none(),
+        named,
     ),
     m.End: st.builds(
         m.End,
@@ -64,10 +73,12 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
         texts | st.none(),
         amounts,
         resources | st.none(),
+        named,
     ),
     m.Ping: st.builds(m.Ping, seqs),
     m.TrialHung: st.builds(m.TrialHung, seqs, counts, seqs, texts),
     m.Saved: st.builds(m.Saved, seqs, counts, counts),
+    m.Draw: st.builds(m.Draw, seqs, counts, seqs, names, texts),
     m.Telemetry: st.builds(
         m.Telemetry,
         counts,
@@ -113,6 +124,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
     m.Wait: st.builds(m.Wait, seqs, drops),
     m.Done: st.builds(m.Done, seqs, names),
     m.Pong: st.builds(m.Pong, counts),
+    m.Drawn: st.builds(m.Drawn, seqs, numbers),
     m.Refused: st.builds(m.Refused, seqs, texts),
     m.Interrupt: st.builds(m.Interrupt, amounts, amounts),
     m.Ask: st.builds(m.Ask, counts, seqs),
@@ -152,6 +164,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.Ping(1),
     m.TrialHung(1, 12, 1, "no end"),
     m.Saved(8, 4, 1),
+    m.Draw(8, 12, 1, "lr", "{}"),
     m.Heartbeat({1: 2}),
     m.Leave({}),
     m.Dropped((3, 12)),
@@ -166,6 +179,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.Wait(2),
     m.Done(9, "max_trials"),
     m.Pong(0),
+    m.Drawn(8, 0.25),
     m.Refused(1, "no"),
 )
 NUMBERS: dict[type[Any], int] = {cls: number for number, cls, _ in wire.TABLE}

@@ -21,9 +21,9 @@ from asha_bus.core.space import Space
 from asha_bus.hyperopt import exceptions
 from asha_bus.hyperopt.documents import document, fail_result
 from asha_bus.hyperopt.objective import FminObjective, fmin_objective
-from asha_bus.hyperopt.raised import exception_of, failed_by
 from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import TrialFailed, shape_of
+from asha_bus.objective.raised import exception_of, failed_by
 
 S = ab.TrialState
 
@@ -56,7 +56,7 @@ def test_a_wrong_dict_is_an_error_that_names_the_mistake(
         FminObjective(lambda params: given)(x=1)
     assert isinstance(raised.value.__cause__, ab.ObjectiveError)
     assert message in str(raised.value.__cause__)
-    found = exception_of(make_trial(0, S.FAILED, None, extras=raised.value.extras))
+    found = exception_of(raised.value.extras)
     assert type(found) in (exceptions.InvalidResultStatus, exceptions.InvalidLoss)
     assert message in str(found)
     assert isinstance(found, ab.ObjectiveError)
@@ -125,7 +125,7 @@ def test_nothing_that_is_returned_with_a_loss_reads_as_a_status_of_fail() -> Non
         next(values)
     assert fail_result(make_trial(0, S.FAILED, loss, extras=raised.value.extras)) is None
     assert fail_result(make_trial(0, S.FAILED, loss, extras=extras)) is None
-    assert exception_of(make_trial(0, S.LOST, loss, extras=extras)) is None
+    assert exception_of(extras) is None
 
 
 # --- exceptions -----------------------------------------------------------------
@@ -165,12 +165,12 @@ class Outer:
     ],
 )
 def test_an_exception_comes_back_as_its_own_type(error: Exception) -> None:
-    found = exception_of(raised_in_a_trial(error))
+    found = exception_of(raised_in_a_trial(error).extras)
     assert (type(error), error.args) == (type(found), found and found.args)
 
 
 def test_a_text_of_several_arguments_comes_back() -> None:
-    found = exception_of(raised_in_a_trial(FileNotFoundError(2, "No such file")))
+    found = exception_of(raised_in_a_trial(FileNotFoundError(2, "No such file")).extras)
     assert (FileNotFoundError, "[Errno 2] No such file") == (type(found), str(found))
 
 
@@ -197,11 +197,11 @@ def test_an_exception_that_cannot_be_made_again_is_none() -> None:
         Picky("a", "b"),
         UnicodeDecodeError("utf-8", b"", 0, 1, "bad"),
     ]
-    assert [None] * 3 == [exception_of(raised_in_a_trial(error)) for error in unmade]
+    assert [None] * 3 == [exception_of(raised_in_a_trial(error).extras) for error in unmade]
 
 
 def test_an_exception_that_cannot_be_shown_says_so() -> None:
-    found = exception_of(raised_in_a_trial(Rude(1, 2)))
+    found = exception_of(raised_in_a_trial(Rude(1, 2)).extras)
     assert Rude is type(found)
     assert "not available: RuntimeError('no text')" in found.args[0]
 
@@ -266,12 +266,12 @@ def test_a_worker_names_nothing_but_exceptions_that_are_here(
     monkeypatch.setitem(sys.modules, "proxies_for_a_test", proxy)
     extras = {"_raised_type": name, "_raised_text": "echo"}
     before = set(sys.modules)
-    assert exception_of(make_trial(0, S.FAILED, None, extras=extras)) is None
+    assert exception_of(extras) is None
     assert before == set(sys.modules)
 
 
 def test_a_long_text_is_cut() -> None:
-    found = exception_of(raised_in_a_trial(ValueError("x" * 10**6)))
+    found = exception_of(raised_in_a_trial(ValueError("x" * 10**6)).extras)
     assert str(found) == "x" * len(str(found))
     assert 1000 < len(str(found)) < 10_000
     assert "?" == failed_by(ValueError("\ud800")).extras["_raised_text"]

@@ -12,10 +12,10 @@ from support.plans import plan_for
 from support.processes import wait_until
 
 import asha_bus as ab
-from asha_bus.core.events import FallbackDrawn, RequestSuggestions, Suggested
+from asha_bus.core.events import FallbackDrawn, RequestSuggestions, RequestValue, Suggested
 from asha_bus.core.trial import Trial, TrialRow, TrialState
 from asha_bus.driver.gate import Gate
-from asha_bus.driver.searcher_client import DrawHere
+from asha_bus.driver.searcher_client import DrawHere, Drawn
 
 S = TrialState
 
@@ -30,7 +30,7 @@ class Opened:
     """A gate, what it gave to the bus, and the trials that wait for a word on them."""
 
     def __init__(self, **settings: int) -> None:
-        self.given: list[Suggested | FallbackDrawn] = []
+        self.given: list[Drawn] = []
         self.failures: list[str] = []
         self.seen: list[int] = []
         #: What `after` returns, one for each trial that has ended.
@@ -190,3 +190,20 @@ def test_a_failure_of_after_ends_the_run() -> None:
     gate.close()
     [why] = one.failures
     assert "in after" in why
+
+
+def test_a_request_of_a_trial_that_runs_is_never_held_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[RequestValue] = []
+    one = Opened()
+    monkeypatch.setattr(one.gate._suggester, "draw", asked.append)
+    one.gate.draw(RequestValue(0, "lr", "{}"))
+    assert [RequestValue(0, "lr", "{}")] == asked
+
+
+def test_a_searcher_without_names_says_so() -> None:
+    with opened() as one:
+        one.gate.draw(RequestValue(3, "lr", "{}"))
+        assert ["trial 3 asks for 'lr', but this searcher draws no values by name"] == one.failures
+        one.failures.clear()

@@ -16,9 +16,11 @@ from asha_bus.core.events import (
     Ended,
     FallbackDrawn,
     RequestSuggestions,
+    RequestValue,
     StopRun,
     StopTrial,
     Suggested,
+    ValuesDrawn,
 )
 from asha_bus.core.log import LogLine
 from asha_bus.core.messages import Telemetry
@@ -74,10 +76,12 @@ FRAMES: list[Any] = [
     pipe.Call(9, StopTrial(3)),
     Suggested(0, ((0.5,), (0.25,)), False),
     FallbackDrawn(3, (0.5,)),
+    ValuesDrawn(3, (("lr", "{}", 0.5),)),
     pipe.Ready(1.5, 0.1),
     pipe.Failed("no"),
     pipe.Reply(7, (1, "two", None)),
     RequestSuggestions(0, 50, True),
+    RequestValue(3, "lr", "{}"),
     pipe.Observe(a_row()),
     pipe.Progress(),
     pipe.CaughtUp(7),

@@ -369,6 +369,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         5.5,
         0.5,
         [5.25, 5.5, 5.75],
+        [("lr", "{}", 0.5)],
     )
     expected = make_trial(
         3,
@@ -389,6 +390,7 @@ def test_a_row_of_the_bus_becomes_a_record() -> None:
         repeat=1,
         best_resource=0.5,
         pauses=((5.25, 5.5), (5.75, None)),
+        named=(("lr", "{}", 0.5),),
     )
     assert 2 == expected.configuration
     assert expected == TrialRecord.from_row(TrialRow.from_plain(row), SPACE)

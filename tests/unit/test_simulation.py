@@ -13,6 +13,7 @@ import pytest
 
 import asha_bus as ab
 from asha_bus import cli
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.events import RunSettings
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.schedulers import (
@@ -25,7 +26,6 @@ from asha_bus.core.schedulers import (
     SuccessiveHalving,
 )
 from asha_bus.core.trial import FINAL, TrialState
-from asha_bus.core.worker import Attempt
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.simulation.workloads import Row
 from asha_bus.testing.simulator import Simulation, Step

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.events import Ended, RunSettings, StopRun
 from asha_bus.core.schedulers import ASHA, NoStopping
 from asha_bus.core.trial import TrialState
-from asha_bus.core.worker import Attempt
 from asha_bus.testing.simulator import (
     Clock,
     Conditions,

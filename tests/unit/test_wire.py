@@ -54,7 +54,7 @@ def test_the_samples_are_all_messages() -> None:
 
 def test_a_body_is_one_array_of_version_type_and_fields() -> None:
     report = REPORT._replace(best_resource=5)
-    assert [1, 3, *report] == msgpack.unpackb(wire.encode(report))
+    assert [1, 3, *report[:-1]] == msgpack.unpackb(wire.encode(report))
 
 
 @pytest.mark.parametrize("metric", [math.nan, math.inf, -math.inf, 0, -1, 2**64 - 1, 5e-324, -0.0])
@@ -198,7 +198,7 @@ def test_fields_too_few_or_too_many_are_refused(sample: m.Message) -> None:
 def test_what_is_empty_at_the_end_is_left_out(message: m.Message) -> None:
     body = wire.encode(message)
     fields = msgpack.unpackb(body, use_list=False)[2:]
-    given = [one[:-1] if isinstance(one, m.Assignment) else one for one in message]
+    given = [one[:-2] if isinstance(one, m.Assignment) else one for one in message]
     while given[-1] == ():
         given.pop()
     assert tuple(given) == fields
@@ -212,9 +212,11 @@ def test_what_is_empty_at_the_end_is_left_out(message: m.Message) -> None:
         STOP._replace(next=ASSIGN.assignment._replace(saved=2)),
         PAUSE._replace(next=ASSIGN.assignment._replace(saved=2), saves=(4,)),
         PAUSE._replace(saves=(4,)),
+        ASSIGN._replace(assignment=ASSIGN.assignment._replace(named=(("x", "{}", 0.5),))),
+        STOP._replace(next=ASSIGN.assignment._replace(saved=2, named=(("x", "{}", 0.5),))),
     ],
 )
-def test_saved_states_are_named(message: m.Message) -> None:
+def test_saved_states_and_values_by_name_travel(message: m.Message) -> None:
     assert message == wire.decode_to_worker(wire.encode(message))
 
 
@@ -228,10 +230,28 @@ def test_the_resource_of_the_best_metric_may_be_left_out(message: Any) -> None:
     assert known == wire.decode_from_worker(wire.encode(known))
     assert unknown == wire.decode_from_worker(wire.encode(unknown))
     fields = msgpack.unpackb(wire.encode(unknown), use_list=False)[2:]
-    assert tuple(message)[:-1] == fields
+    assert tuple(message)[: len(fields)] == fields
+    assert "best_resource" not in type(message)._fields[: len(fields)]
     for wrong in (0, -1, math.inf, math.nan, True, "2"):
         error = refused(packed(message, best_resource=wrong), type(message))
         assert str(error).startswith(f"{type(message).__name__}.best_resource cannot be ")
+
+
+@pytest.mark.parametrize("message", [REPORT, END], ids=lambda one: type(one).__name__)
+def test_values_by_name_travel_once_there_are_new_ones(message: Any) -> None:
+    told = message._replace(named=(("x", "{}", 0.5), ("y", "{}", 3)))
+    assert told == wire.decode_from_worker(wire.encode(told))
+    for wrong in (
+        (("x", "{}"),),
+        (("", "{}", 1),),
+        (("x", None, 1),),
+        (("x", "{}", "1"),),
+        (("x", "{}", True),),
+        5,
+        (("x", "a" * wire.MAX_NAMED_CHARS, 1),),
+    ):
+        error = refused(packed(message, best_resource=2.5, named=wrong), type(message))
+        assert str(error).startswith(f"{type(message).__name__}.named cannot be ")
 
 
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda sample: type(sample).__name__)
@@ -248,7 +268,7 @@ def test_another_version_is_refused_with_the_fix(version: Any) -> None:
     assert 7 == error.seq
 
 
-@pytest.mark.parametrize("number", [0, 8, 15, 22, 63, 64, 65, 200, -1, True, 3.0, None, "3", ()])
+@pytest.mark.parametrize("number", [0, 9, 15, 22, 63, 64, 65, 200, -1, True, 3.0, None, "3", ()])
 def test_an_unknown_type_is_refused(number: Any) -> None:
     assert "unknown message type" in str(refused(msgpack.packb((1, number, *REPORT))))
 

@@ -11,6 +11,7 @@ from asha_bus.core.events import (
     Ended,
     Event,
     RequestSuggestions,
+    RequestValue,
     RunSettings,
     Send,
     TrialUpdated,
@@ -32,6 +33,8 @@ class Bus(ABC):
         self.ended: Ended | None = None
         #: The trials that the searcher was told of, by number, once for each time.
         self.observed: list[int] = []
+        #: The values by name that the searcher was asked for, oldest first.
+        self.asked: list[RequestValue] = []
 
     def start(self) -> None:
         """Begin the run."""
@@ -61,6 +64,8 @@ class Bus(ABC):
                 self._request(effect)
             elif isinstance(effect, TrialUpdated):
                 self._observe(effect.trial)
+            elif isinstance(effect, RequestValue):
+                self.asked.append(effect)
             else:
                 self._end(effect)
 

@@ -8,8 +8,8 @@ from random import Random
 from typing import NamedTuple
 
 from asha_bus.core import messages as m
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.pseudorandom import mix
-from asha_bus.core.worker import Attempt
 
 _NO_EXTRAS: m.Extras = {}
 

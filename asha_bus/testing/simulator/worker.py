@@ -6,7 +6,8 @@ import traceback
 from collections.abc import Callable, Iterator
 
 from asha_bus.core import messages as m
-from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Attempt, Progress, Worker
+from asha_bus.core.attempt import Attempt, Progress
+from asha_bus.core.worker import RETRY_FIRST_S, RETRY_LAST_S, Worker
 from asha_bus.testing.simulator.clock import Clock
 from asha_bus.testing.simulator.objectives import Objective, Step
 

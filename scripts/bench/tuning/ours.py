@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from asha_bus import Space
 from asha_bus.core import messages as m
+from asha_bus.core.attempt import Attempt
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Scheduler
-from asha_bus.core.worker import Attempt
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.testing.simulator import Simulation, Step
 

@@ -66,7 +66,7 @@ def lengthen(path: Path, size_bytes: int, seed: int) -> int:
             assert isinstance(answer, m.Assign | m.Stop)
             assignment = answer.assignment if isinstance(answer, m.Assign) else answer.next
             assert assignment is not None
-            trial, attempt, _, _, resource, _ = assignment
+            trial, attempt, _, _, resource, *_ = assignment
         assert resource is not None
         metric = random.random()
         del answers[:]

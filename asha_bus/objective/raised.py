@@ -1,4 +1,4 @@
-"""Carries the exceptions that ``fn`` raised to the program of `fmin`, by name and text.
+"""Carries the exceptions that objectives raised to the program, by name and text.
 
 No pickle is read, and nothing is imported because a worker names it.
 """
@@ -6,20 +6,20 @@ No pickle is read, and nothing is imported because a worker names it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
 from asha_bus.core.checks import shortened
 from asha_bus.formats.wire import MAX_EXTRA_CHARS
 from asha_bus.objective.kinds import TrialFailed
-from asha_bus.results.records import TrialRecord
 
-#: The extras that name what ``fn`` raised: its type as ``module:qualified name``, and its text.
+#: The extras that name what an objective raised: type (``module:qualified name``) and text.
 RAISED_TYPE, RAISED_TEXT = "_raised_type", "_raised_text"
 
 
 def failed_by(error: Exception, name: str | None = None) -> TrialFailed:
-    """What fails a trial whose ``fn`` raised ``error``; raise it from that.
+    """What fails a trial whose objective raised ``error``; raise it from that.
 
     ``name``: of another type to raise in the program. None: that of ``error``.
     """
@@ -34,13 +34,13 @@ def failed_by(error: Exception, name: str | None = None) -> TrialFailed:
     return TrialFailed(name, {RAISED_TYPE: _within(name), RAISED_TEXT: _within(text)})
 
 
-def exception_of(trial: TrialRecord) -> Exception | None:
-    """What ``fn`` raised in ``trial``, of its own type.
+def exception_of(extras: Mapping[str, Any]) -> Exception | None:
+    """What the objective raised in the trial with these ``extras``, of its own type.
 
     None unless that type is here already and takes a text: a built-in exception, or one of a
     module that this program has imported.
     """
-    name, text = trial.extras.get(RAISED_TYPE), trial.extras.get(RAISED_TEXT)
+    name, text = extras.get(RAISED_TYPE), extras.get(RAISED_TEXT)
     if not isinstance(name, str) or not isinstance(text, str):
         return None
     kind = _imported(*name.partition(":")[::2])

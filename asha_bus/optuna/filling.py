@@ -1,0 +1,202 @@
+"""Fills a study of Optuna with the trials of a run, as they end."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import optuna
+from optuna import distributions as d
+from optuna.storages import InMemoryStorage
+from optuna.trial import FrozenTrial
+from optuna.trial import TrialState as OptunaState
+
+from asha_bus.core.checks import shown_params
+from asha_bus.core.errors import ObjectiveError
+from asha_bus.core.trial import TrialState
+from asha_bus.driver.process import start_thread
+from asha_bus.launching.run import Run
+from asha_bus.objective.raised import exception_of
+from asha_bus.optuna.attributes import CAUGHT, attributes_of
+from asha_bus.optuna.outcomes import outcome_of, steps_of
+from asha_bus.results.records import TrialRecord
+from asha_bus.results.result import Result
+
+if TYPE_CHECKING:
+    from asha_bus.optuna._study import Study
+
+_logger = optuna.logging.get_logger("optuna.study")
+
+#: How often a run that is to end looks whether its last trials have ended.
+_LOOK_S = 0.05
+
+
+class Filling:
+    """Tells a study of each trial that ends, calls back, and ends the run where Optuna would.
+
+    ``waiting``: the ids of the enqueued trials in the study's storage, which come first.
+    ``before``: the trials that had ended when the run was resumed.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        waiting: Sequence[int],
+        callbacks: Sequence[Callable[..., Any]],
+        before: Collection[int] = (),
+    ) -> None:
+        self._before = frozenset(before)
+        self._study, self._waiting, self._callbacks = study, tuple(waiting), callbacks
+        #: In memory, so that what has ended can still be completed.
+        self._storage = cast(InMemoryStorage, study._storage)
+        #: The ids in the storage, by our numbers; and our numbers of those that have ended.
+        self._ids: list[int] = []
+        self._ended: set[int] = set()
+        #: What a callback raised, or the first exception of the objective that nobody caught.
+        self.error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._is_over = False
+        self._run: Run | None = None
+        self._closing = threading.Event()
+
+    def after(self, trial: TrialRecord) -> bool:
+        """See a trial that has ended; whether there is to be no other."""
+        with self._lock:
+            if not self._is_over and self._ends(trial):
+                self._is_over = True
+                if self._run is not None:
+                    self._end(self._run)
+            return self._is_over
+
+    def attach(self, run: Run) -> None:
+        """The run has begun; it may have to end already."""
+        with self._lock:
+            self._run = run
+            if self._is_over:
+                self._end(run)
+
+    def finish(self, result: Result) -> None:
+        """Fill in the trials that the end of the run cut off, and all intermediate values."""
+        self._closing.set()
+        with self._lock:
+            self._is_over = True
+            for trial in sorted(result.trials, key=lambda one: (one.end_time or 0.0, one.id)):
+                if trial.end_time is not None:
+                    self._tell(trial)
+                    self._note_error(trial)
+            for trial in result.trials:
+                if trial.id in self._ended:
+                    # there is no way to add to a trial that has ended, but this storage is ours
+                    kept = self._storage._get_trial(self._ids[trial.id])
+                    kept.intermediate_values.update(steps_of(trial))
+        self._study._forget()
+
+    def _ends(self, trial: TrialRecord) -> bool:
+        frozen = self._tell(trial)
+        if frozen is None or trial.id in self._before:
+            return False
+        self._note_error(trial)
+        if self.error is not None:
+            return True
+        self._study._thread_local.in_optimize_loop = True  # here, callbacks may call stop()
+        try:
+            for callback in self._callbacks:
+                callback(self._study, copy.deepcopy(frozen))
+        except BaseException as error:  # user code, which may raise anything; optimize raises it
+            self.error = error
+            return True
+        finally:
+            self._study._thread_local.in_optimize_loop = False
+        return bool(self._study._stop_flag)
+
+    def _end(self, run: Run) -> None:
+        """End the run: at once after an exception, else when the trials that run have ended."""
+        if self.error is not None:
+            run.stop()
+        else:
+            start_thread(self._wait_for_last, "asha-bus-study", lambda _: run.stop(), run)
+
+    def _wait_for_last(self, run: Run) -> None:
+        while run.status()["states"]["RUNNING"] and not self._closing.wait(_LOOK_S):
+            pass
+        run.stop()
+
+    def _note_error(self, trial: TrialRecord) -> None:
+        is_bad = trial.state in (TrialState.FAILED, TrialState.LOST)
+        is_error = is_bad and outcome_of(trial)[0] is OptunaState.FAIL
+        is_new = trial.id not in self._before
+        if self.error is None and is_error and is_new and not trial.extras.get(CAUGHT):
+            told = ObjectiveError(
+                f"the objective raised in trial {self._ids[trial.id]} with "
+                f"{shown_params(trial.params)}; pass catch=(...) to continue after such:\n"
+                f"{trial.error}"
+            )
+            self.error = exception_of(trial.extras) or told
+            if self.error is not told:
+                self.error.__cause__ = told
+
+    def _tell(self, trial: TrialRecord) -> FrozenTrial | None:
+        """Fill in a trial that has ended; None: it is there."""
+        if trial.id in self._ended:
+            return None
+        self._ended.add(trial.id)
+        storage, at = self._storage, self._id_of(trial.id)
+        number_of = storage.get_trial_number_from_id
+        state, value = outcome_of(trial)
+        for name, text, number in trial.named:
+            try:
+                storage.set_trial_param(at, name, number, d.json_to_distribution(text))
+            except ValueError as error:  # another trial has had another distribution of that name
+                self.error = ValueError(
+                    f"{name!r} of trial {number_of(at)}: {error} Use another name"
+                )
+                state, value = OptunaState.FAIL, None
+        for name, attribute in attributes_of(trial.extras).items():
+            storage.set_trial_user_attr(at, name, attribute)
+        steps = steps_of(trial)
+        for step, reported in steps.items():
+            storage.set_trial_intermediate_value(at, step, reported)
+        if state is OptunaState.PRUNED and steps:
+            value = steps[max(steps)]
+        storage.set_trial_state_values(at, state, None if value is None else [value])
+        self._study._forget()
+        self._set_times(at, trial)
+        frozen = storage.get_trial(at)
+        _log(self._study, frozen, trial)
+        return frozen
+
+    def _set_times(self, at: int, trial: TrialRecord) -> None:
+        """Have the times of the trial itself, not those at which the study was told."""
+        kept = self._storage._get_trial(at)
+        if trial.start_time is not None:
+            kept.datetime_start = datetime.fromtimestamp(trial.start_time)
+        if trial.end_time is not None:
+            kept.datetime_complete = datetime.fromtimestamp(trial.end_time)
+
+    def _id_of(self, number: int) -> int:
+        """The id of our trial in the storage, which numbers trials in the order of their making."""
+        while len(self._ids) <= number:
+            place = len(self._ids)
+            if place < len(self._waiting):
+                at = self._waiting[place]
+                self._storage.set_trial_state_values(at, OptunaState.RUNNING)
+            else:
+                at = self._storage.create_new_trial(self._study._study_id)
+            self._ids.append(at)
+        return self._ids[number]
+
+
+def _log(study: Study, frozen: FrozenTrial, trial: TrialRecord) -> None:
+    """Say how a trial ended, as Optuna does."""
+    if frozen.state is OptunaState.COMPLETE:
+        study._log_completed_trial(frozen.values, frozen.number, frozen.params)
+    elif frozen.state is OptunaState.PRUNED:
+        _logger.info("Trial %d pruned.", frozen.number)
+    else:
+        last = (trial.error or "it was cut off").strip().splitlines()[-1]
+        _logger.warning(
+            "Trial %d failed with parameters: %s: %s", frozen.number, frozen.params, last
+        )

@@ -1,0 +1,94 @@
+"""Runs an objective written for Optuna on the trials of asha-bus."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from optuna import TrialPruned
+
+from asha_bus.core.checks import name_of, shortened
+from asha_bus.executor.runner import RunningTrial
+from asha_bus.objective.kinds import TrialFailed
+from asha_bus.objective.raised import failed_by
+from asha_bus.optuna.attributes import CAUGHT, PRUNED
+from asha_bus.optuna.bus_trial import BusTrial
+
+
+class DefineByRun:
+    """Calls ``function`` with a trial of Optuna's kind.
+
+    ``catch``: exceptions that fail their trial only. ``fixed``: the values of the first trials.
+    ``numbers``: the numbers of these in the study; the others follow from ``first`` on.
+    ``is_random``: workers draw values themselves.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        *,
+        catch: tuple[type[Exception], ...],
+        fixed: Sequence[Mapping[str, Any]],
+        numbers: Sequence[int],
+        first: int,
+        is_random: bool,
+    ) -> None:
+        self._function, self._catch = function, catch
+        self._fixed, self._numbers, self._first = fixed, numbers, first
+        self._is_random = is_random
+        #: The distributions of all names so far, in this worker.
+        self._known: dict[str, Any] = {}
+        self.__qualname__ = name_of(function)
+
+    def number_of(self, trial: int) -> int:
+        """The number in the study of the run's trial of that number."""
+        count = len(self._numbers)
+        return self._numbers[trial] if trial < count else self._first + trial - count
+
+    def __call__(self, trial: RunningTrial, **data: Any) -> None:
+        """Run the objective, and report what it returns."""
+        fixed = self._fixed[trial.id] if trial.id < len(self._fixed) else {}
+        number = self.number_of(trial.id)
+        asked = BusTrial(trial, number, fixed, is_random=self._is_random, known=self._known)
+        try:
+            value = self._function(asked, **data)
+        except TrialPruned as error:
+            asked.flush()
+            if trial.stopped is None:
+                _prune(trial, asked, error)
+        except Exception as error:
+            if trial.stopped is None or trial.stopped == "completed":
+                failure = failed_by(error)
+                caught = {CAUGHT: True} if isinstance(error, self._catch) else {}
+                raise TrialFailed(
+                    str(failure), {**asked.extras, **failure.extras, **caught}
+                ) from error
+            raise  # the trial is over, and this becomes a warning
+        else:
+            asked.flush()
+            if trial.stopped is None:
+                trial.conclude(_feasible(value, asked), asked.extras)
+
+
+def _prune(trial: RunningTrial, asked: BusTrial, error: TrialPruned) -> None:
+    """End a trial that prunes itself, which nobody has told it to."""
+    extras = {**asked.extras, PRUNED: True}
+    if trial.metric is None:
+        raise TrialFailed("the objective raised TrialPruned before a report", extras) from error
+    trial.conclude(trial.metric, extras)
+
+
+def _feasible(value: Any, asked: BusTrial) -> float:
+    """What the objective returned as a float; a trial fails where Optuna lets it fail."""
+    why = f"the value {shortened(value)} could not be cast to float"
+    try:
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            why = f"the objective returned {len(value)} values, and the study has one direction"
+            (value,) = value
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TrialFailed(why, {**asked.extras, CAUGHT: True}) from None
+    if math.isnan(number):
+        raise TrialFailed("the value nan is not acceptable", {**asked.extras, CAUGHT: True})
+    return number

@@ -1,0 +1,39 @@
+"""What became of a trial, in Optuna's words."""
+
+from __future__ import annotations
+
+from optuna.trial import TrialState as OptunaState
+
+from asha_bus.core.trial import TrialState
+from asha_bus.optuna.attributes import PRUNED, STEP
+from asha_bus.results.records import TrialRecord
+
+
+def outcome_of(trial: TrialRecord) -> tuple[OptunaState, float | None]:
+    """The state of a trial that has ended, and the value of one that is complete.
+
+    A trial that the end of the run cut off counts as pruned where it has reported.
+    """
+    if trial.extras.get(PRUNED):
+        return OptunaState.PRUNED, None
+    if trial.state is TrialState.COMPLETED:
+        return OptunaState.COMPLETE, trial.metric
+    if trial.state is TrialState.STOPPED:
+        return OptunaState.PRUNED, None
+    if trial.state is TrialState.CANCELLED and trial.metric is not None:
+        return OptunaState.PRUNED, None
+    return OptunaState.FAIL, None
+
+
+def steps_of(trial: TrialRecord) -> dict[int, float]:
+    """The intermediate values that are known, by step."""
+    last = trial.extras.get(STEP)
+    if not isinstance(last, int):  # it has reported nothing, or failed before its first rung
+        return {}
+    is_final = trial.state is TrialState.COMPLETED and not trial.extras.get(PRUNED)
+    points = dict(trial.reports)
+    points.update((record.resource, record.metric) for record in trial.rungs)
+    if trial.metric is not None and not is_final:  # else that is what the objective returned
+        points.setdefault(trial.resource, trial.metric)
+    shift = trial.resource - last  # 1 where steps count from 0
+    return {round(at - shift): value for at, value in sorted(points.items())}
