@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from asha_bus.monitors.file import FileMonitor
     from asha_bus.objective.behind import objective_kind
     from asha_bus.objective.kinds import Trial
+    from asha_bus.results._runs import RunFile, runs
     from asha_bus.results.decisions import DecisionRecord
     from asha_bus.results.records import BusReport, TrialRecord
     from asha_bus.results.result import AllTrialsFailed, Result
@@ -107,6 +108,7 @@ __all__ = [
     "RemoteProtocolError",
     "Result",
     "Run",
+    "RunFile",
     "RunInfo",
     "RunSummary",
     "RungRecord",
@@ -141,6 +143,7 @@ __all__ = [
     "option",
     "ordinal",
     "randint",
+    "runs",
     "simulate",
     "space_eval",
     "start",
@@ -161,6 +164,7 @@ _MODULES = {
     "monitors.file": ("FileMonitor",),
     "objective.behind": ("objective_kind",),
     "objective.kinds": ("Trial",),
+    "results._runs": ("RunFile", "runs"),
     "results.decisions": ("DecisionRecord",),
     "results.records": ("BusReport", "TrialRecord"),
     "results.result": ("AllTrialsFailed", "Result"),

@@ -159,6 +159,13 @@ class TrialRecord:
         params = space.shown(row.point)
         return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)
 
+    def to_row(self) -> TrialRow:
+        """The row that `from_row` makes a record of; the log and the curves are not in it."""
+        times = [time for pause in self.pauses for time in pause if time is not None]
+        known = {name: getattr(self, name) for name in TrialRow._fields if name != "pause_times"}
+        known.update(state=self.state.value, pause_times=times)
+        return TrialRow(**known)
+
 
 def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:
     """The trials grouped by configuration: one, or its repeats."""

@@ -11,22 +11,23 @@ from typing import TYPE_CHECKING
 
 from asha_bus.core.checks import check, whole
 from asha_bus.core.errors import AshaBusError, InvalidArgument
-from asha_bus.core.events import Ended, RunSettings
+from asha_bus.core.events import RunSettings
 from asha_bus.core.failures import Repeated
 from asha_bus.core.schedulers import Scheduler, Schedulers
 from asha_bus.core.space import Space
 from asha_bus.core.trial import RungStanding, TrialState
-from asha_bus.formats.journal import reading, replay
+from asha_bus.formats.journal import is_journal
 from asha_bus.results.branches import Branches, BranchRecord
 from asha_bus.results.configurations import Configurations, best_of, configurations_of
 from asha_bus.results.decisions import Decisions, decisions_of
 from asha_bus.results.elsewhere import ELSEWHERE
 from asha_bus.results.explain import explainer
+from asha_bus.results.files import Files
 from asha_bus.results.frame import frame_of
 from asha_bus.results.importance import Importances, importances_of
-from asha_bus.results.journals import read_journal, read_open
+from asha_bus.results.journals import read_journal
 from asha_bus.results.plotting import Plots
-from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord, failures_of
+from asha_bus.results.records import BusReport, TrialRecord, failures_of
 from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
 from asha_bus.results.warnings import warnings_of
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-class Result(Plots):
+class Result(Files, Plots):
     """The result of a run, which `asha_bus.launch` returns.
 
     Attributes:
@@ -94,74 +95,6 @@ class Result(Plots):
         self.settings = settings
         self.trial_warnings = tuple(trial_warnings)
         self.rungs = tuple(rungs)
-
-    @classmethod
-    def from_journal(
-        cls,
-        path: str | os.PathLike[str],
-        space: Space | None = None,
-        schedulers: Schedulers = (),
-    ) -> Result:
-        """Read the result of a run from its journal, during or after the run.
-
-        Nothing in a journal is imported or executed, so you can read a stranger's.
-
-        Args:
-            path: The journal's file.
-            space: The run's space. None (default): it is read from the journal, and options
-                that are not plain data are shown by their repr.
-            schedulers: The scheduler's class, if it is not one of asha-bus.
-
-        Returns:
-            The result, with reason ``unfinished`` if the journal has no end of the run.
-
-        Raises:
-            InvalidArgument: The file cannot be opened.
-            JournalError: The file is not a journal, is damaged, or names an unknown scheduler.
-
-        Example:
-            >>> result = ab.Result.from_journal("run.journal")
-        """
-        return cls._replayed(read_journal(path), os.fspath(path), space, schedulers)
-
-    @classmethod
-    def _of_open_journal(cls, fd: int, space: Space, schedulers: Schedulers) -> Result:
-        """The same of a journal that is open as ``fd``."""
-        return cls._replayed(read_open(fd), "of this run", space, schedulers)
-
-    @classmethod
-    def _replayed(
-        cls, data: bytes, where: str, space: Space | None, schedulers: Schedulers
-    ) -> Result:
-        replayed = replay(data, where, schedulers)
-        experiment = replayed.experiment
-        known = replayed.header.read_space(where) if space is None else space
-        with reading(where, "its trials are not of this space"):
-            trials = [
-                TrialRecord.from_row(
-                    trial.to_row(), known, reports=trial.curve, extra_curves=trial.extra_curves
-                )
-                for trial in experiment.table.trials
-            ]
-            for trial in trials:
-                known.branch_of(trial.point)
-        ended = experiment.ended or Ended(
-            UNFINISHED, "it is running, or was interrupted; pass resume=True to continue it"
-        )
-        return cls(
-            name=replayed.header.name,
-            mode=experiment.settings.mode,
-            seed=experiment.settings.seed,
-            space=known,
-            trials=trials,
-            reason=ended.reason,
-            message=ended.message,
-            elapsed_s=replayed.now,
-            bus=BusReport.from_journal(experiment, replayed.now),
-            settings=experiment.settings,
-            trial_warnings=tuple(experiment.table.warnings.values()),
-            rungs=experiment.scheduler.rungs(),
-        )
 
     @property
     def counts(self) -> dict[TrialState, int]:
@@ -422,6 +355,13 @@ class Result(Plots):
 
     def _repr_html_(self) -> str:
         return html_of(self)
+
+
+def read_result(path: str | os.PathLike[str], schedulers: Schedulers = ()) -> Result:
+    """The result in a journal or in a saved result; raises as `Result.load` does."""
+    data = read_journal(path, what="journal or saved result")
+    read = Result._replayed if is_journal(data) else Result._loaded
+    return read(data, os.fspath(path), None, schedulers)
 
 
 class AllTrialsFailed(AshaBusError):

@@ -59,7 +59,7 @@ THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
     "cloudpickle": {"objective.shared", "testing.searchers"},
     "hyperopt": {"hyperopt.space", "hyperopt.suggest", "hyperopt.trials", "searchers.tpe"},
-    "matplotlib": {"results.parallel", "results.plots", "monitors.notebook"},
+    "matplotlib": {"results._compare", "results.parallel", "results.plots", "monitors.notebook"},
     "msgpack": {"formats.wire", "formats.records", "formats.pipe"},
     "numpy": {"bench.demo", "results.importance"},
     "optuna": {"searchers.optuna"},
