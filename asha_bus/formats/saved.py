@@ -6,7 +6,7 @@ checked, and nothing in it is imported or executed. This module opens no files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from asha_bus._version import __version__
@@ -31,7 +31,7 @@ class SavedTrial(NamedTuple):
     row: TrialRow
     log: str
     reports: Sequence[tuple[float, float]]
-    extra_curves: dict[str, Sequence[tuple[float, float]]]
+    extra_curves: Mapping[str, Sequence[tuple[float, float]]]
 
 
 class SavedResult(NamedTuple):

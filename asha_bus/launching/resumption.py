@@ -54,7 +54,7 @@ def _remarks(settings: RunSettings, result: Result) -> Iterator[str]:
         yield f"# the run has ended by {_comment(result.reason)}; to extend it, raise that limit"
     if settings.hooks:
         yield "# the run had functions that hear of its trials: add stop_trial= or stop_run="
-    yield "# add what no journal holds if you gave it: data=, history=, monitor=, page="
+    yield "# add what no journal holds if you gave it: data=, history=, keep_artifacts=, page="
 
 
 def _arguments(header: Header, settings: RunSettings, result: Result) -> Iterator[str]:
@@ -80,9 +80,8 @@ def _arguments(header: Header, settings: RunSettings, result: Result) -> Iterato
         yield "engine='local',"
     if settings.workers is not None:
         yield f"workers={settings.workers},"
-    folder = Path(settings.saves)
-    if settings.saves and folder.name == f"asha-bus-{settings.run}":
-        yield f"artifacts={os.fspath(folder.parent)!r},"
+    if settings.keeps:
+        yield f"artifacts={os.fspath(Path(settings.keeps).parent)!r},"
     options = {
         field.name: getattr(settings, field.name)
         for field in fields(BusOptions)

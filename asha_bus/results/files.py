@@ -79,7 +79,11 @@ class Files:
         with reading(where, "its trials are not of this space"):
             trials = [
                 TrialRecord.from_row(
-                    trial.to_row(), known, reports=trial.curve, extra_curves=trial.extra_curves
+                    trial.to_row(),
+                    known,
+                    reports=trial.curve,
+                    extra_curves=trial.extra_curves,
+                    kept_in=experiment.settings.keeps,
                 )
                 for trial in experiment.table.trials
             ]
@@ -143,7 +147,11 @@ class Files:
         found = saved.decode(data, where, schedulers)
         known = found.space if space is None else space
         with reading(where, "its trials are not of this space"):
-            trials = [TrialRecord.from_row(row, known, *more) for row, *more in found.trials]
+            kept_in = "" if found.settings is None else found.settings.keeps
+            trials = [
+                TrialRecord.from_row(row, known, log, reports, extra_curves, kept_in)
+                for row, log, reports, extra_curves in found.trials
+            ]
             for trial in trials:
                 known.branch_of(trial.point)
         with reading(where, "its figures of the bus cannot be read"):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import percentile
 from asha_bus.core.messages import REJECTED_KINDS
@@ -14,6 +17,7 @@ from asha_bus.core.roster import WorkerTime
 from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
+from asha_bus.objective.kept import entries_in, is_artifact_name
 from asha_bus.results.tables import cell
 
 #: The reason of a result from a journal that has no end of the run.
@@ -58,6 +62,8 @@ class TrialRecord:
             ``start_time`` if an earlier one was lost, failed, or ended with the driver.
         pauses: When that attempt paused and continued, as pairs of times; the second one is
             None if it has not continued.
+        kept_in: The folder with what the best trials of the run attached; empty if none was
+            given. `artifact` looks there.
 
     Example:
         >>> result = ab.launch(
@@ -93,6 +99,7 @@ class TrialRecord:
     extra_curves: dict[str, tuple[tuple[float, float], ...]] = field(default_factory=dict)
     best_resource: float | None = None
     pauses: tuple[tuple[float, float | None], ...] = ()
+    kept_in: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         metric = None if self.metric is None else float(f"{self.metric:.6g}")
@@ -115,6 +122,43 @@ class TrialRecord:
         if self.metric is not None:
             points[self.resource] = self.metric
         return tuple(sorted(points.items()))
+
+    def artifact(self, name: str) -> Path:
+        """Find a file that the trial attached; see `Trial.attach`.
+
+        Args:
+            name: The name that it was attached by.
+
+        Returns:
+            The path of the file, in the folder of ``launch(artifacts=...)``.
+
+        Raises:
+            InvalidArgument: The run kept nothing, the trial is not one of the best, or it did
+                not attach anything by this name.
+
+        Example:
+            >>> model = pickle.loads(result.best.artifact("model").read_bytes())
+        """
+        if not self.kept_in or not os.path.isabs(self.kept_in):
+            raise InvalidArgument(
+                f"artifact({name!r}): this run kept nothing; pass launch(artifacts=FOLDER), and "
+                f"call trial.attach() or yield (metric, {{'attach': {{...}}}})"
+            )
+        folder = Path(self.kept_in)
+        mine = [one for one in entries_in(folder) if one[:2] == (self.id, self.attempts)]
+        if not mine:
+            raise InvalidArgument(
+                f"artifact({name!r}): nothing is kept of trial {self.id} in {self.kept_in!r}; only "
+                f"what the best keep_artifacts trials attached stays, once they have completed"
+            )
+        path = folder / mine[0].name / name if is_artifact_name(name) else None
+        if path is None or not path.is_file():
+            found = ", ".join(sorted(os.listdir(folder / mine[0].name)))
+            raise InvalidArgument(
+                f"artifact({name!r}): trial {self.id} attached nothing by this name; it attached "
+                f"{found}"
+            )
+        return path
 
     @classmethod
     def past(
@@ -148,6 +192,7 @@ class TrialRecord:
         log: str = "",
         reports: Iterable[tuple[float, float]] = (),
         extra_curves: Mapping[str, Iterable[tuple[float, float]]] | None = None,
+        kept_in: str = "",
     ) -> TrialRecord:
         """The record of a row that the bus sent, with its ``log`` and its curves."""
         known = row._asdict()
@@ -157,7 +202,8 @@ class TrialRecord:
         known["pauses"] = tuple(zip(times[::2], times[1::2], strict=False))
         extras = {name: tuple(curve) for name, curve in (extra_curves or {}).items()}
         params = space.shown(row.point)
-        return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)
+        more: dict[str, Any] = {"params": params, "log": log, "reports": tuple(reports)}
+        return cls(**known, **more, extra_curves=extras, kept_in=kept_in)
 
     def to_row(self) -> TrialRow:
         """The row that `from_row` makes a record of; the log and the curves are not in it."""

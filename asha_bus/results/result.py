@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.checks import check, whole
 from asha_bus.core.errors import AshaBusError, InvalidArgument
@@ -28,6 +28,7 @@ from asha_bus.results.importance import Importances, importances_of
 from asha_bus.results.journals import read_journal
 from asha_bus.results.plotting import Plots
 from asha_bus.results.records import BusReport, TrialRecord, failures_of
+from asha_bus.results.refit import Recipe, refit
 from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
 from asha_bus.results.warnings import warnings_of
@@ -56,6 +57,8 @@ class Result(Files, Plots):
         trial_warnings: The warnings about trials, such as errors in clean-ups and retried
             attempts: the first of each kind, with ``trial``, ``text`` and ``times``.
         rungs: A `RungStanding` for each rung of each bracket or plan; empty if they are not known.
+        recipe: The objective and its ``data``, for `refit`; None if the result was read from a
+            file or unpickled.
 
     Example:
         >>> result = ab.launch(
@@ -82,6 +85,7 @@ class Result(Files, Plots):
         settings: RunSettings | None = None,
         trial_warnings: Sequence[Repeated] = (),
         rungs: Sequence[RungStanding] = (),
+        recipe: Recipe | None = None,
     ) -> None:
         self.name = name
         self.mode = mode
@@ -95,6 +99,10 @@ class Result(Files, Plots):
         self.settings = settings
         self.trial_warnings = tuple(trial_warnings)
         self.rungs = tuple(rungs)
+        self.recipe = recipe
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "recipe": None}  # an objective may be one that no pickle holds
 
     @property
     def counts(self) -> dict[TrialState, int]:
@@ -165,6 +173,28 @@ class Result(Files, Plots):
 
     def _find_best(self) -> tuple[TrialRecord | None, str]:
         return best_of(self.trials, self.mode)
+
+    def refit(self, **overrides: Any) -> Any:
+        """Train the best configuration again, here in this process, with the same seed.
+
+        A generator, and an objective that takes a trial, are trained up to the resource of the
+        best trial, and nothing stops them before that.
+
+        Args:
+            **overrides: Arguments of the objective that replace those of the configuration, or
+                are added to them.
+
+        Returns:
+            What the objective returns; of a generator, the last value that it yields.
+
+        Raises:
+            InvalidArgument: There is no best trial, the result was read from a file, which has
+                no objective, or the objective does not take the arguments.
+
+        Example:
+            >>> loss = result.refit()
+        """
+        return refit(self.recipe, self.best, self.best_reason, overrides)
 
     def top(self, k: int) -> tuple[TrialRecord, ...]:
         """List the best trials, best first, ranked as `best` is chosen.
