@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from asha_bus.launching.run import Run
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
+    from asha_bus.monitors.mlflow import MLflowMonitor
     from asha_bus.objective.behind import objective_kind
     from asha_bus.objective.kinds import Trial
     from asha_bus.results._runs import RunFile, runs
@@ -96,6 +97,7 @@ __all__ = [
     "InvalidArgument",
     "JournalError",
     "LocalProtocolError",
+    "MLflowMonitor",
     "MedianStopping",
     "Monitor",
     "Move",
@@ -162,6 +164,7 @@ _MODULES = {
     "launching.run": ("Run",),
     "monitors.base": ("Monitor", "RunInfo", "Snapshot"),
     "monitors.file": ("FileMonitor",),
+    "monitors.mlflow": ("MLflowMonitor",),
     "objective.behind": ("objective_kind",),
     "objective.kinds": ("Trial",),
     "results._runs": ("RunFile", "runs"),

@@ -62,6 +62,7 @@ THIRD_PARTIES = {
     "matplotlib": {"results._compare", "results.parallel", "results.plots", "monitors.notebook"},
     "msgpack": {"formats.wire", "formats.records", "formats.pipe"},
     "numpy": {"bench.demo", "results.importance"},
+    "mlflow": {"monitors.mlflow"},
     "optuna": {"searchers.optuna"},
     "pandas": {"results.frame"},
     "prometheus_client": {"driver.collector", "driver.exporter", "driver.scraping"},
