@@ -45,7 +45,9 @@ _STATUS = {
 }
 
 _EXPERIMENT = text("the name of an experiment")
-_URI = Rule("the address of a tracking server, or None", bool, (str, type(None)))
+_URI = Rule(
+    "the address of a tracking server, or None", lambda value: value != "", (str, type(None))
+)
 
 
 @dataclass
