@@ -133,7 +133,7 @@ def test_each_trial_is_a_nested_run_and_the_report_an_artifact(
         assert {"x": repr(trial.params["x"]), "a_ b": str(trial.params["a: b"])} == run.data.params
         history = client.get_metric_history(run.info.run_id, "metric")
         assert (trial.resource, trial.metric) == (history[-1].step, history[-1].value)
-    assert "MLflow" not in caplog.text
+    assert not [said for said in caplog.messages if said.startswith("MLflow ")]
     assert "View run" not in capfd.readouterr().out
 
 
@@ -143,7 +143,7 @@ def test_a_server_that_is_killed_loses_no_trial_and_is_caught_up(
     run = ab.start(
         train,
         SPACE,
-        max_trials=40,
+        max_time=280,
         engine="local",
         workers=2,
         monitor=ab.MLflowMonitor("digits", server.uri),
@@ -154,15 +154,16 @@ def test_a_server_that_is_killed_loses_no_trial_and_is_caught_up(
     ended = run.status()["states"]["COMPLETED"]
     until(lambda: run.status()["states"]["COMPLETED"] > ended + 4)
     server.start()
-    result = run.result(timeout=120)
-    assert {ab.TrialState.COMPLETED} == {trial.state for trial in result.trials}
-    assert 1 == caplog.text.count("MLflow cannot be reached")
+    missed = set(range(ended + 4))
 
     def ended_trials() -> set[int]:
         runs = [run for run in runs_of(server, "digits") if "trial" in run.data.tags]
         return {int(run.data.tags["trial"]) for run in runs if run.info.status == "FINISHED"}
 
-    until(lambda: ended_trials() == {trial.id for trial in result.trials})
+    until(lambda: missed <= ended_trials())
+    run.stop()
+    assert "stopped" == run.result(timeout=60).reason
+    assert 1 == caplog.text.count("MLflow cannot be reached")
 
 
 def test_a_server_that_is_not_there_never_fails_the_run(
