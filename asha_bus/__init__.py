@@ -65,8 +65,10 @@ if TYPE_CHECKING:
     from asha_bus.launching.run import Run
     from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
     from asha_bus.monitors.file import FileMonitor
+    from asha_bus.monitors.mlflow import MLflowMonitor
     from asha_bus.objective.behind import objective_kind
     from asha_bus.objective.kinds import Trial
+    from asha_bus.results._runs import RunFile, runs
     from asha_bus.results.decisions import DecisionRecord
     from asha_bus.results.records import BusReport, TrialRecord
     from asha_bus.results.result import AllTrialsFailed, Result
@@ -95,6 +97,7 @@ __all__ = [
     "InvalidArgument",
     "JournalError",
     "LocalProtocolError",
+    "MLflowMonitor",
     "MedianStopping",
     "Monitor",
     "Move",
@@ -107,6 +110,7 @@ __all__ = [
     "RemoteProtocolError",
     "Result",
     "Run",
+    "RunFile",
     "RunInfo",
     "RunSummary",
     "RungRecord",
@@ -141,6 +145,7 @@ __all__ = [
     "option",
     "ordinal",
     "randint",
+    "runs",
     "simulate",
     "space_eval",
     "start",
@@ -159,8 +164,10 @@ _MODULES = {
     "launching.run": ("Run",),
     "monitors.base": ("Monitor", "RunInfo", "Snapshot"),
     "monitors.file": ("FileMonitor",),
+    "monitors.mlflow": ("MLflowMonitor",),
     "objective.behind": ("objective_kind",),
     "objective.kinds": ("Trial",),
+    "results._runs": ("RunFile", "runs"),
     "results.decisions": ("DecisionRecord",),
     "results.records": ("BusReport", "TrialRecord"),
     "results.result": ("AllTrialsFailed", "Result"),

@@ -67,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 #: What some commands need beyond the package's own requirements, with its extra.
 _EXTRAS = {
+    "matplotlib": "plots",
     "numpy": "demo",
     "pyspark": "demo",
     "sklearn": "demo",
@@ -108,6 +109,23 @@ def _parser() -> argparse.ArgumentParser:
     story.add_argument("trial", metavar="TRIAL", type=int, help="the trial's number, from 0")
     _add_schedulers(story)
     story.set_defaults(command=_story)
+    listed = commands.add_parser("runs", help="list the journals and saved results in a folder")
+    listed.add_argument("folder", metavar="FOLDER")
+    listed.add_argument(
+        "--headers", action="store_true", help="read only the beginning of each journal"
+    )
+    _add_schedulers(listed)
+    listed.set_defaults(command=_runs)
+    compared = commands.add_parser("compare", help="compare runs: a table, and a chart")
+    compared.add_argument("runs", metavar="RUN", nargs="+", help="a journal or a saved result")
+    compared.add_argument("--html", metavar="PATH", help="write table and chart as one HTML file")
+    compared.add_argument("--png", metavar="PATH", help="write the chart as a picture")
+    _add_schedulers(compared)
+    compared.set_defaults(command=_compare)
+    resumed = commands.add_parser("resume", help="print the call that resumes the run in a journal")
+    resumed.add_argument("journal", metavar="JOURNAL")
+    _add_schedulers(resumed)
+    resumed.set_defaults(command=_resume)
     dashboard = commands.add_parser(
         "dashboard", help="write dashboards, alert rules and settings for Prometheus and Grafana"
     )
@@ -250,6 +268,32 @@ def _story(given: argparse.Namespace) -> None:
     from asha_bus.results.story import story_of
 
     print(story_of(given.journal, given.trial, _schedulers(given)), flush=True)
+
+
+def _runs(given: argparse.Namespace) -> None:
+    from asha_bus.results._runs import runs
+
+    found = runs(given.folder, headers=given.headers, schedulers=_schedulers(given))
+    print(found, flush=True)
+
+
+def _compare(given: argparse.Namespace) -> None:
+    from asha_bus.results._compare import Comparison, write
+    from asha_bus.results.result import read_result
+
+    classes = _schedulers(given)
+    compared = Comparison([(path, read_result(path, classes)) for path in given.runs])
+    print(compared, flush=True)
+    if given.html is not None:
+        print(f"written: {write(given.html, compared.html().encode())}", flush=True)
+    if given.png is not None:
+        print(f"written: {write(given.png, compared.picture('png'))}", flush=True)
+
+
+def _resume(given: argparse.Namespace) -> None:
+    from asha_bus.launching.resumption import resume_call
+
+    print(resume_call(given.journal, _schedulers(given)), flush=True)
 
 
 def _dashboard(given: argparse.Namespace) -> None:

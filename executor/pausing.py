@@ -20,6 +20,7 @@ from asha_bus.core.ending import AT_MAX_TIME
 from asha_bus.core.space import Space
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
+from asha_bus.executor.keeping import Keeper
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.own_thread import OwnThread
@@ -43,8 +44,9 @@ class ResidentTrial(RunningTrial):
         client: Client,
         interrupter: Interrupter,
         states: States | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
-        super().__init__(attempt, client, interrupter)
+        super().__init__(attempt, client, interrupter, keeper)
         #: Where its state is saved if it cannot be kept; None: nowhere.
         self._states = states
         self.context = copy_context()
@@ -165,10 +167,11 @@ class PausingRunner(Runner):
         objective: Callable[..., Any],
         space: Space,
         recorder: Recorder | None = None,
+        keeper: Keeper | None = None,
         *,
         states: States | None = None,
     ) -> None:
-        super().__init__(client, interrupter, objective, space, recorder)
+        super().__init__(client, interrupter, objective, space, recorder, keeper)
         self._states = states
         #: Whether it was said that nothing can be saved.
         self._is_warned = False
@@ -297,7 +300,8 @@ class PausingRunner(Runner):
     # --- one stretch of an objective, from its begin or a pause to the next pause or its end
 
     def _make_trial(self, attempt: Attempt) -> ResidentTrial:
-        return ResidentTrial(attempt, self._client, self._interrupter, self._states)
+        about = (attempt, self._client, self._interrupter)
+        return ResidentTrial(*about, self._states, self._keeper)
 
     def _begin_limit(self, trial: RunningTrial) -> TimeLimit | None:
         assert isinstance(trial, ResidentTrial)

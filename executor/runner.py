@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from itertools import count
+from os import PathLike
 from typing import Any
 
 from asha_bus.core import messages as m
@@ -18,10 +19,12 @@ from asha_bus.core.tracebacks import cut_internals
 from asha_bus.core.worker import Worker, cut
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter, TrialInterrupted
+from asha_bus.executor.keeping import Keeper, Written
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.states import Hook
 from asha_bus.objective.behind import Shape
+from asha_bus.objective.kept import split_attached
 from asha_bus.objective.kinds import (
     INSIDE,
     Trial,
@@ -46,7 +49,13 @@ _clock = time.monotonic
 class RunningTrial(Trial):
     """The `Trial` that an objective holds while it runs in this worker."""
 
-    def __init__(self, attempt: Attempt, client: Client, interrupter: Interrupter) -> None:
+    def __init__(
+        self,
+        attempt: Attempt,
+        client: Client,
+        interrupter: Interrupter,
+        keeper: Keeper | None = None,
+    ) -> None:
         assignment = attempt.assignment
         self.id = assignment.trial
         self.attempt = assignment.attempt
@@ -65,6 +74,10 @@ class RunningTrial(Trial):
         self._has_warned_of_step = False
         #: What `checkpoint` got: the functions that save and load its state.
         self._hooks: tuple[Hook, Hook] | None = None
+        #: Checks what is attached; None: there is no folder for it.
+        self._keeper = keeper
+        #: What was attached, by name.
+        self.attached: dict[str, bytes] = {}
 
     @property
     def is_over(self) -> bool:
@@ -147,6 +160,16 @@ class RunningTrial(Trial):
         self._hooks = (save, load)
         return self.resource
 
+    def attach(self, name: str, value: bytes | str | PathLike[str]) -> None:
+        self._client.check_process()
+        if self._keeper is None:
+            raise ObjectiveError(
+                f"trial.attach({name!r}): this run has no folder for it; pass "
+                f"launch(artifacts=FOLDER), a folder that all workers see"
+            )
+        if not self.should_stop:
+            self.attached[name] = self._keeper.take(name, value)
+
     def end(self) -> None:
         """Mark the trial as over, so that threads of the objective that still run stop."""
         self._is_over = True
@@ -175,6 +198,9 @@ class RunningTrial(Trial):
 
     def report_value(self, value: Any, *, is_end: bool = False) -> bool:
         """Report a yielded or returned value: a metric, or a metric and its extras."""
+        value, attached = split_attached(value)
+        for name, held in attached.items():
+            self.attach(name, held)
         try:
             metric, extras = to_metric_and_extras(value)
         except ObjectiveError as error:
@@ -277,7 +303,9 @@ class Runner:
         objective: Callable[..., Any],
         space: Space,
         recorder: Recorder | None = None,
+        keeper: Keeper | None = None,
     ) -> None:
+        self._keeper = keeper
         self._client = client
         self._recorder = recorder
         self._worker: Worker = client.worker
@@ -300,7 +328,7 @@ class Runner:
         return self._worker.done
 
     def _run_trial(self, attempt: Attempt) -> None:
-        trial = RunningTrial(attempt, self._client, self._interrupter)
+        trial = RunningTrial(attempt, self._client, self._interrupter, self._keeper)
         outcome, error = self._call(trial)
         self._conclude(trial, error)
         self._finish(trial, outcome, error)
@@ -321,13 +349,46 @@ class Runner:
         """Tell the bus how the attempt ended."""
         attempt = trial._attempt
         if attempt.stopped is not None:
+            if attempt.stopped == "completed":
+                self._keep(trial, self._write(trial))
             self._worker.abandon()
             return
         if outcome == "completed" and attempt.metric is None:
             outcome, error = "failed", self._without_metric()
         if outcome == "interrupted":
             self._check_leaving()
-        self._client.ask(self._worker.end(outcome, error, _clock()))
+        written = self._write(trial) if outcome == "completed" else None
+        try:
+            self._client.ask(self._worker.end(outcome, error, _clock()))
+        except BaseException:
+            if written is not None:
+                written.drop()
+            raise
+        self._keep(trial, written)
+
+    def _write(self, trial: RunningTrial) -> Written | None:
+        """Write what a completed trial has attached, if it is one of the best."""
+        if self._keeper is None:
+            return None
+        files, trial.attached = trial.attached, {}
+        metric, mode = trial._attempt.metric, self._worker.mode
+        try:
+            return self._keeper.write(trial.id, trial.attempt, metric, mode, files)
+        except OSError as error:
+            self._cannot_keep(trial, error)
+            return None
+
+    def _keep(self, trial: RunningTrial, written: Written | None) -> None:
+        """Keep what was written: the bus knows that the trial has completed."""
+        if written is not None:
+            try:
+                written.keep()
+            except OSError as error:
+                self._cannot_keep(trial, error)
+
+    def _cannot_keep(self, trial: RunningTrial, error: OSError) -> None:
+        trial.warn(f"what it attached could not be kept: {error}")
+        self._client.send_lines()
 
     def _check_leaving(self) -> None:
         if self._worker.leaving is not None:

@@ -15,6 +15,7 @@ from asha_bus.core.worker import Worker
 from asha_bus.executor.client import Client, Heartbeat
 from asha_bus.executor.group import OwnGroup
 from asha_bus.executor.interrupt import Interrupter
+from asha_bus.executor.keeping import Keeper
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.pausing import PausingRunner
 from asha_bus.executor.runner import Runner
@@ -58,8 +59,10 @@ def work(job: Job, *, slot: str, name: str, is_orphan: Callable[[], bool]) -> st
                 runner: Callable[..., Runner] = Runner
                 if job.pauses:
                     runner = partial(PausingRunner, states=States(job.saves) if job.saves else None)
+                keeper = None if job.keeping is None else Keeper(job.keeping)
                 with Recorder(client.outbox if job.capture_output else None) as recorder:
-                    return runner(client, interrupter, objective, job.space, recorder).run()
+                    about = (client, interrupter, objective, job.space)
+                    return runner(*about, recorder, keeper).run()
             finally:
                 heartbeat.stop()
         finally:

@@ -107,9 +107,9 @@ class BusError(AshaBusError):
 
 
 class JournalError(AshaBusError):
-    """The journal of a run cannot be read, written or resumed from.
+    """The journal of a run, or a saved result, cannot be read, written or resumed from.
 
-    Raised by `launch`, `start` and `Result.from_journal`; the message names the file.
+    Raised by `launch`, `start`, `Result.from_journal` and `Result.load`; it names the file.
     """
 
 

@@ -81,6 +81,8 @@ class RunSettings:
     searcher: str = ""
     #: Where workers save the states of paused trials that they have to drop; empty: nowhere.
     saves: str = ""
+    #: Where workers keep what the best trials attach; empty: nowhere.
+    keeps: str = ""
     workers: int | None = None
 
     @property

@@ -24,10 +24,12 @@ from asha_bus.core.space import Space, as_space
 from asha_bus.core.worker import Worker
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
+from asha_bus.executor.keeping import Keeper
 from asha_bus.executor.output import Outbox
 from asha_bus.executor.runner import Runner
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import DATA
+from asha_bus.launching.job import Keeping
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.screen import print_text
 from asha_bus.objective.closure import (
@@ -185,7 +187,8 @@ def dry_run(
     if data:
         gathered = gather(data, most, dumps)
         copy = functools.partial(copy, **pickle.loads(dumps(gathered)))
-    Runner(cast(Client, client), Interrupter(), copy, space_copy).run()
+    keeper = Keeper(Keeping("", 1, BusOptions().max_artifact_bytes))  # it checks, and keeps nothing
+    Runner(cast(Client, client), Interrupter(), copy, space_copy, keeper=keeper).run()
     found = DryRun(
         name_of(objective),
         tuple(client.trials),

@@ -30,7 +30,7 @@ from asha_bus.executor.task import load_once, spark_task
 from asha_bus.launching.arguments import LaunchArguments, takes_arguments
 from asha_bus.launching.cohorts import warn_of_residents
 from asha_bus.launching.follower import Follower
-from asha_bus.launching.job import BusAddress, Job
+from asha_bus.launching.job import BusAddress, Job, Keeping
 from asha_bus.launching.options import EVERY_ADDRESS, BusOptions
 from asha_bus.launching.plan import Plan, make_plan
 from asha_bus.launching.run import Run, wait_for
@@ -212,12 +212,13 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
             pauses=plan.settings.scheduler.pauses,
             saves=plan.settings.saves,
             are_saves_private=bool(plan.settings.saves) and given.artifacts is None,
+            keeping=_keeping(plan, options),
         )
         engine.preflight(job)
         if resumed is not None:
             plan = replace(plan, done=supervisor.status().finished)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])
-        follower = Follower(plan, supervisor, engine, monitors, exporter)
+        follower = Follower(plan, supervisor, engine, monitors, exporter, data)
         if resumed is not None:
             follower.logger.info("%s", first_line(plan.info))
         used = 0.0 if resumed is None else follower.status().elapsed_s
@@ -243,6 +244,14 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
         metrics_url=None if exporter is None else exporter.url,
         page_url=None if page is None else page.url,
     )
+
+
+def _keeping(plan: Plan, options: BusOptions) -> Keeping | None:
+    """Where what trials attach is kept, if anywhere."""
+    folder = plan.settings.keeps
+    if not folder:
+        return None
+    return Keeping(folder, plan.given.keep_artifacts, options.max_artifact_bytes)
 
 
 def _gated(

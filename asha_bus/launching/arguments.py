@@ -181,11 +181,15 @@ class LaunchArguments:
             pickled. Each executor gets them once, each task loads them once. A DataFrame of
             Spark arrives as an Arrow table. ``BusOptions.max_data_bytes`` limits each.
             Default None.
-        artifacts: An existing folder that all workers see, for the states of paused trials that
-            a worker cannot keep in memory and that `Trial.checkpoint` knows how to save. They
-            are removed once they are not needed, at the latest at the end of the run. With the
-            same folder, a resumed run finds them. Default None: with ``engine="local"`` a
-            temporary folder; on Spark nothing is saved, and such trials are trained again.
+        artifacts: An existing folder that all workers see, for what the best trials attach
+            (`Trial.attach`), and for the states of paused trials that a worker cannot keep in
+            memory and that `Trial.checkpoint` knows how to save. These states are removed once
+            they are not needed, at the latest at the end of the run. With the same folder, a
+            resumed run finds both. Default None: nothing can be attached; states have a
+            temporary folder with ``engine="local"``, and on Spark nothing is saved, so such
+            trials are trained again.
+        keep_artifacts: Of how many trials what they attached stays in ``artifacts``: of those
+            completed ones with the best last metrics. Each repeat counts. Default 1.
         history: Earlier trials for a searcher that learns: a `Result`, or a table like that of
             `Result.to_pandas`. Trials that do not fit into the space are left out. Default
             None.
@@ -252,6 +256,7 @@ class LaunchArguments:
     capture_output: Annotated[bool, SWITCH] = False
     data: Annotated[Mapping[str, object] | None, DATA] = None
     artifacts: Annotated[str | PathLike[str] | None, _FOLDER] = None
+    keep_artifacts: Annotated[int, whole(1)] = 1
     history: "Result | DataFrame | None" = None
     initial: Annotated[Sequence[Mapping[str, object]] | None, _INITIAL] = None
     unique: Annotated[bool, SWITCH] = False

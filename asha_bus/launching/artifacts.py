@@ -1,4 +1,4 @@
-"""Where workers save the states of paused trials that they cannot keep in memory."""
+"""Where workers save the states of paused trials, and keep what the best trials attach."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ import logging
 import os
 import secrets
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import Scheduler
+from asha_bus.core.trial import TrialState
 from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.objective.behind import Shape
+from asha_bus.objective.kept import entries_in, kept_folder, remove_entry, remove_unfinished
 from asha_bus.objective.states import remove_states, states_folder
+from asha_bus.results.records import TrialRecord
 
 logger = logging.getLogger("asha_bus")
 
@@ -26,18 +30,18 @@ def folder_for(given: LaunchArguments, scheduler: Scheduler, shape: Shape, run: 
     """
     parent = _parent(given)
     if not scheduler.pauses or shape is not Shape.TRIAL:
-        if parent is not None:
-            logger.warning(
-                "artifacts=%s is not used: states are saved only for objectives that take trial, "
-                "with a scheduler that pauses trials",
-                parent,
-            )
         return ""
     if parent is not None:
         return os.fspath(parent / _name_of(run))
     if given.engine != "local":
         return ""
     return os.path.join(tempfile.gettempdir(), f"asha-bus-{secrets.token_hex(16)}")
+
+
+def kept_folder_for(given: LaunchArguments, run: str) -> str:
+    """The folder for what the trials of the run ``run`` attach; empty: none was given."""
+    parent = _parent(given)
+    return "" if parent is None else os.fspath(parent / f"{_name_of(run)}-kept")
 
 
 def _name_of(run: str) -> str:
@@ -67,6 +71,25 @@ def _parent(given: LaunchArguments) -> Path | None:
             f"{shortened(os.fspath(parent))} cannot; change its permissions, or give another path"
         )
     return parent
+
+
+def tidy(folder: str, trials: Iterable[TrialRecord] | None) -> None:
+    """Remove what no completed trial has attached, once the workers have ended.
+
+    ``trials`` None: they are not known, so only what was never finished goes.
+    """
+    if not folder:
+        return
+    path = kept_folder(folder)
+    try:
+        if trials is not None:
+            ended = {(t.id, t.attempts) for t in trials if t.state is TrialState.COMPLETED}
+            for entry in entries_in(path):
+                if (entry.trial, entry.attempt) not in ended:
+                    remove_entry(path, entry)
+        remove_unfinished(path)
+    except OSError as error:
+        logger.warning("the artifacts in %s could not be tidied up: %s", folder, error)
 
 
 def remove(folder: str) -> None:

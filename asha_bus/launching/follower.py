@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.errors import AshaBusError, BusError, SearcherError, WorkerError
 from asha_bus.core.events import Ended
@@ -23,6 +23,7 @@ from asha_bus.monitors.base import REFRESH_S, Monitor, TrialEvent
 from asha_bus.monitors.dispatch import Dispatcher
 from asha_bus.monitors.live import Live
 from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord
+from asha_bus.results.refit import Recipe
 from asha_bus.results.result import Result
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ class Follower:
         engine: Engine,
         monitors: Sequence[Monitor],
         exporter: Exporter | None,
+        data: Mapping[str, Any],
     ) -> None:
         self.plan = plan
+        self._recipe = Recipe(plan.given.objective, data)
         self.supervisor = supervisor
         self.logger = logging.getLogger(f"asha_bus.{plan.name}")
         self._engine = engine
@@ -226,6 +229,8 @@ class Follower:
         given = self.plan.given
         if self._error is None or given.journal is None or given.artifacts is None:
             artifacts.remove(self.plan.settings.saves)  # else a resumed run may need them
+        trials = None if self._result is None else self._result.trials
+        artifacts.tidy(self.plan.settings.keeps, trials)
         self._dispatcher.finish(self._result, _HURRY_S if self._hurry.is_set() else None)
 
     def _replace_hung(self, status: Status | None) -> None:
@@ -315,7 +320,11 @@ class Follower:
             space=plan.space,
             trials=[
                 TrialRecord.from_row(
-                    row, plan.space, logs.get(row.id, ""), *curves.get(row.id, ((), {}))
+                    row,
+                    plan.space,
+                    logs.get(row.id, ""),
+                    *curves.get(row.id, ((), {})),
+                    kept_in=plan.settings.keeps,
                 )
                 for row in rows
             ],
@@ -326,4 +335,5 @@ class Follower:
             settings=plan.settings,
             trial_warnings=status.warnings,
             rungs=status.rungs,
+            recipe=self._recipe,
         )

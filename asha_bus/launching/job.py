@@ -27,6 +27,14 @@ class BusAddress:
     bus_timeout_s: float = 60.0
 
 
+class Keeping(NamedTuple):
+    """Where what trials attach is kept, of how many trials, and how large one may be."""
+
+    folder: str
+    most: int
+    max_bytes: int
+
+
 @dataclass(frozen=True)
 class Job:
     """What every worker of a run gets."""
@@ -44,12 +52,15 @@ class Job:
     saves: str = ""
     #: Whether no other launch will look for anything there.
     are_saves_private: bool = False
+    #: Where what trials attach is kept; None: they cannot attach anything.
+    keeping: Keeping | None = None
 
     def __reduce__(self) -> Any:
         """Pickled with a mark in front of each part, so that a failure can name the part."""
         objective, space, data = map(_Mark, ("the objective", "the space", "the data"))
         parts = (objective, self.objective, space, self.space, data, self.data)
-        plain = (self.capture_output, self.pauses, self.saves, self.are_saves_private)
+        saves = (self.saves, self.are_saves_private)
+        plain = (self.capture_output, self.pauses, *saves, self.keeping)
         return _job, (self.address, plain, *parts)
 
 
@@ -70,10 +81,10 @@ def _begin(part: str) -> None:
     _Mark.last = part
 
 
-def _job(address: BusAddress, plain: tuple[bool, bool, str, bool], *parts: Any) -> Job:
-    capture_output, pauses, saves, are_saves_private = plain
+def _job(address: BusAddress, plain: tuple[Any, ...], *parts: Any) -> Job:
+    capture_output, *others = plain
     _, objective, _, space, _, data = parts
-    return Job(address, objective, space, capture_output, data, pauses, saves, are_saves_private)
+    return Job(address, objective, space, capture_output, data, *others)
 
 
 class CannotLoad(NamedTuple):

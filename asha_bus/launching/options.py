@@ -62,6 +62,8 @@ class BusOptions:
             takes a random draw. Default 10.
         max_data_bytes: The most bytes that the objective, the space and each part of ``data``
             may have. Default 1 GiB.
+        max_artifact_bytes: The most bytes of one artifact that a trial attaches. It stays in
+            the worker's memory until the trial ends. Default 1 GiB.
 
     Raises:
         InvalidArgument: An option is wrong; the message names it.
@@ -86,6 +88,7 @@ class BusOptions:
     slots_timeout_s: Annotated[float, SECONDS] = 60.0
     suggest_timeout_s: Annotated[float, SECONDS] = 10.0
     max_data_bytes: Annotated[int, whole(0, 1 << 62)] = 1 << 30
+    max_artifact_bytes: Annotated[int, whole(0, 1 << 62)] = 1 << 30
 
     def __post_init__(self) -> None:
         check_fields(self, "BusOptions: ")

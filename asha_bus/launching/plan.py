@@ -27,7 +27,7 @@ from asha_bus.formats.space_form import describe, parts_of
 from asha_bus.formats.wire import MAX_POINT
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import LaunchArguments
-from asha_bus.launching.artifacts import folder_for
+from asha_bus.launching.artifacts import folder_for, kept_folder_for
 from asha_bus.launching.cohorts import (
     check_cohort,
     check_reports,
@@ -126,7 +126,8 @@ class Plan:
         check_same_cohort(old.scheduler, old.max_trials, self.settings.max_trials)
         scheduler, shape = self.settings.scheduler, shape_of(self.given.objective)
         saves = folder_for(self.given, scheduler, shape, old.run)
-        settings = replace(self.settings, run=old.run, seed=old.seed, saves=saves)
+        keeps = kept_folder_for(self.given, old.run)
+        settings = replace(self.settings, run=old.run, seed=old.seed, saves=saves, keeps=keeps)
         return replace(self, name=header.name, settings=settings)
 
     @property
@@ -196,6 +197,7 @@ def make_plan(given: LaunchArguments) -> Plan:
             "epoch": time.time(),
             "trial_timeout_s": given.trial_timeout,
             "saves": folder_for(given, scheduler, shape, run),
+            "keeps": kept_folder_for(given, run),
             "searcher": described(RandomSearch() if given.searcher is None else given.searcher),
         }
     )

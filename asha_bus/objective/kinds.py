@@ -6,6 +6,7 @@ import inspect
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.checks import name_of, shortened
@@ -165,6 +166,35 @@ class Trial(ABC):
             ...     trial.checkpoint(model.save, model.load)
             ...     for step in trial:  # begins where the loaded state was saved
             ...         trial.report(model.fit_one_epoch())
+        """
+
+    @abstractmethod
+    def attach(self, name: str, value: bytes | str | PathLike[str]) -> None:
+        """Have a file kept with the trial if it completes as one of the best.
+
+        It is read at once and kept in memory; a second one of the same name replaces it. When
+        the trial has completed, it is written to ``launch(artifacts=FOLDER)`` if the trial is
+        then among the best ``keep_artifacts``; the files of trials that are not are removed.
+        Nothing is written for a trial that is stopped, fails or is lost. `TrialRecord.artifact`
+        finds the file. A generator or a function yields or returns
+        ``(metric, {"attach": {name: value}})`` to the same end.
+
+        Args:
+            name: Letters, digits, ``_``, ``.`` and ``-``, at most 100.
+            value: The bytes, or the path of a file that has them. At most
+                ``BusOptions.max_artifact_bytes``.
+
+        Raises:
+            ObjectiveError: The run has no folder, it cannot be written to, or the value or its
+                name cannot be used. The trial fails unless the objective catches it.
+
+        Example:
+            >>> def train(trial):
+            ...     model = build(**trial.params)
+            ...     for step in trial:
+            ...         loss = model.fit_one_epoch()
+            ...         trial.attach("model", pickle.dumps(model))
+            ...         trial.report(loss)
         """
 
     @abstractmethod

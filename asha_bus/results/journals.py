@@ -12,17 +12,20 @@ from asha_bus.core.errors import InvalidArgument
 _MOST_BYTES = 1 << 24
 
 
-def read_journal(path: str | os.PathLike[str], begin: int = 0) -> bytes:
-    """The bytes of the file at ``path`` from ``begin`` on; ``~`` is the user's own folder.
+def read_journal(
+    path: str | os.PathLike[str], begin: int = 0, *, most: int = -1, what: str = "journal"
+) -> bytes:
+    """At most ``most`` bytes of the file at ``path`` from ``begin`` on; ``~`` is the user's folder.
 
     Raises `InvalidArgument` if it cannot be read, or is not a file: a pipe would never end.
+    ``what``: what it should be, for the message. ``most`` -1: all.
     """
-    with open_to_read(path) as file:
+    with open_to_read(path, what) as file:
         try:
             file.seek(begin)
-            return file.read()
+            return file.read(most)
         except OSError as error:  # the disk, or a file of the system that is none
-            raise _unreadable(path, error.strerror) from error
+            raise _unreadable(path, error.strerror, what) from error
 
 
 def read_open(fd: int) -> bytes:
@@ -35,30 +38,30 @@ def read_open(fd: int) -> bytes:
     return b"".join(pieces)
 
 
-def open_to_read(path: str | os.PathLike[str]) -> BinaryIO:
+def open_to_read(path: str | os.PathLike[str], what: str = "journal") -> BinaryIO:
     """Open the journal at ``path``; see `read_journal`."""
     try:
         # a pipe that nobody writes to must not block
         fd = os.open(os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            check_is_file(fd, path)
+            check_is_file(fd, path, what)
             return os.fdopen(fd, "rb")
         except BaseException:
             os.close(fd)
             raise
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
-        raise _unreadable(path, why) from error
+        raise _unreadable(path, why, what) from error
 
 
-def _unreadable(path: str | os.PathLike[str], why: object) -> InvalidArgument:
-    return InvalidArgument(f"the journal {os.fspath(path)!r} cannot be read: {why}")
+def _unreadable(path: str | os.PathLike[str], why: object, what: str) -> InvalidArgument:
+    return InvalidArgument(f"the {what} {os.fspath(path)!r} cannot be read: {why}")
 
 
-def check_is_file(fd: int, path: str | os.PathLike[str]) -> None:
+def check_is_file(fd: int, path: str | os.PathLike[str], what: str = "journal") -> None:
     """Raise `InvalidArgument` if ``fd``, opened at ``path``, is not a file."""
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         raise InvalidArgument(
-            f"the journal {os.fspath(path)!r} is not a file, but a folder, a pipe or a device; "
+            f"the {what} {os.fspath(path)!r} is not a file, but a folder, a pipe or a device; "
             f"give the path of a file"
         )

@@ -80,7 +80,7 @@ def plot_rungs(result: Result, ax: Axes | None = None) -> Axes:
     most = max((entered for _, _, entered, _ in table), default=1)
     ax.set_xlim(0, 1.5 * most)  # space for the text beside the longest bar
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= most and tick == int(tick)])
-    _finish(ax, f"{result.name}: trials by rung", "trials", "rung and its resource")
+    finish(ax, f"{result.name}: trials by rung", "trials", "rung and its resource")
     ax.grid(visible=False, axis="y")
     if table:
         ax.legend(loc="lower right", frameon=False)
@@ -115,7 +115,7 @@ def _plot_standings(result: Result, ax: Axes | None) -> Axes:
     most = max(*expected, 1)
     ax.set_xlim(0, 1.6 * most)  # space for the text beside the longest bar
     ax.set_xticks([tick for tick in ax.get_xticks() if tick <= most and tick == int(tick)])
-    _finish(ax, f"{result.name}: trials by rung", "trials", "rung and its resource")
+    finish(ax, f"{result.name}: trials by rung", "trials", "rung and its resource")
     ax.grid(visible=False, axis="y")
     ax.legend(loc="lower right", frameon=False)
     return ax
@@ -150,12 +150,14 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
             ticks = [*rungs, *([max(resources)] if max(resources) > rungs[-1] else [])]
             ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
             ax.set_xticks([], minor=True)
-    _scale_metric(ax, [metric for _, metric in points])
+    scale_metric(ax, [metric for _, metric in points])
     ax.autoscale_view()
-    _finish(ax, f"{result.name}: learning curves", "resource (units of a report)", _metric(result))
+    finish(
+        ax, f"{result.name}: learning curves", "resource (units of a report)", metric_label(result)
+    )
     ax.grid(visible=not rungs, axis="x")
     if points:
-        _legend(ax)
+        legend(ax)
     else:
         add_note(ax, "no trial has reported a number")
     return ax
@@ -169,28 +171,28 @@ def plot_history(result: Result, ax: Axes | None = None) -> Axes:
     those that entered the highest rung.
     """
     ax = make_axes(ax)
-    start = min((t.start_time for t in result.trials if t.start_time is not None), default=0.0)
-    latest = max((t.end_time or t.start_time or 0.0 for t in result.trials), default=start)
-    unit, seconds = _time_unit(latest - start)
-    points = [
-        (trial, ((_last_at(trial) or latest) - start) / seconds, trial.metric)
-        for trial in result.trials
-        if trial.metric is not None and math.isfinite(trial.metric)
-    ]
+    points, latest = _last_points(result)
+    unit, seconds = time_unit(latest)
     for state, trials in _by_state(trial for trial, _, _ in points):
         numbers = {trial.id for trial in trials}
-        shown = [(time, metric) for trial, time, metric in points if trial.id in numbers]
+        shown = [(time / seconds, metric) for trial, time, metric in points if trial.id in numbers]
         _dots(ax, shown, state, f"{state} ({len(trials):,})", size=16)
-    steps = _best_so_far(result, points)
+    steps = best_over_time(result)
     if steps:
-        steps.append(((latest - start) / seconds, steps[-1][1]))
         times, metrics = zip(*steps, strict=True)
-        ax.step(times, metrics, where="post", color=_BEST, lw=2, label="best so far")
-    _scale_metric(ax, [metric for _, _, metric in points])
-    _finish(ax, f"{result.name}: metric over time", f"time since the start ({unit})", "last metric")
-    ax.set_ylabel(_metric(result, "last metric"))
+        ax.step(
+            [time / seconds for time in times],
+            metrics,
+            where="post",
+            color=_BEST,
+            lw=2,
+            label="best so far",
+        )
+    scale_metric(ax, [metric for _, _, metric in points])
+    finish(ax, f"{result.name}: metric over time", f"time since the start ({unit})", "last metric")
+    ax.set_ylabel(metric_label(result, "last metric"))
     if points:
-        _legend(ax)
+        legend(ax)
     else:
         add_note(ax, "no trial has reported a number")
     return ax
@@ -233,8 +235,8 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
                 label=f"best: {best.id}",
             )
         _scale_parameter(ax, axis)
-        _scale_metric(ax, [trial.metric for trial in trials if trial.metric is not None])
-        _finish(ax, "", axis.name, _metric(result, "last metric"))
+        scale_metric(ax, [trial.metric for trial in trials if trial.metric is not None])
+        finish(ax, "", axis.name, metric_label(result, "last metric"))
     if not names:  # the one chart is empty, without anything for a legend
         add_note(axs[0], "no parameter varies")
     elif trials:
@@ -273,7 +275,8 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _finish(ax: Axes, title: str, x: str, y: str) -> None:
+def finish(ax: Axes, title: str, x: str, y: str) -> None:
+    """Give the axes a title, labels and a grid."""
     ax.set_title(title, loc="left", fontsize=11, color=TEXT, **AS_IT_IS)
     ax.set_xlabel(visible(x), **AS_IT_IS)
     ax.set_ylabel(y)
@@ -283,7 +286,8 @@ def _finish(ax: Axes, title: str, x: str, y: str) -> None:
         ax.spines[side].set_visible(False)
 
 
-def _legend(ax: Axes) -> None:
+def legend(ax: Axes) -> None:
+    """Add the legend."""
     ax.legend(loc="upper right", fontsize=8, framealpha=0.85, edgecolor="none")
 
 
@@ -320,13 +324,30 @@ def _finite(curve: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     return [point for point in curve if math.isfinite(point[1])]
 
 
-def _best_so_far(
-    result: Result, points: Sequence[tuple[TrialRecord, float, float]]
-) -> list[tuple[float, float]]:
-    """Time and metric of each trial that was the best so far when it ended, in order."""
+def _last_points(result: Result) -> tuple[list[tuple[TrialRecord, float, float]], float]:
+    """Each trial with a finite metric, with its last time and metric, and the latest time.
+
+    Times are seconds since the first trial began.
+    """
+    start = min((t.start_time for t in result.trials if t.start_time is not None), default=0.0)
+    latest = max((t.end_time or t.start_time or 0.0 for t in result.trials), default=start)
+    points = [
+        (trial, (_last_at(trial) or latest) - start, trial.metric)
+        for trial in result.trials
+        if trial.metric is not None and math.isfinite(trial.metric)
+    ]
+    return points, latest - start
+
+
+def best_over_time(result: Result) -> list[tuple[float, float]]:
+    """Time and metric of each trial that was the best so far when it ended, and of the end.
+
+    Times are seconds since the first trial began. Empty if there is no best trial.
+    """
     lead = None if result.best is None else standing([result.best])
     if lead is None:
         return []
+    points, latest = _last_points(result)
     rivals = [
         (time, metric)
         for trial, time, metric in points
@@ -336,14 +357,16 @@ def _best_so_far(
     for time, metric in sorted(rivals, key=lambda rival: rival[0]):
         if is_better(metric, found[-1][1] if found else None, result.mode):
             found.append((time, metric))
-    return found
+    return [*found, (latest, found[-1][1])] if found else []
 
 
-def _metric(result: Result, what: str = "metric") -> str:
+def metric_label(result: Result, what: str = "metric") -> str:
+    """The label of an axis of metrics: which of them are better."""
     return f"{what} ({'lower' if result.mode == 'min' else 'higher'} is better)"
 
 
-def _time_unit(span: float) -> tuple[str, float]:
+def time_unit(span: float) -> tuple[str, float]:
+    """The unit for a span of time in seconds, and its seconds."""
     if span >= 2 * 3600:
         return "hours", 3600.0
     return ("minutes", 60.0) if span >= 120 else ("seconds", 1.0)
@@ -354,7 +377,8 @@ def log_metrics(metrics: Sequence[float]) -> bool:
     return bool(metrics) and min(metrics) > 0 and max(metrics) / min(metrics) >= _LOG_RATIO
 
 
-def _scale_metric(ax: Axes, metrics: Sequence[float]) -> None:
+def scale_metric(ax: Axes, metrics: Sequence[float]) -> None:
+    """Make the axis of ``metrics`` logarithmic where that fits."""
     if log_metrics(metrics):
         ax.set_yscale("log")
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
+from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.latency import percentile
 from asha_bus.core.messages import REJECTED_KINDS, Named
@@ -15,6 +18,7 @@ from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
 from asha_bus.formats.named import shown_params
+from asha_bus.objective.kept import entries_in, is_artifact_name
 from asha_bus.results.tables import cell
 
 #: The reason of a result from a journal that has no end of the run.
@@ -61,6 +65,8 @@ class TrialRecord:
             None if it has not continued.
         named: The values that its objective has asked for by name, as name, distribution and
             number, if it names its parameters itself.
+        kept_in: The folder with what the best trials of the run attached; empty if none was
+            given. `artifact` looks there.
 
     Example:
         >>> result = ab.launch(
@@ -97,6 +103,7 @@ class TrialRecord:
     best_resource: float | None = None
     pauses: tuple[tuple[float, float | None], ...] = ()
     named: tuple[Named, ...] = ()
+    kept_in: str = field(default="", compare=False)
 
     def __repr__(self) -> str:
         metric = None if self.metric is None else float(f"{self.metric:.6g}")
@@ -119,6 +126,43 @@ class TrialRecord:
         if self.metric is not None:
             points[self.resource] = self.metric
         return tuple(sorted(points.items()))
+
+    def artifact(self, name: str) -> Path:
+        """Find a file that the trial attached; see `Trial.attach`.
+
+        Args:
+            name: The name that it was attached by.
+
+        Returns:
+            The path of the file, in the folder of ``launch(artifacts=...)``.
+
+        Raises:
+            InvalidArgument: The run kept nothing, the trial is not one of the best, or it did
+                not attach anything by this name.
+
+        Example:
+            >>> model = pickle.loads(result.best.artifact("model").read_bytes())
+        """
+        if not self.kept_in or not os.path.isabs(self.kept_in):
+            raise InvalidArgument(
+                f"artifact({name!r}): this run kept nothing; pass launch(artifacts=FOLDER), and "
+                f"call trial.attach() or yield (metric, {{'attach': {{...}}}})"
+            )
+        folder = Path(self.kept_in)
+        mine = [one for one in entries_in(folder) if one[:2] == (self.id, self.attempts)]
+        if not mine:
+            raise InvalidArgument(
+                f"artifact({name!r}): nothing is kept of trial {self.id} in {self.kept_in!r}; only "
+                f"what the best keep_artifacts trials attached stays, once they have completed"
+            )
+        path = folder / mine[0].name / name if is_artifact_name(name) else None
+        if path is None or not path.is_file():
+            found = ", ".join(sorted(os.listdir(folder / mine[0].name)))
+            raise InvalidArgument(
+                f"artifact({name!r}): trial {self.id} attached nothing by this name; it attached "
+                f"{found}"
+            )
+        return path
 
     @classmethod
     def past(
@@ -152,6 +196,7 @@ class TrialRecord:
         log: str = "",
         reports: Iterable[tuple[float, float]] = (),
         extra_curves: Mapping[str, Iterable[tuple[float, float]]] | None = None,
+        kept_in: str = "",
     ) -> TrialRecord:
         """The record of a row that the bus sent, with its ``log`` and its curves."""
         known = row._asdict()
@@ -162,7 +207,15 @@ class TrialRecord:
         extras = {name: tuple(curve) for name, curve in (extra_curves or {}).items()}
         known["named"] = tuple(map(tuple, row.named))
         params = shown_params(space, row.point, row.named)
-        return cls(**known, params=params, log=log, reports=tuple(reports), extra_curves=extras)
+        more: dict[str, Any] = {"params": params, "log": log, "reports": tuple(reports)}
+        return cls(**known, **more, extra_curves=extras, kept_in=kept_in)
+
+    def to_row(self) -> TrialRow:
+        """The row that `from_row` makes a record of; the log and the curves are not in it."""
+        times = [time for pause in self.pauses for time in pause if time is not None]
+        known = {name: getattr(self, name) for name in TrialRow._fields if name != "pause_times"}
+        known.update(state=self.state.value, pause_times=times)
+        return TrialRow(**known)
 
 
 def repeats_of(trials: Iterable[TrialRecord]) -> list[list[TrialRecord]]:

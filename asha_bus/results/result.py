@@ -7,32 +7,34 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.checks import as_builtin, check, whole
 from asha_bus.core.errors import AshaBusError, InvalidArgument
-from asha_bus.core.events import Ended, RunSettings
+from asha_bus.core.events import RunSettings
 from asha_bus.core.failures import Repeated
 from asha_bus.core.schedulers import Scheduler, Schedulers
 from asha_bus.core.space import Space
 from asha_bus.core.trial import RungStanding, TrialState
-from asha_bus.formats.journal import reading, replay
+from asha_bus.formats.journal import is_journal
 from asha_bus.results.branches import Branches, BranchRecord
 from asha_bus.results.configurations import Configurations, best_of, configurations_of
 from asha_bus.results.conversions import Conversions
 from asha_bus.results.decisions import Decisions, decisions_of
 from asha_bus.results.elsewhere import ELSEWHERE
 from asha_bus.results.explain import explainer
+from asha_bus.results.files import Files
 from asha_bus.results.importance import Importances, importances_of
-from asha_bus.results.journals import read_journal, read_open
+from asha_bus.results.journals import read_journal
 from asha_bus.results.plotting import Plots
-from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord, failures_of
+from asha_bus.results.records import BusReport, TrialRecord, failures_of
+from asha_bus.results.refit import Recipe, refit
 from asha_bus.results.summary import html_of, text_of
 from asha_bus.results.tables import visible
 from asha_bus.results.warnings import warnings_of
 
 
-class Result(Plots, Conversions):
+class Result(Files, Plots, Conversions):
     """The result of a run, which `asha_bus.launch` returns.
 
     Attributes:
@@ -52,6 +54,8 @@ class Result(Plots, Conversions):
         trial_warnings: The warnings about trials, such as errors in clean-ups and retried
             attempts: the first of each kind, with ``trial``, ``text`` and ``times``.
         rungs: A `RungStanding` for each rung of each bracket or plan; empty if they are not known.
+        recipe: The objective and its ``data``, for `refit`; None if the result was read from a
+            file or unpickled.
 
     Example:
         >>> result = ab.launch(
@@ -78,6 +82,7 @@ class Result(Plots, Conversions):
         settings: RunSettings | None = None,
         trial_warnings: Sequence[Repeated] = (),
         rungs: Sequence[RungStanding] = (),
+        recipe: Recipe | None = None,
     ) -> None:
         self.name = name
         self.mode = mode
@@ -91,74 +96,10 @@ class Result(Plots, Conversions):
         self.settings = settings
         self.trial_warnings = tuple(trial_warnings)
         self.rungs = tuple(rungs)
+        self.recipe = recipe
 
-    @classmethod
-    def from_journal(
-        cls,
-        path: str | os.PathLike[str],
-        space: Space | None = None,
-        schedulers: Schedulers = (),
-    ) -> Result:
-        """Read the result of a run from its journal, during or after the run.
-
-        Nothing in a journal is imported or executed, so you can read a stranger's.
-
-        Args:
-            path: The journal's file.
-            space: The run's space. None (default): it is read from the journal, and options
-                that are not plain data are shown by their repr.
-            schedulers: The scheduler's class, if it is not one of asha-bus.
-
-        Returns:
-            The result, with reason ``unfinished`` if the journal has no end of the run.
-
-        Raises:
-            InvalidArgument: The file cannot be opened.
-            JournalError: The file is not a journal, is damaged, or names an unknown scheduler.
-
-        Example:
-            >>> result = ab.Result.from_journal("run.journal")
-        """
-        return cls._replayed(read_journal(path), os.fspath(path), space, schedulers)
-
-    @classmethod
-    def _of_open_journal(cls, fd: int, space: Space, schedulers: Schedulers) -> Result:
-        """The same of a journal that is open as ``fd``."""
-        return cls._replayed(read_open(fd), "of this run", space, schedulers)
-
-    @classmethod
-    def _replayed(
-        cls, data: bytes, where: str, space: Space | None, schedulers: Schedulers
-    ) -> Result:
-        replayed = replay(data, where, schedulers)
-        experiment = replayed.experiment
-        known = replayed.header.read_space(where) if space is None else space
-        with reading(where, "its trials are not of this space"):
-            trials = [
-                TrialRecord.from_row(
-                    trial.to_row(), known, reports=trial.curve, extra_curves=trial.extra_curves
-                )
-                for trial in experiment.table.trials
-            ]
-            for trial in trials:
-                known.branch_of(trial.point)
-        ended = experiment.ended or Ended(
-            UNFINISHED, "it is running, or was interrupted; pass resume=True to continue it"
-        )
-        return cls(
-            name=replayed.header.name,
-            mode=experiment.settings.mode,
-            seed=experiment.settings.seed,
-            space=known,
-            trials=trials,
-            reason=ended.reason,
-            message=ended.message,
-            elapsed_s=replayed.now,
-            bus=BusReport.from_journal(experiment, replayed.now),
-            settings=experiment.settings,
-            trial_warnings=tuple(experiment.table.warnings.values()),
-            rungs=experiment.scheduler.rungs(),
-        )
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "recipe": None}  # an objective may be one that no pickle holds
 
     @property
     def counts(self) -> dict[TrialState, int]:
@@ -229,6 +170,28 @@ class Result(Plots, Conversions):
 
     def _find_best(self) -> tuple[TrialRecord | None, str]:
         return best_of(self.trials, self.mode)
+
+    def refit(self, **overrides: Any) -> Any:
+        """Train the best configuration again, here in this process, with the same seed.
+
+        A generator, and an objective that takes a trial, are trained up to the resource of the
+        best trial, and nothing stops them before that.
+
+        Args:
+            **overrides: Arguments of the objective that replace those of the configuration, or
+                are added to them.
+
+        Returns:
+            What the objective returns; of a generator, the last value that it yields.
+
+        Raises:
+            InvalidArgument: There is no best trial, the result was read from a file, which has
+                no objective, or the objective does not take the arguments.
+
+        Example:
+            >>> loss = result.refit()
+        """
+        return refit(self.recipe, self.best, self.best_reason, overrides)
 
     def top(self, k: int) -> tuple[TrialRecord, ...]:
         """List the best trials, best first, ranked as `best` is chosen.
@@ -404,6 +367,13 @@ class Result(Plots, Conversions):
 
     def _repr_html_(self) -> str:
         return html_of(self)
+
+
+def read_result(path: str | os.PathLike[str], schedulers: Schedulers = ()) -> Result:
+    """The result in a journal or in a saved result; raises as `Result.load` does."""
+    data = read_journal(path, what="journal or saved result")
+    read = Result._replayed if is_journal(data) else Result._loaded
+    return read(data, os.fspath(path), None, schedulers)
 
 
 class AllTrialsFailed(AshaBusError):

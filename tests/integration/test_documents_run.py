@@ -149,7 +149,10 @@ def test_the_first_program_runs_in_a_cell(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["train", "train_by_hand"])
-def test_the_objectives_document_runs(name: str) -> None:
+def test_the_objectives_document_runs(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     names = names_after("docs/objectives.md", PRELUDE)
     result = ab.launch(
         names[name],
@@ -178,7 +181,10 @@ def test_the_run_of_the_monitoring_document_can_be_followed(
 
 
 @pytest.mark.spark
-def test_the_monitoring_document_runs(spark: Any) -> None:
+def test_the_monitoring_document_runs(
+    spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     names = names_after("docs/monitoring.md", PRELUDE, spark=spark)
     assert issubclass(names["Alarm"], ab.Monitor)
     assert [] == names["sent"]

@@ -35,6 +35,7 @@ DEFAULTS: dict[str, Any] = {
     "capture_output": False,
     "data": None,
     "artifacts": None,
+    "keep_artifacts": 1,
     "history": None,
     "initial": None,
     "unique": False,

@@ -44,12 +44,18 @@ def test_on_spark_nothing_is_saved_without_a_folder() -> None:
 @pytest.mark.parametrize(
     "given", [{"objective": by_yield}, {"scheduler": ab.ASHA(9)}, {"scheduler": None}]
 )
-def test_where_nothing_can_be_saved_there_is_no_folder(
-    given: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_where_nothing_can_be_saved_there_is_no_folder(given: Any, tmp_path: Path) -> None:
     assert "" == saves(engine="local", **given)
     assert "" == saves(artifacts=tmp_path, **given)
-    assert f"artifacts={tmp_path} is not used" in caplog.text
+
+
+def test_what_trials_attach_has_a_part_of_the_folder_that_a_resumed_run_shares(
+    tmp_path: Path,
+) -> None:
+    first, again = (plan_for(by_yield, max_trials=4, artifacts=tmp_path) for _ in range(2))
+    assert str(tmp_path / f"asha-bus-{first.settings.run}-kept") == first.settings.keeps
+    assert first.settings.keeps == again.resumed(first.header).settings.keeps
+    assert "" == plan_for(by_yield, max_trials=4, engine="local").settings.keeps
 
 
 def test_a_run_has_a_part_of_the_folder_of_the_user(tmp_path: Path) -> None:

@@ -62,7 +62,8 @@ THIRD_PARTIES = {
     "keras": {"integrations.keras"},
     "lightgbm": {"integrations.lightgbm"},
     "lightning": {"integrations.lightning"},
-    "matplotlib": {"results.parallel", "results.plots", "monitors.notebook"},
+    "matplotlib": {"results._compare", "results.parallel", "results.plots", "monitors.notebook"},
+    "mlflow": {"monitors.mlflow"},
     "msgpack": {"formats.wire", "formats.records", "formats.pipe"},
     "numpy": {"bench.demo", "results.importance"},
     "optuna": {

@@ -248,6 +248,7 @@ BAD: list[tuple[Callable[[], object], str]] = [
     (lambda: plan_for(max_failures=-1), "max_failures must be a whole number of at least 0, .*-1"),
     (lambda: plan_for(max_failures=0.5), "max_failures must be a whole number .* got 0.5"),
     (lambda: plan_for(max_failures=True), "max_failures must be a whole number .* got True"),
+    (lambda: plan_for(keep_artifacts=0), "keep_artifacts must be a whole number of at least 1"),
     (lambda: plan_for(fail_fast=1), "fail_fast must be True or False, got 1"),
     (lambda: plan_for(fail_fast="no"), "fail_fast must be True or False, got 'no'"),
     (lambda: plan_for(capture_output=1), "capture_output must be True or False, got 1"),

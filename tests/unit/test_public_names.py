@@ -23,6 +23,7 @@ HEAVY = {
     "cloudpickle",
     "hyperopt",
     "matplotlib",
+    "mlflow",
     "msgpack",
     "numpy",
     "optuna",

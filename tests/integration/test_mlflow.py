@@ -1,0 +1,176 @@
+"""A run in a real MLflow server, also one that is killed in the middle of the run."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import asha_bus as ab
+
+pytest.importorskip("mlflow", reason="needs MLflow, which the development environment lacks")
+pytestmark = [pytest.mark.frameworks, pytest.mark.slow]
+
+SPACE = {"x": ab.uniform(0, 1), "a: b": ab.choice(None, "c")}
+
+
+def train(trial: ab.Trial) -> None:
+    for step in range(1, 10):
+        time.sleep(0.02)
+        if not trial.report(trial.params["x"] / step, step):
+            return
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Return once ``condition`` holds: a server takes its time to start."""
+    deadline = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < deadline, "what the test waits for did not come true"
+        time.sleep(0.1)
+
+
+class Server:
+    """A tracking server on loopback, with its files in ``folder``."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.uri = f"http://127.0.0.1:{self.port}"
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1"]
+        command += ["--port", str(self.port), "--workers", "1"]
+        command += ["--backend-store-uri", f"sqlite:///{self._folder}/mlflow.db"]
+        command += ["--artifacts-destination", str(self._folder / "artifacts")]
+        with open(self._folder / "server.log", "ab") as log:
+            self._process = subprocess.Popen(
+                command, cwd=self._folder, stdout=log, stderr=log, start_new_session=True
+            )
+        until(self._answers)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.uri}/health", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        """End it at once, with the processes that it has started."""
+        if self._process is not None:
+            os.killpg(self._process.pid, 9)
+            self._process.wait()
+            self._process = None
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
+    found = Server(tmp_path)
+    try:
+        found.start()
+        yield found
+    finally:
+        found.kill()
+
+
+def launch(monitor: Any, **arguments: Any) -> ab.Result:
+    given: dict[str, Any] = {"scheduler": ab.ASHA(9), "max_trials": 12, "seed": 3, **arguments}
+    return ab.launch(train, SPACE, monitor=monitor, engine="local", workers=2, **given)
+
+
+def runs_of(server: Server, experiment: str) -> list[Any]:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=server.uri)
+    found = client.get_experiment_by_name(experiment)
+    return [] if found is None else list(client.search_runs([found.experiment_id]))
+
+
+def test_each_trial_is_a_nested_run_and_the_report_an_artifact(
+    server: Server, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from mlflow import MlflowClient
+
+    result = launch(ab.MLflowMonitor("digits", server.uri), name="mine")
+
+    def parent() -> Any:
+        return next(r for r in runs_of(server, "digits") if r.info.run_name == "mine")
+
+    until(lambda: parent().info.status == "FINISHED")  # the launch waits 5 s at most
+    whole = parent()
+    best = result.best
+    assert best is not None
+    assert {"best.x": repr(best.params["x"])}.items() <= whole.data.params.items()
+    assert best.metric == pytest.approx(whole.data.metrics["metric"])
+    assert "max_trials" == whole.data.tags["reason"]
+    client = MlflowClient(tracking_uri=server.uri)
+    assert ["report.html"] == [one.path for one in client.list_artifacts(whole.info.run_id)]
+
+    nested = {
+        int(run.data.tags["trial"]): run
+        for run in runs_of(server, "digits")
+        if run.data.tags.get("mlflow.parentRunId") == whole.info.run_id
+    }
+    assert sorted(nested) == [trial.id for trial in result.trials]
+    for trial in result.trials:
+        run = nested[trial.id]
+        assert str(trial.state) == run.data.tags["state"]
+        assert "FINISHED" == run.info.status
+        assert {"x": repr(trial.params["x"]), "a_ b": str(trial.params["a: b"])} == run.data.params
+        history = client.get_metric_history(run.info.run_id, "metric")
+        assert (trial.resource, trial.metric) == (history[-1].step, history[-1].value)
+    assert not [said for said in caplog.messages if said.startswith("MLflow ")]
+    assert "View run" not in capfd.readouterr().out
+
+
+def test_a_server_that_is_killed_loses_no_trial_and_is_caught_up(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = ab.start(
+        train,
+        SPACE,
+        max_time=280,
+        engine="local",
+        workers=2,
+        monitor=ab.MLflowMonitor("digits", server.uri),
+        name="mine",
+    )
+    until(lambda: len(runs_of(server, "digits")) > 3)
+    server.kill()
+    ended = run.status()["states"]["COMPLETED"]
+    until(lambda: run.status()["states"]["COMPLETED"] > ended + 4)
+    server.start()
+    missed = set(range(ended + 4))
+
+    def ended_trials() -> set[int]:
+        runs = [run for run in runs_of(server, "digits") if "trial" in run.data.tags]
+        return {int(run.data.tags["trial"]) for run in runs if run.info.status == "FINISHED"}
+
+    until(lambda: missed <= ended_trials())
+    run.stop()
+    assert "stopped" == run.result(timeout=60).reason
+    assert 1 == caplog.text.count("MLflow cannot be reached")
+
+
+def test_a_server_that_is_not_there_never_fails_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    result = launch(ab.MLflowMonitor("digits", Server(tmp_path).uri))
+    assert 12 == len(result.trials)
+    assert 1 == caplog.text.count("MLflow cannot be reached")
+    assert "MLflow did not get the end of 12 trials" in caplog.text

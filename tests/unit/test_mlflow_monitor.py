@@ -1,0 +1,28 @@
+"""What `MLflowMonitor` says without MLflow, and to wrong arguments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import asha_bus as ab
+
+
+def test_without_mlflow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("asha_bus.monitors.mlflow.find_spec", lambda name: None)
+    with pytest.raises(ImportError, match=r"pip install 'asha-bus\[mlflow\]'"):
+        ab.MLflowMonitor()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"experiment": ""}, "MLflowMonitor: experiment must be the name of an experiment, got ''"),
+        ({"experiment": 7}, "experiment must be the name of an experiment, got 7 of type int"),
+        ({"tracking_uri": 5000}, "tracking_uri must be the address of a tracking server, or None"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: Any, said: str) -> None:
+    with pytest.raises(ab.InvalidArgument, match=said):
+        ab.MLflowMonitor(**arguments)
