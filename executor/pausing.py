@@ -24,10 +24,11 @@ from asha_bus.executor.keeping import Keeper
 from asha_bus.executor.limit import TimeLimit
 from asha_bus.executor.output import Recorder
 from asha_bus.executor.own_thread import OwnThread
-from asha_bus.executor.runner import Runner, RunningTrial, traceback_of
+from asha_bus.executor.runner import Runner, traceback_of
+from asha_bus.executor.running_trial import RunningTrial
 from asha_bus.executor.states import Hook, LoadFailed, States
 from asha_bus.objective.behind import Shape
-from asha_bus.objective.kinds import close_iterator
+from asha_bus.objective.values import close_iterator
 
 _NO_FOLDER = (
     "trial.checkpoint() saves nothing in this run, so trials that a worker has to drop are trained "

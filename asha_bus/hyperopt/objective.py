@@ -14,8 +14,9 @@ from asha_bus.core.checks import name_of, shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.hyperopt.results import FAILED, pack
 from asha_bus.objective.behind import is_asynchronous, is_generator
-from asha_bus.objective.kinds import TrialFailed, close_iterator, is_iterator
+from asha_bus.objective.kinds import TrialFailed
 from asha_bus.objective.raised import failed_by
+from asha_bus.objective.values import close_iterator, is_iterator
 
 #: The ``status`` of a dict of results with a loss, as in hyperopt.
 #: Example: ``return {"loss": loss, "status": STATUS_OK}``.

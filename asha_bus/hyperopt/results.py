@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from asha_bus.core.errors import AshaBusError, ObjectiveError
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS
-from asha_bus.objective.kinds import to_extras
 from asha_bus.objective.private import check_private, open_private
 from asha_bus.objective.raised import RAISED_TEXT, RAISED_TYPE
 from asha_bus.objective.shared import dumps
+from asha_bus.objective.values import to_extras
 
 #: The extra that holds the results that cannot be extras themselves.
 MORE = "_more_results"

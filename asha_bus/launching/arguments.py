@@ -31,7 +31,7 @@ from asha_bus.core.space import Space
 from asha_bus.core.tracebacks import raises_short
 from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.choice import MonitorChoice
-from asha_bus.objective.kinds import to_metric
+from asha_bus.objective.values import to_metric
 from asha_bus.searchers.base import Suggests
 from asha_bus.searchers.hooks import StopsRun, StopsTrial
 

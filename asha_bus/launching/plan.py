@@ -39,7 +39,8 @@ from asha_bus.launching.options import BusOptions
 from asha_bus.monitors.base import Monitor, RunInfo
 from asha_bus.monitors.choice import as_monitors
 from asha_bus.objective.behind import Shape
-from asha_bus.objective.kinds import check_takes, shape_of, to_metric
+from asha_bus.objective.kinds import check_takes, shape_of
+from asha_bus.objective.values import to_metric
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.tables import visible
 from asha_bus.results.warnings import NO_PARAMETER

@@ -17,7 +17,7 @@ from asha_bus.core.checks import shortened
 from asha_bus.core.errors import ObjectiveError
 from asha_bus.core.messages import Extras
 from asha_bus.core.pseudorandom import mix
-from asha_bus.executor.runner import RunningTrial
+from asha_bus.executor.running_trial import RunningTrial
 from asha_bus.formats.wire import MAX_NAME_CHARS, MAX_NAMED, MAX_NAMED_CHARS
 from asha_bus.optuna.attributes import MAX_ATTRIBUTES, STEP, packed
 

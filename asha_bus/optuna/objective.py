@@ -9,7 +9,7 @@ from typing import Any
 from optuna import TrialPruned
 
 from asha_bus.core.checks import name_of, shortened
-from asha_bus.executor.runner import RunningTrial
+from asha_bus.executor.running_trial import RunningTrial
 from asha_bus.objective.kinds import TrialFailed
 from asha_bus.objective.raised import failed_by
 from asha_bus.optuna.attributes import CAUGHT, PRUNED

@@ -11,15 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.objective.behind import Shape
-from asha_bus.objective.kinds import (
-    Trial,
-    check_parameters,
-    close_iterator,
-    is_iterator,
-    shape_of,
-    to_metric,
-    to_resource,
-)
+from asha_bus.objective.kinds import Trial, check_parameters, shape_of
+from asha_bus.objective.values import close_iterator, is_iterator, to_metric, to_resource
 
 if TYPE_CHECKING:
     from asha_bus.results.records import TrialRecord

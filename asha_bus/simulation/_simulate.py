@@ -22,7 +22,7 @@ from asha_bus.core.space import Space, as_space, randint
 from asha_bus.core.trial import TrialRow
 from asha_bus.core.trials import is_target
 from asha_bus.hyperopt.space import if_hyperopt
-from asha_bus.objective.kinds import to_metric
+from asha_bus.objective.values import to_metric
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 from asha_bus.searchers.base import Suggests
 from asha_bus.simulation.fleet import Conditions, Fleet

@@ -16,7 +16,7 @@ from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument, ObjectiveError
 from asha_bus.core.schedulers.base import reached
 from asha_bus.core.space import Space
-from asha_bus.objective.kinds import to_metric
+from asha_bus.objective.values import to_metric
 
 #: A number, or a function that draws one with a generator of random numbers.
 Drawn = float | Callable[[Random], float]

@@ -227,7 +227,7 @@ class Exits(Exception):
 def test_args_and_texts_that_raise_are_the_exceptions_own_matter() -> None:
     trials = [raised_in_a_trial(error) for error in (NoArgs("x"), Exits(1, 2), Exits(3))]
     assert {"NoArgs", "Exits"} == {trial.extras["_raised_type"].split(":")[1] for trial in trials}
-    assert [None, None] == [exception_of(trial) for trial in trials[1:]]
+    assert [None, None] == [exception_of(trial.extras) for trial in trials[1:]]
 
 
 class Lazy(ModuleType):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from asha_bus.core.errors import ObjectiveError
-from asha_bus.objective.kinds import to_extras, to_metric, to_metric_and_extras, to_resource
+from asha_bus.objective.values import to_extras, to_metric, to_metric_and_extras, to_resource
 
 
 class Tensor:

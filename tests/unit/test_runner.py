@@ -15,7 +15,8 @@ from asha_bus.core.schedulers import NoStopping
 from asha_bus.core.worker import MAX_ERROR_CHARS
 from asha_bus.executor.client import Client
 from asha_bus.executor.interrupt import Interrupter
-from asha_bus.executor.runner import MAX_IGNORED_STOPS, Runner
+from asha_bus.executor.runner import Runner
+from asha_bus.executor.running_trial import MAX_IGNORED_STOPS
 from asha_bus.objective.kinds import INSIDE, TrialFailed
 from asha_bus.testing.simulator import Bench
 
