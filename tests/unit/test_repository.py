@@ -75,11 +75,11 @@ def test_the_lock_has_one_exact_version_of_each_package_for_every_python() -> No
 
 
 def test_the_lock_covers_what_development_needs() -> None:
-    extras, needed = PROJECT["optional-dependencies"], ["dev"]
+    extras, needed = PROJECT["optional-dependencies"], ["dev", "frameworks"]
     for extra in needed:  # which grows
         own = [one for one in map(Requirement, extras[extra]) if one.name == PROJECT["name"]]
         needed += sorted({name for one in own for name in one.extras} - set(needed))
-    assert {"mlflow"} == set(extras) - set(needed), "tested apart; see CONTRIBUTING.md"
+    assert {"mlflow"} == set(extras) - set(needed), "scripts/check --frameworks installs it"
     listed = [*PROJECT["dependencies"], *(line for extra in needed for line in extras[extra])]
     versions = {canonicalize_name(one.name): one.specifier for one in locked()}
     for line in listed:

@@ -16,9 +16,6 @@ import pytest
 
 import asha_bus as ab
 
-pytest.importorskip("mlflow", reason="needs MLflow, which the development environment lacks")
-pytestmark = [pytest.mark.frameworks, pytest.mark.slow]
-
 SPACE = {"x": ab.uniform(0, 1), "a: b": ab.choice(None, "c")}
 
 
