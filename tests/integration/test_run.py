@@ -22,7 +22,7 @@ import asha_bus as ab
 S = ab.TrialState
 SPACE = {"x": ab.uniform(0, 1)}
 STATUS = {
-    *("trials", "max_trials", "states", "workers"),
+    *("trials", "max_trials", "states", "workers", "awaited"),
     *("reports", "best_metric", "elapsed_s", "reason"),
 }
 
@@ -137,6 +137,7 @@ def test_the_status_is_there_from_the_start_until_long_after_the_end() -> None:
         "max_trials": 12,
         "states": {str(state): count for state, count in result.counts.items()},
         "workers": 0,
+        "awaited": 0,
         "reports": result.bus.reports,
         "best_metric": result.best.metric,
         "elapsed_s": result.elapsed_s,
