@@ -45,7 +45,7 @@ class States:
 
     def save(self, attempt: Attempt, save: Hook) -> None:
         """Have ``save`` write the state of ``attempt``; raises what it raises, or `OSError`."""
-        trial, number = attempt.assignment[:2]
+        trial, number = attempt.assignment.trial, attempt.assignment.attempt
         path = self._path(trial, number)
         self._folder.mkdir(mode=0o700, exist_ok=True)  # its parent must be there: all share it
         self.remove(trial, number)  # of an earlier launch, whose journal has lost its end

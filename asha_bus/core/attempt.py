@@ -65,8 +65,9 @@ class Attempt:
 
     def restore(self, progress: Progress) -> None:
         """Continue from a state that was saved with ``progress``."""
-        self.resource, self.metric, self.best_metric, self.best_resource = progress[:4]
-        self.extras, self.is_from_zero = progress[4:]
+        self.resource, self.metric = progress.resource, progress.metric
+        self.best_metric, self.best_resource = progress.best_metric, progress.best_resource
+        self.extras, self.is_from_zero = progress.extras, progress.is_from_zero
         self.must_load = False
 
     def counted(self, given: float) -> float:

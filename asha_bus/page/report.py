@@ -11,6 +11,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.page.document import run_document
 from asha_bus.page.html import page_html
 from asha_bus.results.explain import explainer
+from asha_bus.results.files import writing
 from asha_bus.results.importance import importances_of
 
 if TYPE_CHECKING:
@@ -49,12 +50,6 @@ def write_report(result: Result, path: str | os.PathLike[str]) -> Path:
         raise InvalidArgument(f"path must be the path of the file to write, got {shortened(path)}")
     written = Path(os.path.expanduser(path))
     page = page_html(f"{result.name} \u00b7 asha-bus", report_document(result))
-    try:
+    with writing(f"path: the report cannot be written to {os.fspath(path)!r}"):
         written.write_text(page, encoding="utf-8")
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidArgument(
-            f"path: the report cannot be written to {os.fspath(path)!r}: {reason}; "
-            f"pass the path of a file in a folder that exists"
-        ) from error
     return written

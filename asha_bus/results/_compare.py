@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from asha_bus.core.checks import described
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.results.files import writing
 from asha_bus.results.plots import (
     AS_IT_IS,
     add_note,
@@ -121,13 +122,8 @@ class Comparison:
 def write(path: str, data: bytes) -> Path:
     """Write a file; raises `InvalidArgument` if that is impossible."""
     written = Path(os.path.expanduser(path))
-    try:
+    with writing(f"{path!r} cannot be written"):
         written.write_bytes(data)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InvalidArgument(
-            f"{path!r} cannot be written: {reason}; give the path of a file in a folder that exists"
-        ) from error
     return written
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -181,15 +181,21 @@ class Files:
         check("path", path, _PLACE)
         written = Path(os.path.expanduser(path))
         data = saved.encode(_parts_of(cast("Result", self)))
-        try:
+        with writing(f"path: the result cannot be saved to {os.fspath(path)!r}"):
             _replace(written, data)
-        except (OSError, ValueError) as error:  # ValueError: a path with a null byte
-            reason = getattr(error, "strerror", None) or error
-            raise InvalidArgument(
-                f"path: the result cannot be saved to {os.fspath(path)!r}: {reason}; pass the "
-                f"path of a file in a folder that exists"
-            ) from error
         return written
+
+
+@contextmanager
+def writing(failure: str) -> Iterator[None]:
+    """Raise `InvalidArgument` where a file cannot be written: ``failure``, and the reason."""
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidArgument(
+            f"{failure}: {reason}; pass the path of a file in a folder that exists"
+        ) from error
 
 
 def _parts_of(result: Result) -> saved.SavedResult:

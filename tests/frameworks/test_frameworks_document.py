@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from support.frameworks import HEAVY, PAUSES, ROOT, printed_by, programs, run
+from support.documented_programs import ROOT, run
+from support.frameworks import HEAVY, PAUSES, printed_by, programs
 
 pytestmark = pytest.mark.slow
 

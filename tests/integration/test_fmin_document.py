@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.clusters import require_java
+from support.documented_programs import programs_in, run_program, text_of
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "from-hyperopt.md"
-
-
-def programs() -> list[str]:
-    """The blocks of Python, each a program of its own."""
-    text = DOCUMENT.read_text(encoding="utf-8")
-    return re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+PROGRAMS = programs_in(text_of("from-hyperopt.md"))
 
 
 def test_the_document_has_three_programs() -> None:
-    assert 3 == len(programs())
+    assert 3 == len(PROGRAMS)
 
 
 def params() -> list[Any]:
     """The same; what takes SparkTrials needs a JVM."""
     marks = (pytest.mark.spark, pytest.mark.timeout(180))
-    return [pytest.param(p, marks=marks if "SparkTrials" in p else ()) for p in programs()]
+    return [pytest.param(p, marks=marks if "SparkTrials" in p else ()) for p in PROGRAMS]
 
 
 @pytest.mark.slow
@@ -37,14 +29,4 @@ def test_a_program_runs(program: str, tmp_path: Path) -> None:
         require_java()
     if "xgboost" in program:
         pytest.importorskip("xgboost")
-    path = tmp_path / "program.py"
-    path.write_text(program, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(path)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert 0 == done.returncode, done.stderr
+    run_program(tmp_path, program)

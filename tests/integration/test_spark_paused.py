@@ -66,15 +66,11 @@ def test_a_stop_runs_the_clean_up_of_paused_trials(
     assert residents.begun(tmp_path) == residents.ended(tmp_path)
 
 
-@pytest.mark.slow
-def test_dropped_trials_are_saved_in_the_folder_that_all_workers_see(
-    spark: Any, tmp_path: Path
-) -> None:
-    artifacts = tmp_path / "artifacts"
-    artifacts.mkdir()
-    result = ab.launch(
+def run_savers(spark: Any, folder: Path, artifacts: Path | None) -> ab.Result:
+    """Run trials that can be saved, of which a worker keeps one while it is paused."""
+    return ab.launch(
         saver,
-        residents.space_of(tmp_path),
+        residents.space_of(folder),
         spark=spark,
         monitor=None,
         seed=7,
@@ -82,6 +78,15 @@ def test_dropped_trials_are_saved_in_the_folder_that_all_workers_see(
         max_trials=8,
         artifacts=artifacts,
     )
+
+
+@pytest.mark.slow
+def test_dropped_trials_are_saved_in_the_folder_that_all_workers_see(
+    spark: Any, tmp_path: Path
+) -> None:
+    artifacts = tmp_path / "artifacts"
+    artifacts.mkdir()
+    result = run_savers(spark, tmp_path, artifacts)
     trained = residents.epochs(tmp_path)
     assert (54, {1}) == (trained.total(), set(trained.values()))
     assert result.bus.loaded_residents > 0
@@ -93,15 +98,7 @@ def test_dropped_trials_are_saved_in_the_folder_that_all_workers_see(
 def test_without_a_folder_hooks_are_of_no_use_and_it_is_reported(
     spark: Any, tmp_path: Path
 ) -> None:
-    result = ab.launch(
-        saver,
-        residents.space_of(tmp_path),
-        spark=spark,
-        monitor=None,
-        seed=7,
-        scheduler=ab.SuccessiveHalving([(4, 5), (2, 2), (6, 1)], max_resident=1),
-        max_trials=8,
-    )
+    result = run_savers(spark, tmp_path, None)
     assert 0 == residents.counts(tmp_path, "save") == result.bus.saved_residents
     said = [trial.id for trial in result.trials if "pass launch(artifacts=FOLDER)" in trial.log]
     assert 1 <= len(said) <= 2  # once in each worker

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from property.test_lossy_link import CONDITIONS, OBJECTIVES, SCHEDULERS, settings_of
+from property.test_lossy_link import CONDITIONS, SCHEDULERS, settings_of
+from support.stories import OBJECTIVES
 
 from asha_bus import Space, TrialRecord, uniform
 from asha_bus.core.schedulers import PromotionASHA, Scheduler, SuccessiveHalving

@@ -8,6 +8,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from support.stories import OBJECTIVES, troubles
 
 from asha_bus.core.events import Ended, RunSettings, StopRun
 from asha_bus.core.experiment import Experiment
@@ -19,22 +20,7 @@ from asha_bus.testing.simulator.checks import assert_the_journal_gives_the_state
 S = TrialState
 TRIALS = 16
 
-CONDITIONS = st.builds(
-    Conditions,
-    seed=st.integers(0, 2**32),
-    workers=st.integers(1, 5),
-    loss=st.sampled_from([0.0, 0.1, 0.4]),
-    doubled=st.sampled_from([0.0, 0.3]),
-    delay_s=st.sampled_from([0.001, 0.3, 3.0]),
-    deaths=st.integers(0, 6),
-    silences=st.integers(0, 3),
-    copies=st.integers(0, 2),
-    leaves=st.integers(0, 3),
-    false_alarms=st.integers(0, 2),
-    pauses=st.integers(0, 3),
-    bus_pauses=st.integers(0, 2),
-    common_pauses=st.integers(0, 2),
-)
+CONDITIONS = troubles()
 #: Nothing happens but that processes stand still, each of them for less than it may be silent.
 ONLY_PAUSES = st.builds(
     Conditions,
@@ -45,13 +31,6 @@ ONLY_PAUSES = st.builds(
     bus_pauses=st.integers(0, 3),
     common_pauses=st.integers(0, 3),
     crashes=st.integers(0, 3),
-)
-OBJECTIVES = st.builds(
-    Rough,
-    seed=st.integers(0, 2**32),
-    fails_every=st.sampled_from([4, None]),
-    ends_every=st.sampled_from([5, None]),
-    stride=st.sampled_from([1, 1, 5]),
 )
 SCHEDULERS = st.sampled_from(
     [

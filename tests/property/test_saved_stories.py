@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.stories import OBJECTIVES, troubles
 
 from asha_bus.core.events import RunSettings
 from asha_bus.core.schedulers import Hyperband, PromotionASHA, Scheduler, SuccessiveHalving
@@ -23,30 +24,7 @@ SCHEDULERS: list[SuccessiveHalving | Hyperband | PromotionASHA] = [
 CALM = st.builds(
     Conditions, seed=st.integers(0, 2**32), workers=st.integers(1, 5), doubled=st.just(0.0)
 )
-BAD = st.builds(
-    Conditions,
-    seed=st.integers(0, 2**32),
-    workers=st.integers(1, 5),
-    loss=st.sampled_from([0.0, 0.1, 0.4]),
-    doubled=st.sampled_from([0.0, 0.3]),
-    delay_s=st.sampled_from([0.001, 0.3, 3.0]),
-    deaths=st.integers(0, 6),
-    silences=st.integers(0, 3),
-    copies=st.integers(0, 2),
-    leaves=st.integers(0, 3),
-    false_alarms=st.integers(0, 2),
-    crashes=st.integers(0, 4),
-    pauses=st.integers(0, 3),
-    bus_pauses=st.integers(0, 2),
-    common_pauses=st.integers(0, 2),
-)
-OBJECTIVES = st.builds(
-    Rough,
-    seed=st.integers(0, 2**32),
-    fails_every=st.sampled_from([4, None]),
-    ends_every=st.sampled_from([5, None]),
-    stride=st.sampled_from([1, 1, 5]),
-)
+BAD = troubles(crashes=4)
 
 
 def told(conditions: Conditions, objective: Rough, scheduler: Scheduler) -> Story:

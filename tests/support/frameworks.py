@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-_TEXT = (ROOT / "docs" / "frameworks.md").read_text(encoding="utf-8")
+from support.documented_programs import programs_in, run_program, text_of
 
 #: The blocks of Python by the heading above them, each a program of its own.
 PROGRAMS = {
-    section.partition("\n")[0]: re.findall(r"^```python\n(.*?)^```$", section, re.M | re.S)
-    for section in re.split(r"^## ", _TEXT, flags=re.M)[1:]
+    section.partition("\n")[0]: programs_in(section)
+    for section in re.split(r"^## ", text_of("frameworks.md"), flags=re.M)[1:]
 }
 
 
@@ -37,21 +34,4 @@ def printed_by(heading: str, number: int, folder: Path, scheduler: str | None = 
         program, times = re.subn(r"scheduler=ab\.ASHA\(.*\),", f"scheduler={scheduler},", program)
         assert 1 == times
         program = re.sub(r"max_trials=.*,", "", program)
-    path = folder / "program.py"
-    path.write_text(program, encoding="utf-8")
-    return run(folder, path)
-
-
-def run(folder: Path, *command: str | Path) -> list[str]:
-    """The lines that a Python program prints where it succeeds."""
-    done = subprocess.run(
-        [sys.executable, *map(str, command)],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert 0 == done.returncode, done.stderr
-    assert "Traceback" not in done.stderr, done.stderr
-    return done.stdout.splitlines()
+    return run_program(folder, program)
