@@ -79,6 +79,7 @@ class SparkEngine(Engine):
         self._session = find_session(spark)
         self._context: SparkContext = self._session.sparkContext
         self._master = self._context.master or ""
+        self._conf = conf_of(self._session)  # which asks the JVM for each entry
         self._name = name
         self._task = task
         self._ping = ping
@@ -106,14 +107,14 @@ class SparkEngine(Engine):
 
     @property
     def conf(self) -> Mapping[str, str]:
-        return conf_of(self._session)
+        return self._conf
 
     def dumps(self, value: Any) -> bytes:
         pickled: bytes = spark_pickle.dumps(value)  # type: ignore[no-untyped-call]
         return pickled
 
     def worker_count(self, wanted: int | None, timeout_s: float) -> int:
-        warn_of_idle_timeout(self.conf)
+        warn_of_idle_timeout(self._conf)
         supply = self._supply
         self._slots_watch = SlotsWatch(
             self._name, supply.supply, wanted, timeout_s, is_fixed=supply.is_fixed

@@ -21,10 +21,7 @@ from asha_bus.executor.output import Recorder
 from asha_bus.executor.running_trial import RunningTrial, settle
 from asha_bus.objective.behind import Shape
 from asha_bus.objective.kinds import INSIDE, TrialFailed, shape_of
-from asha_bus.objective.values import (
-    close_iterator,
-    is_iterator,
-)
+from asha_bus.objective.values import close_iterator, is_iterator
 
 logger = logging.getLogger("asha_bus.executor")
 

@@ -15,7 +15,7 @@ from asha_bus.hyperopt.documents import fail_result
 from asha_bus.hyperopt.failure import also_hyperopts
 from asha_bus.hyperopt.trials import Trials
 from asha_bus.launching.run import Run, search_failure_of, wait_for
-from asha_bus.objective.raised import exception_of
+from asha_bus.objective.raised import raised_as
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
 
@@ -120,10 +120,7 @@ def _raise_again(trial: TrialRecord) -> None:
         f"fn raised in trial {trial.id} with {shown_params(trial.params)}; "
         f"pass catch_eval_exceptions=True to continue after such:\n{trial.error}"
     )
-    error = exception_of(trial.extras)
-    if error is None:
-        raise told
-    raise error from told
+    raise raised_as(trial.extras, told)
 
 
 def _has_raised(trial: TrialRecord) -> bool:

@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 from asha_bus.core.checks import shortened
+from asha_bus.core.errors import ObjectiveError
 from asha_bus.formats.wire import MAX_EXTRA_CHARS
 from asha_bus.objective.kinds import TrialFailed
 
@@ -53,6 +54,18 @@ def exception_of(extras: Mapping[str, Any]) -> Exception | None:
     except (Exception, SystemExit):
         return None
     return error if is_same else None
+
+
+def raised_as(extras: Mapping[str, Any], told: ObjectiveError) -> Exception:
+    """What to raise for the trial with these ``extras``: as `exception_of`, caused by ``told``.
+
+    Without such an exception, ``told`` itself.
+    """
+    error = exception_of(extras)
+    if error is None:
+        return told
+    error.__cause__ = told
+    return error
 
 
 def _imported(module: str, qualified: str) -> type[Exception] | None:

@@ -19,7 +19,7 @@ from asha_bus.core.errors import ObjectiveError
 from asha_bus.core.trial import TrialState
 from asha_bus.driver.process import start_thread
 from asha_bus.launching.run import Run
-from asha_bus.objective.raised import exception_of
+from asha_bus.objective.raised import raised_as
 from asha_bus.optuna.attributes import CAUGHT, attributes_of
 from asha_bus.optuna.outcomes import outcome_of, steps_of
 from asha_bus.results.records import TrialRecord
@@ -134,9 +134,7 @@ class Filling:
                 f"{shown_params(trial.params)}; pass catch=(...) to continue after such:\n"
                 f"{trial.error}"
             )
-            self.error = exception_of(trial.extras) or told
-            if self.error is not told:
-                self.error.__cause__ = told
+            self.error = raised_as(trial.extras, told)
 
     def _tell(self, trial: TrialRecord) -> FrozenTrial | None:
         """Fill in a trial that has ended; None: it is there."""
