@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import matplotlib
@@ -35,12 +34,6 @@ ODD = (
     make_result(make_trial(0, TrialState.PENDING, None, start_time=None, end_time=None)),
     make_result(make_trial(0, metric=0.0), make_trial(1, metric=-1.0), mode="max"),
 )
-
-
-@pytest.fixture(autouse=True)
-def closed() -> Iterator[None]:
-    yield
-    pyplot.close("all")
 
 
 def axes_of_mine() -> Any:
