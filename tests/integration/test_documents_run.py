@@ -19,6 +19,7 @@ import asha_bus as ab
 pytestmark = pytest.mark.timeout(180)
 
 ROOT = Path(__file__).resolve().parents[2]
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 
 #: What a reader of docs/ brings along: a model, what trains it, somebody to write to.
 PRELUDE = """
@@ -66,7 +67,7 @@ def blocks_of(document: str) -> list[str]:
     """The blocks of Python of ``document``."""
     text = (ROOT / document).read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    assert text.count("```py") == len(blocks) > 1
+    assert text.count("```python") == len(blocks) > 0
     return blocks
 
 
@@ -86,7 +87,7 @@ def names_after(document: str, prelude: str, **names: Any) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("engine", ["local", pytest.param("spark", marks=pytest.mark.spark)])
-def test_all_of_readme_runs(
+def test_getting_started_runs(
     engine: str,
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -95,14 +96,35 @@ def test_all_of_readme_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     session = {"spark": request.getfixturevalue("spark")} if engine == "spark" else {}
-    result = names_after("README.md", "", **session)["result"]
+    result = names_after("docs/getting-started.md", "", **session)["result"]
     assert isinstance(result, ab.Result)
-    assert ("max_trials", 200) == (result.reason, len(result.trials))
+    assert ("max_trials", 300) == (result.reason, len(result.trials))
     assert {"run.journal", "run.html"} == set(os.listdir(tmp_path))
     printed = capsys.readouterr().out
     assert "rung 0 at resource 1" in printed  # one decision in words
-    assert "spread" in printed  # means of repeats
     assert "page of" in printed
+
+
+def test_the_document_of_runs_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names_after("docs/runs.md", "")
+    assert "spread" in capsys.readouterr().out  # means of repeats
+
+
+@pytest.mark.parametrize("document", ["docs/from-ray.md", "docs/from-fugue-tune.md"])
+def test_a_moved_program_runs(document: str) -> None:
+    result = names_after(document, "")["result"]
+    assert {ab.TrialState.COMPLETED, ab.TrialState.STOPPED} == {t.state for t in result.trials}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(notebook: Path, tmp_path: Path) -> None:
+    cells = nbformat.read(notebook, as_version=4)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    NotebookClient(cells, timeout=60, resources=resources).execute()
 
 
 def test_the_first_program_runs_from_an_empty_folder(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import os
 import re
 import tokenize
@@ -12,12 +13,13 @@ from typing import Any
 
 import pytest
 
+import asha_bus
 from asha_bus.testing import SchedulerContract, SearcherContract
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = [
     *sorted(ROOT.glob("*.md")),
-    *sorted((ROOT / "docs").glob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
     *sorted((ROOT / "grafana").glob("*.md")),
 ]
 CODE = [
@@ -78,8 +80,14 @@ def idioms(text: str) -> list[str]:
     ]
 
 
-def prose(path: Path) -> Iterator[str]:
-    """What a person reads of the code in ``path``.
+@functools.cache
+def prose(path: Path) -> list[str]:
+    """What a person reads of the code in ``path``, read once."""
+    return list(_prose(path))
+
+
+def _prose(path: Path) -> Iterator[str]:
+    """All of it.
 
     In tests their names, docstrings and comments; elsewhere all strings and comments.
     """
@@ -211,6 +219,23 @@ def _is_suite(thing: Any) -> bool:
     """Whether pytest would run tests of it."""
     suites = (SearcherContract, SchedulerContract)
     return isinstance(thing, type) and issubclass(thing, suites) and thing not in suites
+
+
+def test_each_error_among_the_questions_is_one_of_the_code() -> None:
+    text = (ROOT / "docs" / "faq.md").read_text(encoding="utf-8")
+    errors = re.findall(r"^```text\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
+    assert 10 < len(errors)
+    known = [words for path in CODE if path.parts[-3] != "tests" for words in prose(path)]
+    for error in errors:
+        parts = [part.strip() for part in error.split("…")]
+        assert any(all(part in words for part in parts) for words in known), error
+
+
+def test_the_reference_has_every_public_name_once() -> None:
+    pages = (ROOT / "docs" / "reference").glob("*.md")
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    named = re.findall(r"^::: asha_bus\.(\w+)$", text, re.MULTILINE)
+    assert sorted({*asha_bus.__all__} - {"__version__"}) == sorted(named)
 
 
 def test_paths_are_distinguished_from_other_words() -> None:

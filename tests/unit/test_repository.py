@@ -35,6 +35,7 @@ TOP = {
     "examples",
     "executor",
     "grafana",
+    "mkdocs.yml",
     "package-lock.json",
     "package.json",
     "pyproject.toml",
