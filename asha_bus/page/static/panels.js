@@ -103,9 +103,8 @@ class DetailView {
 
   tell(run, trial) {
     this.known = this.mark(trial);
-    const parameters = run.names.map((name, i) => [name, showParameter(trial.params[i])]);
     const parts = [
-      el("h3", {}, "Parameters"), pairs([...parameters, ...Object.entries(run.document.constants)
+      el("h3", {}, "Parameters"), pairs([...parametersOf(run, trial), ...Object.entries(run.document.constants)
         .map(([name, value]) => [name, showValue(value)])]),
     ];
     if (Object.keys(trial.extras).length) {

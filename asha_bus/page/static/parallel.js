@@ -3,6 +3,7 @@
 
 const MOST_LINES = 2000; // at most this number of trials are drawn, evenly by rank
 const LINES_A_PATH = 25; // a path of many lines is slow to fill where they cross
+const MOST_PIXELS = 15000; // a canvas of more than 32767 shows nothing, twice that with fine pixels
 const NOWHERE = -0.04; // below its axis is a trial that has no value there
 /** @type {[number, string][]} groups by rank: up to which share of the trials, and its name */
 const GROUPS = [[0.05, "best 5 %"], [0.25, "best 25 %"], [0.5, "best 50 %"], [1, "the others"]];
@@ -27,7 +28,7 @@ class ParallelView {
       step > 1 ? ` ${showCount(this.shown.length)} of ${showCount(standing.length)} lines are drawn, evenly chosen.` : "");
     this.axes = [
       ...run.document.parameters.map((parameter, i) => this.axis(
-        parameter.name, this.shown.map((t) => t.params[i]), parameter.kind)),
+        parameter.name, this.shown.map((t) => parameterOf(t, i)), parameter.kind)),
       this.axis("resource", this.shown.map((t) => t.resource), "randint"),
       this.axis("metric", this.shown.map((t) => t.metric), "metric"),
     ];
@@ -62,7 +63,7 @@ class ParallelView {
 
   paint() {
     const ratio = devicePixelRatio;
-    const width = Math.max(this.holder.clientWidth, this.axes.length * 84);
+    const width = Math.max(this.holder.clientWidth, Math.min(this.axes.length * 84, MOST_PIXELS));
     const height = 300;
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);
