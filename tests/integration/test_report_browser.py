@@ -399,3 +399,27 @@ def test_odd_runs_are_shown(browser: Any, tmp_path: Path) -> None:
             assert {"NaN", "-inf", "-"} == set(watched.column("metric"))
         watched.close()
         assert (1, []) == (len(watched.requests), watched.complaints)
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [(-1e308, 1e308), (1.7e308,), (5e-324, 1e-310), (5e-324, 1e308), (1.0, 1.0000000000000002)],
+    ids=str,
+)
+def test_any_metrics_are_drawn(browser: Any, tmp_path: Path, metrics: tuple[float, ...]) -> None:
+    trials = [
+        make_trial(i, metric=m, resource=4, reports=((1, m), (2, m))) for i, m in enumerate(metrics)
+    ]
+    watched = Watched(browser, viewport={"width": 1280, "height": 2600})
+    watched.page.goto(make_result(*trials).report(tmp_path / "run.html").as_uri())
+    for name in ("curves", "history"):
+        watched.wait(f"drawn.get('{name}') === run.version")
+        places = watched.page.evaluate(
+            f"run.trials.map((t) => views.get('{name}').chart.py(t.metric))"
+        )
+        assert all(isinstance(place, float | int) and 0 < place < 2_000 for place in places)
+    watched.wait("drawn.get('parallel') === run.version")
+    places = watched.page.evaluate("views.get('parallel').axes.at(-1).places")
+    assert sorted(places) == ([0, 1] if len(metrics) > 1 else [0.5])
+    watched.close()
+    assert [] == watched.complaints

@@ -174,7 +174,7 @@ function extent(numbers) {
 }
 
 function needsLog([low, high], ratio) {
-  return low > 0 && high / low >= ratio;
+  return low > 1e-250 && high / low >= ratio; // the ticks of less are not exact
 }
 
 // --- text --------------------------------------------------------------------

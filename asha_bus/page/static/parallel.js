@@ -45,12 +45,13 @@ class ParallelView {
       const ratio = kind === "metric" ? LOG_RATIO : DECADES;
       const isLog = kind === "loguniform" || kind === "lognormal" || (kind !== "uniform" && kind !== "normal" && needsLog([low, high], kind === "randint" ? 10 : ratio));
       const scale = isLog && low > 0 ? Math.log : (value) => value;
-      const span = scale(high) - scale(low);
+      const part = isNumber(high - low) ? 1 : 0.5; // half of any difference is a number
+      const span = scale(high) * part - scale(low) * part;
       const places = values.map((value) => {
         if (value === null) return NOWHERE;
-        return span === 0 ? 0.5 : (scale(value) - scale(low)) / span;
+        return span === 0 ? 0.5 : (scale(value) * part - scale(low) * part) / span;
       });
-      const middle = scale === Math.log ? Math.sqrt(low * high) : (low + high) / 2;
+      const middle = scale === Math.log ? Math.sqrt(low) * Math.sqrt(high) : low / 2 + high / 2;
       const ticks = span === 0 ? [[0.5, tick(low)]] : [[0, tick(low)], [0.5, tick(middle)], [1, tick(high)]];
       return { name, places, ticks };
     }
