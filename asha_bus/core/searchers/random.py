@@ -40,6 +40,9 @@ class RandomSearch:
         if self.seed is not None:
             check("RandomSearch: seed", self.seed, ANY_WHOLE)
 
+    def __repr__(self) -> str:
+        return f"RandomSearch({'' if self.seed is None else f'seed={self.seed}'})"
+
     def draw(self, space: Space, number: int, run_seed: int) -> Point:
         """Draw the point of one trial.
 
