@@ -20,7 +20,7 @@ from asha_bus.core.messages import Point
 from asha_bus.core.trial import TrialRow
 from asha_bus.driver import process, readings
 from asha_bus.driver.companion import Companion, Kind
-from asha_bus.formats import pipe
+from asha_bus.formats import named, pipe
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 logger = logging.getLogger("asha_bus")
@@ -152,10 +152,14 @@ class AskProcess(Suggester):
             point = super().fallback(number)
             if not self._was_late:
                 self._was_late = True
+                is_by_name = named.is_by_name(self._search.space)
                 logger.warning(
-                    "the searcher is late: trial %d gets a random configuration, and so may "
-                    "others (see fallbacks in Result.bus)",
+                    "the searcher is late: trial %d %s, and so may others (see fallbacks in "
+                    "Result.bus)",
                     number,
+                    "begins without values, and asks for each of them by its name"
+                    if is_by_name
+                    else "gets a random configuration",
                 )
             if point is not None:
                 self._process.tell(pipe.Given(number, point))

@@ -174,7 +174,8 @@ def make_plan(given: LaunchArguments) -> Plan:
     if shape is Shape.FUNCTION and not isinstance(given.scheduler, NoStopping | None):
         logger.warning(
             "objective %s returns once, as far as can be seen, so there is nothing that %s could "
-            "stop: yield a metric for each unit of resource, or leave the scheduler out",
+            "stop: yield a metric for each unit of resource, or leave the scheduler out; a wrapper "
+            "of a generator is declared by @ab.objective_kind('generator')",
             name_of(given.objective),
             type(given.scheduler).__name__,
         )

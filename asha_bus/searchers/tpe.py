@@ -91,7 +91,7 @@ class TPE(Searcher):
 
     def __repr__(self) -> str:
         shown = [one.name for one in fields(self) if one.repr]
-        if self.seed is None:  # the run's seed is told by the run
+        if self.seed is None:  # that of the run counts
             shown.remove("seed")
         return f"TPE({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 

@@ -125,7 +125,7 @@ def outputs_of(text: str, folder: Path) -> tuple[list[str], list[str]]:
 
 
 def test_without_a_terminal_the_default_tells_beginning_and_end_on_stderr(tmp_path: Path) -> None:
-    out, err = outputs_of(PROGRAM.replace("seed=1", "journal='run.journal'"), tmp_path)
+    out, err = outputs_of(PROGRAM.replace("seed=1", "seed=1, journal='run.journal'"), tmp_path)
     assert [] == out
     assert (
         "shown: started with at most 12 trials, 2 workers, journal run.journal, "
