@@ -14,7 +14,7 @@ from support.results import make_result, make_trial
 
 from asha_bus import RungRecord, Space, TrialState, choice, uniform
 from asha_bus.core.failures import Repeated
-from asha_bus.core.schedulers import Hyperband
+from asha_bus.core.schedulers import ASHA, Hyperband
 
 RUN = simulated(300, seed=1)  # no other metric is near its best one
 BEST: Any = RUN.best
@@ -335,6 +335,23 @@ def test_many_long_names_fit_a_phone(browser: Any, tmp_path: Path) -> None:
     assert names[-1] in watched.text("#importance-rows")
     watched.close()
     assert [] == watched.complaints
+
+
+@pytest.mark.parametrize(
+    "scheduler", [Hyperband.classic(9), ASHA(81, brackets=3)], ids=["plans", "brackets"]
+)
+def test_a_phone_shows_all_columns_of_the_rungs(
+    browser: Any, tmp_path: Path, scheduler: Any
+) -> None:
+    result = simulated(100, scheduler=scheduler)
+    watched = Watched(browser, viewport={"width": 390, "height": 800})
+    watched.page.goto(result.report(tmp_path / "run.html").as_uri())
+    watched.wait("drawn.has('rungs')")
+    widths = watched.page.evaluate(
+        "[byId('rungs-table').offsetWidth, byId('rungs-table').parentElement.clientWidth]"
+    )
+    assert widths[0] <= widths[1]
+    watched.close()
 
 
 def test_the_rungs_of_plans_show_who_is_to_come_and_who_has_paused(
