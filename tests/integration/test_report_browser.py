@@ -343,7 +343,7 @@ def test_many_long_names_fit_a_phone(browser: Any, tmp_path: Path) -> None:
 def test_a_phone_shows_all_columns_of_the_rungs(
     browser: Any, tmp_path: Path, scheduler: Any
 ) -> None:
-    result = simulated(100, scheduler=scheduler)
+    result = simulated(21, scheduler=scheduler)
     watched = Watched(browser, viewport={"width": 390, "height": 800})
     watched.page.goto(result.report(tmp_path / "run.html").as_uri())
     watched.wait("drawn.has('rungs')")
