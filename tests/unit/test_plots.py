@@ -94,7 +94,8 @@ def test_any_metrics_can_be_drawn(name: str, metrics: tuple[float, ...]) -> None
     first = drawn if isinstance(drawn, Axes) else drawn[0]
     first.figure.canvas.draw()
     if name == "plot_parallel":
-        lines = [line for group in first.collections for line in group.get_segments()]
+        groups: Any = first.collections
+        lines = [line for group in groups for line in group.get_segments()]
         assert len(metrics) == len(lines)
         assert len(metrics) == len({line[-1][1] for line in lines})
 

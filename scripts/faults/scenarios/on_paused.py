@@ -55,8 +55,9 @@ def saved_worker_kill(setting: Setting) -> None:
     killed: set[int] = set()
     artifacts = setting.folder / "artifacts"
     artifacts.mkdir()
-    given = {"bus": _OPTIONS, "artifacts": artifacts, "step_s": 0.1}
-    with ending(residents.launch(setting, "saved", **given)) as run:
+    with ending(
+        residents.launch(setting, "saved", step_s=0.1, bus=_OPTIONS, artifacts=artifacts)
+    ) as run:
         for number in range(1, 2 if setting.smoke else 5):
             wait_until(
                 lambda number=number: len(list(folder.glob("saved-*"))) >= 3 * number,  # type: ignore[misc]

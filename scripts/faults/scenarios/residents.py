@@ -115,7 +115,8 @@ SAVED = Case(ab.SuccessiveHalving([(4, 20), (4, 8), (8, 2)], max_resident=1), by
 
 def launch(setting: Setting, case: str, *, step_s: float = 0.2, **arguments: Any) -> ab.Run:
     """Begin a run of one of `CASES`, or that of `SAVED`."""
-    scheduler, objective, trials = CASES.get(case, SAVED)
+    chosen: Case = CASES.get(case, SAVED)
+    scheduler, objective, trials = chosen
     setting.space = ab.Space(x=ab.uniform(0, 1), folder=str(setting.folder), step_s=step_s)
     return setting.start(
         objective, setting.space, scheduler=scheduler, max_trials=trials, **arguments
