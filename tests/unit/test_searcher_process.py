@@ -57,7 +57,7 @@ def test_a_frame_of_any_size_is_read_whole() -> None:
     ("name", "words"),
     [("x", "gets a random configuration"), (BY_NAME, "begins without values, and asks for each")],
 )
-def test_who_does_not_wait_for_a_late_searcher_is_told(
+def test_a_late_searcher_is_warned_of_once(
     name: str, words: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     search = Search(TPE(), Space({name: uniform(0, 1)}), 1, "min")
