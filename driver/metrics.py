@@ -185,6 +185,16 @@ METRICS: tuple[Family, ...] = (
         "Paused trials that a worker dropped because it had too many, or too little memory",
         status(lambda now: now.pausing.dropped),
     ),
+    _counter(
+        "residents_saved_total",
+        "Those of them whose states trial.checkpoint saved",
+        status(lambda now: now.counters.saved),
+    ),
+    _counter(
+        "residents_loaded_total",
+        "Attempts that began from a saved state",
+        status(lambda now: now.counters.loaded),
+    ),
     _gauge(
         "promotions_waiting",
         "Trials that are to continue and wait until the worker that has them is free",
@@ -297,7 +307,7 @@ METRICS: tuple[Family, ...] = (
     _counter(
         "suggestion_fallbacks_total",
         "Configurations drawn at random because the searcher took longer than "
-        "BusOptions.suggest_timeout_s",
+        "BusOptions.suggest_timeout_s; trials of a study that began without values for that reason",
         status(lambda now: now.counters.fallbacks),
     ),
     _counter(

@@ -21,6 +21,7 @@ from asha_bus.core.trial import TrialRow
 from asha_bus.driver import process, readings
 from asha_bus.driver.companion import Companion, Kind
 from asha_bus.formats import pipe
+from asha_bus.formats.named import is_by_name
 from asha_bus.searchers.adapter import Search, SearcherAdapter
 
 logger = logging.getLogger("asha_bus")
@@ -118,6 +119,12 @@ class AskProcess(Suggester):
         super().__init__(search)
         self._pickled = pickled
         self._was_late = False
+        #: What a trial gets for which the searcher is late.
+        self._instead = (
+            "begins without values, and asks for each of them by its name"
+            if is_by_name(search.space)
+            else "gets a random configuration"
+        )
         #: What another process has to be told besides the points that were given: the
         #: last of each trial, and what was asked for and not answered.
         self._rows: dict[int, TrialRow] = {}
@@ -153,9 +160,10 @@ class AskProcess(Suggester):
             if not self._was_late:
                 self._was_late = True
                 logger.warning(
-                    "the searcher is late: trial %d gets a random configuration, and so may "
-                    "others (see fallbacks in Result.bus)",
+                    "the searcher is late: trial %d %s, and so may others (see fallbacks in "
+                    "Result.bus)",
                     number,
+                    self._instead,
                 )
             if point is not None:
                 self._process.tell(pipe.Given(number, point))

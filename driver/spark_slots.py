@@ -142,16 +142,32 @@ class SparkSlots:
         return len(self._context.statusTracker().getActiveJobsIds())
 
     def waiting_jobs(self) -> set[str]:
-        """The tags of the jobs of this context of which no task runs."""
-        jobs = self._context._jsc.sc().statusStore().jobsList(None).iterator()
+        """The tags of the jobs of this context of which no task runs; none while that is unknown.
+
+        What Spark tells of jobs may be seconds old. Its scheduler knows how many tasks run at this
+        moment, though not of which jobs: where the two differ, a task may have just started.
+        """
+        scala = self._context._jsc.sc()
+        jobs = scala.statusStore().jobsList(None).iterator()
         tags: set[str] = set()
+        active = 0
         while jobs.hasNext():
             job = jobs.next()
+            active += job.numActiveTasks()
             if job.status().name() == "RUNNING" and job.numActiveTasks() == 0:
                 found = job.jobTags().iterator()
                 while found.hasNext():
                     tags.add(found.next())
-        return tags
+        return tags if active == _running_tasks(scala) else set()
+
+
+def _running_tasks(scala: Any) -> int:
+    """How many tasks run now, as the scheduler itself counts them."""
+    counts = scala.taskScheduler().runningTasksByExecutors().values().iterator()
+    running = 0
+    while counts.hasNext():
+        running += counts.next()
+    return running
 
 
 def _is_dynamic(conf: Mapping[str, str]) -> bool:

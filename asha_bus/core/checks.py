@@ -143,14 +143,15 @@ def check_names(
 ) -> None:
     """InvalidArgument where ``function`` takes no argument of a name that was given.
 
-    ``instead``: what to use for names that users may expect, beside those of other tuners.
+    ``instead``: what to use for names that users may expect, beside those of other tuners; under
+    ``*`` for any other name.
     """
     known = list(known)
     for name in given:
         owner, _, ours = ELSEWHERE.get(name, name).rpartition(".")
         if name in known and name not in instead:
             continue
-        use = instead.get(ours, ours if ours in known else "")
+        use = instead.get(ours, ours if ours in known else instead.get("*", ""))
         if not use and name in ELSEWHERE:
             use = f"{owner or 'launch'}({ours}=...)"
         near = f"; use {use}" if use else did_you_mean(name, known)
@@ -158,21 +159,28 @@ def check_names(
         raise InvalidArgument(f"{function} takes no {name!r}{near or see}")
 
 
-def checked(instead: Mapping[str, str] | None = None) -> Callable[[C], C]:
+def checked(
+    instead: Mapping[str, str] | None = None, *, as_written: bool = False
+) -> Callable[[C], C]:
     """Make a function or a class answer unknown names as `check_names` does.
 
-    It gets numbers of numpy as built-in ones.
+    It gets numbers of numpy as built-in ones, unless they are to stay ``as_written``.
     Its signature shows plain types.
     """
 
     def decorate(callee: C) -> C:
         is_class = isinstance(callee, type)
         function: Callable[..., Any] = getattr(callee, "__init__") if is_class else callee  # noqa: B009
-        known = inspect.signature(callee).parameters
+        parameters = inspect.signature(callee).parameters.values()
+        known = [
+            one.name for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)
+        ]
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:
             check_names(f"{callee.__name__}()", kwargs, known, instead or {})
+            if as_written:
+                return function(*args, **kwargs)
             plain = {name: as_builtin(value) for name, value in kwargs.items()}
             return function(*map(as_builtin, args), **plain)
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from asha_bus.core.errors import AshaBusError, ObjectiveError
 from asha_bus.formats.wire import MAX_EXTRA_CHARS, MAX_EXTRAS
 from asha_bus.objective.private import check_private, open_private
-from asha_bus.objective.raised import RAISED_TEXT, RAISED_TYPE
+from asha_bus.objective.raised import RAISED
 from asha_bus.objective.shared import dumps
 from asha_bus.objective.values import to_extras
 
@@ -25,7 +25,7 @@ MORE = "_more_results"
 #: The extra that tells that the objective returned `STATUS_FAIL`.
 FAILED = "_status_fail"
 
-_RESERVED = frozenset({MORE, FAILED, RAISED_TYPE, RAISED_TEXT})
+_RESERVED = frozenset({MORE, FAILED, *RAISED})
 
 #: The largest number of lost results that are named, and of characters of each name.
 _LOST_NAMED, _NAME_CHARS = 8, 40

@@ -14,7 +14,7 @@ from asha_bus.core.trial import FINAL, TrialState
 from asha_bus.hyperopt.documents import fail_result
 from asha_bus.hyperopt.failure import also_hyperopts
 from asha_bus.hyperopt.trials import Trials
-from asha_bus.launching.run import Run, search_failure_of, wait_for
+from asha_bus.launching.run import Run, search_failure_of, stop_because, wait_for
 from asha_bus.objective.raised import raised_as
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import AllTrialsFailed, Result
@@ -43,7 +43,8 @@ class Watcher:
         self._error: BaseException | None = None
         #: Held while a trial is seen: the run's thread and that of `fmin` both do so.
         self._lock = threading.Lock()
-        self._is_over = False
+        #: Why the run ends with a trial that was seen; empty: it goes on.
+        self._why = ""
         self._run: Run | None = None
 
     @property
@@ -54,34 +55,35 @@ class Watcher:
     def after(self, trial: TrialRecord) -> bool:
         """See a trial that has ended; return whether the run is over with it."""
         with self._lock:
-            if not self._is_over and self._ends(trial):
-                self._is_over = True
-                if self._run is not None:
-                    self._run.stop()
-            return self._is_over
+            if not self._why:
+                self._why = self._why_it_ends(trial)
+                if self._why and self._run is not None:
+                    stop_because(self._run, self._why)
+            return bool(self._why)
 
-    def _ends(self, trial: TrialRecord) -> bool:
+    def _why_it_ends(self, trial: TrialRecord) -> str:
         if trial.state not in FINAL:  # of a result that is partial
-            return False
+            return ""
         if not self._trials.add(trial, self._space):
-            return False
+            return ""
         if _has_raised(trial):
-            return self._raises and trial.id not in self._before
+            is_new = trial.id not in self._before
+            return f"fn raised in trial {trial.id}" if self._raises and is_new else ""
         if self._early_stop_fn is None or trial.state is TrialState.CANCELLED:
-            return False
+            return ""
         try:
             stop, self._state = self._early_stop_fn(self._trials, *self._state)
-            return bool(stop)
+            return f"early_stop_fn of fmin, after trial {trial.id}" if stop else ""
         except BaseException as error:  # user code, which may raise anything; fmin raises it
             self._error = error
-            return True
+            return f"early_stop_fn of fmin raised {type(error).__name__} after trial {trial.id}"
 
     def attach(self, run: Run) -> None:
         """The run has begun; it may have to end already."""
         with self._lock:
             self._run = run
-            if self._is_over:
-                run.stop()
+            if self._why:
+                stop_because(run, self._why)
 
     def finish(self, run: Run, *, is_kept: bool) -> AllTrialsFailed | None:
         """Wait for the end and fill in the trials; raise what hyperopt would.

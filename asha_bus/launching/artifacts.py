@@ -22,26 +22,23 @@ from asha_bus.results.records import TrialRecord
 logger = logging.getLogger("asha_bus")
 
 
-def folder_for(given: LaunchArguments, scheduler: Scheduler, shape: Shape, run: str) -> str:
-    """The folder of the run ``run``, which its workers make when they need it; empty: none.
+def folders_for(
+    given: LaunchArguments, scheduler: Scheduler, shape: Shape, run: str
+) -> tuple[str, str]:
+    """The folders of the run ``run`` for saved states and for what its trials attach; empty: none.
 
-    Raises `InvalidArgument` if ``artifacts`` is not a folder in which that is possible, or the
-    folder of the run would lie elsewhere.
+    Workers make the first one when they need it. Raises `InvalidArgument` if ``artifacts`` is not
+    a folder in which that is possible, or the folder of the run would lie elsewhere.
     """
     parent = _parent(given)
+    keeps = "" if parent is None else os.fspath(parent / f"{_name_of(run)}-kept")
     if not scheduler.pauses or shape is not Shape.TRIAL:
-        return ""
+        return "", keeps
     if parent is not None:
-        return os.fspath(parent / _name_of(run))
+        return os.fspath(parent / _name_of(run)), keeps
     if given.engine != "local":
-        return ""
-    return os.path.join(tempfile.gettempdir(), f"asha-bus-{secrets.token_hex(16)}")
-
-
-def kept_folder_for(given: LaunchArguments, run: str) -> str:
-    """The folder for what the trials of the run ``run`` attach; empty: none was given."""
-    parent = _parent(given)
-    return "" if parent is None else os.fspath(parent / f"{_name_of(run)}-kept")
+        return "", keeps
+    return os.path.join(tempfile.gettempdir(), f"asha-bus-{secrets.token_hex(16)}"), keeps
 
 
 def _name_of(run: str) -> str:

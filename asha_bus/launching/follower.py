@@ -140,10 +140,10 @@ class Follower:
             return None
         return "failed" if self._result is None else self._result.reason
 
-    def stop(self, *, now: bool) -> None:
-        """End the run; see `Run.stop`."""
+    def stop(self, *, now: bool, why: str = "") -> None:
+        """End the run, as `Run.stop`; ``why``: who has asked for it, if not the user."""
         if not now:
-            self.supervisor.stop("stopped")
+            self.supervisor.stop("stopped", why)
             return
         self._hurry.set()
         self.supervisor.stop("stopped", within_s=_ABANDON_S)

@@ -27,7 +27,7 @@ from asha_bus.formats.space_form import describe, parts_of
 from asha_bus.formats.wire import MAX_POINT
 from asha_bus.hyperopt.space import if_hyperopt
 from asha_bus.launching.arguments import LaunchArguments
-from asha_bus.launching.artifacts import folder_for, kept_folder_for
+from asha_bus.launching.artifacts import folders_for
 from asha_bus.launching.cohorts import (
     check_cohort,
     check_reports,
@@ -126,8 +126,7 @@ class Plan:
         old = header.settings
         check_same_cohort(old.scheduler, old.max_trials, self.settings.max_trials)
         scheduler, shape = self.settings.scheduler, shape_of(self.given.objective)
-        saves = folder_for(self.given, scheduler, shape, old.run)
-        keeps = kept_folder_for(self.given, old.run)
+        saves, keeps = folders_for(self.given, scheduler, shape, old.run)
         settings = replace(self.settings, run=old.run, seed=old.seed, saves=saves, keeps=keeps)
         return replace(self, name=header.name, settings=settings)
 
@@ -174,7 +173,8 @@ def make_plan(given: LaunchArguments) -> Plan:
     if shape is Shape.FUNCTION and not isinstance(given.scheduler, NoStopping | None):
         logger.warning(
             "objective %s returns once, as far as can be seen, so there is nothing that %s could "
-            "stop: yield a metric for each unit of resource, or leave the scheduler out",
+            "stop: yield a metric for each unit of resource, or leave the scheduler out; a wrapper "
+            "of a generator is declared by @ab.objective_kind('generator')",
             name_of(given.objective),
             type(given.scheduler).__name__,
         )
@@ -182,6 +182,7 @@ def make_plan(given: LaunchArguments) -> Plan:
         _check_budget(scheduler, given.max_total_resource)
     monitors = as_monitors(given.monitor)
     run = secrets.token_hex(8)
+    saves, keeps = folders_for(given, scheduler, shape, run)
     max_trials, limit_reason = _limit(space, given)
     check_cohort(given, max_trials)
     warn_of_size(given, max_trials)
@@ -197,8 +198,8 @@ def make_plan(given: LaunchArguments) -> Plan:
             "stop_at": None if given.stop_at is None else to_metric(given.stop_at),
             "epoch": time.time(),
             "trial_timeout_s": given.trial_timeout,
-            "saves": folder_for(given, scheduler, shape, run),
-            "keeps": kept_folder_for(given, run),
+            "saves": saves,
+            "keeps": keeps,
             "searcher": described(RandomSearch() if given.searcher is None else given.searcher),
         }
     )

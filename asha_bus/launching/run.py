@@ -224,6 +224,11 @@ def wait_for(run: Run, *, tells_how_to_resume: bool = True) -> Result:
     return run.result()
 
 
+def stop_because(run: Run, why: str) -> None:
+    """As `Run.stop`; ``Result.message`` says ``why``."""
+    run._follower.stop(now=False, why=why)
+
+
 def search_failure_of(run: Run) -> str | None:
     """Why the searcher could not continue; None if it could."""
     return run._supervisor.search_failure

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from asha_bus.core.checks import PATH, check, shortened
+from asha_bus.core.checks import PATH, check, checked, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.trial import RungRecord
 from asha_bus.formats.strict_json import to_json
@@ -17,6 +17,7 @@ from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
 
+@checked()
 class FileMonitor(Monitor):
     """A monitor that writes each event of a run to a file, as one JSON object per line.
 

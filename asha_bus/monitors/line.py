@@ -12,6 +12,7 @@ from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
 from asha_bus.monitors.screen import cut, print_text
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
+from asha_bus.results.summary import why_ended
 from asha_bus.results.tables import visible
 
 #: Longer lines are cut.
@@ -92,7 +93,9 @@ def first_line(run: RunInfo) -> str:
         begun = f"resumed: {run.resumed}{most} trials done, "
     workers = "" if run.workers is None else f"{_counted(run.workers, 'worker')}, "
     journal = "no journal" if run.journal is None else f"journal {run.journal}"
-    return f"{run.name}: {begun}{workers}{journal}, {run.scheduler}, {run.searcher}"
+    return (
+        f"{run.name}: {begun}{workers}{journal}, {run.scheduler}, {run.searcher}, seed {run.seed}"
+    )
 
 
 def failed_text(states: Mapping[TrialState, int]) -> str:
@@ -128,9 +131,14 @@ def last_line(result: Result) -> str:
     """The result of a run."""
     return visible(
         f"{result.name}: {len(result.trials)} trials{failed_text(result.counts)}, "
-        f"{clock(result.elapsed_s)}, ended by {result.reason}, best: "
+        f"{clock(result.elapsed_s)}, ended by {_ending(result)}, best: "
         f"{best_text(result.best) if result.best else f'none, since {result.best_reason}'}"
     )
+
+
+def _ending(result: Result) -> str:
+    # why a run failed is logged as an error
+    return why_ended(result) if result.reason == "stopped" else result.reason
 
 
 def best_text(best: TrialRecord | None) -> str:

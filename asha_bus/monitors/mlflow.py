@@ -12,7 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asha_bus.core.checks import Rule, check, shortened, text
+from asha_bus.core.checks import Rule, check, checked, shortened, text
 from asha_bus.core.space import by_name
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
@@ -61,6 +61,7 @@ class _Waiting:
     last: float | None = None
 
 
+@checked()
 class MLflowMonitor(Monitor):
     """A monitor that writes the run to MLflow, for `launch` and `start`.
 

@@ -9,11 +9,18 @@ from dataclasses import replace
 from typing import Any
 
 from asha_bus.core.trial import RungRecord
+from asha_bus.formats.named import is_by_name
 from asha_bus.monitors.base import REFRESH_S, Monitor, Snapshot
-from asha_bus.page.document import run_document, summary_document, trial_document
+from asha_bus.page.document import (
+    parameter_documents,
+    run_document,
+    summary_document,
+    trial_document,
+)
 from asha_bus.page.server import PageServer
 from asha_bus.results.explain import explainer
-from asha_bus.results.parameters import columns
+from asha_bus.results.named_columns import NamedParameters
+from asha_bus.results.parameters import Column, columns, named_columns
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
@@ -41,6 +48,8 @@ class Page(Monitor):
         self._changed: dict[int, TrialRecord] = {}
         self._workers: int | None = None
         self._due = 0.0
+        self._asked = NamedParameters()
+        self._columns: tuple[Column, ...] = ()
         self._server = PageServer(name, self._document, self._explain, port=port)
         self.port: int = self._server.port
         self.url: str = self._server.url
@@ -70,7 +79,7 @@ class Page(Monitor):
         if began < self._due:
             return
         self._workers = snapshot.workers
-        self._result = snapshot.result()
+        self._take(snapshot.result())
         if self._server.has_browsers:
             self._server.publish(self._next_changes(), self._summary())
         else:
@@ -80,7 +89,7 @@ class Page(Monitor):
 
     def on_finish(self, result: Result | None) -> None:
         if result is not None:
-            self._result = self._with_curves(result)
+            self._take(self._with_curves(result))
         self._workers = None
         if self._result is not None:
             self._server.end(self._next_changes(), self._summary())
@@ -88,6 +97,15 @@ class Page(Monitor):
             for other in list(_ended):
                 other.close()
             _ended.append(self)
+
+    def _take(self, result: Result) -> None:
+        """Show ``result``; its columns come first, since the server's thread reads both."""
+        if is_by_name(result.space):
+            self._asked.add(result.trials)
+            self._columns = named_columns(self._asked)
+        else:
+            self._columns = columns(result.space)
+        self._result = result
 
     def _with_curves(self, result: Result) -> Result:
         """``result`` with the reports that were seen between rungs, for trials that have none."""
@@ -107,12 +125,17 @@ class Page(Monitor):
     def _next_changes(self) -> dict[int, list[Any]]:
         assert self._result is not None
         changed, self._changed = self._changed, {}
-        space = self._result.space
-        return {number: trial_document(trial, space) for number, trial in changed.items()}
+        space, found = self._result.space, self._columns
+        return {
+            number: trial_document(trial, space, found=found) for number, trial in changed.items()
+        }
 
     def _summary(self) -> dict[str, Any]:
         assert self._result is not None
-        return summary_document(self._result, workers=self._workers, now=self._now())
+        found = summary_document(self._result, workers=self._workers, now=self._now())
+        if is_by_name(self._result.space):  # a browser learns the names as trials ask for them
+            found["parameters"] = parameter_documents(self._columns)
+        return found
 
     def _now(self) -> float | None:
         """The time up to which running trials are shown; None after the end of the run."""
@@ -122,7 +145,7 @@ class Page(Monitor):
         result = self._result
         if result is None:
             return None
-        return {**run_document(result, columns(result.space)), "summary": self._summary()}
+        return {**run_document(result, self._columns), "summary": self._summary()}
 
     def _explain(self, number: int) -> str | None:
         result = self._result

@@ -9,14 +9,14 @@ from typing import Any
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import ObjectiveError
 from asha_bus.formats.wire import MAX_EXTRAS, is_extras
-from asha_bus.objective.raised import RAISED_TEXT, RAISED_TYPE
+from asha_bus.objective.raised import RAISED
 
 #: The step of a report, as the objective counts.
 STEP = "step"
 #: Set where the objective has pruned its trial itself, and where a failure is no error.
 PRUNED, CAUGHT = "_pruned", "_caught"
 
-_OWN = (STEP, PRUNED, CAUGHT, RAISED_TYPE, RAISED_TEXT)
+_OWN = (STEP, PRUNED, CAUGHT, *RAISED)
 #: How many attributes of a trial there may be, beside these.
 MAX_ATTRIBUTES = MAX_EXTRAS - len(_OWN)
 #: In front of the name of an attribute whose value is JSON.

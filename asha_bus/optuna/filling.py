@@ -18,7 +18,7 @@ from asha_bus.core.checks import shown_params
 from asha_bus.core.errors import ObjectiveError
 from asha_bus.core.trial import TrialState
 from asha_bus.driver.process import start_thread
-from asha_bus.launching.run import Run
+from asha_bus.launching.run import Run, stop_because
 from asha_bus.objective.raised import raised_as
 from asha_bus.optuna.attributes import CAUGHT, attributes_of
 from asha_bus.optuna.outcomes import outcome_of, steps_of
@@ -58,31 +58,32 @@ class Filling:
         #: What a callback raised, or the first exception of the objective that nobody caught.
         self.error: BaseException | None = None
         self._lock = threading.Lock()
-        self._is_over = False
+        #: Why there is to be no other trial; empty: the run goes on.
+        self._why = ""
         self._run: Run | None = None
         self._closing = threading.Event()
 
     def after(self, trial: TrialRecord) -> bool:
         """See a trial that has ended; whether there is to be no other."""
         with self._lock:
-            if not self._is_over and self._ends(trial):
-                self._is_over = True
-                if self._run is not None:
+            if not self._why:
+                self._why = self._why_it_ends(trial)
+                if self._why and self._run is not None:
                     self._end(self._run)
-            return self._is_over
+            return bool(self._why)
 
     def attach(self, run: Run) -> None:
         """The run has begun; it may have to end already."""
         with self._lock:
             self._run = run
-            if self._is_over:
+            if self._why:
                 self._end(run)
 
     def finish(self, result: Result) -> None:
         """Fill in the trials that the end of the run cut off, and all intermediate values."""
         self._closing.set()
         with self._lock:
-            self._is_over = True
+            self._why = self._why or "the run has ended"
             for trial in sorted(result.trials, key=lambda one: (one.end_time or 0.0, one.id)):
                 if trial.end_time is not None:
                     self._tell(trial)
@@ -94,35 +95,38 @@ class Filling:
                     kept.intermediate_values.update(steps_of(trial))
         self._study._forget()
 
-    def _ends(self, trial: TrialRecord) -> bool:
+    def _why_it_ends(self, trial: TrialRecord) -> str:
         frozen = self._tell(trial)
         if frozen is None or trial.id in self._before:
-            return False
+            return ""
         self._note_error(trial)
         if self.error is not None:
-            return True
+            return f"the objective failed in trial {frozen.number}"
         self._study._thread_local.in_optimize_loop = True  # here, callbacks may call stop()
         try:
             for callback in self._callbacks:
                 callback(self._study, copy.deepcopy(frozen))
         except BaseException as error:  # user code, which may raise anything; optimize raises it
             self.error = error
-            return True
+            return f"a callback raised {type(error).__name__} after trial {frozen.number}"
         finally:
             self._study._thread_local.in_optimize_loop = False
-        return bool(self._study._stop_flag)
+        stopped = self._study._stop_flag
+        return f"study.stop() of a callback, after trial {frozen.number}" if stopped else ""
 
     def _end(self, run: Run) -> None:
         """End the run: at once after an exception, else when the trials that run have ended."""
         if self.error is not None:
-            run.stop()
+            stop_because(run, self._why)
         else:
-            start_thread(self._wait_for_last, "asha-bus-study", lambda _: run.stop(), run)
+            start_thread(
+                self._wait_for_last, "asha-bus-study", lambda _: stop_because(run, self._why), run
+            )
 
     def _wait_for_last(self, run: Run) -> None:
         while run.status()["states"]["RUNNING"] and not self._closing.wait(_LOOK_S):
             pass
-        run.stop()
+        stop_because(run, self._why)
 
     def _note_error(self, trial: TrialRecord) -> None:
         is_bad = trial.state in (TrialState.FAILED, TrialState.LOST)

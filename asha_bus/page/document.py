@@ -75,7 +75,7 @@ def run_document(result: Result, found: Sequence[Column] | None = None) -> dict[
         "name": result.name,
         "mode": result.mode,
         "seed": str(result.seed),  # a browser's numbers may be too small for it
-        "parameters": list(map(_parameter, found)),
+        "parameters": parameter_documents(found),
         "constants": {name: plain(value) for name, value in constants(result.space).items()},
         "configuration": _configuration(result),
         "versions": _versions(),
@@ -219,6 +219,11 @@ def _between_rungs(trial: TrialRecord, points: int) -> list[Any] | None:
 def _shown(column: Column, value: Any) -> Any:
     """``value`` as the page shows it: exactly if another option of its column looks alike."""
     return shortened(value) if column.is_ambiguous and value is not None else plain(value)
+
+
+def parameter_documents(found: Sequence[Column]) -> list[dict[str, Any]]:
+    """What the page knows of each column."""
+    return list(map(_parameter, found))
 
 
 def _parameter(column: Column) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asha_bus.core.trials import ranked_trials
 from asha_bus.results.parameters import Axis, axes
-from asha_bus.results.plots import AS_IT_IS, FAINT, TEXT, add_note, log_metrics, make_axes
+from asha_bus.results.plots import AS_IT_IS, FAINT, TEXT, add_note, log_metrics, make_axes, spans
 from asha_bus.results.tables import visible
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def plot_parallel(result: Result, ax: Axes | None = None) -> Axes:
     resources = [trial.resource for trial in trials]
     coordinates = [
         *axes(result.space, trials),
-        Axis("resource", tuple(resources), None, _spans(resources, 10)),
+        Axis("resource", tuple(resources), None, spans(resources, 10)),
         Axis("metric", tuple(metrics), None, log_metrics(metrics)),
     ]
     ax.set_title(
@@ -107,9 +107,11 @@ def _places(axis: Axis) -> list[float]:
     """Where each trial crosses ``axis``, from 0 to 1."""
     scaled = _scaled(axis)
     there = [number for number in scaled if not math.isnan(number)]
-    low, span = min(there, default=0.0), max(there, default=0.0) - min(there, default=0.0)
+    low, high = min(there, default=0.0), max(there, default=0.0)
+    part = 1.0 if math.isfinite(high - low) else 0.5  # half of any difference is a float
+    span = high * part - low * part
     return [
-        _NOWHERE if math.isnan(number) else (number - low) / span if span else 0.5
+        _NOWHERE if math.isnan(number) else (number * part - low * part) / span if span else 0.5
         for number in scaled
     ]
 
@@ -135,13 +137,10 @@ def _ticks(axis: Axis) -> list[tuple[float, str]]:
     low, high = min(there), max(there)
     if low == high:
         return [(0.5, f"{low:.3g}")]
-    middle = math.sqrt(low * high) if axis.is_log and low > 0 else low + (high - low) / 2
+    is_log = axis.is_log and low > 0
+    middle = math.sqrt(low) * math.sqrt(high) if is_log else low / 2 + high / 2
     return [(0.0, f"{low:.3g}"), (0.5, f"{middle:.3g}"), (1.0, f"{high:.3g}")]
 
 
 def _fitted(text: str) -> str:
     return text if len(text) <= 16 else f"\u2026{text[-15:]}"
-
-
-def _spans(numbers: Sequence[float], ratio: float) -> bool:
-    return bool(numbers) and min(numbers) > 0 and max(numbers) / min(numbers) >= ratio

@@ -15,6 +15,7 @@ from asha_bus.core.checks import cut, shortened
 from asha_bus.core.space import POSITIONAL, Leaf, Options, Space, holds_parameter, is_same
 from asha_bus.core.space.layout import places_of
 from asha_bus.formats.named import is_by_name
+from asha_bus.results.named_columns import NamedParameters
 from asha_bus.results.records import TrialRecord
 
 #: Numbers beyond this, and infinite ones, are shown like options.
@@ -75,7 +76,14 @@ def columns(space: Space, trials: Sequence[TrialRecord] = ()) -> tuple[Column, .
     """
     if not is_by_name(space):
         return _columns(space)
-    return tuple(Column(name, ()) for name in dict.fromkeys(n for t in trials for n in t.params))
+    asked = NamedParameters()
+    asked.add(trials)
+    return named_columns(asked)
+
+
+def named_columns(asked: NamedParameters) -> tuple[Column, ...]:
+    """The names that trials have asked for so far."""
+    return tuple(Column(name, leaves) for name, leaves in asked.leaves().items())
 
 
 @lru_cache(maxsize=16)  # called for every trial

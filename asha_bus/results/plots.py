@@ -45,6 +45,10 @@ TEXT, FAINT = "#24292f", "#6a737d"
 
 #: If the largest metric is this many times the smallest, the axis is logarithmic.
 _LOG_RATIO = 30
+#: Unless it is this many times as large: matplotlib leaves room beyond both ends of an axis.
+_MOST_RATIO = 1e250
+#: Metrics beyond this, of either sign, are drawn there: an axis must not exceed what a float can.
+_MOST_DRAWN = 1e280
 _COLUMNS = 3
 
 #: A text of the user may hold dollars, which are no formulas.
@@ -144,7 +148,7 @@ def plot_curves(result: Result, ax: Axes | None = None) -> Axes:
     for resource in rungs:
         ax.axvline(resource, color=FAINT, lw=1, ls=":", zorder=0.6)
     resources = [resource for resource, _ in points]
-    if resources and min(resources) > 0 and max(resources) / min(resources) > 10:
+    if spans(resources, 10):
         ax.set_xscale("log")
         if rungs:
             ticks = [*rungs, *([max(resources)] if max(resources) > rungs[-1] else [])]
@@ -175,14 +179,18 @@ def plot_history(result: Result, ax: Axes | None = None) -> Axes:
     unit, seconds = time_unit(latest)
     for state, trials in _by_state(trial for trial, _, _ in points):
         numbers = {trial.id for trial in trials}
-        shown = [(time / seconds, metric) for trial, time, metric in points if trial.id in numbers]
+        shown = [
+            (time / seconds, _drawn(metric))
+            for trial, time, metric in points
+            if trial.id in numbers
+        ]
         _dots(ax, shown, state, f"{state} ({len(trials):,})", size=16)
     steps = best_over_time(result)
     if steps:
         times, metrics = zip(*steps, strict=True)
         ax.step(
             [time / seconds for time in times],
-            metrics,
+            list(map(_drawn, metrics)),
             where="post",
             color=_BEST,
             lw=2,
@@ -217,7 +225,7 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
         numbers = dict(zip((trial.id for trial in trials), axis.numbers, strict=True))
         for state, some in _by_state(trials):
             shown = [
-                (numbers[t.id], t.metric)
+                (numbers[t.id], _drawn(t.metric))
                 for t in some
                 if t.metric is not None and not math.isnan(numbers[t.id])
             ]
@@ -226,7 +234,7 @@ def plot_params(result: Result, axs: Sequence[Axes] | None = None) -> Sequence[A
         if best is not None and best.metric is not None and not math.isnan(numbers[best.id]):
             ax.scatter(
                 [numbers[best.id]],
-                [best.metric],
+                [_drawn(best.metric)],
                 s=90,
                 facecolors="none",
                 edgecolors=_BEST,
@@ -321,7 +329,12 @@ def _last_at(trial: TrialRecord) -> float | None:
 
 
 def _finite(curve: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
-    return [point for point in curve if math.isfinite(point[1])]
+    return [(_drawn(at), _drawn(metric)) for at, metric in curve if math.isfinite(metric)]
+
+
+def _drawn(number: float) -> float:
+    """Where a finite number is drawn."""
+    return min(max(number, -_MOST_DRAWN), _MOST_DRAWN)
 
 
 def _last_points(result: Result) -> tuple[list[tuple[TrialRecord, float, float]], float]:
@@ -374,7 +387,14 @@ def time_unit(span: float) -> tuple[str, float]:
 
 def log_metrics(metrics: Sequence[float]) -> bool:
     """Whether a logarithmic axis fits ``metrics``."""
-    return bool(metrics) and min(metrics) > 0 and max(metrics) / min(metrics) >= _LOG_RATIO
+    return spans(metrics, _LOG_RATIO)
+
+
+def spans(numbers: Sequence[float], ratio: float) -> bool:
+    """Whether the largest is ``ratio`` times the smallest, and an axis can show both so."""
+    if not numbers or min(numbers) <= 0:
+        return False
+    return ratio <= min(max(numbers), _MOST_DRAWN) / min(numbers) < _MOST_RATIO
 
 
 def scale_metric(ax: Axes, metrics: Sequence[float]) -> None:

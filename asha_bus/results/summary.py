@@ -22,11 +22,10 @@ _SHOWN = 10
 def text_of(result: Result) -> str:
     """The counts by state, the reason, the first error, the best trial, rungs and warnings."""
     best = result.best
-    why = result.message.partition("\n")[0].rstrip(":")  # a traceback may follow
     ended_by = "" if result.reason == UNFINISHED else "ended by "
     lines = [
         f"Result of {result.name}: {len(result.trials)} trials in {result.elapsed_s:.1f} s, "
-        f"{ended_by}{result.reason}{f' ({why})' if why else ''}",
+        f"{ended_by}{why_ended(result)}",
         "  " + ", ".join(f"{count} {state}" for state, count in result.counts.items() if count),
         *_first_error(result),
     ]
@@ -41,10 +40,16 @@ def text_of(result: Result) -> str:
             lines.append(f"  {_mean_of_best(result)}")
     lines += [f"  {line}" for line in lines_of(result)]
     if result.searcher:
-        lines.append(f"  searcher: {result.searcher}")
+        lines.append(f"  searcher: {result.searcher}; the run's seed: {result.seed}")
     told = result.best_reason if best is None else ""
     lines += [f"  warning: {text}" for text in result.warnings if text != told]
     return "\n".join(lines)
+
+
+def why_ended(result: Result) -> str:
+    """The reason, and the first line of the message, such as ``stopped (by whom)``."""
+    why = result.message.partition("\n")[0].rstrip(":")  # a traceback may follow
+    return f"{result.reason} ({why})" if why else result.reason
 
 
 def html_of(result: Result) -> str:

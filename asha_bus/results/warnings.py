@@ -50,10 +50,12 @@ def warnings_of(result: Result) -> tuple[str, ...]:
     elif settings is not None and settings.scheduler.fixed_cohort:
         found += plans_without_winner(result.trials)
     if bus.fallbacks:
-        found.append(
-            f"{counted(bus.fallbacks, 'configuration')} drawn at random, since the searcher took "
-            f"too long (BusOptions(suggest_timeout_s=...))"
-        )
+        late = "since the searcher took too long (BusOptions(suggest_timeout_s=...))"
+        if is_by_name(result.space):
+            began = f"{bus.fallbacks} trial{'s' * (bus.fallbacks > 1)} began without values"
+            found.append(f"{began}, and asked for each of them by its name, {late}")
+        else:
+            found.append(f"{counted(bus.fallbacks, 'configuration')} drawn at random, {late}")
     if bus.requeued:
         found.append(
             f"{counted(bus.requeued, 'attempt')} lost with a worker, so the trial was run again"

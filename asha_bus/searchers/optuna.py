@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from asha_bus.core.checks import shortened
+from asha_bus.core.checks import checked, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.messages import Point
 from asha_bus.core.space import Choice, LogUniform, Number, Options, RandInt, Uniform
@@ -28,6 +28,7 @@ _STEPS_PER_UNIT = 1_000
 _TRIES = 10
 
 
+@checked()
 class OptunaSearcher(Searcher):
     """A searcher that uses a sampler of Optuna.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.util import find_spec
 from typing import Any
 
@@ -88,6 +88,12 @@ class TPE(Searcher):
             check("TPE: seed", self.seed, whole(0))
         if find_spec("hyperopt") is None:
             raise ImportError("TPE needs hyperopt: pip install 'asha-bus[hyperopt]'")
+
+    def __repr__(self) -> str:
+        shown = [one.name for one in fields(self) if one.repr]
+        if self.seed is None:  # that of the run counts
+            shown.remove("seed")
+        return f"TPE({', '.join(f'{name}={getattr(self, name)!r}' for name in shown)})"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_models": {}}

@@ -82,6 +82,7 @@ SCENARIOS = {
     "pauses": Entry(on_pauses.pauses, ENGINES),
     "long-pause": Entry(on_pauses.long_pause),
     "paused-worker-kill": Entry(on_paused.worker_kill, in_smoke=True),
+    "saved-worker-kill": Entry(on_paused.saved_worker_kill),
     "paused-bus-kill": Entry(on_paused.bus_kill, _LOCAL),
     "paused-driver-kill": Entry(on_paused.driver_kill, _LOCAL),
     "paused-pause": Entry(on_paused.pause, _LOCAL),

@@ -125,11 +125,11 @@ def outputs_of(text: str, folder: Path) -> tuple[list[str], list[str]]:
 
 
 def test_without_a_terminal_the_default_tells_beginning_and_end_on_stderr(tmp_path: Path) -> None:
-    out, err = outputs_of(PROGRAM.replace("seed=1", "journal='run.journal'"), tmp_path)
+    out, err = outputs_of(PROGRAM.replace("seed=1", "seed=1, journal='run.journal'"), tmp_path)
     assert [] == out
     assert (
         "shown: started with at most 12 trials, 2 workers, journal run.journal, "
-        "NoStopping(max_resource=None), RandomSearch(seed=None)" == err[0]
+        "NoStopping(max_resource=None), RandomSearch(), seed 1" == err[0]
     )
     assert re.match(r"shown: 12 trials, 4 failed, 0:\d\d, ended by max_trials, best: tr", err[-1])
     assert 2 == len([line for line in err if ": FAILED: " in line])
@@ -150,14 +150,15 @@ def test_a_terminal_without_columns_gets_lines(tmp_path: Path) -> None:
 def test_a_journal_tells_the_searcher_and_the_first_error(tmp_path: Path) -> None:
     journal = tmp_path / "run.journal"
     result = run(objectives_that_fail.two_kinds, max_trials=9, journal=journal)
-    assert "RandomSearch(seed=None)" == result.searcher
+    assert "RandomSearch()" == result.searcher
     read = ab.Result.from_journal(journal)
-    assert "RandomSearch(seed=None)" == read.searcher
+    assert "RandomSearch()" == read.searcher
     lines = [line for line in repr(result).splitlines() if "error" in line or "searcher" in line]
+    assert f"  searcher: RandomSearch(); the run's seed: {result.seed}" in lines
     assert 3 == len(lines)
     assert all(line in repr(read) for line in lines)
     page = read.report(tmp_path / "report.html").read_text()
-    assert '"searcher": "RandomSearch(seed=None)"' in page.replace('":"', '": "')
+    assert '"searcher": "RandomSearch()"' in page.replace('":"', '": "')
     assert "KeyError: 'momentum'" in page
 
 

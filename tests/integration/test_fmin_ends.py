@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,8 @@ def test_no_trial_begins_after_early_stop_fn_has_said_so() -> None:
             fmin(abs_x, algo=algo, max_evals=500, trials=trials, early_stop_fn=stop_at(30))
             assert most == len(trials)
     assert "stopped" == ours.result.reason
+    assert re.fullmatch(r"early_stop_fn of fmin, after trial \d+", ours.result.message)
+    assert f"ended by stopped ({ours.result.message})" in repr(ours.result)
 
 
 def test_each_worker_has_at_most_one_trial_more() -> None:

@@ -219,6 +219,8 @@ def test_callbacks_see_each_trial_and_may_stop_the_study() -> None:
         study.optimize(objectives.six, n_trials=50, n_jobs=1, callbacks=[stop])
         assert [0, 1, 2] == seen
         assert 3 == len(study.trials)
+    mine: Any = study
+    assert "study.stop() of a callback, after trial 2" == mine.result.message
 
 
 def test_a_study_without_an_end_runs_until_it_is_stopped() -> None:

@@ -14,7 +14,7 @@ from support.results import make_result, make_trial
 
 from asha_bus import RungRecord, Space, TrialState, choice, uniform
 from asha_bus.core.failures import Repeated
-from asha_bus.core.schedulers import Hyperband
+from asha_bus.core.schedulers import ASHA, Hyperband
 
 RUN = simulated(300, seed=1)  # no other metric is near its best one
 BEST: Any = RUN.best
@@ -337,6 +337,23 @@ def test_many_long_names_fit_a_phone(browser: Any, tmp_path: Path) -> None:
     assert [] == watched.complaints
 
 
+@pytest.mark.parametrize(
+    "scheduler", [Hyperband.classic(9), ASHA(81, brackets=3)], ids=["plans", "brackets"]
+)
+def test_a_phone_shows_all_columns_of_the_rungs(
+    browser: Any, tmp_path: Path, scheduler: Any
+) -> None:
+    result = simulated(21, scheduler=scheduler)
+    watched = Watched(browser, viewport={"width": 390, "height": 800})
+    watched.page.goto(result.report(tmp_path / "run.html").as_uri())
+    watched.wait("drawn.has('rungs')")
+    widths = watched.page.evaluate(
+        "[byId('rungs-table').offsetWidth, byId('rungs-table').parentElement.clientWidth]"
+    )
+    assert widths[0] <= widths[1]
+    watched.close()
+
+
 def test_the_rungs_of_plans_show_who_is_to_come_and_who_has_paused(
     browser: Any, tmp_path: Path
 ) -> None:
@@ -399,3 +416,27 @@ def test_odd_runs_are_shown(browser: Any, tmp_path: Path) -> None:
             assert {"NaN", "-inf", "-"} == set(watched.column("metric"))
         watched.close()
         assert (1, []) == (len(watched.requests), watched.complaints)
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [(-1e308, 1e308), (1.7e308,), (5e-324, 1e-310), (5e-324, 1e308), (1.0, 1.0000000000000002)],
+    ids=str,
+)
+def test_any_metrics_are_drawn(browser: Any, tmp_path: Path, metrics: tuple[float, ...]) -> None:
+    trials = [
+        make_trial(i, metric=m, resource=4, reports=((1, m), (2, m))) for i, m in enumerate(metrics)
+    ]
+    watched = Watched(browser, viewport={"width": 1280, "height": 2600})
+    watched.page.goto(make_result(*trials).report(tmp_path / "run.html").as_uri())
+    for name in ("curves", "history"):
+        watched.wait(f"drawn.get('{name}') === run.version")
+        places = watched.page.evaluate(
+            f"run.trials.map((t) => views.get('{name}').chart.py(t.metric))"
+        )
+        assert all(isinstance(place, float | int) and 0 < place < 2_000 for place in places)
+    watched.wait("drawn.get('parallel') === run.version")
+    places = watched.page.evaluate("views.get('parallel').axes.at(-1).places")
+    assert sorted(places) == ([0, 1] if len(metrics) > 1 else [0.5])
+    watched.close()
+    assert [] == watched.complaints

@@ -153,6 +153,12 @@ UNKNOWN: list[tuple[Callable[..., object], str, str]] = [
     (ab.NoStopping, "max_t", "NoStopping() takes no 'max_t'; use max_resource"),
     (ab.BusOptions, "lease", "BusOptions() takes no 'lease'; did you mean 'lease_s'?"),
     (ab.TPE, "n_EI_candidates", "TPE() takes no 'n_EI_candidates'; use n_candidates"),
+    (ab.RandomSearch, "rstate", "RandomSearch() takes no 'rstate'; use seed"),
+    (
+        ab.OptunaSearcher,
+        "study",
+        "OptunaSearcher() takes no 'study'; see help(asha_bus.OptunaSearcher)",
+    ),
 ]
 
 
@@ -164,6 +170,34 @@ def test_a_name_of_another_tuner_is_translated(
     with pytest.raises(InvalidArgument) as caught:
         function(*needed, **{name: 1})
     assert message == str(caught.value)
+
+
+PARTS: list[tuple[Callable[..., object], str, str]] = [
+    (ab.uniform, "log", "uniform() takes no 'log'; use loguniform(low, high)"),
+    (ab.uniform, "step", "uniform() takes no 'step'; use q"),
+    (ab.uniform, "lower", "uniform() takes no 'lower'; use low"),
+    (ab.randint, "step", "randint() takes no 'step'; use q"),
+    (ab.normal, "loc", "normal() takes no 'loc'; use mu"),
+    (ab.choice, "p", "choice() takes no 'p'; use choice('a', 'a', 'b'): what is listed twice is "),
+    (ab.choice, "options", "choice() takes no 'options'; use choice('a', 'b')"),
+    (ab.grid, "values", "grid() takes no 'values'; use grid(1, 2, 3)"),
+    (ab.func, "lr", "func() takes no 'lr'; use func(lambda a, b: f(a, x=b), a, b), since "),
+]
+
+
+@pytest.mark.parametrize(("function", "name", "message"), PARTS)
+def test_a_part_of_a_space_answers_unknown_names(
+    function: Callable[..., object], name: str, message: str
+) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        function(1, 2, **{name: 1})
+    assert str(caught.value).startswith(message)
+
+
+def test_options_stay_as_they_were_written() -> None:
+    option = np.float32(0.5)
+    for parameter in (ab.choice(option, 1), ab.grid(option, 1), ab.ordinal(option, 1)):
+        assert ab.Space(x=parameter).resolve((0.0,))["x"] is option
 
 
 def test_the_names_of_other_tuners_are_those_of_the_glossary() -> None:

@@ -162,6 +162,12 @@ class Outer:
         hyperopt.exceptions.BadSearchSpace("no"),
         ab.InvalidArgument("x must be"),
         ValueError("h\u00f6her, in\nlines"),
+        KeyError(3),
+        KeyError((1, "a", None)),
+        KeyError(True),
+        IndexError(2.5),
+        ValueError("two", "texts"),
+        FileNotFoundError(2, "No such file"),
     ],
 )
 def test_an_exception_comes_back_as_its_own_type(error: Exception) -> None:
@@ -174,11 +180,28 @@ def test_a_text_of_several_arguments_comes_back() -> None:
     assert (FileNotFoundError, "[Errno 2] No such file") == (type(found), str(found))
 
 
-class Picky(Exception):
-    """Wants two arguments."""
+def test_a_whole_number_of_numpy_comes_back_as_a_built_in_one() -> None:
+    found = exception_of(raised_in_a_trial(KeyError(np.int64(3))).extras)
+    assert "KeyError(3)" == repr(found)
 
-    def __init__(self, one: str, two: str) -> None:
-        super().__init__(one, two)
+
+@pytest.mark.parametrize("value", [[1], b"x", {"a": 1}, "y" * 3_000, 1j, ((object(),),)])
+def test_arguments_that_are_not_plain_or_too_long_come_back_as_text(value: Any) -> None:
+    extras = raised_in_a_trial(KeyError(value, 1)).extras
+    assert {"_raised_type", "_raised_text"} == set(extras)
+
+
+@pytest.mark.parametrize("text", ["{", "3", "[" * 2_000, '[{"a": 1}]', "null", 7])
+def test_arguments_that_somebody_else_made_leave_the_text(text: Any) -> None:
+    extras = {"_raised_type": "builtins:KeyError", "_raised_text": "echo", "_raised_args": text}
+    assert "KeyError('echo')" == repr(exception_of(extras))
+
+
+class Picky(Exception):
+    """Wants two arguments, and says something else."""
+
+    def __init__(self, one: bytes, two: str) -> None:
+        super().__init__(f"{one!r} and {two}")
 
 
 class Rude(Exception):
@@ -194,7 +217,7 @@ def test_an_exception_that_cannot_be_made_again_is_none() -> None:
 
     unmade = [
         Local("x"),
-        Picky("a", "b"),
+        Picky(b"a", "b"),
         UnicodeDecodeError("utf-8", b"", 0, 1, "bad"),
     ]
     assert [None] * 3 == [exception_of(raised_in_a_trial(error).extras) for error in unmade]

@@ -245,7 +245,7 @@ def test_suggesting_after_the_end_is_refused(running: Running) -> None:
         (
             lambda t: [t.set_user_attr(f"a{n}", n) for n in range(MAX_ATTRIBUTES + 1)],
             ab.ObjectiveError,
-            "at most 59 user attributes",
+            "at most 58 user attributes",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from support.results import make_trial
 
 from asha_bus import Space, TrialRecord, choice, grid, loguniform, randint, uniform
-from asha_bus.results.parameters import Axis, as_number, axes, column_values, constants
+from asha_bus.formats.named import BY_NAME, values_of
+from asha_bus.results.parameters import Axis, as_number, axes, column_values, columns, constants
 
 NESTED = Space(lr=loguniform(1e-3, 1), net={"units": [randint(1, 9), 5], "act": "relu"}, fixed=(1,))
 
@@ -78,3 +80,48 @@ def test_there_are_no_axes_without_trials() -> None:
 
 def test_texts_and_booleans_are_not_numbers() -> None:
     assert [None, None, None, 1, 0.5] == [as_number(v) for v in ("1", True, None, 1, 0.5)]
+
+
+# --- names that objectives ask for ----------------------------------------------
+
+
+def drawn_from(name: str, **attributes: Any) -> str:
+    """The JSON that Optuna makes of a distribution."""
+    return json.dumps({"name": f"{name}Distribution", "attributes": attributes})
+
+
+def asked(number: int, **drawn: str) -> TrialRecord:
+    """A trial that asked for these names, each with the JSON of its distribution."""
+    named = tuple((name, text, 1.0) for name, text in drawn.items())
+    return make_trial(number, params=values_of(named), named=named)
+
+
+def test_a_name_is_the_parameter_that_all_trials_drew_it_from() -> None:
+    trials = [
+        asked(
+            0,
+            rate=drawn_from("Float", low=0.1, high=1, log=True),
+        ),
+        asked(1, n=drawn_from("Int", low=1, high=4)),
+        asked(2, n=drawn_from("Int", low=3, high=9)),
+        asked(3, kind=drawn_from("Categorical", choices=[1, "1", None])),
+        asked(4, one=drawn_from("Int", low=3, high=3)),
+        asked(5, foreign="{"),
+    ]
+    found = {column.name: column for column in columns(Space({BY_NAME: uniform(0, 1)}), trials)}
+    assert ["rate", "n", "kind", "one", "foreign"] == list(found)
+    kinds = {name: None if c.leaf is None else str(c.leaf) for name, c in found.items()}
+    assert "loguniform(0.1, 1.0)" == kinds["rate"]
+    assert "randint(1, 9)" == kinds["n"]
+    assert found["kind"].is_ambiguous
+    assert kinds["foreign"] is None
+
+
+def test_a_name_that_was_drawn_from_two_kinds_has_both() -> None:
+    trials = [
+        asked(0, x=drawn_from("Float", low=0, high=1)),
+        asked(1, x=drawn_from("Int", low=0, high=9)),
+    ]
+    (column,) = columns(Space({BY_NAME: uniform(0, 1)}), trials)
+    assert column.leaf is None
+    assert ["uniform(0.0, 1.0)", "randint(0, 9)"] == list(map(str, column.nodes))

@@ -338,6 +338,7 @@ def test_a_rule_for_what_returns_once_is_warned_of(caplog: pytest.LogCaptureFixt
         caplog.clear()
         plan_for(objective, space, scheduler=scheduler, max_trials=3)
         assert words in caplog.text
+        assert ("@ab.objective_kind('generator')" in caplog.text) == bool(words)
         assert bool(words) == bool(caplog.records)
 
 

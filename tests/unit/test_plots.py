@@ -35,6 +35,18 @@ ODD = (
     make_result(make_trial(0, metric=0.0), make_trial(1, metric=-1.0), mode="max"),
 )
 
+#: Metrics that span more than a float can, are the largest and the smallest there are, or alike.
+EXTREMES = (
+    (-1e308, 1e308),
+    (1e308, 1.7e308),
+    (1.7e308,),
+    (5e-324, 1.7e308),
+    (5e-324, 1e-310),
+    (-5e-324, 1e308),
+    (0.0,),
+    (1.0, 1.0000000000000002),
+)
+
 
 def axes_of_mine() -> Any:
     return Figure().add_subplot()
@@ -73,6 +85,19 @@ def test_any_run_can_be_drawn(name: str, result: Result) -> None:
     drawn = getattr(result, name)()
     first = drawn if isinstance(drawn, Axes) else drawn[0]
     first.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("metrics", EXTREMES, ids=str)
+@pytest.mark.parametrize("name", ["plot_curves", "plot_history", "plot_params", "plot_parallel"])
+def test_any_metrics_can_be_drawn(name: str, metrics: tuple[float, ...]) -> None:
+    drawn = getattr(make_result(*(make_trial(i, metric=m) for i, m in enumerate(metrics))), name)()
+    first = drawn if isinstance(drawn, Axes) else drawn[0]
+    first.figure.canvas.draw()
+    if name == "plot_parallel":
+        groups: Any = first.collections
+        lines = [line for group in groups for line in group.get_segments()]
+        assert len(metrics) == len(lines)
+        assert len(metrics) == len({line[-1][1] for line in lines})
 
 
 def test_the_rungs_are_those_of_the_result() -> None:

@@ -139,6 +139,14 @@ def test_paused_trials_are_neither_stopped_nor_gone_on() -> None:
     assert 0 == value(found, "asha_bus_decisions_total", verdict="stop", **last)
 
 
+def test_saved_and_loaded_states_are_counted() -> None:
+    bench = Bench(max_trials=6)
+    bench.experiment.counters.saved, bench.experiment.counters.loaded = 3, 2
+    found = values(RunMetrics("r", facts_of(bench)))
+    assert 3 == value(found, "asha_bus_residents_saved_total")
+    assert 2 == value(found, "asha_bus_residents_loaded_total")
+
+
 def test_a_histogram_counts_what_is_below_each_bound() -> None:
     latencies = Latencies()
     for seconds in (1e-5, 3e-4, 3e-4, 0.2, 5.0):

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
+import pickle
 from typing import Any
 
+import pytest
+
+from asha_bus import TPE, Space, uniform
 from asha_bus.core.trial import Trial
+from asha_bus.driver.searcher_client import AskProcess
 from asha_bus.driver.searcher_process import frames_of
 from asha_bus.formats import pipe
+from asha_bus.formats.named import BY_NAME
 from asha_bus.formats.pipe import Given, Observe, Suggest
+from asha_bus.searchers.adapter import Search
 
 
 def test_given_points_are_read_before_waiting_requests() -> None:
@@ -44,3 +51,22 @@ def test_a_frame_of_any_size_is_read_whole() -> None:
     with open(reading, "rb", buffering=0) as source:
         assert setup == pipe.read(source)
     os.waitpid(pid, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("x", "gets a random configuration"), (BY_NAME, "begins without values, and asks for each")],
+)
+def test_a_late_searcher_is_warned_of_once(
+    name: str, words: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    search = Search(TPE(), Space({name: uniform(0, 1)}), 1, "min")
+    asked = AskProcess(search, pickle.dumps(search))
+    asked.open(lambda drawn: None, pytest.fail)
+    try:
+        assert asked.fallback(3) is not None
+        assert asked.fallback(4) is not None
+    finally:
+        asked.close()
+    (record,) = caplog.records
+    assert f"the searcher is late: trial 3 {words}" in record.getMessage()

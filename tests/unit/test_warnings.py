@@ -17,6 +17,7 @@ from asha_bus.core import messages as m
 from asha_bus.core.events import Resumed, RunSettings, StopRun
 from asha_bus.core.failures import MAX_KINDS, Repeated
 from asha_bus.core.status import status
+from asha_bus.formats.named import BY_NAME
 from asha_bus.monitors.line import first_line, last_line, running_text
 from asha_bus.monitors.progress import postfix
 from asha_bus.page.document import summary_document
@@ -37,6 +38,10 @@ RAISED = (
         ({"settings": SETTINGS}, "has judged nothing: 1 trial completed and did not reach its"),
         ({"settings": replace(SETTINGS, scheduler=ab.NoStopping())}, None),
         ({"bus": replace(QUIET_BUS, fallbacks=3)}, "3 configurations were drawn at random, since"),
+        (
+            {"bus": replace(QUIET_BUS, fallbacks=3), "space": Space({BY_NAME: ab.uniform(0, 1)})},
+            "3 trials began without values, and asked for each of them by its name, since the",
+        ),
         ({"bus": replace(QUIET_BUS, requeued=1)}, "1 attempt was lost with a worker"),
         ({"trial_warnings": [Repeated(2, "no", 1)]}, "trial 2: no"),
         ({"trial_warnings": [Repeated(2, "no", 9)]}, "trial 2: no (8 more like this)"),

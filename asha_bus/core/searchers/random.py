@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from random import Random
 
-from asha_bus.core.checks import ANY_WHOLE, as_builtin, check
+from asha_bus.core.checks import ANY_WHOLE, as_builtin, check, checked
 from asha_bus.core.messages import Point
 from asha_bus.core.pseudorandom import mix, mix_in
 from asha_bus.core.space import Space
@@ -15,6 +15,7 @@ from asha_bus.core.space import Space
 _begun = lru_cache(maxsize=8)(mix)
 
 
+@checked()
 @dataclass(frozen=True)
 class RandomSearch:
     """Draw each configuration independently of all others.
@@ -39,6 +40,9 @@ class RandomSearch:
         object.__setattr__(self, "seed", as_builtin(self.seed))
         if self.seed is not None:
             check("RandomSearch: seed", self.seed, ANY_WHOLE)
+
+    def __repr__(self) -> str:
+        return f"RandomSearch({'' if self.seed is None else f'seed={self.seed}'})"
 
     def draw(self, space: Space, number: int, run_seed: int) -> Point:
         """Draw the point of one trial.

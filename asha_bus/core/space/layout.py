@@ -8,6 +8,7 @@ first, followed by the numbers of that option only.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
 from random import Random
 from types import FunctionType
 from typing import Any, NamedTuple
@@ -69,7 +70,10 @@ class Layout:
     def __init__(self, tree: dict[str, Any]) -> None:
         self.tree = tree
         #: Every place that the objective sees, including those inside options.
-        self.places = tuple(places_of("", tree))
+        by_name = {name: tuple(places_of(str(name), node)) for name, node in tree.items()}
+        self.places = tuple(chain.from_iterable(by_name.values()))
+        #: The names whose values hold nothing that is drawn or computed.
+        self.constants = frozenset(name for name, its in by_name.items() if not its)
         self.slots = slots_of(tree, self.places)
         grids: set[Parameter] = {
             slot.parameter for slot in self.slots if isinstance(slot.parameter, Grid)

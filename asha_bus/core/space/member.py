@@ -93,7 +93,9 @@ class Plain(Member):
         }
         self.branches = math.prod(len(grid.options) for grid in self.grids)
         self.fixed_names = frozenset(
-            name for name, node in tree.items() if _is_fixed(slots_of(node))
+            name
+            for name, node in tree.items()
+            if name in layout.constants or _is_fixed(slots_of(node))
         )
 
     def fixed(self, branch: int) -> Numbers:

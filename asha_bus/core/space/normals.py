@@ -7,12 +7,23 @@ import sys
 from random import Random
 from statistics import NormalDist
 
+from asha_bus.core.checks import checked
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.parameter import Parameter, finite_number, rounded, step_of
 from asha_bus.core.space.ranges import Number
 
 #: exp() of this is near the largest float; exp() of its negative, near the smallest.
 _MAX_EXPONENT = 708.0
+
+
+#: What moments, steps and names are called elsewhere.
+_MOMENTS = {
+    **dict.fromkeys(("loc", "mean"), "mu"),
+    **dict.fromkeys(("scale", "std", "sd", "stddev"), "sigma"),
+    "step": "q",
+    "log": "lognormal(mu, sigma)",
+    **dict.fromkeys(("name", "label"), "the name in the space: {'x': normal(...)}"),
+}
 
 
 class Normal(Number):
@@ -69,6 +80,7 @@ class LogNormal(Normal):
         return number
 
 
+@checked(_MOMENTS)
 def normal(mu: float, sigma: float, q: float | None = None) -> Parameter:
     """Draw a real number from a normal distribution.
 
@@ -90,6 +102,7 @@ def normal(mu: float, sigma: float, q: float | None = None) -> Parameter:
     return Normal(*_moments("normal", mu, sigma), step_of("normal", q))
 
 
+@checked(_MOMENTS)
 def lognormal(mu: float, sigma: float, q: float | None = None) -> Parameter:
     """Draw a number above 0 whose logarithm is normally distributed.
 

@@ -8,7 +8,7 @@ from itertools import accumulate, islice
 from random import Random
 from typing import Any
 
-from asha_bus.core.checks import cut, name_of, shortened
+from asha_bus.core.checks import checked, cut, name_of, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.contents import holds_parameter, lists_values
 from asha_bus.core.space.parameter import Leaf, Parameter, SubSpace
@@ -21,6 +21,18 @@ MAX_SHOWN = 20
 _MAX_COMPARED = 200
 #: The longest text of a collection that an error writes out.
 _MAX_CHARS = 80
+
+
+#: What users of other tuners may expect of options.
+_WEIGHTS = {
+    **dict.fromkeys(
+        ("p", "weights", "weight", "probabilities", "probs"),
+        "choice('a', 'a', 'b'): what is listed twice is drawn twice as often",
+    ),
+    **dict.fromkeys(("options", "choices", "categories", "values"), "choice('a', 'b')"),
+    "name": "the name in the space: {'x': choice('a', 'b')}",
+    "label": "the name in the space: {'x': choice('a', 'b')}",
+}
 
 
 class Option(Leaf):
@@ -121,6 +133,7 @@ class Func(Leaf):
         return f"func({', '.join([name_of(self.function), *map(shortened, self.args)])})"
 
 
+@checked(_WEIGHTS, as_written=True)
 def option(value: Any) -> Option:
     """Take ``value`` as one option of `choice`, `ordinal` or `grid`, also if it is a list.
 
@@ -178,6 +191,7 @@ def _only(kind: str, values: Any) -> str:
     )
 
 
+@checked(_WEIGHTS, as_written=True)
 def choice(*options: Any) -> Parameter:
     """Choose one of ``options`` for each trial, all equally likely.
 
@@ -200,6 +214,7 @@ def choice(*options: Any) -> Parameter:
     return Choice(_options("choice", options))
 
 
+@checked(_WEIGHTS, as_written=True)
 def ordinal(*options: Any) -> Parameter:
     """Choose one of ``options``, whose order matters: small, medium, large.
 
@@ -222,6 +237,7 @@ def ordinal(*options: Any) -> Parameter:
     return Ordinal(_options("ordinal", options))
 
 
+@checked({**_WEIGHTS, "values": "grid(1, 2, 3)"}, as_written=True)
 def grid(*values: Any) -> Parameter:
     """Run every one of ``values``, in each combination with the other grids of the space.
 
@@ -257,6 +273,10 @@ def grid(*values: Any) -> Parameter:
     return Grid(values)
 
 
+@checked(
+    {"*": "func(lambda a, b: f(a, x=b), a, b), since func() passes values by their order"},
+    as_written=True,
+)
 def func(function: Callable[..., Any], *args: Any) -> Func:
     """Compute a value as ``function(*args)`` on the worker.
 

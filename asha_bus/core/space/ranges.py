@@ -8,7 +8,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from asha_bus.core.checks import SWITCH, check, shortened
+from asha_bus.core.checks import SWITCH, check, checked, shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space.parameter import (
     MAX_EXACT,
@@ -22,6 +22,15 @@ from asha_bus.core.space.parameter import (
     rounded,
     step_of,
 )
+
+#: What bounds, steps and names are called elsewhere.
+_BOUNDS = {
+    **dict.fromkeys(("lower", "min", "minval", "start", "a"), "low"),
+    **dict.fromkeys(("upper", "max", "maxval", "end", "stop", "b"), "high"),
+    "step": "q",
+    **dict.fromkeys(("name", "label"), "the name in the space: {'x': uniform(...)}"),
+    "base": "loguniform(low, high), in which the base of the logarithm changes nothing",
+}
 
 
 class Number(Parameter):
@@ -260,6 +269,7 @@ def _share(low: float, high: float, number: float) -> float:
     return min(max((number - low) / (high - low), 0.0), 1.0) if high > low else 0.5
 
 
+@checked({**_BOUNDS, "log": "loguniform(low, high)"})
 def uniform(low: float, high: float, q: float | None = None) -> Parameter:
     """Draw a real number between ``low`` and ``high``, all equally likely.
 
@@ -283,6 +293,7 @@ def uniform(low: float, high: float, q: float | None = None) -> Parameter:
     return _steps_checked(Uniform(float(first), float(last), step_of("uniform", q)))
 
 
+@checked({**_BOUNDS, "log": "loguniform(low, high) alone, which is logarithmic"})
 def loguniform(low: float, high: float, q: float | None = None) -> Parameter:
     """Draw a real number between ``low`` and ``high``, uniform in its logarithm.
 
@@ -311,6 +322,7 @@ def loguniform(low: float, high: float, q: float | None = None) -> Parameter:
     return _steps_checked(LogUniform(float(first), float(last), step_of("loguniform", q)))
 
 
+@checked(_BOUNDS)
 def randint(low: int, high: int, q: int = 1, log: bool = False) -> Parameter:
     """Draw a whole number from ``low`` to ``high``, both included, as a built-in int.
 

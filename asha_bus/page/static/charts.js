@@ -35,8 +35,10 @@ class RungsView {
         track.children[i].hidden = i > 1 && !count;
       });
       track.children[2].style.left = `${(100 * went) / most}%`;
-      const words = cutoffs.map(([bracket, cutoff]) =>
-        (cutoffs.length > 1 ? `${show(toNumber(cutoff))} (bracket ${bracket})` : show(toNumber(cutoff))));
+      const words = cutoffs.map(([bracket, cutoff], i) => el("span", { className: "cutoff" },
+        show(toNumber(cutoff)), ...(cutoffs.length > 1 // a phone shows the brackets' numbers alone
+          ? [" (", el("span", { className: "share" }, "bracket "), `${bracket})`] : []),
+        el("span", { className: "share" }, i + 1 < cutoffs.length ? ", " : "")));
       return el("tr", {},
         el("th", { scope: "row" }, plan === null ? String(number) : `plan ${plan}, ${number}`),
         el("td", {}, show(resource)),
@@ -45,7 +47,7 @@ class RungsView {
         el("td", {}, showCount(went), isLast ? " kept" : "",
           el("span", { className: "share" }, entered ? ` (${Math.round((100 * went) / entered)} %)` : "")),
         el("td", { className: "pauses" }, showCount(paused)),
-        el("td", {}, words.join(", ")));
+        el("td", {}, ...words));
     }));
   }
 }

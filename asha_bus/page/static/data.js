@@ -23,7 +23,6 @@ class Run {
       throw new Error(`this page reads documents of format ${FORMAT}, got ${document.format}`);
     }
     this.document = document;
-    this.names = document.parameters.map((parameter) => parameter.name);
     this.trials = [];
     this.ordered = []; // by how well they stand
     this.byId = new Map();
@@ -32,6 +31,10 @@ class Run {
     this.version = 0; // grows with each change
     this.put(document.trials);
     this.summary = document.summary;
+  }
+
+  get names() {
+    return this.document.parameters.map((parameter) => parameter.name);
   }
 
   get sign() {
@@ -68,6 +71,8 @@ class Run {
 
   summarize(summary) {
     this.summary = summary;
+    // names that trials have asked for; rows that came before lack the last ones
+    if (summary.parameters) this.document.parameters = summary.parameters;
     this.version += 1;
   }
 
@@ -169,7 +174,7 @@ function extent(numbers) {
 }
 
 function needsLog([low, high], ratio) {
-  return low > 0 && high / low >= ratio;
+  return low > 1e-250 && high / low >= ratio; // the ticks of less are not exact
 }
 
 // --- text --------------------------------------------------------------------
@@ -195,9 +200,22 @@ function showValue(value) {
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** A trial's value of the parameter with that number; null: it has none, or none yet. */
+function parameterOf(trial, i) {
+  return i < trial.params.length ? trial.params[i] : null;
+}
+
 /** A trial's value of a parameter; it has none in other options and members of the space. */
 function showParameter(value) {
   return value === null ? "" : showValue(value);
+}
+
+/** The parameters that a trial has, as pairs of name and text. */
+function parametersOf(run, trial) {
+  return run.names.flatMap((name, i) => {
+    const value = parameterOf(trial, i);
+    return value === null ? [] : [[name, showValue(value)]];
+  });
 }
 
 function showSeconds(seconds) {

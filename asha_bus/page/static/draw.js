@@ -201,15 +201,17 @@ class Chart {
     };
   }
 
-  /** The bounds of an axis with some room. */
-  ranged(of, low, high) {
+  /** The bounds of an axis with some room; uPlot makes no axis of a span that is all but nothing. */
+  ranged(of, least, most) {
     const axis = this[of];
+    const [low, high] = [drawable(least), drawable(most)];
     if (axis.tight || (of === "x" && this.zoomed)) return [low, high];
     if (axis.log) {
       const room = Math.max(Math.pow(high / low, 0.03), 1.02);
       return [low / room, high * room];
     }
-    const room = (high - low) * 0.03 || Math.abs(high) * 0.1 || 1;
+    const size = Math.max(Math.abs(low), Math.abs(high));
+    const room = high > low ? Math.max((high - low) * 0.03, size * 1e-9, LEAST) : size > LEAST ? size * 0.1 : 1;
     return [low - room, high + room];
   }
 
@@ -220,7 +222,7 @@ class Chart {
     const low = scale(min);
     const begin = this.plot.valToPos(min, of, true);
     const step = (this.plot.valToPos(max, of, true) - begin) / (scale(max) - low);
-    return (value) => begin + (scale(value) - low) * step;
+    return (value) => begin + (scale(drawable(value)) - low) * step;
   }
 
   listen() {
@@ -256,6 +258,14 @@ class Chart {
       if (trial) this.choose(trial);
     });
   }
+}
+
+const MOST = 1e280; // numbers beyond, of either sign, are drawn there
+const LEAST = 1e-30; // what is nearer to 0 is drawn as 0, unless the axis is logarithmic
+
+/** Where a number is drawn. */
+function drawable(value) {
+  return value > MOST ? MOST : value < -MOST ? -MOST : value;
 }
 
 function tickText(value) {

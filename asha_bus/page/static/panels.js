@@ -2,7 +2,7 @@
 // Text and figures: the head, the chosen trial, importance, bus, configuration.
 
 const REASONS = {
-  unfinished: "unfinished", stopped: "stopped by the user", failed: "failed",
+  unfinished: "unfinished", stopped: "stopped", failed: "failed",
   exhausted: "ended: every point of the space was run",
   max_total_resource: "ended: all of max_total_resource was used",
   stop_run: "ended by stop_run",
@@ -12,7 +12,8 @@ function drawHead(run, isLive, choose) {
   const { summary, document: held } = run;
   byId("name").textContent = held.name;
   const message = summary.message.trim().split("\n")[0].replace(/:$/, "");
-  const ended = REASONS[summary.reason] || `ended by ${summary.reason}`;
+  const isByUser = summary.reason === "stopped" && message === ""; // a message says who else
+  const ended = (isByUser ? "stopped by the user" : REASONS[summary.reason]) || `ended by ${summary.reason}`;
   retell(byId("status"), isLive ? "running" : ended + (message ? ` (${message})` : ""));
   byId("states").replaceChildren(...STATES.filter((state) => summary.states[state]).map((state) =>
     el("li", {}, dot(state), `${state} ${showCount(summary.states[state])}`)));
@@ -103,9 +104,8 @@ class DetailView {
 
   tell(run, trial) {
     this.known = this.mark(trial);
-    const parameters = run.names.map((name, i) => [name, showParameter(trial.params[i])]);
     const parts = [
-      el("h3", {}, "Parameters"), pairs([...parameters, ...Object.entries(run.document.constants)
+      el("h3", {}, "Parameters"), pairs([...parametersOf(run, trial), ...Object.entries(run.document.constants)
         .map(([name, value]) => [name, showValue(value)])]),
     ];
     if (Object.keys(trial.extras).length) {

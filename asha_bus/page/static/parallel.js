@@ -3,6 +3,7 @@
 
 const MOST_LINES = 2000; // at most this number of trials are drawn, evenly by rank
 const LINES_A_PATH = 25; // a path of many lines is slow to fill where they cross
+const MOST_PIXELS = 15000; // a canvas of more than 32767 shows nothing, twice that with fine pixels
 const NOWHERE = -0.04; // below its axis is a trial that has no value there
 /** @type {[number, string][]} groups by rank: up to which share of the trials, and its name */
 const GROUPS = [[0.05, "best 5 %"], [0.25, "best 25 %"], [0.5, "best 50 %"], [1, "the others"]];
@@ -27,7 +28,7 @@ class ParallelView {
       step > 1 ? ` ${showCount(this.shown.length)} of ${showCount(standing.length)} lines are drawn, evenly chosen.` : "");
     this.axes = [
       ...run.document.parameters.map((parameter, i) => this.axis(
-        parameter.name, this.shown.map((t) => t.params[i]), parameter.kind)),
+        parameter.name, this.shown.map((t) => parameterOf(t, i)), parameter.kind)),
       this.axis("resource", this.shown.map((t) => t.resource), "randint"),
       this.axis("metric", this.shown.map((t) => t.metric), "metric"),
     ];
@@ -44,12 +45,13 @@ class ParallelView {
       const ratio = kind === "metric" ? LOG_RATIO : DECADES;
       const isLog = kind === "loguniform" || kind === "lognormal" || (kind !== "uniform" && kind !== "normal" && needsLog([low, high], kind === "randint" ? 10 : ratio));
       const scale = isLog && low > 0 ? Math.log : (value) => value;
-      const span = scale(high) - scale(low);
+      const part = isNumber(high - low) ? 1 : 0.5; // half of any difference is a number
+      const span = scale(high) * part - scale(low) * part;
       const places = values.map((value) => {
         if (value === null) return NOWHERE;
-        return span === 0 ? 0.5 : (scale(value) - scale(low)) / span;
+        return span === 0 ? 0.5 : (scale(value) * part - scale(low) * part) / span;
       });
-      const middle = scale === Math.log ? Math.sqrt(low * high) : (low + high) / 2;
+      const middle = scale === Math.log ? Math.sqrt(low) * Math.sqrt(high) : low / 2 + high / 2;
       const ticks = span === 0 ? [[0.5, tick(low)]] : [[0, tick(low)], [0.5, tick(middle)], [1, tick(high)]];
       return { name, places, ticks };
     }
@@ -62,7 +64,7 @@ class ParallelView {
 
   paint() {
     const ratio = devicePixelRatio;
-    const width = Math.max(this.holder.clientWidth, this.axes.length * 84);
+    const width = Math.max(this.holder.clientWidth, Math.min(this.axes.length * 84, MOST_PIXELS));
     const height = 300;
     this.canvas.width = Math.round(width * ratio);
     this.canvas.height = Math.round(height * ratio);

@@ -3,7 +3,8 @@
 
 const ROW_HEIGHT = 29; // of the style sheet's 28 and a line
 const SPARE_ROWS = 8; // beyond each edge
-const COMPARISON = /^([\w.:[\]-]+)(<=|>=|!=|<|>|=)(.+)$/;
+const COMPARISON = /^([^<>=!]+)(<=|>=|!=|<|>|=)(.+)$/;
+const WORD = /(?:"[^"]*"|[^\s"]|"(?=[^"]*$))+/g; // quotes hold names and texts with spaces together
 
 /** Name, width in pixels, what it sorts and compares by, and what is shown. */
 function columnsOf(run) {
@@ -16,7 +17,7 @@ function columnsOf(run) {
     ["rungs", 70, (t) => t.rungs.length, (t) => String(t.rungs.length)],
   ];
   const parameters = run.names.map((name, i) => [
-    name, Math.min(Math.max(112, name.length * 8 + 24), 260), (t) => t.params[i], (t) => showParameter(t.params[i])]);
+    name, Math.min(Math.max(112, name.length * 8 + 24), 260), (t) => parameterOf(t, i), (t) => showParameter(parameterOf(t, i))]);
   const extras = run.extraNames.map((name) => [
     `extras.${name}`, Math.min(Math.max(112, (name.length + 7) * 8 + 24), 260),
     (t) => extraOf(t, name), (t) => show(extraOf(t, name))]);
@@ -258,7 +259,8 @@ function classOf(key) {
 
 /** The conditions of a filter: each takes a trial. */
 function conditions(text, columns) {
-  return text.trim().split(/\s+/).filter(Boolean).map((word) => {
+  return (text.match(WORD) || []).map((found) => {
+    const word = found.replace(/"([^"]*)"/g, "$1");
     const parts = COMPARISON.exec(word);
     const column = parts && columns.find(({ name }) => name === parts[1]);
     if (!column) {
@@ -281,9 +283,9 @@ function conditions(text, columns) {
 
 function textOf(trial, table) {
   if (trial.text === null) {
-    const names = table.run.names.map((name, i) => `${name}=${showParameter(trial.params[i])}`);
+    const values = parametersOf(table.run, trial).map(([name, value]) => `${name}=${value}`);
     const error = trial.error === null ? "" : trial.error;
-    trial.text = `${trial.id} ${trial.state} ${trial.worker} ${names.join(" ")} ${error}`.toLowerCase();
+    trial.text = `${trial.id} ${trial.state} ${trial.worker} ${values.join(" ")} ${error}`.toLowerCase();
   }
   return trial.text;
 }

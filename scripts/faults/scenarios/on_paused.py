@@ -49,6 +49,56 @@ def worker_kill(setting: Setting) -> None:
         )
 
 
+def saved_worker_kill(setting: Setting) -> None:
+    """Workers are killed after paused trials were saved: others load these, and train no more."""
+    folder, random = setting.folder, setting.random
+    killed: set[int] = set()
+    artifacts = setting.folder / "artifacts"
+    artifacts.mkdir()
+    with ending(
+        residents.launch(setting, "saved", step_s=0.1, bus=_OPTIONS, artifacts=artifacts)
+    ) as run:
+        for number in range(1, 2 if setting.smoke else 5):
+            wait_until(
+                lambda number=number: len(list(folder.glob("saved-*"))) >= 3 * number,  # type: ignore[misc]
+                "saved states",
+            )
+            running = sorted(residents.open_attempts(folder))
+            victims = running if number % 2 else [random.choice(running)]
+            known = {note.pid for note in residents.read(folder)}
+            at = min(map(kill, victims))
+            killed.update(victims)
+            _wait_for_epoch(setting, at, lambda pid, known=known: pid not in known)  # type: ignore[misc]
+        result = finished(run, setting)
+    outcome = setting.outcome
+    outcome.faults += len(killed)
+    check_journal(outcome, result, setting.journal)
+    states = {str(state) for state, count in result.counts.items() if count}
+    outcome.expect(states <= {"COMPLETED", "STOPPED"}, f"trials ended {sorted(states)}")
+    _check_rungs(setting, "saved")
+    _check_clean_ups(setting, "saved", killed)
+    saved, loaded = (len(list(folder.glob(f"{word}-*"))) for word in ("saved", "loaded"))
+    outcome.expect(
+        0 < result.bus.saved_residents <= saved and 0 < result.bus.loaded_residents <= loaded,
+        f"{saved} were saved and {loaded} loaded, the bus counts "
+        f"{result.bus.saved_residents} and {result.bus.loaded_residents}",
+    )
+    outcome.expect(not list(artifacts.rglob("*-*/*")), "states were left behind")
+    trained = sum(note.word == "epoch" for note in residents.read(folder))
+    planned = sum(trial.resource for trial in result.trials)
+    again = result.bus.retrained_resource
+    # of a killed worker at most one trial ran and one was in its memory, each for one rung
+    most = planned + again + 2 * 8 * len(killed)
+    outcome.expect(
+        planned + again <= trained <= most,
+        f"{trained} epochs were trained, not {planned:g} + {again:g} to {most:g}",
+    )
+    outcome.notes.append(
+        f"{trained} epochs: {planned:g} of the plan, {again:g} trained again; "
+        f"{saved} states saved, {loaded} loaded"
+    )
+
+
 def bus_kill(setting: Setting) -> None:
     """The bus is killed while trials have paused; the workers keep them."""
     for case, part in _cases(setting):

@@ -67,6 +67,34 @@ def by_report(trial: ab.Trial) -> None:
         notebook.write("end")
 
 
+def by_checkpoint(trial: ab.Trial) -> None:
+    """The same, with hooks that save and load it; fails where an epoch does not follow on."""
+    x, folder, step_s = (trial.params[name] for name in ("x", "folder", "step_s"))
+    notebook = _Notebook(x, folder)
+    done = 0
+
+    def save(path: str) -> None:
+        Path(path).write_text(str(done))
+        (Path(folder) / f"saved-{x}-{done}").touch()
+
+    def load(path: str) -> None:
+        nonlocal done
+        done = int(Path(path).read_text())
+        (Path(folder) / f"loaded-{x}-{time.monotonic_ns()}").touch()
+
+    trial.checkpoint(save, load)
+    try:
+        for step in trial:
+            if step != done:
+                raise ValueError(f"epoch {step} follows on {done} epochs")
+            notebook.write("epoch", step + 1)
+            answers.pace(Path(folder), step_s)
+            done = step + 1
+            trial.report(x + 1 / done)
+    finally:
+        notebook.write("end")
+
+
 class Case(NamedTuple):
     """A run whose trials pause."""
 
@@ -81,11 +109,14 @@ CASES = {
     "hyperband": Case(ab.Hyperband.classic(27), by_report, None),
     "promotion": Case(ab.PromotionASHA(max_resource=27), by_yield, 100),
 }
+#: A run whose workers have room for one paused trial, so that the others are saved.
+SAVED = Case(ab.SuccessiveHalving([(4, 20), (4, 8), (8, 2)], max_resident=1), by_checkpoint, 40)
 
 
 def launch(setting: Setting, case: str, *, step_s: float = 0.2, **arguments: Any) -> ab.Run:
-    """Begin a run of one of `CASES`."""
-    scheduler, objective, trials = CASES[case]
+    """Begin a run of one of `CASES`, or that of `SAVED`."""
+    chosen: Case = CASES.get(case, SAVED)
+    scheduler, objective, trials = chosen
     setting.space = ab.Space(x=ab.uniform(0, 1), folder=str(setting.folder), step_s=step_s)
     return setting.start(
         objective, setting.space, scheduler=scheduler, max_trials=trials, **arguments

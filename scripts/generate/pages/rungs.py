@@ -199,6 +199,19 @@ def rungs() -> str:
                 unit="short",
                 colors={"all": "orange", "most": "yellow", "to": "green", "dropped": "red"},
                 stepped=True,
+                width=8,
+            ),
+            lines(
+                "Saved states",
+                "Paused trials whose states trial.checkpoint saved before they were dropped, and "
+                "attempts that began from such a state: one that is dropped and not saved is "
+                "trained again.",
+                query(now("asha_bus_residents_saved_total"), "saved · {{run}}"),
+                query(now("asha_bus_residents_loaded_total"), "loaded · {{run}}"),
+                unit="short",
+                colors={"saved": "yellow", "loaded": "green"},
+                stepped=True,
+                width=8,
             ),
             lines(
                 "Wait of promotions",
@@ -209,6 +222,7 @@ def rungs() -> str:
                 unit="s",
                 colors={"median": "green", "longest": "orange"},
                 stepped=True,
+                width=8,
             ),
         ],
     )
