@@ -93,7 +93,13 @@ class Experiment:
             answer=self._answer_next,
         )
         self._expect()
-        self._naming = Naming(self._talk, self.assignments, self.suggestions, self._assign)
+        self._naming = Naming(
+            self._talk,
+            self.assignments,
+            self.suggestions,
+            self._assign,
+            lambda worker, trial, now: self._stop(worker, trial, STOPPED, "stopped", now),
+        )
         telemetry = Telemetry(self._talk, self.assignments, self.curves)
         self._presence = Presence(
             self.roster,

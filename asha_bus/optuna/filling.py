@@ -20,7 +20,7 @@ from asha_bus.core.trial import TrialState
 from asha_bus.driver.process import start_thread
 from asha_bus.launching.run import Run
 from asha_bus.objective.raised import raised_as
-from asha_bus.optuna.attributes import CAUGHT, attributes_of
+from asha_bus.optuna.attributes import CAUGHT, STOPS, attributes_of
 from asha_bus.optuna.outcomes import outcome_of, steps_of
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
@@ -110,7 +110,7 @@ class Filling:
             return True
         finally:
             self._study._thread_local.in_optimize_loop = False
-        return bool(self._study._stop_flag)
+        return bool(self._study._stop_flag or trial.extras.get(STOPS))
 
     def _end(self, run: Run) -> None:
         """End the run: at once after an exception, else when the trials that run have ended."""
