@@ -28,6 +28,14 @@ _SEED_MASK = 0xFFFFFFFF
 _Distribution = d.BaseDistribution
 
 
+class PrunerError(ObjectiveError):
+    """A pruner raised what has no type here; ``extras`` name it for the program."""
+
+    def __init__(self, message: str, extras: Extras) -> None:
+        super().__init__(message)
+        self.extras = extras
+
+
 class BusTrial(BaseTrial):
     """Optuna's trial over the bus: values come with the trial, or are asked for by name.
 
@@ -221,7 +229,7 @@ class BusTrial(BaseTrial):
         if raised:
             extras = json.loads(raised)
             where = extras.pop(TRACEBACK)
-            told = ObjectiveError(f"the pruner raised in the searcher's process:\n{where}")
+            told = PrunerError(f"the pruner raised in the searcher's process:\n{where}", extras)
             raise raised_as(extras, told)
 
     def flush(self) -> None:

@@ -14,7 +14,7 @@ from asha_bus.executor.running_trial import RunningTrial
 from asha_bus.objective.kinds import TrialFailed
 from asha_bus.objective.raised import failed_by
 from asha_bus.optuna.attributes import CAUGHT, PRUNED
-from asha_bus.optuna.bus_trial import BusTrial
+from asha_bus.optuna.bus_trial import BusTrial, PrunerError
 from asha_bus.optuna.worker_study import WorkerStudy
 
 
@@ -75,9 +75,10 @@ class DefineByRun:
         except Exception as error:
             if trial.stopped is None or trial.stopped == "completed":
                 failure = failed_by(error)
+                raised = error.extras if isinstance(error, PrunerError) else failure.extras
                 caught = {CAUGHT: True} if isinstance(error, self._catch) else {}
                 raise TrialFailed(
-                    str(failure), {**asked.extras, **failure.extras, **caught}
+                    str(failure), {**asked.extras, **raised, **caught}
                 ) from error
             raise  # the trial is over, and this becomes a warning
         else:
