@@ -81,7 +81,7 @@ class Naming:
         if not is_pruned or trial is None:  # an attempt that is over will be fenced off
             self._talk.reply(worker, drawn)
             return
-        if trial.rungs:
+        if trial.rungs and trial.rungs[-1].verdict == "continue":
             self._assignments.table.judge(trial, trial.rungs[-1]._replace(verdict="stop"))
         self._stop(worker, trial, now)
 

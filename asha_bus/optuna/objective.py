@@ -77,9 +77,7 @@ class DefineByRun:
                 failure = failed_by(error)
                 raised = error.extras if isinstance(error, PrunerError) else failure.extras
                 caught = {CAUGHT: True} if isinstance(error, self._catch) else {}
-                raise TrialFailed(
-                    str(failure), {**asked.extras, **raised, **caught}
-                ) from error
+                raise TrialFailed(str(failure), {**asked.extras, **raised, **caught}) from error
             raise  # the trial is over, and this becomes a warning
         else:
             asked.flush()
