@@ -65,10 +65,10 @@ class Naming:
             return
         trial = table[event.trial]
         if not event.error:
-            values = tuple(one for one in event.named if one[0] != m.PRUNE)
-            trial.drawn = merged(trial.drawn, values)
-        waiting = [one for one in self._unanswered() if one[1].trial == event.trial]
-        for worker, request in waiting:
+            trial.drawn = merged(trial.drawn, event.named)
+        for worker, request in list(self._unanswered()):
+            if request.trial != event.trial:
+                continue
             # the first value of a name counts; an answer of the pruner is not kept
             number = _number_in((*trial.drawn, *event.named), request)
             if number is not None:
@@ -98,8 +98,12 @@ class Naming:
 
 
 def merged(known: tuple[m.Named, ...], new: tuple[m.Named, ...]) -> tuple[m.Named, ...]:
-    """``known`` and what is ``new``: the first value of a name and distribution counts."""
-    kept = {(name, distribution): number for name, distribution, number in (*new, *known)}
+    """``known`` and what is ``new``, without answers of a pruner: the first value counts."""
+    kept = {
+        (name, distribution): number
+        for name, distribution, number in (*new, *known)
+        if name != m.PRUNE
+    }
     return tuple((*key, number) for key, number in kept.items())
 
 

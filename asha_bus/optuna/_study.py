@@ -145,7 +145,7 @@ class Study(optuna.Study):
         waiting = [trial for trial in before if trial.state is OptunaState.WAITING]
         scheduler = options.get("scheduler") or scheduler_of(self.pruner)
         asks = isinstance(scheduler, AskPruner)
-        if asks and not self._has_said:
+        if isinstance(scheduler, AskPruner) and not self._has_said:
             self._has_said = True
             logger.warning(
                 "%s is asked in the searcher's process at each should_prune(), which takes two "

@@ -26,7 +26,7 @@ def objective(trial: Any) -> float:
         trial.report(loss.item(), epoch)
         if trial.should_prune():
             raise optuna.TrialPruned
-    return loss.item()
+    return float(loss.item())
 
 
 def test_a_pruning_loop_is_pruned_as_with_optuna(monkeypatch: pytest.MonkeyPatch) -> None:

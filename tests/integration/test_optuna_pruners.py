@@ -18,11 +18,13 @@ from support.processes import children_of
 
 import asha_bus as ab
 import asha_bus.optuna as ours
+from asha_bus.core.trial import TrialState as S
 from asha_bus.launching._launch import start_gated
 
 pytestmark = pytest.mark.slow
 
 p = optuna.pruners
+CREATES: Any = ((optuna.create_study, {}), (ours.create_study, {"engine": "local"}))
 
 
 @pytest.fixture(autouse=True)
@@ -60,10 +62,7 @@ def test_trials_are_pruned_as_with_optuna(make: Any, caplog: pytest.LogCaptureFi
         warnings.simplefilter("ignore")  # some of them are experimental
         theirs, mine = (
             create(sampler=TPESampler(seed=1), pruner=make(), study_name="one", **given)
-            for create, given in (
-                (optuna.create_study, {}),
-                (ours.create_study, {"engine": "local"}),
-            )
+            for create, given in CREATES
         )
     caplog.set_level(logging.WARNING, logger="asha_bus")
     for study in (theirs, mine):
@@ -83,7 +82,7 @@ def test_a_pruned_trial_is_stopped_in_the_result() -> None:
     assert "CPCPCP" == states(study)
     result = study.result
     assert result is not None
-    assert (3, 3) == (result.counts["STOPPED"], result.counts["COMPLETED"])
+    assert (3, 3) == (result.counts[S.STOPPED], result.counts[S.COMPLETED])
     assert "rung 2 at resource 3" in result.explain(1)
     assert "EverySecond was asked: stopped" in result.explain(1)
 
@@ -93,8 +92,8 @@ def test_a_pruned_trial_is_stopped_in_the_result() -> None:
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, own.NoLuckError])
 def test_what_a_pruner_raises_is_raised_as_with_optuna(error: type[Exception]) -> None:
-    for create, given in ((optuna.create_study, {}), (ours.create_study, {"engine": "local"})):
-        study: Any = create(pruner=own.Raises(error), **given)  # type: ignore[operator]
+    for create, given in CREATES:
+        study = create(pruner=own.Raises(error), **given)
         with pytest.raises(error, match="no luck") as raised:
             study.optimize(objectives.curve, n_trials=6, n_jobs=1)
         assert "CCF" == states(study)
@@ -103,8 +102,8 @@ def test_what_a_pruner_raises_is_raised_as_with_optuna(error: type[Exception]) -
 
 
 def test_what_a_pruner_raises_may_be_caught() -> None:
-    for create, given in ((optuna.create_study, {}), (ours.create_study, {"engine": "local"})):
-        study: Any = create(pruner=own.Raises(), **given)  # type: ignore[operator]
+    for create, given in CREATES:
+        study = create(pruner=own.Raises(), **given)
         study.optimize(objectives.curve, n_trials=5, n_jobs=1, catch=(ArithmeticError,))
         assert "CCFCC" == states(study)
 

@@ -143,9 +143,14 @@ def xgboost_callback(optuna: Any) -> Any:
 
         data, target = table()
         kept: dict[str, Any] = {}
+        params: dict[str, Any] = {
+            "eta": trial.suggest_float("eta", 1e-3, 1.0, log=True),
+            "nthread": 1,
+            "objective": "binary:logistic",
+            "eval_metric": "logloss",
+        }
         xgboost.train(
-            {"eta": trial.suggest_float("eta", 1e-3, 1.0, log=True), "nthread": 1}
-            | {"objective": "binary:logistic", "eval_metric": "logloss"},
+            params,
             xgboost.DMatrix(data[:60], target[:60]),
             8,
             evals=[(xgboost.DMatrix(data[60:], target[60:]), "valid")],

@@ -13,7 +13,7 @@ class EverySecond(BasePruner):
     def prune(self, study: Any, trial: Any) -> bool:
         assert 0 <= trial.params["x"] <= 10
         assert trial.user_attrs["number"] == trial.number
-        return trial.number % 2 == 1 and trial.last_step >= 2
+        return bool(trial.number % 2 == 1 and trial.last_step >= 2)
 
 
 class Knows(BasePruner):
@@ -25,7 +25,7 @@ class Knows(BasePruner):
     def prune(self, study: Any, trial: Any) -> bool:
         others = [one for one in study.get_trials(deepcopy=False) if one.number != trial.number]
         known = sum(len(one.intermediate_values) for one in others)
-        return trial.last_step == 1 and known >= self._enough
+        return bool(trial.last_step == 1 and known >= self._enough)
 
 
 class NoLuckError(Exception):
