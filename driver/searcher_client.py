@@ -187,8 +187,10 @@ class AskProcess(Suggester):
     def _on_drawn(self, drawn: pipe.Points | ValuesDrawn) -> None:
         if isinstance(drawn, ValuesDrawn):
             with self._process.lock:
-                for name, *_ in drawn.named:
-                    self._values.pop((drawn.trial, name), None)
+                for name, distribution, _ in drawn.named:
+                    # an attempt may have asked for something else since
+                    if self._values.get((drawn.trial, name)) == (drawn.trial, name, distribution):
+                        del self._values[drawn.trial, name]
             self._give(drawn)
             return
         try:

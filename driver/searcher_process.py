@@ -35,7 +35,7 @@ def main() -> int:
             elif isinstance(frame, pipe.Given):
                 suggestions.give(frame.number, frame.point)
             elif isinstance(frame, RequestValue):
-                side.say(ValuesDrawn(frame.trial, (suggestions.value(*frame),)))
+                side.say(suggestions.value(*frame))
             else:
                 began = time.monotonic()
                 points, is_last = suggestions.points(frame.first, frame.number)
@@ -55,7 +55,7 @@ def frames_of(
 ) -> Iterator[pipe.Observe | pipe.Given | pipe.Suggest | RequestValue]:
     """The frames of an unbuffered pipe: what is given at once, the others in their order.
 
-    Requests for values of trials that run are also passed on at once.
+    Requests of trials that run pass those for suggestions, after what was observed before them.
 
     So nothing is suggested in vain for a trial that could not wait for it.
     """
@@ -67,6 +67,9 @@ def frames_of(
         frame = pipe.read(source)
         if frame is None:
             return
+        if isinstance(frame, RequestValue):
+            yield from (one for one in waiting if isinstance(one, pipe.Observe))
+            waiting = deque(one for one in waiting if not isinstance(one, pipe.Observe))
         if isinstance(frame, pipe.Given | RequestValue):
             yield frame
         else:

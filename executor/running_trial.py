@@ -88,19 +88,32 @@ class RunningTrial(Trial):
 
         Raises `TrialInterrupted` where the attempt is over.
         """
+        drawn = self._draw(name, distribution)
+        if drawn is None:
+            raise TrialInterrupted(f"{name!r} was asked for, but this attempt is over")
+        return drawn.number
+
+    def ask_pruner(self, where: str) -> str:
+        """Have the searcher's process say whether to stop; `should_stop` then tells.
+
+        ``where``: the report that it is about. Returns what the pruner has raised, or nothing.
+        """
+        drawn = self._draw(m.PRUNE, where)
+        return "" if drawn is None else drawn.error
+
+    def _draw(self, name: str, distribution: str) -> m.Drawn | None:
+        """The answer of the searcher's process; None: this attempt is over."""
         self._client.check_process()
         with self._lock:
-            if not self._is_over:
+            if not self.should_stop:
                 try:
                     self._interrupter.armed = False
                     self._settle()
                     self._ask(self._worker.draw(name, distribution))
                 finally:
                     self._interrupter.armed = not self._is_over
-        number, self._attempt.drawn = self._attempt.drawn, None
-        if number is None:
-            raise TrialInterrupted(f"{name!r} was asked for, but this attempt is over")
-        return number
+        drawn, self._attempt.drawn = self._attempt.drawn, None
+        return drawn
 
     def use(self, named: m.Named) -> None:
         """Have the bus know that the objective has asked for this value."""

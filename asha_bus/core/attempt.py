@@ -32,8 +32,8 @@ class Attempt:
         #: The values that the objective has asked for by name, and how many the bus knows.
         self.named: list[m.Named] = []
         self.named_told = 0
-        #: The number that the bus has answered last to a request for a value.
-        self.drawn: float | None = None
+        #: What the bus has answered last to a request for a value.
+        self.drawn: m.Drawn | None = None
         #: Why the bus stopped it (`Stop.why`); None: it continues.
         self.stopped: str | None = None
         #: Whether its first report was at 0, so that it counts its steps from there.

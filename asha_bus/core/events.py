@@ -145,6 +145,8 @@ class Counters:
     #: Paused trials that were saved before they were dropped, and attempts that began so.
     saved: int = 0
     loaded: int = 0
+    #: Times a pruner was asked in the searcher's process.
+    pruner_asked: int = 0
 
     def raise_to(self, counters: Mapping[str, float]) -> None:
         """Continue from ``counters``, by name, where those are higher."""
@@ -188,10 +190,15 @@ class FallbackDrawn(NamedTuple):
 
 
 class ValuesDrawn(NamedTuple):
-    """The searcher has drawn values of ``trial`` by name: ahead, or for a `RequestValue`."""
+    """The searcher has drawn values of ``trial`` by name: ahead, or for a `RequestValue`.
+
+    The value of the name `PRUNE` is 1 where the trial is to be pruned, else 0. ``error``: what
+    was raised in place of the value.
+    """
 
     trial: int
     named: tuple[Named, ...]
+    error: str = ""
 
 
 class WorkerExited(NamedTuple):
@@ -318,7 +325,7 @@ class RequestSuggestions(NamedTuple):
 
 
 class RequestValue(NamedTuple):
-    """Ask the searcher for the value of one more parameter of ``trial``."""
+    """Ask the searcher for the value of one more parameter of ``trial``, or whether to prune it."""
 
     trial: int
     name: str

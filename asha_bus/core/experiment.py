@@ -93,7 +93,9 @@ class Experiment:
             answer=self._answer_next,
         )
         self._expect()
-        self._naming = Naming(self._talk, self.assignments, self.suggestions, self._assign)
+        self._naming = Naming(
+            self._talk, self.assignments, self.suggestions, self._assign, self._stop_early
+        )
         telemetry = Telemetry(self._talk, self.assignments, self.curves)
         self._presence = Presence(
             self.roster,
@@ -314,8 +316,7 @@ class Experiment:
             return
         if trial.is_hooked:
             self._talk.record(event, now)
-            self.scheduler.leave(trial)
-            self._stop(worker, trial, STOPPED, "stopped", now)
+            self._stop_early(worker, trial, now)
             return
         decision = self.scheduler.report(trial, report.resource, report.metric)
         verdict, records, until = decision
@@ -340,6 +341,11 @@ class Experiment:
             until = self._budget.ask_at(until) if is_limited else until
             self._talk.reply(worker, m.Continue(report.seq, until, worker.take_drops()))
             self.table.consider(trial)
+
+    def _stop_early(self, worker: WorkerRecord, trial: Trial, now: float) -> None:
+        """End a trial whose worker waits, since a hook or a pruner says so."""
+        self.scheduler.leave(trial)
+        self._stop(worker, trial, STOPPED, "stopped", now)
 
     def _stop(
         self, worker: WorkerRecord, trial: Trial, state: TrialState, why: str, now: float

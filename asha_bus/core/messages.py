@@ -153,8 +153,15 @@ class Saved(NamedTuple):
     attempt: int
 
 
+#: The name in a `Draw` that asks whether to prune the trial; it is not that of a parameter.
+PRUNE = "(prune)"
+
+
 class Draw(NamedTuple):
-    """The objective asks for the value of a parameter that was not drawn for this trial."""
+    """The objective asks for the value of a parameter that was not drawn for this trial.
+
+    With the name `PRUNE`, it asks a pruner whether to stop; ``distribution`` says where.
+    """
 
     seq: int
     trial: int
@@ -308,10 +315,15 @@ class Pong(NamedTuple):
 
 
 class Drawn(NamedTuple):
-    """The number that the searcher has drawn: the answer to `Draw`."""
+    """The number that the searcher has drawn: the answer to `Draw`.
+
+    To a question whether to prune, it is the answer that the trial continues. ``error``: what
+    was raised in place of a number.
+    """
 
     seq: int
     number: float
+    error: str = ""
 
 
 class Refused(NamedTuple):

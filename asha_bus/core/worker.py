@@ -366,7 +366,7 @@ class Worker:
             attempt.is_dropped = attempt.assignment.trial in message.drops
             self._set_upcoming(message.next)
         elif isinstance(message, m.Drawn):
-            self._attempt().drawn = message.number
+            self._attempt().drawn = message
         elif isinstance(message, m.Done):
             self._set_upcoming(None)
             self._drop(list(self.residents))

@@ -149,7 +149,8 @@ class Encoder:
         if isinstance(event, FallbackDrawn):
             return _HEAD.pack(_FALLBACK_DRAWN, now) + packed(tuple(event))
         if isinstance(event, ValuesDrawn):
-            return _HEAD.pack(_VALUES_DRAWN, now) + packed(tuple(event))
+            plain = tuple(event) if event.error else tuple(event)[:-1]
+            return _HEAD.pack(_VALUES_DRAWN, now) + packed(plain)
         if isinstance(event, WorkerExited):
             how = f"{_NUL}{event.how}" if event.how else ""
             return _HEAD.pack(_WORKER_EXITED, now) + f"{event.slot}{how}".encode()

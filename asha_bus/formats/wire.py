@@ -288,7 +288,7 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
     (71, m.Pong, (_count,)),
     (72, m.Refused, (_seq, _text)),
     (73, m.Pause, (_seq, _assignment_or_nil, _drops, _drops)),
-    (74, m.Drawn, (_seq, _number)),
+    (74, m.Drawn, (_seq, _number, _text)),
     (80, m.Interrupt, (_amount, _amount)),
     (81, m.Ask, (_count, _seq)),
 )

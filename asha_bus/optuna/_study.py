@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import weakref
@@ -17,6 +18,7 @@ from optuna.trial import TrialState as OptunaState
 from asha_bus import launch
 from asha_bus.core.checks import Rule, check, check_names, shortened, whole
 from asha_bus.core.errors import InvalidArgument, SearcherError
+from asha_bus.core.schedulers import AskPruner
 from asha_bus.core.searchers import RandomSearch
 from asha_bus.core.space import Space, uniform
 from asha_bus.core.tracebacks import raises_short
@@ -31,6 +33,8 @@ from asha_bus.optuna.objective import DefineByRun
 from asha_bus.optuna.schedulers import scheduler_of
 from asha_bus.optuna.searcher import DefineByRunSearcher
 from asha_bus.results.result import AllTrialsFailed, Result
+
+logger = logging.getLogger("asha_bus")
 
 #: Where the engine is named for a program that is left as it is.
 ENGINE_VARIABLE = "ASHA_BUS_ENGINE"
@@ -72,6 +76,8 @@ class Study(optuna.Study):
     _engine: str = "spark"
     _spark: Any = None
     _is_running = False
+    #: Whether it has said that its pruner is asked in the searcher's process.
+    _has_said = False
     #: The trials that callbacks have added.
     _later: list[FrozenTrial]
 
@@ -137,26 +143,45 @@ class Study(optuna.Study):
             return
         before = self.get_trials(deepcopy=True)
         waiting = [trial for trial in before if trial.state is OptunaState.WAITING]
+        scheduler = options.get("scheduler") or scheduler_of(self.pruner)
+        asks = isinstance(scheduler, AskPruner)
+        if isinstance(scheduler, AskPruner) and not self._has_said:
+            self._has_said = True
+            logger.warning(
+                "%s is asked in the searcher's process at each should_prune(), which takes two "
+                "round trips and its own time; the bus itself decides for SuccessiveHalvingPruner, "
+                "HyperbandPruner, MedianPruner and NopPruner (see pruner_asked in Result.bus)",
+                scheduler.pruner,
+            )
         is_random = type(self.sampler) is optuna.samplers.RandomSampler
         objective = DefineByRun(
             func,
+            study_name=self.study_name,
+            direction=self.direction,
             catch=kinds,
             fixed=[trial.system_attrs.get("fixed_params", {}) for trial in waiting],
             numbers=[trial.number for trial in waiting],
             first=len(before),
             is_random=is_random,
+            asks=asks,
         )
         searcher = (
             RandomSearch()
-            if is_random
-            else DefineByRunSearcher(self.sampler, self.direction, before)
+            if is_random and not asks
+            else DefineByRunSearcher(
+                self.sampler,
+                self.direction,
+                before,
+                draws=not is_random,
+                pruner=self.pruner if asks else None,
+                study_name=self.study_name,
+            )
         )
         settings: dict[str, Any] = {
             "monitor": "progress" if show_progress_bar else None,
-            "scheduler": None,
             **options,
+            "scheduler": scheduler,
         }
-        settings["scheduler"] = settings["scheduler"] or scheduler_of(self.pruner)
         ended = _ended(options)
         if is_random and ended is None:  # a run that is resumed has a seed already
             settings.setdefault("seed", _seed_of(self.sampler))
@@ -231,8 +256,9 @@ def create_study(
     Args:
         storage: Not supported, the study is in memory: a journal keeps the run. Default None.
         sampler: A sampler of Optuna for this study alone. Default None: `TPESampler`.
-        pruner: SuccessiveHalvingPruner, HyperbandPruner, MedianPruner or NopPruner. Default
-            None: MedianPruner.
+        pruner: A pruner of Optuna, or of your own. The bus itself decides for
+            SuccessiveHalvingPruner, HyperbandPruner, MedianPruner and NopPruner; any other one
+            is asked at each report. Default None: MedianPruner.
         study_name: Default None: Optuna makes one up.
         direction: ``minimize`` or ``maximize``. Default None: ``minimize``.
         load_if_exists: Changes nothing without a storage.

@@ -13,12 +13,15 @@ from asha_bus.objective.raised import RAISED
 
 #: The step of a report, as the objective counts.
 STEP = "step"
-#: Set where the objective has pruned its trial itself, and where a failure is no error.
-PRUNED, CAUGHT = "_pruned", "_caught"
+#: Set where the objective has pruned its trial itself, where a failure is no error, and where
+#: the objective has stopped the study.
+PRUNED, CAUGHT, STOPS = "_pruned", "_caught", "_stops"
 
-_OWN = (STEP, PRUNED, CAUGHT, *RAISED)
+_OWN = (STEP, PRUNED, CAUGHT, STOPS, *RAISED)
 #: How many attributes of a trial there may be, beside these.
 MAX_ATTRIBUTES = MAX_EXTRAS - len(_OWN)
+#: Beside what a pruner has raised: where.
+TRACEBACK = "_traceback"
 #: In front of the name of an attribute whose value is JSON.
 _JSON = "json:"
 

@@ -15,23 +15,34 @@ from optuna.trial import BaseTrial
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import ObjectiveError
-from asha_bus.core.messages import Extras
+from asha_bus.core.messages import PRUNE, Extras
 from asha_bus.core.pseudorandom import mix
 from asha_bus.executor.running_trial import RunningTrial
 from asha_bus.formats.wire import MAX_NAME_CHARS, MAX_NAMED, MAX_NAMED_CHARS
-from asha_bus.optuna.attributes import MAX_ATTRIBUTES, STEP, packed
+from asha_bus.objective.raised import raised_as
+from asha_bus.optuna.attributes import MAX_ATTRIBUTES, STEP, STOPS, TRACEBACK, packed
+from asha_bus.optuna.worker_study import WorkerStudy
 
 _PLAIN = (type(None), bool, int, float, str)
 _SEED_MASK = 0xFFFFFFFF
 _Distribution = d.BaseDistribution
 
 
+class PrunerError(ObjectiveError):
+    """A pruner raised what has no type here; ``extras`` name it for the program."""
+
+    def __init__(self, message: str, extras: Extras) -> None:
+        super().__init__(message)
+        self.extras = extras
+
+
 class BusTrial(BaseTrial):
     """Optuna's trial over the bus: values come with the trial, or are asked for by name.
 
-    ``number``: its number in the study. ``fixed``: the values of an enqueued trial. ``is_random``:
-    values are drawn here, by the trial's seed and the name. ``known``: the distribution of each
-    name that earlier trials of this worker have asked for, to which this one adds.
+    ``number``: its number in ``study``. ``fixed``: the values of an enqueued trial. ``is_random``:
+    values are drawn here, by the trial's seed and the name. ``asks``: a pruner in the searcher's
+    process decides. ``known``: the distribution of each name that earlier trials of this worker
+    have asked for, to which this one adds.
     """
 
     def __init__(
@@ -40,11 +51,14 @@ class BusTrial(BaseTrial):
         number: int,
         fixed: Mapping[str, Any],
         *,
+        study: WorkerStudy,
         is_random: bool,
+        asks: bool,
         known: dict[str, _Distribution],
     ) -> None:
         self._running, self._number, self._fixed = running, number, fixed
-        self._is_random, self._known = is_random, known
+        self._study = study
+        self._is_random, self._asks, self._known = is_random, asks, known
         self._ahead = {name: (text, value) for name, text, value in running.drawn}
         self._start = datetime.datetime.now()
         self._params: dict[str, Any] = {}
@@ -133,10 +147,11 @@ class BusTrial(BaseTrial):
         return None if found is None else d.json_to_distribution(found[0])
 
     def _check_room(self, name: str, text: str) -> None:
-        if not isinstance(name, str) or not 0 < len(name) <= MAX_NAME_CHARS:
+        is_name = isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARS
+        if not is_name or name == PRUNE:
             raise ObjectiveError(
                 f"{shortened(name)} is not the name of a parameter; use a text of 1 to "
-                f"{MAX_NAME_CHARS} characters"
+                f"{MAX_NAME_CHARS} characters other than {PRUNE!r}"
             )
         self._chars += len(name) + len(text)
         if len(self._distributions) == MAX_NAMED or self._chars > MAX_NAMED_CHARS:
@@ -204,7 +219,18 @@ class BusTrial(BaseTrial):
         for value, step in self._unsent:
             self._running.report(value, resource=step, **self._extras(step))
         self._unsent.clear()
+        if self._asks and not self._running.should_stop:
+            self._ask_pruner()
         return self._running.should_stop and self._running.stopped != "completed"
+
+    def _ask_pruner(self) -> None:
+        """Have the pruner decide, and raise what it raises."""
+        raised = self._running.ask_pruner(json.dumps({"step": self._last_step}))
+        if raised:
+            extras = json.loads(raised)
+            where = extras.pop(TRACEBACK)
+            told = PrunerError(f"the pruner raised in the searcher's process:\n{where}", extras)
+            raise raised_as(extras, told)
 
     def flush(self) -> None:
         """Note the reports after which nobody has asked whether to prune."""
@@ -213,12 +239,16 @@ class BusTrial(BaseTrial):
         self._unsent.clear()
 
     def _extras(self, step: int) -> Extras:
-        return {**self._packed, STEP: step}
+        return {**self._own, STEP: step}
+
+    @property
+    def _own(self) -> Extras:
+        return {**self._packed, STOPS: True} if self._study.is_stopped else self._packed
 
     @property
     def extras(self) -> Extras:
         """What the last message about this trial carries."""
-        return self._packed if self._last_step is None else self._extras(self._last_step)
+        return self._own if self._last_step is None else self._extras(self._last_step)
 
     # --- attributes -----------------------------------------------------------
 
@@ -274,12 +304,9 @@ class BusTrial(BaseTrial):
         return self._number
 
     @property
-    def study(self) -> NoReturn:
-        """Refused: the study is in another process."""
-        raise ObjectiveError(
-            "trial.study: the study is in the program's process, not in the worker; stop it in a "
-            "callback, and pass values to the objective by a closure"
-        )
+    def study(self) -> WorkerStudy:
+        """The name and the direction of the study, which is in another process, and its end."""
+        return self._study
 
 
 def _check_same(name: str, earlier: _Distribution, distribution: _Distribution) -> None:

@@ -20,7 +20,7 @@ from asha_bus.core.trial import TrialState
 from asha_bus.driver.process import start_thread
 from asha_bus.launching.run import Run, stop_because
 from asha_bus.objective.raised import raised_as
-from asha_bus.optuna.attributes import CAUGHT, attributes_of
+from asha_bus.optuna.attributes import CAUGHT, STOPS, attributes_of
 from asha_bus.optuna.outcomes import outcome_of, steps_of
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
@@ -111,8 +111,10 @@ class Filling:
             return f"a callback raised {type(error).__name__} after trial {frozen.number}"
         finally:
             self._study._thread_local.in_optimize_loop = False
-        stopped = self._study._stop_flag
-        return f"study.stop() of a callback, after trial {frozen.number}" if stopped else ""
+        if self._study._stop_flag:
+            return f"study.stop() of a callback, after trial {frozen.number}"
+        stopped = trial.extras.get(STOPS)
+        return f"study.stop() of trial {frozen.number}" if stopped else ""
 
     def _end(self, run: Run) -> None:
         """End the run: at once after an exception, else when the trials that run have ended."""

@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from optuna import TrialPruned
+from optuna.study import StudyDirection
 
 from asha_bus.core.checks import name_of, shortened
 from asha_bus.executor.running_trial import RunningTrial
 from asha_bus.objective.kinds import TrialFailed
 from asha_bus.objective.raised import failed_by
 from asha_bus.optuna.attributes import CAUGHT, PRUNED
-from asha_bus.optuna.bus_trial import BusTrial
+from asha_bus.optuna.bus_trial import BusTrial, PrunerError
+from asha_bus.optuna.worker_study import WorkerStudy
 
 
 class DefineByRun:
@@ -21,22 +23,27 @@ class DefineByRun:
 
     ``catch``: exceptions that fail their trial only. ``fixed``: the values of the first trials.
     ``numbers``: the numbers of these in the study; the others follow from ``first`` on.
-    ``is_random``: workers draw values themselves.
+    ``is_random``: workers draw values themselves. ``asks``: a pruner in the searcher's process
+    decides what is pruned.
     """
 
     def __init__(
         self,
         function: Callable[..., Any],
         *,
+        study_name: str,
+        direction: StudyDirection,
         catch: tuple[type[Exception], ...],
         fixed: Sequence[Mapping[str, Any]],
         numbers: Sequence[int],
         first: int,
         is_random: bool,
+        asks: bool,
     ) -> None:
         self._function, self._catch = function, catch
+        self._study_name, self._direction = study_name, direction
         self._fixed, self._numbers, self._first = fixed, numbers, first
-        self._is_random = is_random
+        self._is_random, self._asks = is_random, asks
         #: The distributions of all names so far, in this worker.
         self._known: dict[str, Any] = {}
         self.__qualname__ = name_of(function)
@@ -50,7 +57,15 @@ class DefineByRun:
         """Run the objective, and report what it returns."""
         fixed = self._fixed[trial.id] if trial.id < len(self._fixed) else {}
         number = self.number_of(trial.id)
-        asked = BusTrial(trial, number, fixed, is_random=self._is_random, known=self._known)
+        asked = BusTrial(
+            trial,
+            number,
+            fixed,
+            study=WorkerStudy(self._study_name, self._direction),
+            is_random=self._is_random,
+            asks=self._asks,
+            known=self._known,
+        )
         try:
             value = self._function(asked, **data)
         except TrialPruned as error:
@@ -60,10 +75,9 @@ class DefineByRun:
         except Exception as error:
             if trial.stopped is None or trial.stopped == "completed":
                 failure = failed_by(error)
+                raised = error.extras if isinstance(error, PrunerError) else failure.extras
                 caught = {CAUGHT: True} if isinstance(error, self._catch) else {}
-                raise TrialFailed(
-                    str(failure), {**asked.extras, **failure.extras, **caught}
-                ) from error
+                raise TrialFailed(str(failure), {**asked.extras, **raised, **caught}) from error
             raise  # the trial is over, and this becomes a warning
         else:
             asked.flush()

@@ -9,23 +9,24 @@ from optuna import pruners
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
-from asha_bus.core.schedulers import ASHA, MedianStopping, NoStopping, Scheduler
+from asha_bus.core.schedulers import ASHA, AskPruner, MedianStopping, NoStopping, Scheduler
 from asha_bus.core.schedulers.base import MAX_RESOURCE
-
-_SERVED = "SuccessiveHalvingPruner, HyperbandPruner, MedianPruner or NopPruner"
 
 
 def scheduler_of(pruner: Any) -> Scheduler:
-    """The scheduler for ``pruner``; `InvalidArgument` says which are served.
+    """The scheduler for ``pruner``; raises `InvalidArgument` if that is none.
 
-    Rungs are the same steps; which trials pass them is decided by asha-bus.
+    Rungs are the same steps; which trials pass them is decided by asha-bus. What no scheduler
+    does is left to the pruner itself.
     """
     kind = type(pruner)
     if kind is pruners.NopPruner:
         return NoStopping()
-    if kind is pruners.SuccessiveHalvingPruner:
+    if kind is pruners.SuccessiveHalvingPruner and not pruner._bootstrap_count:
         return _halving(pruner)
-    if kind is pruners.HyperbandPruner:
+    # with "auto", brackets would follow from the first trial
+    is_fixed = kind is pruners.HyperbandPruner and isinstance(pruner._max_resource, int)
+    if is_fixed and not pruner._bootstrap_count:
         return _hyperband(pruner)
     if kind is pruners.MedianPruner:
         return MedianStopping(
@@ -34,14 +35,15 @@ def scheduler_of(pruner: Any) -> Scheduler:
             min_samples=max(pruner._n_startup_trials, pruner._n_min_trials, 1),
             interval=pruner._interval_steps,
         )
-    raise InvalidArgument(
-        f"pruner={shortened(pruner)} of type {kind.__name__} is not supported, since the bus "
-        f"decides; use {_SERVED}, or pass scheduler= to optimize()"
-    )
+    if not isinstance(pruner, pruners.BasePruner):
+        raise InvalidArgument(
+            f"pruner={shortened(pruner)} of type {kind.__name__} is not a pruner; give one of "
+            f"Optuna, a subclass of optuna.pruners.BasePruner, or pass scheduler= to optimize()"
+        )
+    return AskPruner(kind.__name__)
 
 
 def _halving(pruner: Any) -> ASHA:
-    _check_bootstrap(pruner)
     factor = pruner._reduction_factor
     least = pruner._min_resource or 1  # None: "auto", of which a bus knows nothing beforehand
     least *= factor**pruner._min_early_stopping_rate
@@ -49,13 +51,7 @@ def _halving(pruner: Any) -> ASHA:
 
 
 def _hyperband(pruner: Any) -> ASHA:
-    _check_bootstrap(pruner)
     most, factor = pruner._max_resource, pruner._reduction_factor
-    if not isinstance(most, int):
-        raise InvalidArgument(
-            f"HyperbandPruner: max_resource={most!r} is not supported, since brackets are made "
-            f"before the first trial; give the number of steps"
-        )
     # one rung more than Hyperband has, so that the bus completes no trial before its own end
     brackets = 1 + math.floor(math.log(most / pruner._min_resource) / math.log(factor) + 1e-9)
     return ASHA(
@@ -64,11 +60,3 @@ def _hyperband(pruner: Any) -> ASHA:
         reduction_factor=factor,
         brackets=brackets,
     )
-
-
-def _check_bootstrap(pruner: Any) -> None:
-    if pruner._bootstrap_count:
-        raise InvalidArgument(
-            f"{type(pruner).__name__}: bootstrap_count={pruner._bootstrap_count} is not supported, "
-            f"since it prunes the first trials unseen; leave it out"
-        )

@@ -269,6 +269,7 @@ class BusReport:
             too little memory.
         saved_residents: Those of them whose states `Trial.checkpoint` saved.
         loaded_residents: Attempts that began from such a state.
+        pruner_asked: How often a pruner of Optuna was asked in the searcher's process.
         residents: The paused trials in the memory of each worker now, by the worker's name;
             at most 100 workers, those with the most. Empty after the end of the run.
 
@@ -306,6 +307,7 @@ class BusReport:
     dropped_residents: int = 0
     saved_residents: int = 0
     loaded_residents: int = 0
+    pruner_asked: int = 0
     residents: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -338,6 +340,7 @@ class BusReport:
             dropped_residents=now.pausing.dropped,
             saved_residents=counters.saved,
             loaded_residents=counters.loaded,
+            pruner_asked=counters.pruner_asked,
             residents=dict(now.pausing.by_worker),
         )
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument, SearcherError
+from asha_bus.core.events import ValuesDrawn
 from asha_bus.core.messages import Named, Point
 from asha_bus.core.pseudorandom import mix
 from asha_bus.core.searchers import RandomSearch
@@ -18,7 +19,7 @@ from asha_bus.core.space import Space
 from asha_bus.core.tracebacks import cut_internals
 from asha_bus.core.trial import Trial, TrialRow
 from asha_bus.results.records import TrialRecord
-from asha_bus.searchers.base import Branch
+from asha_bus.searchers.base import Branch, NotDrawn
 
 #: The salt with which `mix` makes the seed of a suggestion from the run's seed and its number.
 _SEED_SALT = 2
@@ -141,14 +142,17 @@ class SearcherAdapter:
             found.append(point)
         return found, False
 
-    def value(self, trial: int, name: str, distribution: str) -> Named:
+    def value(self, trial: int, name: str, distribution: str) -> ValuesDrawn:
         """The value of a parameter that the objective of ``trial`` asks for by name."""
-        number = _call(
-            f"draw() of {_name(self._search.searcher)} for {name!r} of trial {trial}",
-            "it must return a number",
-            *(self._search.searcher.draw, trial, name, distribution),
-        )
-        return name, distribution, number
+        try:
+            number = _call(
+                f"draw() of {_name(self._search.searcher)} for {name!r} of trial {trial}",
+                "it must return a number",
+                *(self._search.searcher.draw, trial, name, distribution),
+            )
+        except NotDrawn as error:
+            return ValuesDrawn(trial, ((name, distribution, 0.0),), str(error))
+        return ValuesDrawn(trial, ((name, distribution, number),))
 
     def take_values(self) -> list[tuple[int, tuple[Named, ...]]]:
         """By trial, the values that were drawn by name together with the last points."""
@@ -296,6 +300,8 @@ class SearcherAdapter:
 def _call(what: str, advice: str, function: Any, *arguments: Any) -> Any:
     try:
         return function(*arguments)
+    except NotDrawn:
+        raise
     except (Exception, SystemExit) as error:
         cut_internals(error)
         trace = "".join(traceback.format_exception(error))

@@ -47,6 +47,10 @@ class Suggests(Protocol):
         """As `Searcher.suggest`."""
 
 
+class NotDrawn(Exception):
+    """Raise this in ``draw`` to have the objective raise it: the text says what."""
+
+
 class Searcher(ABC):
     """The base class of searchers, which suggest configurations from earlier results.
 

@@ -12,6 +12,7 @@ import pytest
 
 from asha_bus.core.schedulers import (
     ASHA,
+    AskPruner,
     Decision,
     Hyperband,
     MedianStopping,
@@ -79,6 +80,19 @@ class TestHyperbandThatRebalances(SchedulerContract):
     def make(self) -> Scheduler:
         plans = [(9, [(1, 3), (2, 1)]), (7, [(3, 2), (1, 2)])]
         return Hyperband(plans, rebalance=True, rung_timeout=2.0)
+
+
+class TestAskPruner(SchedulerContract):
+    """Nobody asks there, so that no trial is pruned; each ends by itself."""
+
+    def make(self) -> Scheduler:
+        return AskPruner("Mine")
+
+    def _play(self, conditions: Any, objective: Any, repeats: int = 1, mode: str = "min") -> Any:
+        def ends(attempt: Any) -> Any:
+            return islice(objective(attempt), 4)
+
+        return super()._play(conditions, ends, repeats, mode)
 
 
 class TestWithoutAMaximum(SchedulerContract):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import Event, Received, Stalled, StopRun, ValuesDrawn, WorkerExited
-from asha_bus.core.schedulers import ASHA, NoStopping
+from asha_bus.core.schedulers import ASHA, AskPruner, NoStopping
 from asha_bus.formats import wire
 from asha_bus.testing.simulator import RUN, Bench
 
@@ -27,6 +27,7 @@ OUTCOMES = st.sampled_from(["completed", "failed", "interrupted"])
 TEXTS = st.sampled_from([None, "no"])
 NOTHING: st.SearchStrategy[dict[Any, Any]] = st.just({})
 ZERO = st.just(0.0)
+ANSWERS = st.sampled_from([((m.PRUNE, "{}", 1.0),), ((m.PRUNE, "{}", 0.0),)])
 NAMED = st.sampled_from([(), (("lr", "{}", 0.5),), (("lr", "[]", 1), ("units", "{}", 3))])
 
 MESSAGES = st.one_of(
@@ -53,7 +54,7 @@ MESSAGES = st.one_of(
         NAMED,
     ),
     st.builds(m.Ping, SEQS),
-    st.builds(m.Draw, SEQS, TRIALS, ATTEMPTS, st.sampled_from(["lr", "units"]), st.just("{}")),
+    st.builds(m.Draw, SEQS, TRIALS, ATTEMPTS, st.sampled_from(["lr", m.PRUNE]), st.just("{}")),
     st.builds(m.TrialHung, SEQS, TRIALS, ATTEMPTS, st.just("no end")),
     st.builds(m.Telemetry, TRIALS, ATTEMPTS, MAYBE, REPORTS),
     st.builds(
@@ -73,7 +74,7 @@ MESSAGES = st.one_of(
 EVENTS = st.one_of(
     st.builds(Received, NAMES, MESSAGES),
     st.builds(Received, NAMES.map(lambda name: name + m.HEARTBEAT_SUFFIX), MESSAGES),
-    st.builds(ValuesDrawn, TRIALS, NAMED),
+    st.builds(ValuesDrawn, TRIALS, st.one_of(NAMED, ANSWERS), st.sampled_from(["", "no luck"])),
     st.builds(WorkerExited, SLOTS),
     st.builds(Stalled, st.just(5.0)),
     st.floats(0.0, 20.0),
@@ -85,7 +86,7 @@ ASKING = [Received(name, m.Next(2, 0.0)) for name in ("a", "b", "c")]
 
 @given(
     st.lists(EVENTS, max_size=40),
-    st.sampled_from([ASHA(max_resource=9), NoStopping()]),
+    st.sampled_from([ASHA(max_resource=9), AskPruner("Mine"), NoStopping()]),
     st.sampled_from([None, 2, 5]),
     st.sampled_from([None, 0.25]),
     st.sampled_from([None, 30.0]),

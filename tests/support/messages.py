@@ -124,7 +124,7 @@ STRATEGIES: dict[type[Any], st.SearchStrategy[Any]] = {
     m.Wait: st.builds(m.Wait, seqs, drops),
     m.Done: st.builds(m.Done, seqs, names),
     m.Pong: st.builds(m.Pong, counts),
-    m.Drawn: st.builds(m.Drawn, seqs, numbers),
+    m.Drawn: st.builds(m.Drawn, seqs, numbers, texts),
     m.Refused: st.builds(m.Refused, seqs, texts),
     m.Interrupt: st.builds(m.Interrupt, amounts, amounts),
     m.Ask: st.builds(m.Ask, counts, seqs),
@@ -165,6 +165,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.TrialHung(1, 12, 1, "no end"),
     m.Saved(8, 4, 1),
     m.Draw(8, 12, 1, "lr", "{}"),
+    m.Draw(8, 12, 1, m.PRUNE, "{}"),
     m.Heartbeat({1: 2}),
     m.Leave({}),
     m.Dropped((3, 12)),
@@ -180,6 +181,7 @@ SAMPLES: tuple[m.Message, ...] = (
     m.Done(9, "max_trials"),
     m.Pong(0),
     m.Drawn(8, 0.25),
+    m.Drawn(8, 0.0, "no"),
     m.Refused(1, "no"),
 )
 NUMBERS: dict[type[Any], int] = {cls: number for number, cls, _ in wire.TABLE}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from optuna import TrialPruned
@@ -111,3 +112,22 @@ def mixes_kinds(trial: Any) -> float:
     if trial.number % 2:
         return float(trial.suggest_int("x", 0, 9))
     return float(trial.suggest_float("x", 0, 9))
+
+
+def curve_with_number(trial: Any) -> float:
+    """A pruning loop that tells its number."""
+    trial.set_user_attr("number", trial.number)
+    return curve(trial)
+
+
+def dies_once(trial: Any) -> float:
+    """The process of trial 0 dies after three steps, in its first attempt."""
+    running = trial._running
+    x = trial.suggest_float("x", 0, 10)
+    for step in range(9):
+        trial.report(x / (step + 1), step)
+        if trial.should_prune():
+            raise TrialPruned
+        if (running.id, running.attempt, step) == (0, 1, 2):
+            os._exit(1)
+    return float(x + 100)

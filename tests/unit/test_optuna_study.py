@@ -14,6 +14,8 @@ from support.results import make_result, make_trial
 
 import asha_bus as ab
 import asha_bus.optuna as ours
+from asha_bus.core.messages import PRUNE
+from asha_bus.core.schedulers import AskPruner
 from asha_bus.core.trial import RungRecord, Trial
 from asha_bus.core.trial import TrialState as S
 from asha_bus.formats.named import BY_NAME, values_of
@@ -22,6 +24,7 @@ from asha_bus.optuna.attributes import MAX_ATTRIBUTES, attributes_of, packed
 from asha_bus.optuna.bus_trial import BusTrial
 from asha_bus.optuna.outcomes import outcome_of, steps_of
 from asha_bus.optuna.schedulers import scheduler_of
+from asha_bus.optuna.worker_study import WorkerStudy
 from asha_bus.page.document import TRIAL_FIELDS, run_document
 from asha_bus.results.parameters import axes
 from asha_bus.results.records import TrialRecord
@@ -35,12 +38,7 @@ from asha_bus.results.records import TrialRecord
         ({"storage": "sqlite:///a.db"}, "storage='sqlite:///a.db' is not supported.*journal=PATH"),
         ({"directions": ["minimize", "maximize"]}, "directions=.*several objectives are not"),
         ({"engine": "ray"}, "engine must be 'spark' or 'local', got 'ray'"),
-        ({"pruner": optuna.pruners.ThresholdPruner(upper=1.0)}, "pruner=.*ThresholdPruner is not"),
-        ({"pruner": optuna.pruners.HyperbandPruner()}, "HyperbandPruner: max_resource='auto'"),
-        (
-            {"pruner": optuna.pruners.SuccessiveHalvingPruner(1, bootstrap_count=2)},
-            "SuccessiveHalvingPruner: bootstrap_count=2",
-        ),
+        ({"pruner": 3}, "pruner=3 of type int is not a pruner; give one of Optuna"),
     ],
 )
 def test_what_cannot_be_served_is_refused_in_words(given: dict[str, Any], message: str) -> None:
@@ -134,6 +132,27 @@ def test_pruners_become_schedulers_with_the_same_rungs() -> None:
     assert (3, 7, 3) == (median.grace, median.min_samples, median.interval)
 
 
+class Mine(optuna.pruners.BasePruner):
+    def prune(self, study: Any, trial: Any) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    "pruner",
+    [
+        optuna.pruners.ThresholdPruner(upper=1.0),
+        optuna.pruners.PercentilePruner(25.0),
+        optuna.pruners.HyperbandPruner(),  # its brackets follow from the first trial
+        optuna.pruners.HyperbandPruner(1, 81, 3, bootstrap_count=2),
+        optuna.pruners.SuccessiveHalvingPruner(1, bootstrap_count=2),
+        Mine(),
+    ],
+    ids=lambda one: type(one).__name__,
+)
+def test_any_other_pruner_is_asked(pruner: Any) -> None:
+    assert AskPruner(type(pruner).__name__) == scheduler_of(pruner)
+
+
 # --- user attributes ------------------------------------------------------------
 
 
@@ -175,7 +194,14 @@ def running() -> Running:
 
 
 def a_trial(running: Any, **given: Any) -> BusTrial:
-    settings: dict[str, Any] = {"number": 4, "fixed": {}, "is_random": False, "known": {}}
+    settings: dict[str, Any] = {
+        "number": 4,
+        "fixed": {},
+        "study": WorkerStudy("mine", optuna.study.StudyDirection.MAXIMIZE),
+        "is_random": False,
+        "asks": False,
+        "known": {},
+    }
     return BusTrial(running, **{**settings, **given})
 
 
@@ -241,17 +267,25 @@ def test_suggesting_after_the_end_is_refused(running: Running) -> None:
         (lambda t: t.report(1.0, -1), ValueError, "the step -1 is negative"),
         (lambda t: t.set_constraint("c", 1.0), ab.ObjectiveError, "constraints are not"),
         (lambda t: t.set_system_attr("a", 1), ab.ObjectiveError, "use set_user_attr"),
-        (lambda t: t.study, ab.ObjectiveError, "the study is in the program's process"),
+        (lambda t: t.study.trials, ab.ObjectiveError, r"trial\.study\.trials: the study is in the"),
+        (lambda t: t.suggest_float(PRUNE, 0, 1), ab.ObjectiveError, "other than '.prune.'"),
         (
             lambda t: [t.set_user_attr(f"a{n}", n) for n in range(MAX_ATTRIBUTES + 1)],
             ab.ObjectiveError,
-            "at most 58 user attributes",
+            f"at most {MAX_ATTRIBUTES} user attributes",
         ),
     ],
 )
 def test_a_trial_refuses_in_words(running: Running, call: Any, error: Any, message: str) -> None:
     with pytest.raises(error, match=message):
         call(a_trial(running))
+
+
+def test_a_trial_knows_the_direction_of_its_study(running: Running) -> None:
+    study = a_trial(running).study
+    assert ("mine", "MAXIMIZE") == (study.study_name, study.direction.name)
+    assert [study.direction] == study.directions
+    assert not hasattr(study, "__wrapped__")
 
 
 def test_deprecated_names_still_suggest(running: Running) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from asha_bus import TPE, Space, uniform
+from asha_bus.core.events import RequestValue
 from asha_bus.core.trial import Trial
 from asha_bus.driver.searcher_client import AskProcess
 from asha_bus.driver.searcher_process import frames_of
@@ -36,6 +37,18 @@ def test_given_points_are_read_before_waiting_requests() -> None:
         assert [Given, Observe, Suggest, Suggest] == found
         sink.close()
         assert [] == list(frames)
+
+
+def test_questions_of_trials_come_before_suggestions_and_after_what_was_observed() -> None:
+    reading, writing = os.pipe()
+    with open(reading, "rb", buffering=0) as source, open(writing, "wb", buffering=0) as sink:
+        told = Observe(Trial(0, (0.5,), 1).to_row())
+        asked = RequestValue(0, "lr", "{}")
+        for frame in (Suggest(0, 1), told, Suggest(1, 1), asked):
+            sink.write(pipe.encode(frame))
+        frames = frames_of(source)
+        found = [type(next(frames)) for _ in range(4)]
+    assert [Observe, RequestValue, Suggest, Suggest] == found
 
 
 def test_a_frame_of_any_size_is_read_whole() -> None:

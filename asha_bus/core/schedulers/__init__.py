@@ -10,6 +10,7 @@ from typing import Any
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers.asha import ASHA
+from asha_bus.core.schedulers.asked import AskPruner
 from asha_bus.core.schedulers.base import Decision, Move, Scheduler, Schedulers, SchedulerState
 from asha_bus.core.schedulers.checked import CheckedState
 from asha_bus.core.schedulers.halving import Hyperband, SuccessiveHalving
@@ -19,6 +20,7 @@ from asha_bus.core.schedulers.promotion import PromotionASHA
 
 __all__ = [
     "ASHA",
+    "AskPruner",
     "Decision",
     "Hyperband",
     "MedianStopping",
@@ -34,6 +36,7 @@ __all__ = [
 #: A journal names its scheduler by `Scheduler.key`; without more, it is one of these.
 SHIPPED: Schedulers = (
     ASHA,
+    AskPruner,
     Hyperband,
     MedianStopping,
     NoStopping,
