@@ -42,8 +42,7 @@ PROGRAM = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
-def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
+def test_a_program_through_spark_submit(tmp_path: Path) -> None:
     require_java()
     import pyspark
 
@@ -54,7 +53,7 @@ def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [
             str(home / "bin" / "spark-submit"),
-            *("--master", master, "--conf", f"spark.ashaBus.port={port}"),
+            *("--master", "local-cluster[2,1,1024]", "--conf", f"spark.ashaBus.port={port}"),
             str(program),
         ],
         capture_output=True,
