@@ -15,7 +15,7 @@ from support.processes import children_of, wait_until
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 
 ASHA = ab.ASHA(max_resource=9, quorum=100)
 

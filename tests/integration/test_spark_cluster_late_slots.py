@@ -21,7 +21,7 @@ from asha_bus.core.trial import TrialState
 pytestmark = [
     pytest.mark.spark,
     pytest.mark.slow,
-    pytest.mark.timeout(400),
+    pytest.mark.timeout(600),
 ]
 
 SPACE = {"x": ab.uniform(0, 1)}

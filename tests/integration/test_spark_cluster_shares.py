@@ -18,7 +18,7 @@ import asha_bus as ab
 pytestmark = [
     pytest.mark.spark,
     pytest.mark.slow,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 SPACE = {"x": ab.uniform(0, 1)}

@@ -14,7 +14,7 @@ from support.clusters import require_java
 
 import asha_bus as ab
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 
 PROGRAM = """
     import sys
@@ -58,7 +58,7 @@ def test_a_program_through_spark_submit(tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=500,
         cwd=tmp_path,
         env={**os.environ, "SPARK_HOME": str(home), "PYSPARK_DRIVER_PYTHON": sys.executable},
     )
