@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,21 +38,47 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest begins first, so that two processes end at the same time."""
-    spark = {item.path for item in items if item.get_closest_marker("spark")}
-    items.sort(key=lambda item: (item.path not in spark, "integration" not in item.path.parts))
+    """What takes longest begins first, so that all processes end at the same time."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    for item in items:
+        has_mark = item.get_closest_marker("spark") is not None
+        if _USES_SPARK & set(getattr(item, "fixturenames", ())) and not has_mark:
+            raise pytest.UsageError(f"{item.nodeid} uses Spark: mark it spark")
+        if has_mark and _scope(item.nodeid) not in ("spark", "clusters"):
+            raise pytest.UsageError(f"{item.nodeid} is marked spark: have its name or id say spark")
+    items.sort(
+        key=lambda item: (
+            item.get_closest_marker("spark") is None,
+            -slow[item.path],
+            "integration" not in item.path.parts,
+        )
+    )
+
+
+#: The fixtures with a Spark.
+_USES_SPARK = {"spark", "cluster"}
+
+
+def _scope(nodeid: str) -> str:
+    """What goes to one process: a file, all tests with local Spark, or all with a cluster.
+
+    More Sparks at a time are too much. Of a test, xdist tells no more than its name, so that says
+    whether it is one with Spark.
+    """
+    path = nodeid.partition("::")[0]
+    if not path.startswith("tests/integration/") or "spark" not in nodeid.lower():
+        return path
+    return "clusters" if "/test_spark_cluster" in path else "spark"
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Whole files go to a process, and all those with Spark to one: two Sparks are too much."""
+    """Whole files go to a process, but tests with Spark to two of them."""
     from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
     class ByFile(LoadFileScheduling):  # type: ignore[misc]
         def _split_scope(self, nodeid: str) -> str:
-            file: str = super()._split_scope(nodeid)
-            text = (config.rootpath / file).read_text(encoding="utf-8")
-            return "spark" if "pytest.mark.spark" in text else file
+            return _scope(nodeid)
 
     config.option.loadscopereorder = False
     return ByFile(config, log) if config.option.dist == "loadfile" else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -66,6 +67,8 @@ class Cluster(NamedTuple):
     worker_pids: list[int]
     #: Starts one more worker with a core, and returns once the master knows it.
     add_worker: Callable[[], None]
+    #: Ends all that were added, and returns once the master knows that they are gone.
+    end_added: Callable[[], None]
 
 
 @contextmanager
@@ -119,8 +122,21 @@ def standalone(folder: Path, workers: int = 2) -> Iterator[Cluster]:
                 _START_S,
             )
 
+        ended: list[int] = []
+
+        def end_added() -> None:
+            for pid in pids[workers:]:
+                os.kill(pid, signal.SIGKILL)  # it is there, as a zombie at least
+            ended.extend(pids[workers:])
+            del pids[workers:]
+            wait_until(
+                lambda: log.read_text().count("Removing worker ") >= len(ended),
+                "Spark's master without workers that ended",
+                _START_S,
+            )
+
         await_workers([begin_worker() for _ in range(workers)])
-        yield Cluster(master, pids, lambda: await_workers([begin_worker()]))
+        yield Cluster(master, pids, lambda: await_workers([begin_worker()]), end_added)
     finally:
         for process in reversed(started):
             process.terminate()

@@ -52,9 +52,9 @@ def spark(one_spark: None) -> Any:
     return make_session("local[2]")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A standalone cluster of two workers with a core each."""
+    """A standalone cluster of two workers with a core each, for all tests: it is dear to start."""
     require_java()
     with standalone(tmp_path_factory.mktemp("cluster")) as running:
         yield running

@@ -129,7 +129,7 @@ def test_on_spark_tables_are_broadcast_and_a_frame_of_spark_is_gathered(
 
 
 @pytest.mark.spark
-def test_a_broadcast_that_was_captured_comes_along(spark: Any) -> None:
+def test_a_broadcast_that_was_captured_comes_along_on_spark(spark: Any) -> None:
     inner, outer = (spark.sparkContext.broadcast(np.full(3, value)) for value in (1.0, 2.0))
 
     def holds(x: float) -> float:

@@ -203,7 +203,7 @@ def test_the_run_of_the_monitoring_document_can_be_followed(
 
 
 @pytest.mark.spark
-def test_the_monitoring_document_runs(
+def test_the_monitoring_document_runs_on_spark(
     spark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

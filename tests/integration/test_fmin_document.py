@@ -19,7 +19,12 @@ def test_the_document_has_three_programs() -> None:
 def params() -> list[Any]:
     """The same; what takes SparkTrials needs a JVM."""
     marks = (pytest.mark.spark, pytest.mark.timeout(180))
-    return [pytest.param(p, marks=marks if "SparkTrials" in p else ()) for p in PROGRAMS]
+    return [
+        pytest.param(program, marks=marks, id=f"spark{n}")
+        if "SparkTrials" in program
+        else pytest.param(program, id=f"program{n}")
+        for n, program in enumerate(PROGRAMS)
+    ]
 
 
 @pytest.mark.slow

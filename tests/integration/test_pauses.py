@@ -38,7 +38,7 @@ PROGRAM = textwrap.dedent(
 
     options = ab.BusOptions(lease_s=float(sys.argv[1]), bus_timeout_s=float(sys.argv[1]))
     result = ab.launch(
-        train, {"x": ab.uniform(0, 1)}, engine="local", workers=2, max_trials=16, monitor=None,
+        train, {"x": ab.uniform(0, 1)}, engine="local", workers=2, max_trials=8, monitor=None,
         searcher=ab.TPE(), scheduler=ab.NoStopping(max_resource=10), bus=options, seed=7,
     )
     print(json.dumps([[str(t.state), t.attempts, t.error] for t in result.trials]))
@@ -88,7 +88,7 @@ def test_a_pause_loses_no_trial(who: Callable[[int], list[int]], tmp_path: Path)
         paused: list[int] = []
         try:
             wait_until(lambda: len(workers(driver.pid)) == 2 and bool(the_searcher(driver.pid)))
-            time.sleep(2.0)  # in the middle of a trial
+            time.sleep(1.5)  # in the middle of a trial
             paused = who(driver.pid)
             assert paused
             for pid in paused:
@@ -101,7 +101,7 @@ def test_a_pause_loses_no_trial(who: Callable[[int], list[int]], tmp_path: Path)
                 driver.kill()
                 go_on(paused)
     trials = json.loads(output.splitlines()[-1])  # workers log above
-    assert [["COMPLETED", None]] * 16 == [[state, error] for state, _, error in trials]
+    assert [["COMPLETED", None]] * 8 == [[state, error] for state, _, error in trials]
     if who is all_of_them:
         assert {1} == {attempts for _, attempts, _ in trials}
 
@@ -146,7 +146,9 @@ def test_a_worker_that_freezes_is_replaced(caplog: pytest.LogCaptureFixture) -> 
     assert not children_of(os.getpid(), "asha_bus.")
 
 
-def test_a_task_that_freezes_is_replaced(spark) -> None:
+@pytest.mark.spark
+@pytest.mark.slow
+def test_a_task_of_spark_that_freezes_is_replaced(spark) -> None:
     assert_only_the_frozen_one_is_lost(frozen(spark=spark))
 
 

@@ -15,7 +15,7 @@ from support.processes import children_of, wait_until
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 
 ASHA = ab.ASHA(max_resource=9, quorum=100)
 
@@ -28,12 +28,14 @@ def session(cluster: Cluster) -> Iterator[object]:
     found.stop()
 
 
-def objective():
-    """A generator that travels by value, as one from a user's notebook does."""
+def waiting_for(flag: Path):
+    """A generator that travels by value, whose trials stand at their third epoch until ``flag``."""
+    place = str(flag)
 
     def train(x: float) -> Iterator[float]:
         for step in range(1, 1000):
-            time.sleep(0.02)
+            while step == 3 and not os.path.exists(place):
+                time.sleep(0.02)
             yield x + 1 / step
 
     return train
@@ -77,13 +79,17 @@ def test_a_python_worker_of_an_executor_killed_loses_only_that_attempt(session) 
     assert all(entries == 16 for _, _, entries, _ in result.rung_table())
 
 
-def test_a_killed_executor_is_replaced_and_the_run_completes(session, cluster: Cluster) -> None:
-    handle = run(session, objective(), max_trials=40, launch=ab.start)
+def test_a_killed_executor_is_replaced_and_the_run_completes(
+    session, cluster: Cluster, tmp_path: Path
+) -> None:
+    flag = tmp_path / "it is replaced"
+    handle = run(session, waiting_for(flag), max_trials=40, launch=ab.start)
     wait_until(lambda: handle.status()["workers"] == 2)
     executor = children_of(cluster.worker_pids[0], "CoarseGrainedExecutorBackend")[0]
     os.kill(executor, signal.SIGKILL)
+    wait_until(lambda: handle.bus_report().workers >= 3)
+    flag.touch()
     result = handle.result(timeout=200)
     assert result.counts[TrialState.COMPLETED] == 40
     assert result.bus.requeued >= 1
-    assert result.bus.workers >= 3
     assert all(entries == 40 for _, _, entries, _ in result.rung_table())

@@ -14,7 +14,7 @@ from support.clusters import require_java
 
 import asha_bus as ab
 
-pytestmark = [pytest.mark.spark, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.spark, pytest.mark.timeout(600)]
 
 PROGRAM = """
     import sys
@@ -42,8 +42,7 @@ PROGRAM = """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("master", ["local[2]", "local-cluster[2,1,1024]"])
-def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
+def test_a_program_through_spark_submit(tmp_path: Path) -> None:
     require_java()
     import pyspark
 
@@ -54,12 +53,12 @@ def test_a_program_through_spark_submit(master: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [
             str(home / "bin" / "spark-submit"),
-            *("--master", master, "--conf", f"spark.ashaBus.port={port}"),
+            *("--master", "local-cluster[2,1,1024]", "--conf", f"spark.ashaBus.port={port}"),
             str(program),
         ],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=500,
         cwd=tmp_path,
         env={**os.environ, "SPARK_HOME": str(home), "PYSPARK_DRIVER_PYTHON": sys.executable},
     )

@@ -72,8 +72,9 @@ def test_data_that_cannot_be_unpickled_is_named() -> None:
     assert error.startswith("data['data'] cannot be loaded in a worker on ")
 
 
+@pytest.mark.spark
 @pytest.mark.slow
-def test_a_task_says_the_same(spark: Any, memory_only: Any) -> None:
+def test_a_task_of_spark_says_the_same(spark: Any, memory_only: Any) -> None:
     error = error_of(memory_only, spark=spark)
     assert error.startswith("the objective cannot be loaded in a worker on ")
     assert "ModuleNotFoundError: No module named 'only_in_memory'" in error

@@ -18,17 +18,28 @@ from support.processes import children_of, wait_until
 import asha_bus as ab
 from asha_bus.core.trial import TrialState
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
 
 SPACE = {"x": ab.uniform(0, 1)}
 
 
-@pytest.fixture
-def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A standalone cluster of one worker with a core, to which others can be added."""
+@pytest.fixture(scope="module")
+def smallest(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """A standalone cluster of one worker with a core."""
     require_java()
     with standalone(tmp_path_factory.mktemp("cluster"), workers=1) as running:
         yield running
+
+
+@pytest.fixture
+def small(smallest: Cluster) -> Iterator[Cluster]:
+    """The same, to which others can be added; they leave with the test."""
+    yield smallest
+    smallest.end_added()
 
 
 @pytest.fixture

@@ -15,7 +15,11 @@ from support.processes import wait_until
 
 import asha_bus as ab
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
 
 SPACE = {"x": ab.uniform(0, 1)}
 

@@ -13,7 +13,11 @@ from lib.clusters import Cluster, make_session
 
 import asha_bus as ab
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [
+    pytest.mark.spark,
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+]
 
 SPACE = {"x": ab.uniform(0, 1)}
 
