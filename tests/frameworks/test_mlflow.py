@@ -1,4 +1,4 @@
-"""A run in a real MLflow server, also one that is killed in the middle of the run."""
+"""A run in a real MLflow server, also in one that is slow, or killed in the middle of the run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -161,6 +164,75 @@ def test_a_server_that_is_killed_loses_no_trial_and_is_caught_up(
     run.stop()
     assert "stopped" == run.result(timeout=60).reason
     assert 1 == caplog.text.count("MLflow cannot be reached")
+
+
+class Slow:
+    """Stands before ``server``, and answers each request a while after it has come."""
+
+    def __init__(self, server: Server, seconds: float) -> None:
+        self.answered = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def forward(self) -> None:
+                time.sleep(seconds)
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                request = urllib.request.Request(
+                    server.uri + self.path,
+                    data=body or None,
+                    method=self.command,
+                    headers={"Content-Type": self.headers.get("Content-Type", "text/plain")},
+                )
+                try:
+                    with urllib.request.urlopen(request, timeout=30) as answer:
+                        status, data = answer.status, answer.read()
+                except urllib.error.HTTPError as error:
+                    status, data = error.code, error.read()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(data)
+                outer.answered += 1
+
+            do_GET = do_POST = do_PUT = do_PATCH = forward  # noqa: N815 - its names
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.uri = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(30)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_slow_neither_delays_the_run_nor_loses_it(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    slow = Slow(server, seconds=1.0)
+    try:
+        monitor = ab.MLflowMonitor("digits", slow.uri)
+        result = launch(monitor, max_trials=6)
+        then = slow.answered
+        assert "MLflowMonitor is still busy 5 s after the end of the run" in caplog.text
+        assert monitor.wait(120)
+        assert slow.answered - then > then  # the launch has not waited for most of them
+    finally:
+        slow.close()
+    quick = launch(None, max_trials=6)
+    assert [t.params for t in quick.trials] == [t.params for t in result.trials]
+    runs = runs_of(server, "digits")
+    ended = {int(r.data.tags["trial"]) for r in runs if "trial" in r.data.tags}
+    assert set(range(6)) == ended
+    assert {"FINISHED"} == {run.info.status for run in runs}
+    assert 7 == len(runs)
+    assert "MLflow cannot be reached" not in caplog.text
 
 
 def test_a_server_that_is_not_there_never_fails_the_run(
