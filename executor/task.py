@@ -28,11 +28,12 @@ _STDERR_FD = 2
 
 def with_data(job: Job) -> Job | CannotLoad:
     """``job`` with its data loaded and bound to the objective, or why that is impossible."""
-    try:
-        if job.keeping is not None:
+    if job.keeping is not None:
+        try:
             Keeper(job.keeping)  # at an address, it imports what that needs
-    except Exception as error:
-        return CannotLoad.from_error(error, f"what artifacts={place_of(job.keeping.folder)!r} needs")
+        except Exception as error:
+            place = place_of(job.keeping.folder)
+            return CannotLoad.from_error(error, f"what artifacts={place!r} needs")
     loaded = {}
     for name, shared in job.data.items():
         try:

@@ -111,7 +111,7 @@ def _parent(given: LaunchArguments) -> Path | None:
 
 def _mounted(path: str) -> str:
     """The folder as which Databricks shows ``dbfs:/...`` on each machine; else ``path``."""
-    return f"/dbfs/{path[len('dbfs:'):].lstrip('/')}" if path.startswith("dbfs:/") else path
+    return f"/dbfs/{path[len('dbfs:') :].lstrip('/')}" if path.startswith("dbfs:/") else path
 
 
 def tidy(folder: str, trials: Iterable[TrialRecord] | None) -> None:

@@ -29,6 +29,13 @@ def train(trial: ab.Trial) -> None:
             return
 
 
+def slowly(x: float, **_: Any) -> Iterator[float]:
+    """A few trials in the time that a server takes to start."""
+    for step in range(1, 4):
+        time.sleep(0.5)
+        yield x / step
+
+
 def until(condition: Callable[[], bool]) -> None:
     """Return once ``condition`` holds: a server takes its time to start."""
     deadline = time.monotonic() + 120
@@ -97,9 +104,12 @@ def runs_of(server: Server, experiment: str) -> list[Any]:
 
     client = MlflowClient(tracking_uri=server.uri)
     found = client.get_experiment_by_name(experiment)
-    return [] if found is None else list(client.search_runs([found.experiment_id]))
+    if found is None:
+        return []
+    return list(client.search_runs([found.experiment_id], max_results=10_000))
 
 
+@pytest.mark.slow
 def test_each_trial_is_a_nested_run_and_the_report_an_artifact(
     server: Server, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -137,11 +147,12 @@ def test_each_trial_is_a_nested_run_and_the_report_an_artifact(
     assert "View run" not in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_loses_no_trial_and_is_caught_up(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = ab.start(
-        train,
+        slowly,
         SPACE,
         max_time=280,
         engine="local",
@@ -197,7 +208,7 @@ class Slow:
 
             do_GET = do_POST = do_PUT = do_PATCH = forward  # noqa: N815 - its names
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, *args: Any) -> None:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
