@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import secrets
+import select
+import socket
 import tempfile
 import threading
 import traceback
 from collections.abc import Callable
-from inspect import Parameter, signature
-from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener
+from inspect import signature
+from socketserver import BaseRequestHandler, ThreadingMixIn, UnixStreamServer
 from typing import Any
 
 import msgpack
@@ -29,8 +30,6 @@ except ImportError as error:
 
 #: Seconds between two looks at whether the worker of a trial still waits for it.
 _LOOK_S = 0.1
-#: Seconds that trials which nobody waits for have to end.
-_END_S = 5.0
 
 
 class InDriver:
@@ -76,78 +75,62 @@ class InDriver:
                 f"InDriver: spark is {type(session).__name__}, such as a session of Spark Connect; "
                 f"pass a classic session"
             )
-        self._context = session.sparkContext
-        self._objective = objective
-        self._is_closing = False
-        self._threads: list[threading.Thread] = []
+        self._objective, self._context = objective, session.sparkContext
 
     def __enter__(self) -> Callable[..., Any]:
-        self._folder = tempfile.TemporaryDirectory(prefix="asha-bus-")
-        key = secrets.token_bytes(32)
-        self._listener = Listener(f"{self._folder.name}/bus", "AF_UNIX", 64, key)
-        self._key = key
-        self._serve_in(self._accept)
-        return _AtDriver(self._objective, str(self._listener.address), key)
+        self._folder = tempfile.TemporaryDirectory(prefix="asha-bus-")  # of this user alone
+        path = f"{self._folder.name}/trials"
+        self._server = _Server(path, self._objective, self._context)
+        threading.Thread(target=self._server.serve_forever, args=(_LOOK_S,), daemon=True).start()
+        return _AtDriver(self._objective, path)
 
     def __exit__(self, *exception: object) -> None:
-        self._is_closing = True
-        Client(str(self._listener.address), authkey=self._key).close()  # wakes `_accept`
-        for thread in self._threads:
-            thread.join(_END_S)
-        self._listener.close()
+        self._server.shutdown()
+        self._server.server_close()
         self._folder.cleanup()
 
-    def _serve_in(self, function: Callable[..., None], *args: Any) -> None:
-        thread = InheritableThread(target=function, args=args, daemon=True)
-        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
-        thread.start()
 
-    def _accept(self) -> None:
-        while not self._is_closing:
-            try:
-                connection = self._listener.accept()
-                self._serve_in(self._serve, connection)
-            except (OSError, EOFError, AuthenticationError):  # a worker that was killed meanwhile
-                continue
+class _Server(ThreadingMixIn, UnixStreamServer):
+    """Runs the trials that workers ask for, each in a thread with its own group of jobs."""
 
-    def _serve(self, connection: Connection) -> None:
-        """Run one trial, and cancel its jobs when its worker no longer waits for it."""
-        with connection:
-            try:
-                args, params = msgpack.unpackb(connection.recv_bytes(), strict_map_key=False)
-            except (OSError, EOFError):
-                return
-            group, answers = f"asha-bus-{secrets.token_hex(8)}", list[bytes]()
-            trial = InheritableThread(target=self._run, args=(group, args, params, answers))
-            trial.daemon = True
-            trial.start()
-            while trial.is_alive():
-                trial.join(_LOOK_S)
-                if connection.poll():  # it sends nothing more, so it is gone
-                    self._context.cancelJobGroup(group)
-            if answers and not connection.poll():
-                connection.send_bytes(answers[0])
+    daemon_threads = True
+    request_queue_size = 64
 
-    def _run(self, group: str, args: Any, params: Any, answers: list[bytes]) -> None:
+    def __init__(self, path: str, objective: Callable[..., Any], context: Any) -> None:
+        super().__init__(path, BaseRequestHandler)
+        self._objective, self._context = objective, context
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Run one trial, and cancel its jobs once its worker no longer waits for it."""
+        args, params = _receive(request)
+        group, answers = f"asha-bus-{secrets.token_hex(8)}", list[Any]()
+        trial = InheritableThread(target=self._run, args=(group, args, params, answers))
+        trial.daemon = True
+        trial.start()
+        while trial.is_alive():
+            trial.join(_LOOK_S)
+            if select.select([request], [], [], 0)[0]:  # it sends nothing more: it is gone
+                self._context.cancelJobGroup(group)
+        request.sendall(msgpack.packb(answers))
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Do nothing: a worker was ended while it waited for its trial."""
+
+    def _run(self, group: str, args: Any, params: Any, answers: list[Any]) -> None:
         self._context.setJobGroup(group, name_of(self._objective), interruptOnCancel=True)
         try:
-            metric, extras = to_metric_and_extras(self._objective(*args, **params))
-            answers.append(msgpack.packb((metric, extras)))
+            answers += to_metric_and_extras(self._objective(*args, **params))
         except BaseException:
-            answers.append(msgpack.packb(traceback.format_exc()))
+            answers.append(traceback.format_exc())
 
 
 class _AtDriver:
     """The objective in a worker: it has the trial run in the process of `InDriver`."""
 
-    def __init__(self, objective: Callable[..., Any], address: str, key: bytes) -> None:
+    def __init__(self, objective: Callable[..., Any], path: str) -> None:
         self.__qualname__ = name_of(objective)
-        found = signature(objective)
-        self.__signature__ = found.replace(
-            parameters=[_bare(each) for each in found.parameters.values()],
-            return_annotation=found.empty,
-        )
-        self._address, self._key = address, key
+        self.__signature__ = signature(objective)
+        self._path = path
 
     def __call__(self, *args: Any, **params: Any) -> Any:
         try:
@@ -157,22 +140,22 @@ class _AtDriver:
                 f"a parameter cannot be sent to the driver: {error}; let the space have names or "
                 f"numbers, and look up other objects in the objective"
             ) from None
-        try:
-            connection = Client(self._address, authkey=self._key)
-        except OSError as error:
-            raise ObjectiveError(
-                f"the driver's process cannot be reached: {error}; call launch(engine='local') "
-                f"within the block of InDriver"
-            ) from None
-        with connection:
-            connection.send_bytes(request)
-            answer = msgpack.unpackb(connection.recv_bytes())
-        if isinstance(answer, str):
-            raise ObjectiveError(f"in the driver's process:\n{answer}")
+        with socket.socket(socket.AF_UNIX) as connection:
+            try:
+                connection.connect(self._path)
+            except OSError as error:
+                raise ObjectiveError(
+                    f"the driver's process cannot be reached: {error}; call "
+                    f"launch(engine='local') within the block of InDriver"
+                ) from None
+            connection.sendall(request)
+            answer = _receive(connection)
+        if len(answer) == 1:
+            raise ObjectiveError(f"in the driver's process:\n{answer[0]}")
         return tuple(answer)
 
 
-def _bare(parameter: Parameter) -> Parameter:
-    """``parameter`` without objects of the program, which need not be sent."""
-    default = parameter.empty if parameter.default is parameter.empty else None
-    return parameter.replace(default=default, annotation=parameter.empty)
+def _receive(connection: socket.socket) -> Any:
+    """The next message, which the other side sends whole."""
+    with connection.makefile("rb", 0) as file:
+        return next(msgpack.Unpacker(file, strict_map_key=False))

@@ -42,7 +42,7 @@ def test_trials_run_side_by_side_in_the_session_of_this_process(spark: Any) -> N
     assert 6 == len(result.trials)
     for trial in result.trials:
         assert abs(100 * trial.params["x"] - trial.extras["rows"]) <= 1
-    assert not [t for t in threading.enumerate() if t.name in names]
+    wait_until(lambda: not [t for t in threading.enumerate() if t.name in names])
 
 
 def test_what_fails_fails_its_trial_in_words(spark: Any) -> None:
