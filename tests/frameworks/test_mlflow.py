@@ -182,11 +182,12 @@ class Slow:
 
     def __init__(self, server: Server, seconds: float) -> None:
         self.answered = 0
+        self.seconds = seconds
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def forward(self) -> None:
-                time.sleep(seconds)
+                time.sleep(outer.seconds)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 request = urllib.request.Request(
                     server.uri + self.path,
@@ -226,14 +227,14 @@ class Slow:
 def test_a_server_that_is_slow_neither_delays_the_run_nor_loses_it(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
-    slow = Slow(server, seconds=1.0)
+    slow = Slow(server, seconds=3.0)  # all that is to be sent would take minutes
     try:
         monitor = ab.MLflowMonitor("digits", slow.uri)
         result = launch(monitor, max_trials=6)
-        then = slow.answered
+        then, slow.seconds = slow.answered, 0.0
         assert "MLflowMonitor is still busy 5 s after the end of the run" in caplog.text
         assert monitor.wait(120)
-        assert slow.answered - then > then  # the launch has not waited for most of them
+        assert slow.answered > then  # the launch has not waited for these
     finally:
         slow.close()
     quick = launch(None, max_trials=6)
@@ -244,6 +245,45 @@ def test_a_server_that_is_slow_neither_delays_the_run_nor_loses_it(
     assert {"FINISHED"} == {run.info.status for run in runs}
     assert 7 == len(runs)
     assert "MLflow cannot be reached" not in caplog.text
+
+
+class Deaf(ab.MLflowMonitor):
+    """Misses what happens while the run lasts, as one whose events were dropped."""
+
+    hears = False
+
+    def on_assign(self, trial: Any) -> None:
+        pass
+
+    def on_report(self, trial: Any, resource: float, metric: float) -> None:
+        pass
+
+    def on_end(self, trial: Any) -> None:
+        if self.hears:
+            super().on_end(trial)
+
+    def on_finish(self, result: ab.Result | None) -> None:
+        self.hears = True
+        super().on_finish(result)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of the database that MLflow writes
+def test_a_trial_whose_events_were_dropped_still_ends_in_mlflow(tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monitor = Deaf("digits", uri, run_name="mine and deaf")
+    result = launch(monitor, max_trials=3)
+    assert monitor.wait(120)
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {"FINISHED"} == {run.info.status for run in runs}
+    states = {r.data.tags["trial"]: r.data.tags["state"] for r in runs if "trial" in r.data.tags}
+    assert {str(trial.id): str(trial.state) for trial in result.trials} == states
+    assert ["mine and deaf"] == [r.info.run_name for r in runs if "trial" not in r.data.tags]
 
 
 def test_a_server_that_is_not_there_never_fails_the_run(
