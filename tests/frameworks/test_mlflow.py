@@ -225,8 +225,9 @@ class Slow:
 
 @pytest.mark.slow
 def test_a_server_that_is_slow_neither_delays_the_run_nor_loses_it(
-    server: Server, caplog: pytest.LogCaptureFixture
+    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
     slow = Slow(server, seconds=3.0)  # all that is to be sent would take minutes
     try:
         monitor = ab.MLflowMonitor("digits", slow.uri)
