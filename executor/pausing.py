@@ -32,7 +32,7 @@ from asha_bus.objective.values import close_iterator
 
 _NO_FOLDER = (
     "trial.checkpoint() saves nothing in this run, so trials that a worker has to drop are trained "
-    "again: pass launch(artifacts=FOLDER), a folder that all workers see"
+    "again: pass launch(artifacts=FOLDER), a folder that all workers see, and no address"
 )
 
 

@@ -21,12 +21,19 @@ from asha_bus.executor.pausing import PausingRunner
 from asha_bus.executor.runner import Runner
 from asha_bus.executor.states import States
 from asha_bus.launching.job import CannotLoad, Job
+from asha_bus.objective.kept import place_of
 
 _STDERR_FD = 2
 
 
 def with_data(job: Job) -> Job | CannotLoad:
     """``job`` with its data loaded and bound to the objective, or why that is impossible."""
+    if job.keeping is not None:
+        try:
+            Keeper(job.keeping)  # at an address, it imports what that needs
+        except Exception as error:
+            place = place_of(job.keeping.folder)
+            return CannotLoad.from_error(error, f"what artifacts={place!r} needs")
     loaded = {}
     for name, shared in job.data.items():
         try:

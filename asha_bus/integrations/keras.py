@@ -20,9 +20,6 @@ except ImportError as error:
 if TYPE_CHECKING:
     from asha_bus.launching._dry_run import DryRun
 
-#: Seeds of numpy are below this.
-_SEEDS = 2**32
-
 
 class ReportCallback(keras.callbacks.Callback):
     """Report a metric after each epoch, and end the training when the trial stops.
@@ -55,8 +52,7 @@ class ReportCallback(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
         """Report, and stop if the trial is to."""
-        if not self._reporter.goes_on(logs or {}):
-            self.model.stop_training = True
+        self.model.stop_training |= not self._reporter.goes_on(logs or {})
 
 
 class TrainingSpec(ABC):
@@ -110,7 +106,7 @@ class TrainingSpec(ABC):
                 f'Keras, such as "val_loss"'
             )
         params = {**trial.params, **data}
-        keras.utils.set_random_seed(trial.seed % _SEEDS)
+        keras.utils.set_random_seed(trial.seed % 2**32)  # what numpy takes
         model = self.model(**params)
         if not isinstance(model, keras.Model):
             raise ObjectiveError(f"{name}.model returned {shortened(model)}; return a keras.Model")

@@ -51,8 +51,9 @@ class Reporter:
         return self._trial.report(value, **dict(islice(extras.items(), MAX_EXTRAS)))
 
 
-def missing(framework: str, extra: str) -> ImportError:
-    """The error where ``framework`` cannot be imported."""
+def missing(framework: str, module: str, extra: str | None = None) -> ImportError:
+    """The error where ``framework`` cannot be imported; ``extra`` has the module's name."""
     return ImportError(
-        f"asha_bus.integrations.{extra} needs {framework}: pip install 'asha-bus[{extra}]'"
+        f"asha_bus.integrations.{module} needs {framework}: "
+        f"pip install 'asha-bus[{extra or module}]'"
     )

@@ -28,6 +28,7 @@ from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import load_once, spark_task
 from asha_bus.launching.arguments import LaunchArguments, takes_arguments
+from asha_bus.launching.artifacts import is_folder_given
 from asha_bus.launching.cohorts import warn_of_residents
 from asha_bus.launching.follower import Follower
 from asha_bus.launching.job import BusAddress, Job, Keeping
@@ -211,7 +212,7 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
             engine.share(data),
             pauses=plan.settings.scheduler.pauses,
             saves=plan.settings.saves,
-            are_saves_private=bool(plan.settings.saves) and given.artifacts is None,
+            are_saves_private=bool(plan.settings.saves) and not is_folder_given(given),
             keeping=_keeping(plan, options),
         )
         engine.preflight(job)

@@ -107,7 +107,7 @@ _PAGE = Rule(
 )
 _STOPS_TRIAL = Rule("a function that gets a TrialRecord and returns True or False", callable)
 _STOPS_RUN = Rule("a function that gets a RunSummary and returns True or False", callable)
-_FOLDER = Rule("the path of a folder", PATH.holds)
+_FOLDER = Rule("the path of a folder, or an address such as s3://bucket/folder", PATH.holds)
 _INITIAL = Rule("a list of configurations", types=(list, tuple))
 
 
@@ -187,7 +187,9 @@ class LaunchArguments:
             they are not needed, at the latest at the end of the run. With the same folder, a
             resumed run finds both. Default None: nothing can be attached; states have a
             temporary folder with ``engine="local"``, and on Spark nothing is saved, so such
-            trials are trained again.
+            trials are trained again. An address of fsspec, such as ``"s3://bucket/folder"``, takes
+            what is attached, and no states; it needs ``pip install 'asha-bus[fsspec]'`` and the
+            package of that store, also on the executors.
         keep_artifacts: Of how many trials what they attached stays in ``artifacts``: of those
             completed ones with the best last metrics. Each repeat counts. Default 1.
         history: Earlier trials for a searcher that learns: a `Result`, or a table like that of

@@ -227,7 +227,7 @@ class Follower:
             self._exporter.end(reason, is_dead=isinstance(self._error, BusError))
         supervisor.close()
         given = self.plan.given
-        if self._error is None or given.journal is None or given.artifacts is None:
+        if self._error is None or given.journal is None or not artifacts.is_folder_given(given):
             artifacts.remove(self.plan.settings.saves)  # else a resumed run may need them
         trials = None if self._result is None else self._result.trials
         artifacts.tidy(self.plan.settings.keeps, trials)

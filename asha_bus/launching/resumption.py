@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
 
 from asha_bus.core.checks import shortened
 from asha_bus.core.events import RunSettings
@@ -14,6 +13,7 @@ from asha_bus.core.schedulers import SHIPPED, NoStopping, Scheduler, Schedulers
 from asha_bus.formats.journal import Header, read_header
 from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.launching.options import BusOptions
+from asha_bus.objective.kept import place_of
 from asha_bus.results.journals import read_journal
 from asha_bus.results.records import UNFINISHED
 from asha_bus.results.result import Result
@@ -81,7 +81,7 @@ def _arguments(header: Header, settings: RunSettings, result: Result) -> Iterato
     if settings.workers is not None:
         yield f"workers={settings.workers},"
     if settings.keeps:
-        yield f"artifacts={os.fspath(Path(settings.keeps).parent)!r},"
+        yield f"artifacts={place_of(settings.keeps)!r},"
     options = {
         field.name: getattr(settings, field.name)
         for field in fields(BusOptions)

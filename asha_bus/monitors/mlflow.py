@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import tempfile
+import threading
 import time
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from asha_bus.core.checks import Rule, check, checked, shortened, text
+from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space import by_name
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
@@ -30,6 +32,8 @@ MOST_REPORTS = 100_000
 #: Seconds between two batches, and after failures, from the first one to the longest.
 _EVERY_S = 1.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 60.0
+#: A batch ends after this many seconds, so that events do not pile up behind a slow server.
+_BATCH_S = 5.0
 
 #: What one request to MLflow may hold.
 _METRICS_OF_REQUEST, _PARAMS_OF_REQUEST = 1_000, 100
@@ -44,7 +48,10 @@ _STATUS = {
     TrialState.LOST: "FAILED",
 }
 
+_DEFAULT = "asha-bus"
 _EXPERIMENT = text("the name of an experiment")
+_EXPERIMENT_ID = text("the id of an experiment")
+_RUN_NAME = text("the name of a run")
 _URI = Rule(
     "the address of a tracking server, or None", lambda value: value != "", (str, type(None))
 )
@@ -57,7 +64,8 @@ class _Waiting:
     trial: TrialRecord
     #: Time in milliseconds, resource, metric.
     reports: list[tuple[int, float, float]] = field(default_factory=list)
-    has_params: bool = False
+    #: The names of its parameters that MLflow has.
+    params: set[str] = field(default_factory=set)
     last: float | None = None
 
 
@@ -74,20 +82,23 @@ class MLflowMonitor(Monitor):
     decision, and never ends the run. What such a server should get waits, up to 100,000 reports,
     and is sent when it answers again; a warning says so once. How long one request may take is
     set by MLflow's own ``MLFLOW_HTTP_REQUEST_TIMEOUT`` and ``MLFLOW_HTTP_REQUEST_MAX_RETRIES``.
-    At the end `launch` waits at most 5 s for what is left.
+    At the end `launch` waits at most 5 s for what is left, and a warning says if that is too
+    short. The rest is sent as long as the program runs: `wait` waits for it.
 
     It needs the extra ``mlflow``. MLflow prints an address for each run that ends, unless
     ``MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT`` is set; the monitor sets it if it is not.
 
     Args:
-        experiment: The experiment of MLflow, which is made if it does not exist. Default
-            ``"asha-bus"``.
+        experiment: The name of the experiment of MLflow, which is made if it does not exist.
+            Default None: ``"asha-bus"``.
         tracking_uri: Where MLflow keeps runs, such as ``http://127.0.0.1:5000``. Default None:
             what MLflow itself uses, as set by ``MLFLOW_TRACKING_URI``.
+        experiment_id: The id of an existing experiment, in place of its name. Default None.
+        run_name: The name of the run in MLflow. Default None: the name of the launch.
 
     Raises:
         ImportError: MLflow is not installed.
-        InvalidArgument: An argument is not a text.
+        InvalidArgument: An argument is not a text, or the experiment has a name and an id.
 
     Example:
         ::
@@ -96,13 +107,33 @@ class MLflowMonitor(Monitor):
             result = ab.launch(train, space, max_trials=200, monitor=monitor)
     """
 
-    def __init__(self, experiment: str = "asha-bus", tracking_uri: str | None = None) -> None:
-        check("MLflowMonitor: experiment", experiment, _EXPERIMENT)
+    def __init__(
+        self,
+        experiment: str | None = None,
+        tracking_uri: str | None = None,
+        *,
+        experiment_id: str | None = None,
+        run_name: str | None = None,
+    ) -> None:
+        if experiment is not None:
+            check("MLflowMonitor: experiment", experiment, _EXPERIMENT)
+        if experiment_id is not None:
+            check("MLflowMonitor: experiment_id", experiment_id, _EXPERIMENT_ID)
+        if experiment is not None and experiment_id is not None:
+            raise InvalidArgument(
+                f"MLflowMonitor: experiment={experiment!r} and experiment_id={experiment_id!r} "
+                f"both name the experiment; pass one of them"
+            )
+        if run_name is not None:
+            check("MLflowMonitor: run_name", run_name, _RUN_NAME)
         check("MLflowMonitor: tracking_uri", tracking_uri, _URI)
         if find_spec("mlflow") is None:
             raise ImportError("MLflowMonitor needs MLflow: pip install 'asha-bus[mlflow]'")
-        self._experiment = experiment
+        self._experiment = _DEFAULT if experiment is None else experiment
+        self._given_id = experiment_id
+        self._run_name = run_name
         self._tracking_uri = tracking_uri
+        self._has_finished = threading.Event()
 
     def on_start(self, run: RunInfo) -> None:
         """Prepare; the first batch follows at the first refresh.
@@ -115,9 +146,12 @@ class MLflowMonitor(Monitor):
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
         self._client: MlflowClient = MlflowClient(tracking_uri=self._tracking_uri)
         self._run = run
-        self._experiment_id: str | None = None
+        self._has_finished.clear()
+        self._started = time.time()
+        self._experiment_id = self._given_id
         self._parent: str | None = None
         self._runs: dict[int, str] = {}
+        self._ended: set[int] = set()
         self._waiting: dict[int, _Waiting] = {}
         self._count = self._dropped = 0
         self._due = 0.0
@@ -159,17 +193,48 @@ class MLflowMonitor(Monitor):
             snapshot: The state of the run, which is not used.
         """
         if time.monotonic() >= self._due:
-            self._send()
+            self._send(_BATCH_S)
 
     def on_finish(self, result: Result | None) -> None:
-        """Send the rest, the best trial and the report.
+        """Send the best trial, the rest, and the report.
 
         Args:
             result: The result; None if an error ended the run.
         """
-        if self._send() and self._parent is not None:
-            parent = self._parent
-            self._try(lambda: self._end_parent(parent, result))
+        try:
+            self._finish(result)
+        finally:
+            self._has_finished.set()
+
+    def wait(self, timeout: float = 60.0) -> bool:
+        """Wait for what MLflow has not got yet, once the run has ended.
+
+        Args:
+            timeout: The most seconds to wait. Default 60.
+
+        Returns:
+            False if there is still something to send. True if all was sent, or was given up,
+            since MLflow cannot be reached.
+
+        Example:
+            ::
+
+                monitor = ab.MLflowMonitor("digits")
+                result = ab.launch(train, space, max_trials=200, monitor=monitor)
+                monitor.wait()  # the server is slow
+        """
+        return self._has_finished.wait(timeout)
+
+    def _finish(self, result: Result | None) -> None:
+        for trial in [] if result is None else result.trials:
+            # its event was dropped, since the server was so slow
+            is_new = trial.end_time is not None and trial.end_time >= self._started
+            if is_new and trial.id not in self._ended:
+                self.on_end(trial)
+        # first what counts most, should the program end before a slow server has got the rest
+        is_begun = self._try(self._begin) and self._try(lambda: self._log_best(result))
+        if is_begun and self._send():
+            self._try(lambda: self._end_parent(result))
         if self._waiting or self._dropped:
             logger.warning(
                 "MLflow did not get the end of %d trials, nor %d reports of %s",
@@ -195,11 +260,14 @@ class MLflowMonitor(Monitor):
 
     # --- what is sent ----------------------------------------------------------
 
-    def _send(self) -> bool:
-        """Send all that waits; False: MLflow cannot be reached."""
-        is_done = self._try(self._begin) and all(
-            self._try_trial(waiting) for waiting in list(self._waiting.values())
-        )
+    def _send(self, within_s: float | None = None) -> bool:
+        """Send what waits, for about ``within_s`` seconds; False: MLflow cannot be reached."""
+        began = time.monotonic()
+        is_done = self._try(self._begin)
+        for waiting in list(self._waiting.values()):
+            if not is_done or (within_s is not None and time.monotonic() - began > within_s):
+                break
+            is_done = self._try_trial(waiting)
         self._due = time.monotonic() + (_EVERY_S if is_done else self._pause_s)
         return is_done
 
@@ -228,7 +296,8 @@ class MLflowMonitor(Monitor):
 
     def _try_trial(self, waiting: _Waiting) -> bool:
         """Send what waits of one trial, and forget what MLflow has got or refused."""
-        if not self._try(lambda: self._begin_trial(waiting)):
+        begin = (self._begin_trial, self._log_params)
+        if not all(self._try(lambda send=send: send(waiting)) for send in begin):
             return False
         while waiting.reports:
             batch = waiting.reports[:_METRICS_OF_REQUEST]
@@ -241,6 +310,7 @@ class MLflowMonitor(Monitor):
             if not self._try(lambda: self._end_trial(waiting.trial)):
                 return False
             del self._waiting[waiting.trial.id]
+            self._ended.add(waiting.trial.id)
         return True
 
     def _warn_refused(self, error: Exception) -> None:
@@ -261,8 +331,9 @@ class MLflowMonitor(Monitor):
             )
         run = self._run
         about = ("mode", "seed", "scheduler", "searcher", "max_trials", "workers", "journal")
-        tags = {name: _cut(getattr(run, name)) for name in about}
-        self._parent = self._make_run({"mlflow.runName": run.name, **tags}, run.start_time)
+        tags = {each: _cut(getattr(run, each)) for each in about}
+        name = self._run_name or run.name
+        self._parent = self._make_run({"mlflow.runName": name, **tags}, run.start_time)
 
     def _make_run(self, tags: dict[str, str], start_s: float | None) -> str:
         start_ms = None if start_s is None else int(start_s * 1000)
@@ -271,20 +342,29 @@ class MLflowMonitor(Monitor):
         return str(made.info.run_id)
 
     def _begin_trial(self, waiting: _Waiting) -> None:
-        """Make the run of a trial, once, and log its parameters."""
+        """Make the run of a trial, once."""
+        trial = waiting.trial
+        if trial.id not in self._runs:
+            tags = {"mlflow.runName": f"trial {trial.id}", "mlflow.parentRunId": self._id()}
+            tags.update(trial=str(trial.id), seed=str(trial.seed), state=str(trial.state))
+            self._runs[trial.id] = self._make_run(tags, trial.start_time)
+
+    def _log_params(self, waiting: _Waiting) -> None:
+        """Log the parameters that are new: an objective of Optuna's names them as it runs."""
         from mlflow.entities import Param
 
         trial = waiting.trial
-        if trial.id not in self._runs:
-            assert self._parent is not None, "the parent is made first"
-            tags = {"mlflow.runName": f"trial {trial.id}", "mlflow.parentRunId": self._parent}
-            tags.update(trial=str(trial.id), seed=str(trial.seed), state=str(trial.state))
-            self._runs[trial.id] = self._make_run(tags, trial.start_time)
-            params = {_name(name): _cut(value) for name, value in by_name(trial.params).items()}
-            logged = [Param(name, value) for name, value in params.items()]
-            for begin in range(0, len(logged), _PARAMS_OF_REQUEST):
-                part = logged[begin : begin + _PARAMS_OF_REQUEST]
+        params = {_name(name): _cut(value) for name, value in by_name(trial.params).items()}
+        new = [Param(name, value) for name, value in params.items() if name not in waiting.params]
+        for begin in range(0, len(new), _PARAMS_OF_REQUEST):
+            part = new[begin : begin + _PARAMS_OF_REQUEST]
+            try:
                 self._client.log_batch(self._runs[trial.id], params=part)
+            except Exception as error:
+                if not _is_refusal(error):
+                    raise
+                self._warn_refused(error)
+            waiting.params.update(param.key for param in part)
 
     def _log(self, trial: TrialRecord, reports: list[tuple[int, float, float]]) -> None:
         from mlflow.entities import Metric
@@ -303,28 +383,37 @@ class MLflowMonitor(Monitor):
         end = None if trial.end_time is None else int(trial.end_time * 1000)
         self._client.set_terminated(run, _STATUS[state], end)
 
-    def _end_parent(self, parent: str, result: Result | None) -> None:
+    def _log_best(self, result: Result | None) -> None:
+        """Give the run of the whole run its best trial."""
         from mlflow.entities import Metric, Param, RunTag
 
+        best = None if result is None else result.best
+        if best is None or best.metric is None:
+            return
+        named = {f"best.{_name(name)}": value for name, value in by_name(best.params).items()}
+        params = [Param(name, _cut(value)) for name, value in named.items()]
+        at = int(time.time() * 1000)
+        self._client.log_batch(
+            self._id(),
+            metrics=[Metric("metric", best.metric, at, int(best.resource))],
+            params=params[:_PARAMS_OF_REQUEST],
+            tags=[RunTag("best_trial", str(best.id))],
+        )
+
+    def _end_parent(self, result: Result | None) -> None:
+        parent = self._id()
         if result is None:
             self._client.set_terminated(parent, "FAILED")
             return
-        best = result.best
-        if best is not None and best.metric is not None:
-            named = {f"best.{_name(name)}": value for name, value in by_name(best.params).items()}
-            params = [Param(name, _cut(value)) for name, value in named.items()]
-            at = int(time.time() * 1000)
-            self._client.log_batch(
-                parent,
-                metrics=[Metric("metric", best.metric, at, int(best.resource))],
-                params=params[:_PARAMS_OF_REQUEST],
-                tags=[RunTag("best_trial", str(best.id))],
-            )
         self._client.set_tag(parent, "reason", result.reason)
         with tempfile.TemporaryDirectory(prefix="asha-bus-") as folder:
             report = result.report(Path(folder) / "report.html")
             self._client.log_artifact(parent, str(report))
         self._client.set_terminated(parent, "FAILED" if result.reason == "failed" else "FINISHED")
+
+    def _id(self) -> str:
+        assert self._parent is not None, "the run of the whole run is made first"
+        return self._parent
 
 
 def _is_refusal(error: Exception) -> bool:

@@ -1,7 +1,7 @@
-"""The folder of what trials attach, which workers and the user's process share.
+"""What trials attach: how it is named, and which of it stays.
 
-Each trial has a folder in it, whose name holds all that its rank depends on: so workers agree
-on the best ones by listing names. A folder that is still being written has another name.
+Each trial has an entry, whose name holds all that its rank depends on: so workers agree on the
+best ones by listing names. What is still being written has another name.
 """
 
 from __future__ import annotations
@@ -9,16 +9,16 @@ from __future__ import annotations
 import math
 import os
 import re
-import shutil
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-#: How a folder is named while it is written.
-_UNFINISHED = ".trial-"
 _ENTRY = re.compile(r"trial-(\d{1,18})-(\d{1,18})-(.{1,40})")
 _ARTIFACT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+
+#: How an address begins that is not a folder, such as ``s3://`` or ``file://``.
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 #: What the name of an artifact must be.
 ARTIFACT_WORDS = "letters, digits, '_', '.' and '-', 100 at most, not beginning with '.' or '-'"
@@ -27,6 +27,16 @@ ARTIFACT_WORDS = "letters, digits, '_', '.' and '-', 100 at most, not beginning 
 def is_artifact_name(name: object) -> bool:
     """Whether ``name`` can name a file in any folder, and nothing outside of it."""
     return isinstance(name, str) and _ARTIFACT.fullmatch(name) is not None
+
+
+def is_address(place: object) -> bool:
+    """Whether ``place`` is an address for fsspec, not the path of a folder."""
+    return isinstance(place, str) and _ADDRESS.match(place) is not None
+
+
+def place_of(keeps: str) -> str:
+    """What ``launch(artifacts=...)`` got, of the place of the run in it."""
+    return keeps.rpartition("/")[0] if is_address(keeps) else os.path.dirname(keeps)
 
 
 def split_attached(value: Any) -> tuple[Any, Mapping[str, Any]]:
@@ -48,28 +58,12 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of its folder."""
+        """The name by which it is listed."""
         return f"trial-{self.trial}-{self.attempt}-{self.metric!r}"
 
 
-def kept_folder(folder: str) -> Path:
-    """The path ``folder``, which must be absolute: what lies there is removed."""
-    if not os.path.isabs(folder):
-        raise ValueError(f"the folder of artifacts must be an absolute path, got {folder!r}")
-    return Path(folder)
-
-
-def unfinished_path(folder: Path, entry: Entry) -> Path:
-    """Where an entry is written before its trial has ended."""
-    return folder / f"{_UNFINISHED}{entry.trial}-{entry.attempt}"
-
-
-def entries_in(folder: Path) -> list[Entry]:
-    """What is kept in ``folder``; nothing if it is not there."""
-    try:
-        names = os.listdir(folder)
-    except FileNotFoundError:
-        return []
+def entries_among(names: Iterable[str]) -> list[Entry]:
+    """The entries among ``names``; other names are left out."""
     return [entry for name in names if (entry := _entry(name)) is not None]
 
 
@@ -98,17 +92,51 @@ def excess(entries: Iterable[Entry], mode: str, most: int) -> list[Entry]:
     return [entry for entry in entries if entry not in best]
 
 
-def remove_entry(folder: Path, entry: Entry) -> None:
-    """Remove an entry, if it is there; raises `OSError` if that fails."""
-    with suppress(FileNotFoundError):  # another worker may be at it
-        shutil.rmtree(folder / entry.name)
+class Store(ABC):
+    """A place for the entries of one run, which its workers and the user's process share.
+
+    Each method raises `OSError` if the place cannot be used.
+    """
+
+    @abstractmethod
+    def problem(self) -> str | None:
+        """Why nothing can be written here, in words; None: it can, as far as is known."""
+
+    @abstractmethod
+    def entries(self) -> list[Entry]:
+        """What is kept; nothing if the place is not there."""
+
+    @abstractmethod
+    def write(self, entry: Entry, files: Mapping[str, bytes]) -> None:
+        """Write ``files`` so that `keep` can keep them; leave nothing behind if that fails."""
+
+    @abstractmethod
+    def keep(self, entry: Entry) -> None:
+        """Keep what was written: from now on it is an entry, in one step."""
+
+    @abstractmethod
+    def drop(self, entry: Entry) -> None:
+        """Remove what was written and is not kept; never raises."""
+
+    @abstractmethod
+    def remove(self, entry: Entry) -> None:
+        """Remove an entry, if it is there."""
+
+    @abstractmethod
+    def remove_unfinished(self) -> None:
+        """Remove what was never kept, and the place itself if nothing is left."""
+
+    @abstractmethod
+    def names(self, entry: Entry) -> list[str]:
+        """The names of the files of an entry, in order."""
+
+    @abstractmethod
+    def fetch(self, entry: Entry, name: str) -> Path:
+        """The path of one of its files, or of a copy of it on this machine."""
 
 
-def remove_unfinished(folder: Path) -> None:
-    """Remove what was never finished, and the folder if nothing is left; raises `OSError`."""
-    with suppress(FileNotFoundError):
-        for name in os.listdir(folder):
-            if name.startswith(_UNFINISHED):
-                shutil.rmtree(folder / name)
-        if not os.listdir(folder):
-            folder.rmdir()
+def absolute(folder: str) -> Path:
+    """The path ``folder``, which must be absolute: what lies there is removed."""
+    if not os.path.isabs(folder):
+        raise ValueError(f"the folder of artifacts must be an absolute path, got {folder!r}")
+    return Path(folder)

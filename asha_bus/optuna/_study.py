@@ -7,6 +7,7 @@ import os
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from asha_bus.formats.named import BY_NAME
 from asha_bus.launching._launch import start_gated
 from asha_bus.launching.arguments import LaunchArguments
 from asha_bus.launching.run import Run, search_failure_of, wait_for
+from asha_bus.monitors.choice import as_monitors
+from asha_bus.monitors.mlflow import MLflowMonitor
 from asha_bus.objective.kinds import refuse_inside
 from asha_bus.optuna.filling import Filling
 from asha_bus.optuna.objective import DefineByRun
@@ -73,6 +76,10 @@ class Study(optuna.Study):
 
     #: The last run; None before.
     result: Result | None = None
+    #: What writes the last run to MLflow; None: nothing does.
+    mlflow: MLflowMonitor | None = None
+    #: Makes that of the next run.
+    _make_mlflow: Callable[[], MLflowMonitor] | None = None
     _engine: str = "spark"
     _spark: Any = None
     _is_running = False
@@ -182,6 +189,9 @@ class Study(optuna.Study):
             **options,
             "scheduler": scheduler,
         }
+        if self._make_mlflow is not None:
+            self.mlflow = self._make_mlflow()
+            settings["monitor"] = [*as_monitors(settings["monitor"]), self.mlflow]
         ended = _ended(options)
         if is_random and ended is None:  # a run that is resumed has a seed already
             settings.setdefault("seed", _seed_of(self.sampler))
@@ -330,12 +340,18 @@ def MlflowSparkStudy(  # noqa: N802 - the name of a class in the programs that u
 ) -> Study:
     """The study of a program written for MLflow's class of this name.
 
+    Each call of ``optimize`` is a run of MLflow, with a nested run for each trial, as an
+    `MLflowMonitor` writes them. ``study.mlflow.wait()`` waits for a slow server.
+
     Args:
-        study_name: The name of the study.
-        storage: Not supported; leave it out.
+        study_name: The name of the study, and of its runs in MLflow.
+        storage: An ``MlflowStorage``, of which only the experiment is used: the runs are written
+            there. Any other storage is refused. Default None: the experiment of MLflow with the
+            study's name.
         sampler: As in `create_study`.
         pruner: As in `create_study`.
-        mlflow_tracking_uri: Not supported; log to MLflow in a callback of ``optimize``.
+        mlflow_tracking_uri: Where MLflow keeps runs. Default None: what MLflow itself uses, if
+            there is a ``storage``; without either, nothing is written to MLflow.
         options: Further arguments of `create_study`.
 
     Returns:
@@ -343,21 +359,33 @@ def MlflowSparkStudy(  # noqa: N802 - the name of a class in the programs that u
 
     Raises:
         InvalidArgument: An argument is wrong or not supported; the message names it.
+        ImportError: MLflow is not installed: ``pip install 'asha-bus[mlflow]'``.
 
     Example:
         ::
 
-            study = MlflowSparkStudy("tuning", sampler=optuna.samplers.TPESampler(seed=1))
+            study = MlflowSparkStudy("tuning", storage=MlflowStorage(experiment_id="1"))
             study.optimize(objective, n_trials=100, n_jobs=8)
     """
-    if mlflow_tracking_uri is not None:
-        raise InvalidArgument(
-            f"mlflow_tracking_uri={mlflow_tracking_uri!r} is not supported; log to MLflow in a "
-            f"callback, optimize(..., callbacks=[...])"
-        )
-    return create_study(
+    experiment_id = None
+    if type(storage).__name__ == "MlflowStorage":
+        experiment_id = str(storage._experiment_id)  # type: ignore[attr-defined]
+        storage = None
+    is_kept = experiment_id is not None or mlflow_tracking_uri is not None
+    make = partial(
+        MLflowMonitor,
+        study_name if experiment_id is None else None,
+        mlflow_tracking_uri,
+        experiment_id=experiment_id,
+        run_name=study_name,
+    )
+    if is_kept:
+        make()  # says what is wrong before anything runs
+    study = create_study(
         study_name=study_name, storage=storage, sampler=sampler, pruner=pruner, **options
     )
+    study._make_mlflow = make if is_kept else None
+    return study
 
 
 def _ended(options: Mapping[str, Any]) -> frozenset[int] | None:

@@ -18,7 +18,8 @@ from asha_bus.core.space import Space
 from asha_bus.core.status import Status, status
 from asha_bus.core.trial import RungRecord, TrialRow, TrialState
 from asha_bus.formats.named import shown_params
-from asha_bus.objective.kept import entries_in, is_artifact_name
+from asha_bus.objective.kept import is_address, is_artifact_name
+from asha_bus.objective.stores import store_at
 from asha_bus.results.tables import cell
 
 #: The reason of a result from a journal that has no end of the run.
@@ -134,35 +135,36 @@ class TrialRecord:
             name: The name that it was attached by.
 
         Returns:
-            The path of the file, in the folder of ``launch(artifacts=...)``.
+            The path of the file, in the folder of ``launch(artifacts=...)``. Where that is an
+            address, the path of a copy, which is gone with this process.
 
         Raises:
             InvalidArgument: The run kept nothing, the trial is not one of the best, or it did
                 not attach anything by this name.
+            OSError: The place cannot be read.
 
         Example:
             >>> model = pickle.loads(result.best.artifact("model").read_bytes())
         """
-        if not self.kept_in or not os.path.isabs(self.kept_in):
+        if not self.kept_in or not (os.path.isabs(self.kept_in) or is_address(self.kept_in)):
             raise InvalidArgument(
                 f"artifact({name!r}): this run kept nothing; pass launch(artifacts=FOLDER), and "
                 f"call trial.attach() or yield (metric, {{'attach': {{...}}}})"
             )
-        folder = Path(self.kept_in)
-        mine = [one for one in entries_in(folder) if one[:2] == (self.id, self.attempts)]
+        store = store_at(self.kept_in)
+        mine = [one for one in store.entries() if one[:2] == (self.id, self.attempts)]
         if not mine:
             raise InvalidArgument(
                 f"artifact({name!r}): nothing is kept of trial {self.id} in {self.kept_in!r}; only "
                 f"what the best keep_artifacts trials attached stays, once they have completed"
             )
-        path = folder / mine[0].name / name if is_artifact_name(name) else None
-        if path is None or not path.is_file():
-            found = ", ".join(sorted(os.listdir(folder / mine[0].name)))
+        names = store.names(mine[0])
+        if name not in names or not is_artifact_name(name):
             raise InvalidArgument(
                 f"artifact({name!r}): trial {self.id} attached nothing by this name; it attached "
-                f"{found}"
+                f"{', '.join(names)}"
             )
-        return path
+        return store.fetch(mine[0], name)
 
     @classmethod
     def past(

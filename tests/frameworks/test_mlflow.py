@@ -1,4 +1,4 @@
-"""A run in a real MLflow server, also one that is killed in the middle of the run."""
+"""A run in a real MLflow server, also in one that is slow, or killed in the middle of the run."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,13 @@ def train(trial: ab.Trial) -> None:
         time.sleep(0.02)
         if not trial.report(trial.params["x"] / step, step):
             return
+
+
+def slowly(x: float, **_: Any) -> Iterator[float]:
+    """A few trials in the time that a server takes to start."""
+    for step in range(1, 4):
+        time.sleep(0.5)
+        yield x / step
 
 
 def until(condition: Callable[[], bool]) -> None:
@@ -94,9 +104,12 @@ def runs_of(server: Server, experiment: str) -> list[Any]:
 
     client = MlflowClient(tracking_uri=server.uri)
     found = client.get_experiment_by_name(experiment)
-    return [] if found is None else list(client.search_runs([found.experiment_id]))
+    if found is None:
+        return []
+    return list(client.search_runs([found.experiment_id], max_results=10_000))
 
 
+@pytest.mark.slow
 def test_each_trial_is_a_nested_run_and_the_report_an_artifact(
     server: Server, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -134,11 +147,12 @@ def test_each_trial_is_a_nested_run_and_the_report_an_artifact(
     assert "View run" not in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_loses_no_trial_and_is_caught_up(
     server: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     run = ab.start(
-        train,
+        slowly,
         SPACE,
         max_time=280,
         engine="local",
@@ -161,6 +175,116 @@ def test_a_server_that_is_killed_loses_no_trial_and_is_caught_up(
     run.stop()
     assert "stopped" == run.result(timeout=60).reason
     assert 1 == caplog.text.count("MLflow cannot be reached")
+
+
+class Slow:
+    """Stands before ``server``, and answers each request a while after it has come."""
+
+    def __init__(self, server: Server, seconds: float) -> None:
+        self.answered = 0
+        self.seconds = seconds
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def forward(self) -> None:
+                time.sleep(outer.seconds)
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                request = urllib.request.Request(
+                    server.uri + self.path,
+                    data=body or None,
+                    method=self.command,
+                    headers={"Content-Type": self.headers.get("Content-Type", "text/plain")},
+                )
+                try:
+                    with urllib.request.urlopen(request, timeout=30) as answer:
+                        status, data = answer.status, answer.read()
+                except urllib.error.HTTPError as error:
+                    status, data = error.code, error.read()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Content-Type", "application/json")
+                self.end_headers()
+                self.wfile.write(data)
+                outer.answered += 1
+
+            do_GET = do_POST = do_PUT = do_PATCH = forward  # noqa: N815 - its names
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.uri = f"http://127.0.0.1:{self._server.server_port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(30)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_slow_neither_delays_the_run_nor_loses_it(
+    server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    slow = Slow(server, seconds=3.0)  # all that is to be sent would take minutes
+    try:
+        monitor = ab.MLflowMonitor("digits", slow.uri)
+        result = launch(monitor, max_trials=6)
+        then, slow.seconds = slow.answered, 0.0
+        assert "MLflowMonitor is still busy 5 s after the end of the run" in caplog.text
+        assert monitor.wait(120)
+        assert slow.answered > then  # the launch has not waited for these
+    finally:
+        slow.close()
+    quick = launch(None, max_trials=6)
+    assert [t.params for t in quick.trials] == [t.params for t in result.trials]
+    runs = runs_of(server, "digits")
+    ended = {int(r.data.tags["trial"]) for r in runs if "trial" in r.data.tags}
+    assert set(range(6)) == ended
+    assert {"FINISHED"} == {run.info.status for run in runs}
+    assert 7 == len(runs)
+    assert "MLflow cannot be reached" not in caplog.text
+
+
+class Deaf(ab.MLflowMonitor):
+    """Misses what happens while the run lasts, as one whose events were dropped."""
+
+    hears = False
+
+    def on_assign(self, trial: Any) -> None:
+        pass
+
+    def on_report(self, trial: Any, resource: float, metric: float) -> None:
+        pass
+
+    def on_end(self, trial: Any) -> None:
+        if self.hears:
+            super().on_end(trial)
+
+    def on_finish(self, result: ab.Result | None) -> None:
+        self.hears = True
+        super().on_finish(result)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")  # of the database that MLflow writes
+def test_a_trial_whose_events_were_dropped_still_ends_in_mlflow(tmp_path: Path) -> None:
+    from mlflow import MlflowClient
+
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    monitor = Deaf("digits", uri, run_name="mine and deaf")
+    result = launch(monitor, max_trials=3)
+    assert monitor.wait(120)
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert {"FINISHED"} == {run.info.status for run in runs}
+    states = {r.data.tags["trial"]: r.data.tags["state"] for r in runs if "trial" in r.data.tags}
+    assert {str(trial.id): str(trial.state) for trial in result.trials} == states
+    assert ["mine and deaf"] == [r.info.run_name for r in runs if "trial" not in r.data.tags]
 
 
 def test_a_server_that_is_not_there_never_fails_the_run(

@@ -13,7 +13,7 @@ import asha_bus as ab
 S = ab.TrialState
 
 
-def launch(objective: Any, folder: Path, **arguments: Any) -> ab.Result:
+def launch(objective: Any, folder: Path | str, **arguments: Any) -> ab.Result:
     settings = {"engine": "local", "workers": 2, "monitor": None, "seed": 5}
     given = {"max_trials": 12, "artifacts": folder, **settings, **arguments}
     return ab.launch(objective, attaching.SPACE, **given)
@@ -67,13 +67,44 @@ def test_as_many_as_wanted_stay_and_their_bytes_are_not_in_the_journal(tmp_path:
     assert again.best.params["x"] == float(again.best.artifact("model").read_bytes())
 
 
-def test_a_lost_worker_leaves_nothing_behind(tmp_path: Path) -> None:
-    result = launch(attaching.lost_once, tmp_path, max_trials=2)
+@pytest.mark.parametrize("scheduler", [ab.ASHA(9), ab.SuccessiveHalving.classic(9)])
+def test_an_address_keeps_what_a_folder_keeps(scheduler: ab.Scheduler, tmp_path: Path) -> None:
+    journal, place = tmp_path / "run.journal", tmp_path / "bucket"
+    place.mkdir()
+    count = scheduler.configurations or 12
+    given = {"scheduler": scheduler, "max_trials": count, "journal": journal, "keep_artifacts": 2}
+    result = launch(attaching.by_hand, f"file://{place}", **given)
+    assert any(trial.state is S.STOPPED for trial in result.trials)
+    read = ab.Result.from_journal(journal)
+    completed = [trial for trial in result.top(2) if trial.state is S.COMPLETED]
+    for trial in completed:
+        assert f"{trial.params['x']!r} 9" == trial.artifact("model").read_text()
+        copy = read.trials[trial.id].artifact("model")
+        assert trial.artifact("model").read_bytes() == copy.read_bytes()
+    entries = [f"trial-{t.id}-1-{t.metric!r}" for t in completed]
+    assert sorted(entries + [f"files-{entry}" for entry in entries]) == kept(place)
+
+
+@pytest.mark.parametrize("prefix", ["", "file://"])
+def test_a_lost_worker_leaves_nothing_behind(tmp_path: Path, prefix: str) -> None:
+    result = launch(attaching.lost_once, f"{prefix}{tmp_path}", max_trials=2)
     assert {(S.COMPLETED, 2)} == {(trial.state, trial.attempts) for trial in result.trials}
     best = result.best
     assert best is not None
     assert best.params["x"] == float(best.artifact("model").read_text())
-    assert [f"trial-{best.id}-2-{best.metric!r}"] == kept(tmp_path)
+    entry = f"trial-{best.id}-2-{best.metric!r}"
+    assert ([entry] if not prefix else [f"files-{entry}", entry]) == kept(tmp_path)
+
+
+def test_workers_without_fsspec_end_the_run_with_an_error_that_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tmp_path / "hidden" / "fsspec"
+    hidden.mkdir(parents=True)
+    (hidden / "__init__.py").write_text("raise ImportError('it is hidden')")
+    monkeypatch.setenv("PYTHONPATH", str(hidden.parent))  # of the workers, not of this process
+    with pytest.raises(ab.WorkerError, match=r"artifacts='file://.*pip install 'asha-bus\[fsspec"):
+        launch(attaching.by_return, f"file://{tmp_path}", max_trials=2)
 
 
 def test_a_run_whose_trials_attach_nothing_leaves_no_folder(tmp_path: Path) -> None:

@@ -79,6 +79,29 @@ def test_a_python_worker_of_an_executor_killed_loses_only_that_attempt(session) 
     assert all(entries == 16 for _, _, entries, _ in result.rung_table())
 
 
+@pytest.mark.parametrize("prefix", ["", "file://"])
+def test_of_what_executors_attach_only_the_best_stays_though_a_worker_is_killed(
+    session, tmp_path: Path, prefix: str
+) -> None:
+    def train(trial: ab.Trial) -> None:
+        for step in range(1, 10):
+            time.sleep(0.02)
+            trial.attach("model", f"{trial.params['x']!r} {step} {trial.attempt}".encode())
+            if trial.id in (2, 5) and trial.attempt == 1 and step == 8:
+                os.kill(os.getpid(), signal.SIGKILL)
+            if not trial.report(trial.params["x"] + 1 / step):
+                break
+
+    result = run(session, train, max_trials=12, artifacts=f"{prefix}{tmp_path}")
+    best = result.best
+    assert [2, 2] == [result.trials[number].attempts for number in (2, 5)]
+    assert f"{best.params['x']!r} 9 {best.attempts}" == best.artifact("model").read_text()
+    (folder,) = tmp_path.iterdir()
+    entry = f"trial-{best.id}-{best.attempts}-{best.metric!r}"
+    there = [entry] if not prefix else [f"files-{entry}", entry]
+    assert there == sorted(path.name for path in folder.iterdir())
+
+
 def test_a_killed_executor_is_replaced_and_the_run_completes(
     session, cluster: Cluster, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -86,6 +87,40 @@ def test_the_folder_of_a_run_of_a_journal_lies_in_that_of_the_user(
     foreign = header._replace(settings=replace(header.settings, run=run))
     with pytest.raises(ab.InvalidArgument, match="not one that asha-bus gives"):
         plan.resumed(foreign)
+
+
+def test_an_address_takes_what_is_attached_and_no_states(tmp_path: Path) -> None:
+    place = f"file://{tmp_path}"
+    plan = plan_for(by_report, scheduler=PAUSING, max_trials=4, artifacts=place)
+    assert f"{place}/asha-bus-{plan.settings.run}-kept" == plan.settings.keeps
+    assert "" == plan.settings.saves
+    assert saves(artifacts=f"{place}/", engine="local")  # a temporary folder, as without any
+    assert [] == list(tmp_path.iterdir())
+    again = plan_for(by_report, scheduler=PAUSING, max_trials=4, artifacts=place)
+    assert plan.settings.keeps == again.resumed(plan.header).settings.keeps
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("file:///nowhere/at/all", "cannot be written to: .*No such file"),
+        ("s3x://bucket/folder", "cannot be written to: Protocol not known: s3x; install what"),
+        ("adl://bucket/folder", "cannot be written to: .*[Ii]nstall .*adlfs"),
+        ("memory://folder", "the memory of one process, and each worker is another one"),
+        ("dbfs:/nowhere/at/all", "'/dbfs/nowhere/at/all' does not exist"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_refused_before_anything_starts(
+    place: str, message: str
+) -> None:
+    with pytest.raises(ab.InvalidArgument, match=message):
+        plan_for(by_yield, max_trials=4, artifacts=place)
+
+
+def test_without_fsspec_an_address_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(ab.InvalidArgument, match=r"pip install 'asha-bus\[fsspec\]'"):
+        plan_for(by_yield, max_trials=4, artifacts="s3://bucket/folder")
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:

@@ -330,6 +330,7 @@ def test_a_callback_refuses_what_is_not_a_trial(name: str) -> None:
         ("keras", "Keras", "keras"),
         ("lightning", "Lightning", "lightning.pytorch"),
         ("transformers", "Transformers", "transformers"),
+        ("spark_ml", "PySpark", "pyspark"),
     ],
 )
 def test_a_missing_framework_names_its_extra(
@@ -337,6 +338,7 @@ def test_a_missing_framework_names_its_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, imported, None)
     monkeypatch.delitem(sys.modules, f"asha_bus.integrations.{module}", raising=False)
-    message = rf"integrations.{module} needs {framework}: pip install 'asha-bus\[{module}\]'"
+    extra = "spark" if module == "spark_ml" else module
+    message = rf"integrations.{module} needs {framework}: pip install 'asha-bus\[{extra}\]'"
     with pytest.raises(ImportError, match=message):
         importlib.import_module(f"asha_bus.integrations.{module}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,12 @@ import asha_bus as ab
 from asha_bus.executor.keeping import Keeper
 from asha_bus.launching.artifacts import tidy
 from asha_bus.launching.job import Keeping
-from asha_bus.objective.kept import Entry, entries_in, excess, split_attached
+from asha_bus.objective.kept import Entry, excess, split_attached
+from asha_bus.objective.kept_remote import RemoteStore
+from asha_bus.objective.stores import store_at
+
+#: A folder as it is, and as fsspec sees it.
+PREFIXES = pytest.mark.parametrize("prefix", ["", "file://"])
 
 
 def keeper(folder: Path | str, most: int = 1, max_bytes: int = 100) -> Keeper:
@@ -28,15 +34,22 @@ def complete(kept: Keeper, trial: int, metric: float, mode: str = "min", attempt
         written.keep()
 
 
-def trials_in(folder: Path) -> list[int]:
-    return sorted(entry.trial for entry in entries_in(folder))
+def entries_in(place: Path | str) -> list[Entry]:
+    return store_at(str(place)).entries()
 
 
+def trials_in(place: Path | str) -> list[int]:
+    return sorted(entry.trial for entry in entries_in(place))
+
+
+@PREFIXES
 @pytest.mark.parametrize("mode", ["min", "max"])
 @pytest.mark.parametrize("most", [1, 3])
-def test_the_best_stay_whatever_the_order(mode: str, most: int, tmp_path: Path) -> None:
+def test_the_best_stay_whatever_the_order(
+    mode: str, most: int, tmp_path: Path, prefix: str
+) -> None:
     metrics = [0.5, 0.25, 1e-7, 0.25, -3.0, math.nan, 2.0, math.inf, -math.inf, 0.0]
-    folder, numbers = tmp_path / "kept", list(range(len(metrics)))
+    folder, numbers = f"{prefix}{tmp_path}/kept", list(range(len(metrics)))
     Random(most).shuffle(numbers)
     for number in numbers:
         complete(keeper(folder, most), number, metrics[number], mode)
@@ -44,30 +57,53 @@ def test_the_best_stay_whatever_the_order(mode: str, most: int, tmp_path: Path) 
     finite = [n for n in range(len(metrics)) if math.isfinite(metrics[n])]
     assert sorted(sorted(finite, key=lambda n: (sign * metrics[n], n))[:most]) == trials_in(folder)
     for entry in entries_in(folder):
-        assert str(entry.trial) == (folder / entry.name / "model").read_text()
+        assert str(entry.trial) == store_at(folder).fetch(entry, "model").read_text()
         assert metrics[entry.trial] == entry.metric
 
 
-def test_what_is_worse_is_not_even_written(tmp_path: Path) -> None:
-    complete(keeper(tmp_path), 0, 0.5)
-    assert keeper(tmp_path).write(1, 1, 0.75, "min", {"model": b""}) is None
+@PREFIXES
+def test_what_is_worse_is_not_even_written(tmp_path: Path, prefix: str) -> None:
+    place = f"{prefix}{tmp_path}/kept"
+    complete(keeper(place), 0, 0.5)
+    assert keeper(place).write(1, 1, 0.75, "min", {"model": b""}) is None
+    assert {"trial-0-1-0.5", "files-trial-0-1-0.5"} >= set(os.listdir(tmp_path / "kept"))
 
 
-def test_a_later_attempt_takes_the_place_of_an_earlier_one(tmp_path: Path) -> None:
-    complete(keeper(tmp_path), 0, 0.5, attempt=1)
-    complete(keeper(tmp_path), 0, 0.75, attempt=2)
-    assert [Entry(0, 2, 0.75)] == entries_in(tmp_path)
+@PREFIXES
+def test_a_later_attempt_takes_the_place_of_an_earlier_one(tmp_path: Path, prefix: str) -> None:
+    place = f"{prefix}{tmp_path}/kept"
+    complete(keeper(place), 0, 0.5, attempt=1)
+    complete(keeper(place), 0, 0.75, attempt=2)
+    assert [Entry(0, 2, 0.75)] == entries_in(place)
 
 
+@PREFIXES
 def test_nothing_is_seen_before_it_is_kept_and_nothing_stays_if_it_is_dropped(
+    tmp_path: Path, prefix: str
+) -> None:
+    place = f"{prefix}{tmp_path}/kept"
+    for end in ("drop", "keep"):
+        written = keeper(place).write(0, 1, 0.5, "min", {"model": b"x"})
+        assert written is not None
+        assert [] == trials_in(place)
+        getattr(written, end)()
+        assert ([0] if end == "keep" else []) == trials_in(place)
+        there = os.listdir(tmp_path / "kept")
+        assert end == "keep" or [] == there
+    names = ["trial-0-1-0.5"] if not prefix else ["files-trial-0-1-0.5", "trial-0-1-0.5"]
+    assert names == sorted(there)
+
+
+def test_an_attempt_that_is_written_again_by_another_launch_has_its_own_files(
     tmp_path: Path,
 ) -> None:
-    for end in ("keep", "drop"):
-        written = keeper(tmp_path).write(0, 1, 0.5, "min", {"model": b"x"})
-        assert written is not None
-        assert [] == trials_in(tmp_path) or end == "drop"
-        getattr(written, end)()
-    assert ["trial-0-1-0.5"] == os.listdir(tmp_path)
+    place = f"file://{tmp_path}/kept"
+    keeper(place).write(0, 1, 0.5, "min", {"model": b"old", "more": b""})
+    complete(keeper(place), 0, 0.5)
+    complete(keeper(place), 0, 0.25)  # after a resume from a journal that has lost its end
+    (entry,) = entries_in(place)
+    assert ["model"] == store_at(place).names(entry)
+    assert b"0" == store_at(place).fetch(entry, "model").read_bytes()
 
 
 def test_a_disk_that_fails_leaves_nothing_behind(
@@ -80,6 +116,34 @@ def test_a_disk_that_fails_leaves_nothing_behind(
     with pytest.raises(OSError, match="disk full"):
         keeper(tmp_path).write(0, 1, 0.5, "min", {"model": b"x"})
     assert [] == os.listdir(tmp_path)
+
+
+def test_a_store_that_fails_leaves_nothing_behind_and_raises_what_a_disk_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fsspec.implementations.local import LocalFileSystem
+
+    class Denied(Exception):
+        pass
+
+    def fail(self: Any, path: str, *args: Any, **named: Any) -> None:
+        raise Denied("no rights")
+
+    store = keeper(f"file://{tmp_path}/kept")
+    monkeypatch.setattr(LocalFileSystem, "pipe_file", fail)
+    with pytest.raises(OSError, match="Denied: no rights"):
+        store.write(0, 1, 0.5, "min", {"model": b"x"})
+    assert [] == os.listdir(tmp_path / "kept")
+
+
+def test_a_store_without_folders_keeps_the_best() -> None:
+    place = "memory://bucket-of-a-test/kept"
+    for trial, metric in enumerate([0.5, 0.25, 0.75]):
+        complete(keeper(place), trial, metric)
+    assert [Entry(1, 1, 0.25)] == entries_in(place)
+    assert b"1" == store_at(place).fetch(Entry(1, 1, 0.25), "model").read_bytes()
+    tidy(place, [])
+    assert [] == entries_in(place)
 
 
 def test_bytes_and_files_are_taken(tmp_path: Path) -> None:
@@ -132,11 +196,11 @@ def test_a_folder_that_is_gone_or_cannot_be_written_to(
 
 
 @pytest.mark.parametrize("folder", ["kept", ".", "../x"])
-def test_a_relative_folder_is_never_used(folder: str) -> None:
+def test_a_relative_folder_is_never_used(folder: str, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(ValueError, match="must be an absolute path"):
         keeper(folder)
-    with pytest.raises(ValueError, match="must be an absolute path"):
-        tidy(folder, ())
+    tidy(folder, ())
+    assert "must be an absolute path" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -150,27 +214,35 @@ def test_other_names_are_not_entries_and_stay(name: str, tmp_path: Path) -> None
     assert [name] == os.listdir(tmp_path)
 
 
+@PREFIXES
 def test_what_no_completed_trial_attached_is_removed_at_the_end(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, prefix: str
 ) -> None:
-    folder = tmp_path / "kept"
+    folder, place = tmp_path / "kept", f"{prefix}{tmp_path}/kept"
     trials = [make_trial(0), make_trial(1, ab.TrialState.LOST), make_trial(2, attempts=2)]
     for number in range(4):
-        complete(keeper(folder, most=9), number, 0.5)
-    (folder / ".trial-7-1").mkdir()
+        complete(keeper(place, most=9), number, 0.5)
+    unfinished = folder / ("files-trial-7-1-0.5" if prefix else ".trial-7-1")
+    unfinished.mkdir()
     tidy("", trials)
-    tidy(str(folder), None)
-    assert [0, 1, 2, 3] == trials_in(folder)
-    assert not (folder / ".trial-7-1").exists()
-    tidy(str(folder), trials)
-    assert [0] == trials_in(folder)
-    tidy(str(folder), [])
+    tidy(place, None)
+    assert [0, 1, 2, 3] == trials_in(place)
+    assert not unfinished.exists()
+    tidy(place, trials)
+    assert [0] == trials_in(place)
+    tidy(place, [])
     assert not folder.exists()
-    tidy(str(folder), [])
+    tidy(place, [])
     assert "" == caplog.text
+
+
+def test_a_place_that_cannot_be_tidied_up_is_warned_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").touch()
     tidy(str(tmp_path / "file"), [])
-    assert "could not be tidied up" in caplog.text
+    tidy("nowhere://x/kept", [])
+    assert 2 == caplog.text.count("could not be tidied up")
 
 
 def test_ranks_do_not_depend_on_what_other_workers_have_seen() -> None:
@@ -203,11 +275,20 @@ def test_an_artifact_that_is_not_there_is_explained(tmp_path: Path) -> None:
     trial = make_trial(0, kept_in=str(tmp_path))
     with pytest.raises(ab.InvalidArgument, match="nothing is kept of trial 0 in .*keep_artifacts"):
         trial.artifact("model")
-    complete(keeper(tmp_path), 0, 0.5)
-    assert b"0" == trial.artifact("model").read_bytes()
-    for name in ("other", "../../x", "."):
-        with pytest.raises(ab.InvalidArgument, match="it attached model"):
-            trial.artifact(name)
+    for place in (str(tmp_path), f"file://{tmp_path}/kept"):
+        trial = make_trial(0, kept_in=place)
+        complete(keeper(place), 0, 0.5)
+        assert b"0" == trial.artifact("model").read_bytes()
+        for name in ("other", "../../x", "."):
+            with pytest.raises(ab.InvalidArgument, match="it attached model"):
+                trial.artifact(name)
+
+
+def test_without_fsspec_an_address_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(ImportError, match=r"pip install 'asha-bus\[fsspec\]'"):
+        RemoteStore("s3://bucket/folder")
 
 
 def test_a_dry_run_checks_what_is_attached_and_writes_nothing() -> None:

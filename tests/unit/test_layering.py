@@ -58,13 +58,14 @@ CORE_MAY_USE = {
 THIRD_PARTIES = {
     "IPython": {"monitors.notebook"},
     "cloudpickle": {"objective.shared", "testing.searchers"},
+    "fsspec": {"objective.kept_remote"},
     "hyperopt": {"hyperopt.space", "hyperopt.suggest", "hyperopt.trials", "searchers.tpe"},
     "keras": {"integrations.keras"},
     "lightgbm": {"integrations.lightgbm"},
     "lightning": {"integrations.lightning"},
     "matplotlib": {"results._compare", "results.parallel", "results.plots", "monitors.notebook"},
     "mlflow": {"monitors.mlflow"},
-    "msgpack": {"formats.wire", "formats.records", "formats.pipe"},
+    "msgpack": {"formats.wire", "formats.records", "formats.pipe", "integrations.spark_ml"},
     "numpy": {"bench.demo", "results.importance"},
     "optuna": {
         "optuna",
@@ -87,6 +88,7 @@ THIRD_PARTIES = {
         "driver.spark_session",
         "driver.spark_tasks",
         "executor.task",
+        "integrations.spark_ml",
         "objective.shared",
     },
     "sklearn": {"bench.demo", "integrations.sklearn", "results.importance"},

@@ -20,6 +20,9 @@ def test_without_mlflow_the_error_says_what_to_install(monkeypatch: pytest.Monke
     [
         ({"experiment": ""}, "MLflowMonitor: experiment must be the name of an experiment, got ''"),
         ({"experiment": 7}, "experiment must be the name of an experiment, got 7 of type int"),
+        ({"experiment_id": ""}, "experiment_id must be the id of an experiment, got ''"),
+        ({"run_name": 3}, "run_name must be the name of a run, got 3"),
+        ({"experiment": "a", "experiment_id": "1"}, "both name the experiment; pass one of them"),
         ({"tracking_uri": 5000}, "tracking_uri must be the address of a tracking server, or None"),
     ],
 )

@@ -100,10 +100,31 @@ def test_mlflows_study_takes_the_arguments_of_its_programs() -> None:
     study = ours.MlflowSparkStudy("tuning", sampler=sampler, engine="local")
     assert isinstance(study, optuna.Study)
     assert ("tuning", sampler) == (study.study_name, study.sampler)
-    with pytest.raises(ab.InvalidArgument, match="mlflow_tracking_uri='x' is not supported"):
-        ours.MlflowSparkStudy("tuning", mlflow_tracking_uri="x")
     with pytest.raises(ab.InvalidArgument, match="storage=.*leave it out"):
         ours.MlflowSparkStudy("tuning", object())
+    assert study.mlflow is None
+
+
+def test_mlflows_study_writes_to_the_experiment_of_its_storage(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class MlflowStorage:
+        _experiment_id = "17"
+
+    for given in ({"storage": MlflowStorage()}, {"mlflow_tracking_uri": "http://127.0.0.1:1"}):
+        monkeypatch.setattr("asha_bus.monitors.mlflow.find_spec", lambda name: None)
+        with pytest.raises(ImportError, match=r"pip install 'asha-bus\[mlflow\]'"):
+            ours.MlflowSparkStudy("my tuning", engine="local", **given)
+        monkeypatch.setattr("asha_bus.monitors.mlflow.find_spec", lambda name: object())
+        study = ours.MlflowSparkStudy("my tuning", engine="local", **given)
+        assert study._make_mlflow is not None
+        monitor = study._make_mlflow()
+        assert ("my tuning", given.get("mlflow_tracking_uri")) == (
+            monitor._run_name,
+            monitor._tracking_uri,
+        )
+        assert monitor._given_id == ("17" if "storage" in given else None)
+        assert "storage" in given or "my tuning" == monitor._experiment
 
 
 def test_every_other_name_is_optunas() -> None:
