@@ -44,7 +44,7 @@ class SparkSurvey:
         session = find_session(spark, master)
         self._context = session.sparkContext
         self.conf = conf_of(session)
-        #: The host that workers are told, and the address of this machine to listen at.
+        #: The host at which workers reach this machine, and the address to listen at for that.
         self.host, self.listen_host = hosts_of(self._context)
         self._calls = SparkCalls(self._context)
         self._timeout_s = timeout_s

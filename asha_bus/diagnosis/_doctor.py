@@ -1,4 +1,4 @@
-"""`doctor` joins the driver's side, the executors' and the judgements."""
+"""`doctor` joins what the driver, the executors and the checks find out."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def check_answers(session: Session, found: Sequence[Executor]) -> Iterator[Check
 
 
 def check_executor(executor: Executor, here: Machine, host: str, endpoint: str) -> Iterator[Check]:
-    """One executor beside the driver, ``here``; workers are told ``host``, and ``endpoint``."""
+    """One executor beside the driver, ``here``; workers use ``host``, in ``endpoint``."""
     yield from _software(executor, here)
     yield _name(executor, host)
     yield from _bus(executor, endpoint)

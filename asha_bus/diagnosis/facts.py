@@ -1,4 +1,4 @@
-"""What was found out about a machine and its way to the bus, without a judgement."""
+"""What was found out about a machine and its way to the bus, without a verdict."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Machine(NamedTuple):
     #: The version of the Java around it; None: it is not known.
     java: str | None
     packages: tuple[Package, ...]
-    #: Addresses of the host that workers are told, as this machine resolves it.
+    #: Addresses of the host at which workers look for the bus, as this machine resolves it.
     resolved: tuple[str, ...]
     #: Why it cannot be resolved.
     unresolved: str

@@ -62,7 +62,7 @@ def test_an_address_that_nobody_answers_ends_in_time(
 ) -> None:
     from asha_bus.driver import spark_survey
 
-    # as behind a firewall: executors are told another address than that at which the bus listens
+    # as behind a firewall: executors try another address than the one at which it listens
     monkeypatch.setattr(spark_survey, "hosts_of", lambda context: ("127.0.0.9", "127.0.0.1"))
     report = ab.doctor(spark)
     (bus,) = of(report, "bus")

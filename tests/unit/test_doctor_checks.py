@@ -168,7 +168,8 @@ def test_slots_are_put_together_to_executors_with_their_worst_echo() -> None:
 
 def test_a_report_counts_groups_and_advises() -> None:
     same = [
-        Check("msgpack", where, Status.FAILURE, "missing", "install it") for where in ("a", "b", "c")
+        Check("msgpack", where, Status.FAILURE, "missing", "install it")
+        for where in ("a", "b", "c")
     ]
     report = Report((Check("Python", "driver", Status.OK, "3.11"), *same), 1.25)
     assert not report.ok
