@@ -43,7 +43,7 @@ def doctor(
         bus: The options that the launch will have: ``host``, ``port`` and ``ship_packages`` count.
             None (default) takes those of Spark's configuration.
         master: The master of a session that is started here, such as ``"spark://host:7077"``.
-            None (default) takes that of Spark's configuration.
+            None (default) takes that of Spark's configuration. An active session keeps its own.
         timeout_s: Seconds that each step may wait for Spark: for a slot, and for its tasks.
             Default 30. An executor tries to reach the bus for 5 s at most.
 

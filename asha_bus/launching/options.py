@@ -65,7 +65,7 @@ class BusOptions:
             may have. Default 1 GiB.
         max_artifact_bytes: The most bytes of one artifact that a trial attaches. It stays in
             the worker's memory until the trial ends. Default 1 GiB.
-        ship_packages: Whether a launch sends this Python's pyzmq and msgpack (about 1.5 MB) to
+        ship_packages: Whether a launch sends this Python's pyzmq and msgpack (about 1.3 MB) to
             executors of Spark that lack them; it is refused where these run another platform
             or version of Python. Default False: the launch says what to install.
 
