@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from asha_bus._version import __version__
 from asha_bus.diagnosis.facts import Machine, Package
 
 #: The packages that executors need besides asha_bus, with their modules.
@@ -24,6 +25,7 @@ def probe(packages: Mapping[str, str], host: str = "") -> Callable[[], tuple[Any
     resolve; empty: none.
     """
     pairs = tuple(packages.items())
+    ours = __version__
 
     def describe() -> tuple[Any, ...]:
         import importlib
@@ -56,6 +58,11 @@ def probe(packages: Mapping[str, str], host: str = "") -> Callable[[], tuple[Any
             except PackageNotFoundError:
                 return package, "of unknown version", ""
 
+        def forget_other_bus() -> None:
+            """Let later tasks of this process import ours, which is sent to it then."""
+            for name in [name for name in sys.modules if f"{name}.".startswith("asha_bus.")]:
+                del sys.modules[name]
+
         def java() -> str | None:
             """That of Spark's process, the nearest Java above this process."""
             process = os.getppid()
@@ -81,6 +88,9 @@ def probe(packages: Mapping[str, str], host: str = "") -> Callable[[], tuple[Any
                 found.append(max(int(most) - int(used), 0))
             return min(found, default=None)
 
+        found = tuple(installed(*pair) for pair in pairs)
+        if any(each[0] == "asha-bus" and each[1] != ours for each in found):
+            forget_other_bus()
         resolved, unresolved = [], ""
         if host:
             try:
@@ -103,7 +113,7 @@ def probe(packages: Mapping[str, str], host: str = "") -> Callable[[], tuple[Any
             ".".join(map(str, sys.version_info[:3])),
             str(sysconfig.get_config_var("SOABI")),
             java(),
-            tuple(installed(*pair) for pair in pairs),
+            found,
             tuple(resolved),
             unresolved,
             files,

@@ -137,7 +137,8 @@ class SparkEngine(Engine):
             if not calls.use_own_python():
                 raise
             self._preflight(job, ship_packages)
-            first = str(error).partition(". ")[0]
+            *_, said = str(error).removesuffix(spark_tasks.PYTHON_ADVICE).splitlines()
+            first = said.partition(". ")[0]
             logger.warning("%s", spark_tasks.own_python(before, f"fails: {first}"))
 
     def _preflight(self, job: Any, ship_packages: bool) -> None:
