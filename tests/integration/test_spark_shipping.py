@@ -14,7 +14,7 @@ from support.pythons import bare_python, lend, other_python
 
 import asha_bus as ab
 
-pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.spark, pytest.mark.slow, pytest.mark.timeout(600)]
 
 SPACE = {"x": ab.uniform(0, 1)}
 
