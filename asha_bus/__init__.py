@@ -55,6 +55,7 @@ from asha_bus.core.trial import RungRecord, RungStanding, TrialState
 from asha_bus.launching.options import BusOptions
 
 if TYPE_CHECKING:
+    from asha_bus.diagnosis._doctor import doctor
     from asha_bus.hyperopt._fmin import fmin
     from asha_bus.hyperopt.labels import space_eval
     from asha_bus.hyperopt.objective import STATUS_FAIL, STATUS_OK
@@ -132,6 +133,7 @@ __all__ = [
     "WorkerError",
     "__version__",
     "choice",
+    "doctor",
     "dry_run",
     "fmin",
     "from_hyperopt",
@@ -154,6 +156,7 @@ __all__ = [
 
 #: What is imported on first use, by module.
 _MODULES = {
+    "diagnosis._doctor": ("doctor",),
     "hyperopt._fmin": ("fmin",),
     "hyperopt.labels": ("space_eval",),
     "hyperopt.objective": ("STATUS_FAIL", "STATUS_OK"),
@@ -181,7 +184,7 @@ _MODULES = {
 _ON_USE = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 #: What runs an objective.
-_NEED_UNIX = {"dry_run", "fmin", "launch", "start"}
+_NEED_UNIX = {"doctor", "dry_run", "fmin", "launch", "start"}
 
 #: What other tuners have under other names.
 _INSTEAD = {

@@ -28,13 +28,15 @@ _BROKEN_PIPE = 141
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; 0 when all went well, 2 for bad input, 1 for any other error of ours.
 
+    `doctor` also returns 1 if a check fails.
+
     It ends quietly where its reader has left.
     """
     parser = _parser()
     given = parser.parse_args(arguments)
-    command: Callable[[argparse.Namespace], None] = given.command
+    command: Callable[[argparse.Namespace], int | None] = given.command
     try:
-        command(given)
+        status = command(given) or 0
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:  # as in `asha-bus report run.journal | head`
@@ -62,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             file=sys.stderr,
         )
         return 1
-    return 0
+    return status
 
 
 #: What some commands need beyond the package's own requirements, with its extra.
@@ -86,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--trials", type=_count, default=81, help="default: %(default)s")
     demo.add_argument("--seed", type=int, default=0, help="default: %(default)s")
     demo.set_defaults(command=_demo)
+    examined = commands.add_parser("doctor", help="check this machine and a cluster before a run")
+    _add_doctor_arguments(examined)
+    examined.set_defaults(command=_doctor)
     load = commands.add_parser("load-test", help="measure a decision's round trip beside an echo")
     add_load_test_arguments(load)
     load.set_defaults(command=load_test)
@@ -133,6 +138,16 @@ def _parser() -> argparse.ArgumentParser:
     dashboard.add_argument("--force", action="store_true", help="overwrite files that differ")
     dashboard.set_defaults(command=_dashboard)
     return parser
+
+
+def _add_doctor_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--master", metavar="URL", help="Spark's master; default: that of its configuration")
+    add("--host", help="as BusOptions(host=...); default: of spark.ashaBus.host, or the driver's")
+    add("--port", type=int, help="as BusOptions(port=...); default: of spark.ashaBus.port, or any")
+    add("--ship-packages", action="store_true", help="as BusOptions(ship_packages=True)")
+    add("--timeout", type=_seconds, default=30.0, help="seconds for each step; default: 30")
+    add("--json", action="store_true", help="print the report as one line of JSON")
 
 
 def _add_simulate_arguments(parser: argparse.ArgumentParser) -> None:
@@ -229,6 +244,17 @@ def load_test(given: argparse.Namespace) -> None:
     print(module.show(report), flush=True)
     if given.json:
         print(to_json(report.to_plain()), flush=True)
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from asha_bus.diagnosis._doctor import doctor
+
+    named = {"host": given.host, "port": given.port, "ship_packages": given.ship_packages or None}
+    options = {name: value for name, value in named.items() if value is not None}
+    bus = asha_bus.BusOptions(**options) if options else None
+    report = doctor(bus=bus, master=given.master, timeout_s=given.timeout)
+    print(to_json(report.to_plain()) if given.json else report, flush=True)
+    return 0 if report.ok else 1
 
 
 def _demo(given: argparse.Namespace) -> None:

@@ -69,11 +69,12 @@ class Engine(ABC):
         """How many workers there are, or will be in a moment; 0 before `start`."""
 
     @abstractmethod
-    def preflight(self, job: Any) -> None:
+    def preflight(self, job: Any, *, ship_packages: bool = False) -> None:
         """Check that a worker can be started, reaches the bus, and can load ``job``.
 
-        ``job.data`` is what `share` returned. Raises `WorkerError` or `BusError`, which say what to
-        do.
+        ``job.data`` is what `share` returned. ``ship_packages``: send the packages of third parties
+        that workers need to where they are missing. Raises `WorkerError` or `BusError`, which say
+        what to do.
         """
 
     @abstractmethod

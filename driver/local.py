@@ -68,7 +68,7 @@ class LocalEngine(Engine):
     def started(self) -> int:
         return len(self._threads)
 
-    def preflight(self, job: Any) -> None:
+    def preflight(self, job: Any, *, ship_packages: bool = False) -> None:
         """Do nothing: local workers share this machine and its packages."""
 
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -41,7 +41,8 @@ from asha_bus.core.messages import (
 )
 from asha_bus.core.status import BusFigures, Status, changes, status
 from asha_bus.core.trial import TrialRow
-from asha_bus.driver.auth import Gatekeeper, Keys
+from asha_bus.driver.auth import Keys
+from asha_bus.driver.bus_socket import bus_socket
 from asha_bus.driver.journal import Writer
 from asha_bus.driver.pipe_end import PipeEnd
 from asha_bus.formats import pipe, wire
@@ -55,11 +56,6 @@ _TURN_S = 1.0
 _STALL_S = 0.5
 #: Hooks learn how the run stands at most this often, and never later than so.
 _STANDING_S = 0.2
-#: Whoever has the run's key may send a lot and read nothing; a worker has one request
-#: under way. At most this many messages are kept per peer and direction.
-_HIGH_WATER = 200
-#: A handshake takes milliseconds; a connection that has not done it is closed.
-_HANDSHAKE_MS = 10_000
 #: Trials per answer to `RowsRequest`, `TextsRequest` and `CurvesRequest`.
 _ROWS = 500
 _TEXTS = 50
@@ -98,23 +94,9 @@ class Router:
         self._pipe = pipe_end
         self._parent = os.getppid()
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._gatekeeper = Gatekeeper(self._context, self._socket, keys.client_public)
-        self._socket.setsockopt(zmq.LINGER, 500)
-        self._socket.setsockopt(zmq.ROUTER_HANDOVER, 1)
-        self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # else nobody hears of the unsent
-        self._socket.setsockopt(zmq.MAXMSGSIZE, wire.MAX_FRAME_BYTES)
-        self._socket.setsockopt(zmq.RCVHWM, _HIGH_WATER)
-        self._socket.setsockopt(zmq.SNDHWM, _HIGH_WATER)
-        self._socket.setsockopt(zmq.HANDSHAKE_IVL, _HANDSHAKE_MS)
-        self._socket.setsockopt(zmq.BACKLOG, 1_000)
-        self._socket.curve_server = True
-        self._socket.curve_publickey = keys.server_public
-        self._socket.curve_secretkey = keys.server_secret
-        self._socket.zap_domain = b"asha-bus"
-        self._socket.setsockopt(zmq.IPV6, 1)  # where the listener is of it; IPv4 works as before
-        self._socket.setsockopt(zmq.USE_FD, setup.listener)
-        self._socket.bind(setup.endpoint)
+        self._socket, self._gatekeeper = bus_socket(
+            self._context, keys, setup.listener, setup.endpoint
+        )
         self._rejected = dict.fromkeys(DROPPED_KINDS, 0)
         self._latencies = Latencies()
         #: Seconds outside of the poll, and processor seconds of the buses before.

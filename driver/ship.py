@@ -1,4 +1,4 @@
-"""Makes a zip of asha_bus for executors that do not have it installed."""
+"""Makes zips of asha_bus, and of what it needs, for executors that do not have them."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ import atexit
 import hashlib
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, files
 from importlib.util import find_spec
 from pathlib import Path
 
-from asha_bus.core.errors import AshaBusError
+from asha_bus.core.errors import AshaBusError, WorkerError
 from asha_bus.objective.private import open_private, private_folder, remove_private
 
 #: The packages, which may be in separate folders; each is found by its own search path.
 _PACKAGES = ("asha_bus", "asha_bus.driver", "asha_bus.executor")
 
-#: The zip that this process has made, by the process's id, with its digest.
-_made: dict[int, tuple[Path, bytes]] = {}
+#: What of a package no executor needs.
+_LEFT_OUT = (".pyc", ".pyi", ".pxd", ".pyx", ".h")
+
+Entries = Callable[[], Iterator[tuple[str, bytes]]]
+
+#: The zips that this process has made, by the process's id and their name, with their digests.
+_made: dict[tuple[int, str], tuple[Path, bytes]] = {}
 
 
 def _sources() -> Iterator[tuple[str, bytes]]:
@@ -31,25 +37,60 @@ def _sources() -> Iterator[tuple[str, bytes]]:
                 yield place.as_posix(), path.read_bytes()
 
 
+def _installed(packages: tuple[str, ...]) -> Iterator[tuple[str, bytes]]:
+    """Every file of the installed ``packages`` that is needed to import them, in the same way."""
+    for package in packages:
+        try:
+            listed = files(package) or ()
+        except PackageNotFoundError:
+            listed = ()
+        found = [
+            (file.as_posix(), Path(str(file.locate())))
+            for file in listed
+            if file.suffix not in _LEFT_OUT and "tests" not in file.parts and ".." not in file.parts
+        ]
+        if not any(place.endswith("/__init__.py") for place, _ in found):
+            raise WorkerError(
+                f"ship_packages=True cannot send {package}: pip does not list its files here. "
+                f"Install it here with pip, or install it for the executors"
+            )
+        for place, path in found:
+            if path.is_file():
+                yield place, path.read_bytes()
+
+
 def make_zip() -> str:
-    """Make the zip in a folder that no other user can enter, and return its path.
+    """Make the zip of asha_bus in a folder that no other user can enter, and return its path.
 
     The folder is removed at the end of this process. Until then Spark may send the zip to an
     executor that joins, so later calls return the same one, as long as it is unchanged.
     """
-    made = _made.get(os.getpid())
+    return _zip_of("asha_bus", _sources)
+
+
+def make_packages_zip(packages: tuple[str, ...]) -> str:
+    """Make a zip of installed ``packages``, as `make_zip` does; it must be unpacked for use.
+
+    Raises `WorkerError` if their files are not known.
+    """
+    return _zip_of("asha_bus_packages", lambda: _installed(packages))
+
+
+def _zip_of(name: str, entries: Entries) -> str:
+    key = (os.getpid(), name)
+    made = _made.get(key)
     if made is None or not _is_whole(*made):
-        made = _made[os.getpid()] = _make()
+        made = _made[key] = _make(name, entries)
     return str(made[0])
 
 
-def _make() -> tuple[Path, bytes]:
+def _make(name: str, entries: Entries) -> tuple[Path, bytes]:
     folder = private_folder("zip")
     atexit.register(remove_private, folder, os.getpid())
     # Spark refuses two files of one name
-    path = folder / f"asha_bus_{folder.name.rpartition('-')[2]}.zip"
+    path = folder / f"{name}_{folder.name.rpartition('-')[2]}.zip"
     with path.open("xb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for place, content in _sources():
+        for place, content in entries():
             archive.writestr(place, content)
     return path, hashlib.sha256(path.read_bytes()).digest()
 

@@ -12,16 +12,15 @@ from functools import partial
 from typing import Any
 
 from pyspark import InheritableThread, SparkContext
-from pyspark import cloudpickle as spark_pickle
 from pyspark.sql import SparkSession
 
-from asha_bus._version import __version__
 from asha_bus.core.errors import BusError, WorkerError
 from asha_bus.core.roster import HungWorker
 from asha_bus.driver import spark_tasks
 from asha_bus.driver.engine import Engine, Hooks, Slots
+from asha_bus.driver.probe import ITSELF, NEEDED, as_machine, probe
 from asha_bus.driver.process import guarded
-from asha_bus.driver.ship import make_zip
+from asha_bus.driver.spark_calls import SparkCalls, dumps
 from asha_bus.driver.spark_session import (
     conf_of,
     find_session,
@@ -51,8 +50,8 @@ _HURRY_S = 3.5
 #: The local property of Spark behind a job's description.
 _DESCRIPTION = "spark.job.description"
 
-#: The packages that executors need besides asha_bus, with their modules.
-_NEEDED = {"pyzmq": "zmq", "msgpack": "msgpack"}
+#: What finds out more than a launch does.
+_SEE_DOCTOR = "`asha-bus doctor` checks every executor"
 
 
 #: The function that runs in a task; it takes the slot and the data of the run.
@@ -95,6 +94,7 @@ class SparkEngine(Engine):
         #: When the jobs were first cancelled.
         self._cancelled: float | None = None
         self._supply = SparkSlots(self._context)
+        self._calls = SparkCalls(self._context)
         self._data: dict[str, Any] = {}
 
     @property
@@ -110,8 +110,7 @@ class SparkEngine(Engine):
         return self._conf
 
     def dumps(self, value: Any) -> bytes:
-        pickled: bytes = spark_pickle.dumps(value)  # type: ignore[no-untyped-call]
-        return pickled
+        return dumps(value)
 
     def worker_count(self, wanted: int | None, timeout_s: float) -> int:
         warn_of_idle_timeout(self._conf)
@@ -127,26 +126,47 @@ class SparkEngine(Engine):
     def started(self) -> int:
         return sum([*self._counts.values()])
 
-    def preflight(self, job: Any) -> None:
-        host, python, missing, version = self._run_once(spark_tasks.probe(_NEEDED))
-        if missing:
+    def preflight(self, job: Any, *, ship_packages: bool = False) -> None:
+        calls = self._calls
+        before = calls.python
+        if (why := calls.why_not()) is not None and calls.use_own_python():
+            logger.warning("%s", spark_tasks.own_python(before, why))
+        try:
+            self._preflight(job, ship_packages)
+        except WorkerError as error:
+            if not calls.use_own_python():
+                raise
+            self._preflight(job, ship_packages)
+            *_, said = str(error).removesuffix(spark_tasks.PYTHON_ADVICE).splitlines()
+            first = said.partition(". ")[0]
+            logger.warning("%s", spark_tasks.own_python(before, f"fails: {first}"))
+
+    def _preflight(self, job: Any, ship_packages: bool) -> None:
+        there = as_machine(self._run_once(probe({**NEEDED, **ITSELF})))
+        if there.missing((*NEEDED,)) and ship_packages:
+            self._calls.ship_packages(there, as_machine(probe(NEEDED)()))
+            there = as_machine(self._run_once(probe({**NEEDED, **ITSELF})))
+        if missing := there.missing((*NEEDED,)):
+            problems = "; ".join(there.package(name).problem for name in missing)
+            python = there.executable
+            ship = "" if ship_packages else ", set BusOptions(ship_packages=True)"
             raise WorkerError(
-                f"the executor on {host} lacks {' and '.join(missing)} in its Python {python}. "
-                f"Run {python} -m pip install {' '.join(missing)} there, or use a Python that has "
-                f"them.{spark_tasks.PYTHON_ADVICE}"
+                f"the executor on {there.host} lacks {' and '.join(missing)} in its Python "
+                f"{python} ({problems}). Run {python} -m pip install {' '.join(missing)} "
+                f"there{ship}, or use a Python that has them; {_SEE_DOCTOR}."
+                f"{spark_tasks.PYTHON_ADVICE}"
             )
-        if version != __version__:
-            logger.info("shipping asha_bus to the executors, which have %s", version or "none")
-            self._context.addPyFile(make_zip())
+        self._calls.ship_bus(there.package("asha-bus").version)
         address = job.address
         ping = partial(self._ping, address, f"preflight-{self._tag}", _PING_TIMEOUT_S)
         if not self._run_once(ping):
             raise BusError(
-                f"the executor on {host} could not reach the bus at {address.endpoint} within "
-                f"{_PING_TIMEOUT_S:g} s. Set BusOptions(host=...) to an address of this driver "
-                f"that executors can reach, and port=... to one that no firewall blocks"
+                f"the executor on {there.host} could not reach the bus at {address.endpoint} "
+                f"within {_PING_TIMEOUT_S:g} s. Set BusOptions(host=...) to an address of this "
+                f"driver that executors can reach, and port=... to one that no firewall blocks; "
+                f"{_SEE_DOCTOR}"
             )
-        self._check_load(job, host)
+        self._check_load(job, there.host)
 
     def share(self, data: Mapping[str, Any]) -> Mapping[str, Any]:
         registry = self._context._pickled_broadcast_vars
@@ -158,7 +178,7 @@ class SparkEngine(Engine):
 
     def start(self, job: Any, workers: int, hooks: Hooks) -> None:
         # Spark itself must pickle a broadcast, together with the job that uses it
-        self._work = self._packed(partial(self._task, replace(job, data={})), is_work=True)
+        self._work = self._calls.packed(partial(self._task, replace(job, data={})), is_work=True)
         self._hooks = hooks
         self._slots = Slots(0, hooks)
         self._add(workers)
@@ -207,22 +227,10 @@ class SparkEngine(Engine):
         if not self._join(max(self._cancelled + within_s - time.monotonic(), 0.0)):
             logger.warning("some tasks of %s did not end; see Spark's UI", self._name)
 
-    def _packed(self, function: Callable[..., Any], *, is_work: bool = False) -> Callable[..., Any]:
-        """Wrap ``function`` for Spark's closure, with the broadcasts that it captured."""
-        is_here = self._master.startswith("local")
-        captured = self._context._pickled_broadcast_vars  # those of this thread
-        captured.clear()
-        pickled = self.dumps(function)
-        broadcasts = [*captured]
-        captured.clear()
-        return spark_tasks.unpacked(
-            pickled, spark_tasks.own_modules() if is_here else [], broadcasts, is_work
-        )
-
     def _check_load(self, job: Any, host: str) -> None:
         """Have an executor load ``job`` once; WorkerError, in words, if that is impossible."""
         bare = replace(job, data={})
-        load, data = self._packed(partial(self._load, bare), is_work=True), self._data
+        load, data = self._calls.packed(partial(self._load, bare), is_work=True), self._data
         found = self._run_once(lambda: [*load(data)])
         if found:
             here = spark_tasks.packages_in(self.dumps(bare), found[0].what)
@@ -331,20 +339,18 @@ class SparkEngine(Engine):
             self._context.addJobTag(self._tag_of(int(slot.partition(".")[0])))
             # the lambda must not refer to this module, which executors may lack
             data = self._data
-            ends = self._context.parallelize(range(tasks), tasks).mapPartitions(
-                lambda _: work(slot, data)
-            )
+            ends = self._calls.job(lambda _: work(slot, data), tasks)
             return next((end for end in ends.collect() if isinstance(end, CannotLoad)), None)
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
             return spark_tasks.reason(error)
 
     def _run_once(self, function: Callable[[], Any]) -> Any:
         """Run ``function`` in one task and return its result."""
-        call = self._packed(function)
+        call = self._calls.packed(function)
         described = self._context.getLocalProperty(_DESCRIPTION)
         try:
             self._label(f"asha-bus {self._name}: preflight")
-            return self._context.parallelize([0], 1).mapPartitions(lambda _: [call()]).collect()[0]
+            return self._calls.job(lambda _: [call()], 1).collect()[0]
         except Exception as error:  # an aborted job, a stopped context: any error of py4j
             raise WorkerError(
                 f"Spark could not run a first task: {spark_tasks.reason(error)}"

@@ -27,8 +27,8 @@ _KILL = "spark.python.worker.killOnIdleTimeout"
 _IDLE = "spark.python.worker.idleTimeoutSeconds"
 
 
-def find_session(spark: Any) -> SparkSession:
-    """The session to use: ``spark``, or with None the active one, or a new one.
+def find_session(spark: Any, master: str | None = None) -> SparkSession:
+    """The session to use: ``spark``, or with None the active one, or a new one on ``master``.
 
     Raises `InvalidArgument` for anything but a running session or None, and `WorkerError` if no
     session can be started.
@@ -38,7 +38,7 @@ def find_session(spark: Any) -> SparkSession:
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         spark = SparkSession.getActiveSession()
         if spark is None or is_stopped(spark.sparkContext):
-            spark = _new_session()
+            spark = _new_session(master)
     if not isinstance(spark, SparkSession):
         kind = type(spark)
         hint = "Spark Connect is not supported; use a classic session, or engine='local'"
@@ -95,9 +95,10 @@ def warn_of_idle_timeout(conf: Mapping[str, str]) -> None:
         )
 
 
-def _new_session() -> SparkSession:
+def _new_session(master: str | None) -> SparkSession:
+    builder = SparkSession.builder
     try:
-        return SparkSession.builder.getOrCreate()
+        return (builder if master is None else builder.master(master)).getOrCreate()
     except Exception as error:  # no JVM, or one that refused: any error of py4j or of pyspark
         wrong = java_problem()
         if wrong is None:

@@ -48,14 +48,19 @@ def own_modules() -> list[str]:
 
 
 def unpacked(
-    pickled: bytes, sys_path: list[str], broadcasts: list[Broadcast[Any]], is_work: bool
+    pickled: bytes,
+    sys_path: list[str],
+    broadcasts: list[Broadcast[Any]],
+    is_work: bool,
+    packages: str = "",
 ) -> Callable[..., Any]:
     """A function that unpickles ``pickled``, with installed and shipped packages first.
 
     A Python worker has its current folder at the front of sys.path, where a folder named
     asha_bus would hide the package. ``sys_path`` is added at the end. ``broadcasts``: the
     broadcasts that ``pickled`` refers to. ``is_work``: it is a worker's, and returns a
-    `CannotLoad` where it cannot be unpickled.
+    `CannotLoad` where it cannot be unpickled. ``packages``: an archive of packages that was
+    shipped, which those that are installed come before.
     """
 
     def call(*arguments: Any) -> Any:
@@ -66,7 +71,12 @@ def unpacked(
         assert broadcasts is not None  # referenced here so that Spark sends them
         here = [entry for entry in sys.path if os.path.abspath(entry) == os.getcwd()]
         sys.path[:] = [entry for entry in sys.path if entry not in here] + here
-        sys.path += [entry for entry in sys_path if entry not in sys.path]
+        added = list(sys_path)
+        if packages:
+            from pyspark import SparkFiles
+
+            added.append(os.path.join(SparkFiles.getRootDirectory(), packages))
+        sys.path += [entry for entry in added if entry not in sys.path]
         try:
             function = loads(pickled)
         # unpickling runs user code, which may raise anything; a module may exit at its import
@@ -79,31 +89,6 @@ def unpacked(
         return function(*arguments)
 
     return call
-
-
-def probe(needed: Mapping[str, str]) -> Callable[[], tuple[str, str, list[str], str | None]]:
-    """A function that describes an executor, and imports only what is always there."""
-
-    def describe() -> tuple[str, str, list[str], str | None]:
-        import importlib
-        import socket
-        import sys
-
-        missing = []
-        for package, module in needed.items():
-            try:
-                importlib.import_module(module)
-            except ImportError:
-                missing.append(package)
-        version = None
-        try:
-            importlib.import_module("asha_bus.executor")
-            version = importlib.import_module("asha_bus").__version__
-        except ImportError:
-            pass
-        return socket.gethostname(), sys.executable, missing, version
-
-    return describe
 
 
 def lacking(modules: Iterable[str]) -> Callable[[], list[str]]:
@@ -183,6 +168,15 @@ def how_to_send(module: str) -> str:
     return (
         f"send it before the launch by spark.sparkContext.addPyFile({file!r}), by spark-submit "
         f"--py-files {file}, or install it there"
+    )
+
+
+def own_python(python: str, why: str) -> str:
+    """That workers run the driver's Python, since ``python``, the session's, cannot run them."""
+    return (
+        f"this session runs tasks with {python}, which {why}; workers run the driver's Python, "
+        f"{sys.executable}. Set os.environ['PYSPARK_PYTHON'] = sys.executable before the session "
+        f"is made, and all tasks do"
     )
 
 

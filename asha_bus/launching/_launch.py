@@ -215,7 +215,7 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
             are_saves_private=bool(plan.settings.saves) and not is_folder_given(given),
             keeping=_keeping(plan, options),
         )
-        engine.preflight(job)
+        engine.preflight(job, ship_packages=options.ship_packages)
         if resumed is not None:
             plan = replace(plan, done=supervisor.status().finished)
         monitors = open_monitors(plan.monitors, plan.info) + ([] if page is None else [page])

@@ -50,7 +50,7 @@ def folders_for(
 
 
 def _place_at(address: str, run: str) -> str:
-    """The place at ``address`` for what the trials of ``run`` attach; a file is written to try it."""
+    """The place at ``address`` for what the trials of ``run`` attach, where a file is tried."""
     place = f"{address.rstrip('/')}/{_name_of(run)}-kept"
     try:
         RemoteStore(place).probe()

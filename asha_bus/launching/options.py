@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from asha_bus.core.checks import (
     PORT,
     SECONDS,
+    SWITCH,
     check_fields,
     check_names,
     checked,
@@ -64,6 +65,9 @@ class BusOptions:
             may have. Default 1 GiB.
         max_artifact_bytes: The most bytes of one artifact that a trial attaches. It stays in
             the worker's memory until the trial ends. Default 1 GiB.
+        ship_packages: Whether a launch sends this Python's pyzmq and msgpack (about 1.3 MB) to
+            executors of Spark that lack them; it is refused where these run another platform
+            or version of Python. Default False: the launch says what to install.
 
     Raises:
         InvalidArgument: An option is wrong; the message names it.
@@ -89,6 +93,7 @@ class BusOptions:
     suggest_timeout_s: Annotated[float, SECONDS] = 10.0
     max_data_bytes: Annotated[int, whole(0, 1 << 62)] = 1 << 30
     max_artifact_bytes: Annotated[int, whole(0, 1 << 62)] = 1 << 30
+    ship_packages: Annotated[bool, SWITCH] = False
 
     def __post_init__(self) -> None:
         check_fields(self, "BusOptions: ")

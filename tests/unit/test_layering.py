@@ -85,7 +85,10 @@ THIRD_PARTIES = {
         "bench.demo",
         "driver.ship",
         "driver.spark",
+        "driver.probe",
+        "driver.spark_calls",
         "driver.spark_session",
+        "driver.spark_survey",
         "driver.spark_tasks",
         "executor.task",
         "integrations.spark_ml",
@@ -97,11 +100,20 @@ THIRD_PARTIES = {
     "tqdm": {"monitors.progress"},
     "transformers": {"integrations.transformers"},
     "xgboost": {"integrations.xgboost"},
-    "zmq": {"bench.echo", "bench.load", "driver.auth", "driver.router", "executor.client"},
+    "zmq": {
+        "bench.echo",
+        "bench.load",
+        "driver.auth",
+        "driver.bus_socket",
+        "driver.echo",
+        "driver.router",
+        "executor.client",
+        "executor.echo",
+    },
 }
 
 #: These join the two sides of the bus; echo is the load test's own bare bus.
-JOINERS = {"launching._launch", "bench.echo"}
+JOINERS = {"launching._launch", "diagnosis._doctor", "bench.echo"}
 
 
 def modules() -> dict[str, Path]:

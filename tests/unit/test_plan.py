@@ -300,6 +300,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"lease_s": 10**400}, "lease_s must be a number of seconds above 0.* got 1000"),
     ({"lease_s": True}, "lease_s must be a number of seconds above 0.* got True"),
     ({"max_attempts": 0}, "max_attempts must be a whole number from 1 to 1000, got 0"),
+    ({"ship_packages": "yes"}, "ship_packages must be True or False, got 'yes'"),
 ]
 
 

@@ -1,0 +1,1 @@
+"""What `asha_bus.doctor` finds out about machines, how it judges that, and its report."""
