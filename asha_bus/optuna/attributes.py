@@ -13,7 +13,8 @@ from asha_bus.objective.raised import RAISED_TEXT, RAISED_TYPE
 
 #: The step of a report, as the objective counts.
 STEP = "step"
-#: Set where the objective has pruned its trial itself, and where a failure is no error.
+#: Set where the objective has pruned its trial itself, and where a failure is no error: with
+#: the reason as a text if the objective has returned what is not a value of Optuna's.
 PRUNED, CAUGHT = "_pruned", "_caught"
 
 _OWN = (STEP, PRUNED, CAUGHT, RAISED_TYPE, RAISED_TEXT)

@@ -68,7 +68,8 @@ class DefineByRun:
         else:
             asked.flush()
             if trial.stopped is None:
-                trial.conclude(_feasible(value, asked), asked.extras)
+                number, why = _feasible(value)
+                trial.conclude(number, {**asked.extras, CAUGHT: why} if why else asked.extras)
 
 
 def _prune(trial: RunningTrial, asked: BusTrial, error: TrialPruned) -> None:
@@ -79,8 +80,8 @@ def _prune(trial: RunningTrial, asked: BusTrial, error: TrialPruned) -> None:
     trial.conclude(trial.metric, extras)
 
 
-def _feasible(value: Any, asked: BusTrial) -> float:
-    """What the objective returned as a float; a trial fails where Optuna lets it fail."""
+def _feasible(value: Any) -> tuple[float, str]:
+    """What the objective returned as a float; NaN, and why, where Optuna lets the trial fail."""
     why = f"the value {shortened(value)} could not be cast to float"
     try:
         if isinstance(value, Sequence) and not isinstance(value, str):
@@ -88,7 +89,5 @@ def _feasible(value: Any, asked: BusTrial) -> float:
             (value,) = value
         number = float(value)
     except (TypeError, ValueError):
-        raise TrialFailed(why, {**asked.extras, CAUGHT: True}) from None
-    if math.isnan(number):
-        raise TrialFailed("the value nan is not acceptable", {**asked.extras, CAUGHT: True})
-    return number
+        return math.nan, why
+    return number, "the value nan is not acceptable" if math.isnan(number) else ""

@@ -1,9 +1,10 @@
 """Other tuners beside asha-bus: the same curve, space and rule, each in its own environment.
 
-Each run is a process. It prints its figures as one line of JSON; at the end come tables of
-medians. Tuners take turns, so that a machine that is busy slows all of them down. Environments
-are made once, which takes some minutes and 5 GB. ``--write docs/benchmarks.md`` makes the
-document from the lines of ``--json FILE``, to which a run appends its own.
+Each run is a process, which is killed when its time is over. The script prints its figures as
+one line of JSON; at the end come tables of medians. Tuners take turns, so that a machine that is
+busy slows all of them down. Environments are made once, which takes some minutes and 5 GB.
+``--write docs/benchmarks.md`` makes the document from the lines of ``--json FILE``, to which a
+run appends its own.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from bench.peering.figures import Figures, medians
 from bench.peering.recording import Asked
 from bench.peering.running import run
 
-#: How many trials a tuner gets that takes no time limit, and at most how many seconds of steps.
-_TRIALS = 200
+#: How many trials a tuner gets that takes no time limit.
+_TRIALS = 2_000
 
 
 def runs(given: argparse.Namespace) -> Iterator[Figures]:
@@ -36,7 +37,7 @@ def runs(given: argparse.Namespace) -> Iterator[Figures]:
                     environment = OURS if given.smoke else peer.environment
                     asked = Asked(workers, given.seconds, step_ms / 1e3, _TRIALS, "")
                     try:
-                        python = python_of(environment, given.venvs)
+                        python = python_of(environment, given.venvs.absolute())
                     except NotInstalled as error:
                         yield Figures(key, workers, step_ms, error=f"not installed: {error}")
                         continue
@@ -69,7 +70,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--workers", type=_numbers, default=[2, 8], help="default: 2,8")
     add("--steps", type=_numbers, default=[0, 1, 10, 100], help="ms of a step; default: 0,1,10,100")
     add("--repeats", type=int, default=3, help="default: %(default)s")
-    add("--seconds", type=float, default=20.0, help="of each run; default: %(default)s")
+    add(
+        "--seconds",
+        type=float,
+        default=20.0,
+        help="of each run, from its first trial on; default: %(default)s",
+    )
     add("--venvs", type=Path, default=Path("build/peers"), help="default: %(default)s")
     add("--json", type=Path, help="append the lines to this file; --write reads it")
     add("--write", type=Path, help="write this document from the file of --json, and run nothing")

@@ -22,6 +22,7 @@ ENVIRONMENTS = {
         "pyspark==3.5.6",
         "pandas==2.1.4",
         "numpy==1.26.4",
+        "pyarrow==17.0.0",
         "setuptools==80.9.0",
         "flask==3.1.3",
         "requests==2.34.2",

@@ -54,7 +54,7 @@ def _make(place: Path, environment: str, failed: Path) -> None:
 
 def why_failed(output: str) -> str:
     """The first line of an installer's output that names an error."""
-    lines = [line.strip(" ×│╰─>") for line in output.splitlines()]
+    lines = [line.strip(" \N{MULTIPLICATION SIGN}│╰─>") for line in output.splitlines()]
     for word in ("ERROR: ", "Error: ", "error: "):
         for line in lines:
             if word in line and "subprocess-exited" not in line:

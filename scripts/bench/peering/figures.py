@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -61,11 +62,7 @@ def turnarounds(trials: Sequence[Recorded], *, is_process: bool) -> list[float]:
     by_worker = defaultdict[str, list[Recorded]](list)
     for one in trials:
         by_worker[one.worker].append(one)
-    return [
-        later.begin - one.end
-        for mine in by_worker.values()
-        for one, later in zip(mine, mine[1:], strict=False)
-    ]
+    return [later.begin - one.end for mine in by_worker.values() for one, later in pairwise(mine)]
 
 
 def figures_of(

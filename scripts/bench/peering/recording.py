@@ -34,7 +34,7 @@ class Asked(NamedTuple):
     """What a program is asked to do."""
 
     workers: int
-    #: After this time the tuner begins no more trials.
+    #: For how long it is observed, from the begin of its first trial; then it is killed.
     seconds: float
     #: How long each step of a trial takes.
     step_s: float
@@ -159,6 +159,15 @@ def read(folder: Path) -> tuple[float | None, list[Recorded]]:
         if begun is not None:
             trials.append(Recorded(begun, last, tuple(reports), path.stem))
     return call, sorted(trials)
+
+
+def first_begin(folder: Path) -> float | None:
+    """When the first trial that is recorded so far began; None: there is none."""
+    begins = (
+        next((at for kind, at, _ in _records(path) if kind == _BEGIN), None)
+        for path in folder.glob("*.records")
+    )
+    return min((begin for begin in begins if begin is not None), default=None)
 
 
 def _records(path: Path) -> Iterator[tuple[float, float, float]]:

@@ -16,8 +16,10 @@ from bench.peering.catalog import OURS, Peer
 from bench.peering.curve import STEPS
 from bench.peering.figures import Figures, figures_of
 
-#: How often the memory is looked at, and how long a tuner may take to start and to end.
-_LOOK_S, _GRACE_S = 0.5, 90.0
+#: How often the memory is looked at, and how long a tuner may take until its first trial begins.
+_LOOK_S, _START_S = 0.5, 180.0
+#: The limit that a tuner gets: it does not end by itself, so that its own end is not measured.
+_NO_LIMIT_S = 3600.0
 _SCRIPTS = Path(__file__).resolve().parents[2]
 
 
@@ -28,7 +30,7 @@ def run(peer: Peer, python: str, asked: recording.Asked) -> Figures:
         folder = Path(name)
         error, peak = _processes(peer, python, asked._replace(folder=name), folder)
         call, trials = recording.read(folder)
-        found = figures_of(
+        return figures_of(
             about._replace(error=error, peak_mb=peak),
             call,
             trials,
@@ -36,21 +38,22 @@ def run(peer: Peer, python: str, asked: recording.Asked) -> Figures:
             is_process=peer.is_process,
             steps=STEPS,
         )
-    return found
 
 
 def _processes(
     peer: Peer, python: str, asked: recording.Asked, folder: Path
 ) -> tuple[str, float | None]:
-    """Run the program to its end; why it failed, and the most memory in MB."""
+    """Run the program until its time is over; why it failed, and the most memory in MB."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.fspath(_SCRIPTS),
         "PYSPARK_PYTHON": python,
         "PYSPARK_DRIVER_PYTHON": python,
+        "TMPDIR": asked.folder,
+        "RAY_TMPDIR": asked.folder,
         recording.FOLDER: asked.folder,
         recording.WORKERS: str(asked.workers),
-        recording.SECONDS: str(asked.seconds),
+        recording.SECONDS: str(_NO_LIMIT_S),
         recording.STEP_S: str(asked.step_s),
         recording.TRIALS: str(asked.trials),
     }
@@ -69,21 +72,23 @@ def _processes(
             start_new_session=True,
         )
     peak, seen, error = 0.0, {process.pid: _started(process.pid)}, ""
-    deadline = time.monotonic() + asked.seconds + _GRACE_S
+    deadline, has_begun = time.monotonic() + _START_S, False
     try:
-        while process.poll() is None:
-            if time.monotonic() > deadline:
-                error = f"did not end {_GRACE_S:g} s after its time"
-                break
+        while process.poll() is None and time.monotonic() < deadline:
+            if not has_begun and (begin := recording.first_begin(folder)) is not None:
+                deadline, has_begun = begin + asked.seconds, True
             found = descendants(process.pid)
             seen.update((pid, _started(pid)) for pid in found if pid not in seen)
             peak = max(peak, sum(map(_memory_mb, found)))
             time.sleep(_LOOK_S)
+        seen.update((pid, _started(pid)) for pid in descendants(process.pid) if pid not in seen)
+        if process.returncode:
+            error = _last_error(folder / "output.txt")
+        elif not has_begun and process.returncode is None:
+            error = f"no trial began within {_START_S:g} s"
     finally:
         _end(seen)
         process.wait()
-    if not error and process.returncode:
-        error = _last_error(folder / "output.txt")
     return error, peak or None
 
 
@@ -110,7 +115,7 @@ def _stat(pid: int) -> list[str]:
 
 
 def _started(pid: int) -> str:
-    """When a process began, by which another one of that number is told apart."""
+    """When a process began, which no other one of that number has."""
     stat = _stat(pid)
     return stat[19] if stat else ""
 

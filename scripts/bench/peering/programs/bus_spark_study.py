@@ -15,5 +15,5 @@ if __name__ == "__main__":
     record.called()
     # user begins
     study = MlflowSparkStudy("peers", None, RandomSampler(), PRUNER)
-    study.optimize(objective, n_trials=10_000_000, timeout=ask.seconds, n_jobs=ask.workers)
+    study.optimize(objective, n_trials=ask.trials * 1000, timeout=ask.seconds, n_jobs=ask.workers)
     # user ends

@@ -5,8 +5,13 @@ from __future__ import annotations
 import socket
 
 from fs.base import FS
-from tune import IterativeObjectiveFunc, Rand, Space, TrialReport
-from tune.api import suggest_by_continuous_asha
+from tune import (
+    IterativeObjectiveFunc,
+    Rand,
+    Space,
+    TrialReport,
+    suggest_by_continuous_asha,
+)
 
 from bench.peering import recording as record
 from bench.peering.curve import FACTOR, NAMES, STEPS, loss

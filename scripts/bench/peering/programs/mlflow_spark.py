@@ -14,12 +14,14 @@ from bench.peering.programs.spark_session import session
 if __name__ == "__main__":
     ask = record.asked()
     session(ask.workers)
-    record.called()
     # user begins
     uri = f"sqlite:///{ask.folder}/mlflow.db"
     mlflow.set_tracking_uri(uri)
     experiment = mlflow.create_experiment("peers", f"file://{ask.folder}/mlruns")
+    # user ends
+    record.called()
+    # user begins
     storage = MlflowStorage(experiment_id=experiment)
     study = MlflowSparkStudy("peers", storage, RandomSampler(), PRUNER, uri)
-    study.optimize(objective, n_trials=100_000, timeout=ask.seconds, n_jobs=ask.workers)
+    study.optimize(objective, n_trials=ask.trials, timeout=ask.seconds, n_jobs=ask.workers)
     # user ends
