@@ -2,7 +2,8 @@
 
 One worker runs trials that end after some time, and attach the megabytes or not; each is better
 than those before it, so that all are written. The other workers report as fast as they can, and
-time each decision. Runs with and without attaching take turns.
+time each decision. Attaching and not attaching take turns within a run, since the load of a
+machine changes from run to run.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ SPACE = ab.Space(x=ab.uniform(0, 1))
 #: A rung at each step of the first five doublings: all of these reports are decisions.
 SCHEDULER = ab.ASHA(max_resource=32, reduction_factor=2)
 
+#: For how long, in turns, trials attach and do not attach.
+BLOCK_S = 0.5
+
 
 class Objective:
     """Attaches in one worker, and times decisions in the others.
 
-    ``folder``: where the workers write down what they do; ``megabytes``: what is attached, or 0.
+    ``folder``: where the workers write down what they do; ``megabytes``: what is attached.
     """
 
     def __init__(self, folder: Path, megabytes: int, trial_s: float) -> None:
@@ -35,18 +39,18 @@ class Objective:
         """One trial."""
         if self._is_attaching():
             time.sleep(self.trial_s)
-            if self.megabytes:
+            if _attaches():
                 trial.attach("model", os.urandom(1 << 20) * self.megabytes)
             return -float(trial.id)
         took = []
         for step in (1, 2, 4, 8, 16, 32):
-            began = time.perf_counter()
+            is_beside, began = _attaches(), time.perf_counter()
             goes_on = trial.report(trial.params["x"], resource=step)
-            took.append(time.perf_counter() - began)
+            took.append((is_beside, time.perf_counter() - began))
             if not goes_on:
                 break
         with open(self.folder / f"{os.getpid()}.took", "a", encoding="ascii") as file:
-            file.writelines(f"{seconds:.7f}\n" for seconds in took)
+            file.writelines(f"{is_beside:d} {seconds:.7f}\n" for is_beside, seconds in took)
         return None
 
     def _is_attaching(self) -> bool:
@@ -60,12 +64,18 @@ class Objective:
         return True
 
 
-def decisions(megabytes: int, given: argparse.Namespace) -> tuple[list[float], int]:
-    """The seconds of each decision of the other workers in one run, and the trials attached."""
+def _attaches() -> bool:
+    """Whether trials attach now, by the clock that all processes share."""
+    return int(time.monotonic() / BLOCK_S) % 2 == 1
+
+
+def decisions(given: argparse.Namespace) -> tuple[list[float], list[float]]:
+    """The seconds of each decision of the other workers, beside no attaching and beside it."""
+    found: tuple[list[float], list[float]] = ([], [])
     with TemporaryDirectory(prefix="asha-bus-attach-") as name:
         folder = Path(name)
-        result = ab.launch(
-            Objective(folder, megabytes, given.trial_s),
+        ab.launch(
+            Objective(folder, given.megabytes, given.trial_s),
             SPACE,
             scheduler=SCHEDULER,
             max_time=given.seconds,
@@ -74,44 +84,48 @@ def decisions(megabytes: int, given: argparse.Namespace) -> tuple[list[float], i
             artifacts=folder,
             monitor=None,
         )
-        files = folder.glob("*.took")
-        took = [float(line) for path in files for line in path.read_text().splitlines()]
-        kept = list(folder.glob("asha-bus-*-kept/*/model"))
-        assert len(kept) == bool(megabytes), f"{len(kept)} files were kept"
-        assert not kept or kept[0].stat().st_size == megabytes << 20
-    return took, sum(one.metric is not None and one.metric < 0 for one in result.trials)
+        for path in folder.glob("*.took"):
+            for line in path.read_text().splitlines():
+                is_beside, seconds = line.split()
+                found[int(is_beside)].append(float(seconds))
+        (kept,) = folder.glob("asha-bus-*-kept/*/model")
+        assert kept.stat().st_size == given.megabytes << 20
+    return found
 
 
 def main(given: argparse.Namespace) -> None:
     """Measure and print."""
     shares = {"p50": 0.5, "p99": 0.99}
-    found: dict[tuple[int, str], list[float]] = {}
-    for number in range(given.repeats):
-        sizes = (0, given.megabytes)
-        for megabytes in sizes if number % 2 else sizes[::-1]:
-            took, ended = decisions(megabytes, given)
-            for name, share in shares.items():
-                found.setdefault((megabytes, name), []).append(percentile(took, share) or 0.0)
-            p50, p99 = (found[megabytes, name][-1] * 1e6 for name in shares)
-            print(
-                f"{megabytes:3} MB at the end of {ended:4} trials: {len(took):7,} decisions of "
-                f"others, p50 {p50:6.0f} us, p99 {p99:7.0f} us",
-                flush=True,
-            )
-    for name in shares:
-        plain, attached = found[0, name], found[given.megabytes, name]
-        ratio = median(a / b for a, b in zip(attached, plain, strict=True))
-        print(
-            f"{name}: {median(plain) * 1e6:.0f} us without, {median(attached) * 1e6:.0f} us with; "
-            f"the median of the {len(plain)} pairs' ratios is {ratio:.2f}"
-        )
+    runs: list[tuple[list[float], list[float]]] = []
+    for _ in range(given.repeats):
+        runs.append(decisions(given))
+        print(f"{'':12}" + _compared(*runs[-1], shares), flush=True)
+    together = [[seconds for run in runs for seconds in run[which]] for which in (0, 1)]
+    print(f"{'all runs':12}" + _compared(*together, shares))
+    for name, share in shares.items():
+        ratios = [_ratio(*run, share) for run in runs if all(run)]
+        print(f"{name}: the median of {len(ratios)} runs' ratios is {median(ratios):.2f}")
+
+
+def _compared(plain: list[float], beside: list[float], shares: dict[str, float]) -> str:
+    """One line about decisions beside no attaching and beside it."""
+    figures = ", ".join(
+        f"{name} {(percentile(plain, share) or 0) * 1e6:.0f} and "
+        f"{(percentile(beside, share) or 0) * 1e6:.0f} us"
+        for name, share in shares.items()
+    )
+    return f"{len(plain):,} decisions without and {len(beside):,} with attaching: {figures}"
+
+
+def _ratio(plain: list[float], beside: list[float], share: float) -> float:
+    return (percentile(beside, share) or 0.0) / (percentile(plain, share) or 1.0)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=10, help="default: %(default)s")
     parser.add_argument("--workers", type=int, default=2, help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=5.0, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=10.0, help="default: %(default)s")
     parser.add_argument("--megabytes", type=int, default=10, help="default: %(default)s")
     parser.add_argument("--trial-s", type=float, default=0.2, help="default: %(default)s")
     parser.add_argument("--smoke", action="store_true", help="only show that it works")
