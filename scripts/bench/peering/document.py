@@ -160,13 +160,13 @@ def _times(more: float | None, less: float | None) -> str:
 
 
 def _absent(found: Sequence[Figures]) -> str:
-    absent = {one.peer: one.error for one in found if one.error}
     present = {one.peer for one in found if not one.error}
-    lines = [
-        f"* {BY_KEY[key].title} ({version_of(BY_KEY[key].environment)}): `{error}`"
-        for key, error in absent.items()
-        if key not in present and BY_KEY[key].environment != OURS
-    ]
+    errors = {one.peer: f": `{one.error}`" for one in found if one.error}
+    lines = []
+    for peer in PEERS:
+        if peer.key not in present:
+            version = "" if peer.environment == OURS else f" ({version_of(peer.environment)})"
+            lines.append(f"* {peer.title}{version}{errors.get(peer.key, ': not run')}")
     return "\n".join(lines) or "All of them ran."
 
 
