@@ -68,8 +68,8 @@ class DefineByRun:
         else:
             asked.flush()
             if trial.stopped is None:
-                number, why = _feasible(value)
-                trial.conclude(number, {**asked.extras, CAUGHT: why} if why else asked.extras)
+                final, why = _feasible(value)
+                trial.conclude(final, {**asked.extras, CAUGHT: why} if why else asked.extras)
 
 
 def _prune(trial: RunningTrial, asked: BusTrial, error: TrialPruned) -> None:
