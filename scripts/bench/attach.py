@@ -100,8 +100,8 @@ def main(given: argparse.Namespace) -> None:
     for _ in range(given.repeats):
         runs.append(decisions(given))
         print(f"{'':12}" + _compared(*runs[-1], shares), flush=True)
-    together = [[seconds for run in runs for seconds in run[which]] for which in (0, 1)]
-    print(f"{'all runs':12}" + _compared(*together, shares))
+    plain, beside = ([seconds for run in runs for seconds in run[which]] for which in (0, 1))
+    print(f"{'all runs':12}" + _compared(plain, beside, shares))
     for name, share in shares.items():
         ratios = [_ratio(*run, share) for run in runs if all(run)]
         print(f"{name}: the median of {len(ratios)} runs' ratios is {median(ratios):.2f}")

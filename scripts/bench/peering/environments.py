@@ -39,7 +39,7 @@ def python_of(environment: str, folder: Path) -> str:
 def _make(place: Path, environment: str, failed: Path) -> None:
     print(f"installing {environment} into {place}", file=sys.stderr, flush=True)
     subprocess.run([sys.executable, "-m", "venv", place], check=True)
-    command = [place / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    command = [os.fspath(place / "bin" / "python"), "-m", "pip", "install", "--quiet"]
     installed = subprocess.run(
         [*command, *ENVIRONMENTS[environment]],
         capture_output=True,

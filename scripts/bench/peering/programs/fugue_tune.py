@@ -21,7 +21,7 @@ STEP_S = record.asked().step_s
 
 
 # user begins
-class Objective(IterativeObjectiveFunc):
+class Objective(IterativeObjectiveFunc):  # type: ignore[misc] # it is installed elsewhere
     """Train a step at a time."""
 
     def __init__(self) -> None:
