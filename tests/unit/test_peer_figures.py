@@ -116,12 +116,20 @@ def test_the_document_is_made_of_the_medians() -> None:
     for expected in (
         "2 cores, Python 3.11",
         "| asha-bus, local | 1,234 | - | - | 0.25 |",
-        "| asha-bus, local / Optuna, threads in memory | 5.00 | 4.00 |",
+        "| asha-bus, local / Optuna, threads in memory | 5.00 | 4.00 | 1 |",
         "| asha-bus, local | 99% |",
         "* Maggy (maggy 1.1.2): `not installed: too old`",
     ):
         assert expected in text
     assert "{" not in text.replace("{version", "")
+
+
+def test_each_run_is_compared_with_the_nearest_one_of_ours() -> None:
+    keys = ["bus", "optuna", "ray", "bus", "optuna"]
+    runs = [Figures(key, 2, 0.0, number) for number, key in enumerate(keys)]
+    pairs = document.beside(runs, "bus", "optuna")
+    assert [(0, 1), (3, 4)] == [(mine.trials, other.trials) for mine, other in pairs]
+    assert [] == document.beside(runs, "mlflow", "optuna")
 
 
 def test_the_first_error_of_an_installer_is_shown() -> None:

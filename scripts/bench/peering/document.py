@@ -8,6 +8,7 @@ import platform
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 
 from asha_bus import __version__
 from asha_bus.results.tables import table
@@ -135,28 +136,43 @@ _PAIRS = (
 )
 
 
-def _ratios(found: Sequence[Figures], workers: int) -> str:
-    by_key = {
-        one.peer: one
-        for one in found
-        if one.workers == workers and not one.step_ms and not one.error
-    }
+def _ratios(runs: Sequence[Figures], workers: int) -> str:
+    some = [one for one in runs if one.workers == workers and not one.step_ms and not one.error]
     rows = []
     for ours, theirs in _PAIRS:
-        if ours in by_key and theirs in by_key:
-            mine, other = by_key[ours], by_key[theirs]
-            rows.append(
-                [
-                    f"{BY_KEY[ours].title} / {BY_KEY[theirs].title}",
-                    _times(mine.reports_per_s, other.reports_per_s),
-                    _times(other.turnaround_p50_ms, mine.turnaround_p50_ms),
-                ]
-            )
-    return markdown(["", "times the reports/s", "times faster turnaround"], rows)
+        pairs = beside(some, ours, theirs)
+        if pairs:
+            more = [_over(mine.reports_per_s, other.reports_per_s) for mine, other in pairs]
+            sooner = [
+                _over(other.turnaround_p50_ms, mine.turnaround_p50_ms) for mine, other in pairs
+            ]
+            title = f"{BY_KEY[ours].title} / {BY_KEY[theirs].title}"
+            rows.append([title, _middle(more), _middle(sooner), str(len(pairs))])
+    return markdown(["", "times the reports/s", "times faster turnaround", "pairs"], rows)
 
 
-def _times(more: float | None, less: float | None) -> str:
-    return f"{_shown(more / less)}" if more and less else "-"
+def beside(runs: Sequence[Figures], ours: str, theirs: str) -> list[tuple[Figures, Figures]]:
+    """Each run of theirs with the run of ours that was nearest to it, in the order of runs."""
+    mine = [place for place, one in enumerate(runs) if one.peer == ours]
+    return [
+        (runs[min(mine, key=lambda at: abs(at - place))], one)
+        for place, one in enumerate(runs)
+        if one.peer == theirs and mine
+    ]
+
+
+def _middle(ratios: Sequence[float | None]) -> str:
+    """The median of the ratios, and the least and the most of them."""
+    known = [ratio for ratio in ratios if ratio is not None]
+    if not known:
+        return "-"
+    if len(known) == 1:
+        return _shown(known[0])
+    return f"{_shown(median(known))} ({_shown(min(known))} to {_shown(max(known))})"
+
+
+def _over(more: float | None, less: float | None) -> float | None:
+    return more / less if more and less else None
 
 
 def _absent(found: Sequence[Figures]) -> str:
@@ -182,7 +198,7 @@ def text_of(lines: str) -> str:
         "runs": str(max((one.runs for one in found), default=0)),
         "speed_2": _speed(found, 2),
         "speed_8": _speed(found, 8),
-        "ratios": _ratios(found, 2),
+        "ratios": _ratios(runs, 2),
         "busy": _busy(found),
         "absent": _absent(found),
     }
