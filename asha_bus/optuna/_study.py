@@ -31,7 +31,7 @@ from asha_bus.launching.run import Run, search_failure_of, wait_for
 from asha_bus.monitors.choice import as_monitors
 from asha_bus.monitors.mlflow import MLflowMonitor
 from asha_bus.objective.kinds import refuse_inside
-from asha_bus.optuna.filling import Filling
+from asha_bus.optuna.filling import Filling, FillsAsTrialsEnd
 from asha_bus.optuna.objective import DefineByRun
 from asha_bus.optuna.schedulers import scheduler_of
 from asha_bus.optuna.searcher import DefineByRunSearcher
@@ -192,10 +192,19 @@ class Study(optuna.Study):
         if self._make_mlflow is not None:
             self.mlflow = self._make_mlflow()
             settings["monitor"] = [*as_monitors(settings["monitor"]), self.mlflow]
+        # Where nobody has to see a trial's end before the next one begins, workers go on at once,
+        # which saves a way to this process and back for each trial.
+        is_gated = bool(callbacks or kinds or not is_random or "journal" in options)
         ended = _ended(options)
         if is_random and ended is None:  # a run that is resumed has a seed already
             settings.setdefault("seed", _seed_of(self.sampler))
         limit = sys.maxsize if n_trials is None and timeout is None else n_trials
+        filling = Filling(
+            self, [trial._trial_id for trial in waiting], list(callbacks or ()), ended or ()
+        )
+        if not is_gated:
+            shown = as_monitors(settings["monitor"])
+            settings["monitor"] = [*shown, FillsAsTrialsEnd(filling)]
         arguments = LaunchArguments(
             objective,
             Space({BY_NAME: uniform(0.0, 1.0)}),
@@ -207,13 +216,12 @@ class Study(optuna.Study):
             spark=self._spark,
             workers=workers,
             max_failures=sys.maxsize,
+            fail_fast=not is_gated,
             **settings,
         )
-        ids = [trial._trial_id for trial in waiting]
-        filling = Filling(self, ids, list(callbacks or ()), ended or ())
         self._is_running, self._later = True, []
         try:
-            run = start_gated(arguments, filling.after, "optimize")
+            run = start_gated(arguments, filling.after if is_gated else None, "optimize")
             filling.attach(run)
             self._finish(run, filling, is_kept="journal" in options)
         finally:

@@ -13,8 +13,9 @@ from asha_bus.objective.raised import RAISED
 
 #: The step of a report, as the objective counts.
 STEP = "step"
-#: Set where the objective has pruned its trial itself, where a failure is no error, and where
-#: the objective has stopped the study.
+#: Set where the objective has pruned its trial itself, where a failure is no error (with the
+#: reason as a text if the objective has returned what is not a value of Optuna's), and where the
+#: objective has stopped the study.
 PRUNED, CAUGHT, STOPS = "_pruned", "_caught", "_stops"
 
 _OWN = (STEP, PRUNED, CAUGHT, STOPS, *RAISED)

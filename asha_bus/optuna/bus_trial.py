@@ -6,11 +6,11 @@ import datetime
 import json
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, NoReturn
 from zlib import crc32
 
 from optuna import distributions as d
-from optuna.samplers import RandomSampler
 from optuna.trial import BaseTrial
 
 from asha_bus.core.checks import shortened
@@ -21,10 +21,12 @@ from asha_bus.executor.running_trial import RunningTrial
 from asha_bus.formats.wire import MAX_NAME_CHARS, MAX_NAMED, MAX_NAMED_CHARS
 from asha_bus.objective.raised import raised_as
 from asha_bus.optuna.attributes import MAX_ATTRIBUTES, STEP, STOPS, TRACEBACK, packed
+from asha_bus.optuna.drawing import drawn
 from asha_bus.optuna.worker_study import WorkerStudy
 
 _PLAIN = (type(None), bool, int, float, str)
-_SEED_MASK = 0xFFFFFFFF
+#: The text of a range, which most trials ask for again. Choices are not kept, of which 1 == True.
+_range_as_text = lru_cache(d.distribution_to_json)
 _Distribution = d.BaseDistribution
 
 
@@ -120,7 +122,7 @@ class BusTrial(BaseTrial):
         for earlier in (self._known.get(name), self._from_ahead(name)):
             if earlier is not None:
                 _check_same(name, earlier, distribution)
-        text = d.distribution_to_json(distribution)
+        text = _text_of(distribution)
         self._check_room(name, text)
         number = self._number_of(name, distribution, text)
         value = distribution.to_external_repr(number)
@@ -174,14 +176,11 @@ class BusTrial(BaseTrial):
             return float(number)
         if distribution.single():
             return float(distribution.to_internal_repr(d._get_single_value(distribution)))
-        drawn, number = self._ahead.get(name, (None, 0.0))
-        if drawn == text:
+        ahead, number = self._ahead.get(name, (None, 0.0))
+        if ahead == text:
             return number
         if self._is_random:
-            seed = mix(self._running.seed, crc32(name.encode())) & _SEED_MASK
-            nobody: Any = None  # a random sampler looks at neither study nor trial
-            value = RandomSampler(seed).sample_independent(nobody, nobody, name, distribution)
-            return float(distribution.to_internal_repr(value))
+            return drawn(distribution, mix(self._running.seed, crc32(name.encode())))
         return self._running.draw(name, text)
 
     # --- reports --------------------------------------------------------------
@@ -307,6 +306,11 @@ class BusTrial(BaseTrial):
     def study(self) -> WorkerStudy:
         """The name and the direction of the study, which is in another process, and its end."""
         return self._study
+
+
+def _text_of(distribution: _Distribution) -> str:
+    is_range = isinstance(distribution, d.FloatDistribution | d.IntDistribution)
+    return _range_as_text(distribution) if is_range else d.distribution_to_json(distribution)
 
 
 def _check_same(name: str, earlier: _Distribution, distribution: _Distribution) -> None:

@@ -6,6 +6,7 @@ import copy
 import threading
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import optuna
@@ -19,9 +20,10 @@ from asha_bus.core.errors import ObjectiveError
 from asha_bus.core.trial import TrialState
 from asha_bus.driver.process import start_thread
 from asha_bus.launching.run import Run, stop_because
+from asha_bus.monitors.base import Monitor
 from asha_bus.objective.raised import raised_as
 from asha_bus.optuna.attributes import CAUGHT, STOPS, attributes_of
-from asha_bus.optuna.outcomes import outcome_of, steps_of
+from asha_bus.optuna.outcomes import outcome_of, steps_of, why_infeasible
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from asha_bus.optuna._study import Study
 
 _logger = optuna.logging.get_logger("optuna.study")
+
+#: A distribution by its text, which most trials have in common.
+_distribution = lru_cache(d.json_to_distribution)
 
 #: How often a run that is to end looks whether its last trials have ended.
 _LOOK_S = 0.05
@@ -150,19 +155,19 @@ class Filling:
         storage, at = self._storage, self._id_of(trial.id)
         number_of = storage.get_trial_number_from_id
         state, value = outcome_of(trial)
+        # each public setter of the storage copies the whole trial, which takes most of the time
+        kept = storage._get_trial(at)
         for name, text, number in trial.named:
             try:
-                storage.set_trial_param(at, name, number, d.json_to_distribution(text))
+                self._set_param(kept, name, number, _distribution(text))
             except ValueError as error:  # another trial has had another distribution of that name
                 self.error = ValueError(
                     f"{name!r} of trial {number_of(at)}: {error} Use another name"
                 )
                 state, value = OptunaState.FAIL, None
-        for name, attribute in attributes_of(trial.extras).items():
-            storage.set_trial_user_attr(at, name, attribute)
+        kept.user_attrs.update(attributes_of(trial.extras))
         steps = steps_of(trial)
-        for step, reported in steps.items():
-            storage.set_trial_intermediate_value(at, step, reported)
+        kept.intermediate_values.update(steps)
         if state is OptunaState.PRUNED and steps:
             value = steps[max(steps)]
         storage.set_trial_state_values(at, state, None if value is None else [value])
@@ -171,6 +176,17 @@ class Filling:
         frozen = storage.get_trial(at)
         _log(self._study, frozen, trial)
         return frozen
+
+    def _set_param(
+        self, kept: FrozenTrial, name: str, number: float, kind: d.BaseDistribution
+    ) -> None:
+        """Set a parameter of a trial; ValueError if another one has another kind of that name."""
+        known = self._storage._studies[self._study._study_id].param_distribution
+        if name in known:
+            d.check_distribution_compatibility(known[name], kind)
+        known[name] = kind
+        kept.params[name] = kind.to_external_repr(number)
+        kept.distributions[name] = kind
 
     def _set_times(self, at: int, trial: TrialRecord) -> None:
         """Have the times of the trial itself, not those at which the study was told."""
@@ -193,6 +209,16 @@ class Filling:
         return self._ids[number]
 
 
+class FillsAsTrialsEnd(Monitor):
+    """Fills the study of a run whose workers wait for nobody, soon after its trials have ended."""
+
+    def __init__(self, filling: Filling) -> None:
+        self._filling = filling
+
+    def on_end(self, trial: TrialRecord) -> None:
+        self._filling.after(trial)
+
+
 def _log(study: Study, frozen: FrozenTrial, trial: TrialRecord) -> None:
     """Say how a trial ended, as Optuna does."""
     if frozen.state is OptunaState.COMPLETE:
@@ -200,7 +226,7 @@ def _log(study: Study, frozen: FrozenTrial, trial: TrialRecord) -> None:
     elif frozen.state is OptunaState.PRUNED:
         _logger.info("Trial %d pruned.", frozen.number)
     else:
-        last = (trial.error or "it was cut off").strip().splitlines()[-1]
+        last = (trial.error or why_infeasible(trial) or "it was cut off").strip().splitlines()[-1]
         _logger.warning(
             "Trial %d failed with parameters: %s: %s", frozen.number, frozen.params, last
         )

@@ -82,7 +82,8 @@ class DefineByRun:
         else:
             asked.flush()
             if trial.stopped is None:
-                trial.conclude(_feasible(value, asked), asked.extras)
+                final, why = _feasible(value)
+                trial.conclude(final, {**asked.extras, CAUGHT: why} if why else asked.extras)
 
 
 def _prune(trial: RunningTrial, asked: BusTrial, error: TrialPruned) -> None:
@@ -93,8 +94,8 @@ def _prune(trial: RunningTrial, asked: BusTrial, error: TrialPruned) -> None:
     trial.conclude(trial.metric, extras)
 
 
-def _feasible(value: Any, asked: BusTrial) -> float:
-    """What the objective returned as a float; a trial fails where Optuna lets it fail."""
+def _feasible(value: Any) -> tuple[float, str]:
+    """What the objective returned as a float; NaN, and why, where Optuna lets the trial fail."""
     why = f"the value {shortened(value)} could not be cast to float"
     try:
         if isinstance(value, Sequence) and not isinstance(value, str):
@@ -102,7 +103,5 @@ def _feasible(value: Any, asked: BusTrial) -> float:
             (value,) = value
         number = float(value)
     except (TypeError, ValueError):
-        raise TrialFailed(why, {**asked.extras, CAUGHT: True}) from None
-    if math.isnan(number):
-        raise TrialFailed("the value nan is not acceptable", {**asked.extras, CAUGHT: True})
-    return number
+        return math.nan, why
+    return number, "the value nan is not acceptable" if math.isnan(number) else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from optuna.trial import TrialState as OptunaState
 
 from asha_bus.core.trial import TrialState
-from asha_bus.optuna.attributes import PRUNED, STEP
+from asha_bus.optuna.attributes import CAUGHT, PRUNED, STEP
 from asha_bus.results.records import TrialRecord
 
 
@@ -16,6 +16,8 @@ def outcome_of(trial: TrialRecord) -> tuple[OptunaState, float | None]:
     """
     if trial.extras.get(PRUNED):
         return OptunaState.PRUNED, None
+    if why_infeasible(trial):
+        return OptunaState.FAIL, None
     if trial.state is TrialState.COMPLETED:
         return OptunaState.COMPLETE, trial.metric
     if trial.state is TrialState.STOPPED:
@@ -23,6 +25,12 @@ def outcome_of(trial: TrialRecord) -> tuple[OptunaState, float | None]:
     if trial.state is TrialState.CANCELLED and trial.metric is not None:
         return OptunaState.PRUNED, None
     return OptunaState.FAIL, None
+
+
+def why_infeasible(trial: TrialRecord) -> str:
+    """Why what the objective returned is not a value of Optuna's; empty: it is one."""
+    why = trial.extras.get(CAUGHT)
+    return why if isinstance(why, str) else ""
 
 
 def steps_of(trial: TrialRecord) -> dict[int, float]:

@@ -136,6 +136,37 @@ def test_every_other_name_is_optunas() -> None:
         getattr(ours, "no_such_name")  # noqa: B009 - it is looked up on use
 
 
+class Started(Exception):
+    """In place of a run."""
+
+
+@pytest.mark.parametrize(
+    ("sampler", "options", "is_gated"),
+    [
+        (optuna.samplers.RandomSampler, {}, False),
+        (optuna.samplers.TPESampler, {}, True),  # it learns from each trial
+        (optuna.samplers.RandomSampler, {"callbacks": [lambda study, trial: None]}, True),
+        (optuna.samplers.RandomSampler, {"catch": (ValueError,)}, True),
+        (optuna.samplers.RandomSampler, {"journal": "run.journal"}, True),
+    ],
+    ids=str,
+)
+def test_workers_wait_for_the_study_only_where_somebody_looks(
+    sampler: Any, options: Any, is_gated: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+
+    def start(arguments: Any, after: Any, function: str) -> Any:
+        seen.append((after is not None, not arguments.fail_fast))
+        raise Started
+
+    monkeypatch.setattr("asha_bus.optuna._study.start_gated", start)
+    study = ours.create_study(engine="local", sampler=sampler())
+    with pytest.raises(Started):
+        study.optimize(lambda trial: 1.0, n_trials=2, **options)
+    assert [(is_gated, is_gated)] == seen
+
+
 # --- pruners ------------------------------------------------------------------
 
 

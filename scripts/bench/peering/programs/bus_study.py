@@ -1,0 +1,17 @@
+"""The program of ``optuna_memory`` with asha-bus's study, in local processes."""
+
+from __future__ import annotations
+
+import asha_bus.optuna as optuna
+from bench.peering import recording as record
+from bench.peering.programs.optuna_objective import PRUNER, objective
+
+if __name__ == "__main__":
+    ask = record.asked()
+    record.called()
+    # user begins
+    study = optuna.create_study(
+        sampler=optuna.samplers.RandomSampler(), pruner=PRUNER, engine="local"
+    )
+    study.optimize(objective, timeout=ask.seconds, n_jobs=ask.workers)
+    # user ends
