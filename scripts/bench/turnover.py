@@ -10,11 +10,12 @@ takes the trial, and one is a generator that the scheduler stops at each first r
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import tempfile
 import time
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -152,9 +153,12 @@ def measure(kind: str, seconds: float, workers: int) -> list[list[int]]:
     return samples
 
 
-def row(kind: str, samples: list[list[int]]) -> list[str]:
+HEAD = ["objective", "trials", "turnaround us", "echo us", "round trips", "worker's cpu us"]
+
+
+def row(kind: str, samples: Sequence[list[int]]) -> list[str]:
     """A line of the table."""
-    turnaround, echo, cpu = (median(of_kind) / 1e3 for of_kind in samples)
+    turnaround, echo, cpu = (median(of_kind or [math.nan]) / 1e3 for of_kind in samples)
     figures = [f"{len(samples[TURNAROUND]):,}", f"{turnaround:.0f}", f"{echo:.0f}"]
     return [kind, *figures, f"{turnaround / echo:.2f}", f"{cpu:.0f}"]
 
@@ -167,9 +171,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="only show that it works")
     given = parser.parse_args()
     seconds = 1.5 if given.smoke else given.seconds
-    head = ["objective", "trials", "turnaround us", "echo us", "round trips", "worker's cpu us"]
     rows = [row(kind, measure(kind, seconds, given.workers)) for kind in KINDS]
-    print(table(rows, head=head))
+    print(table(rows, head=HEAD))
 
 
 if __name__ == "__main__":
