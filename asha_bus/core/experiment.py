@@ -205,15 +205,10 @@ class Experiment:
 
     def next_deadline(self) -> float | None:
         """When `tick` must be called at the latest; None: never."""
-        first = self._ending.due
-        roster = self.roster
-        for at in (
-            self.suggestions.due,
-            self._pausing.next_deadline,
-            roster.leases.next_deadline(),
-            roster.returns.next_deadline(),
-            self._ending.grace_ends_at if self.ended is None else None,
-        ):
+        first, roster = self._ending.due, self.roster
+        grace = self._ending.grace_ends_at if self.ended is None else None
+        others = (self.suggestions.due, self._pausing.next_deadline, grace)
+        for at in (*others, roster.leases.next_deadline(), roster.returns.next_deadline()):
             if at is not None and (first is None or at < first):
                 first = at
         return first

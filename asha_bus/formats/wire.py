@@ -348,8 +348,8 @@ def _without_defaults(code: int, items: tuple[Any, ...]) -> tuple[Any, ...]:
         if items[kept - 1]:
             break
         kept -= 1
-    given = items[at] if (at := _ASSIGNED.get(code)) is not None else None
-    if given is None or given[-1]:
+    at = _ASSIGNED.get(code)
+    if at is None or (given := items[at]) is None or given[-1]:
         return items[:kept]
     given = given[: -1 if given[-2] else -2]
     return (*items[:at], given, *items[at + 1 : kept])
