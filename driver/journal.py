@@ -254,9 +254,10 @@ class Writer:
     def __init__(self, fd: int, path: str, encoder: Encoder, sync: str) -> None:
         self._fd = fd
         self._path = path
-        self._encoder = encoder
+        self._encode = encoder.encode
         self._waits = sync == "always"
-        self._pending = b""
+        #: The records that were added and are not written yet.
+        self.pending = b""
         self._is_dirty = self._is_missed = False
         self._sync_error: OSError | None = None
         self._size_bytes = os.fstat(fd).st_size
@@ -267,13 +268,13 @@ class Writer:
 
     def add(self, record: AppendToJournal, body: bytes | None) -> None:
         """Add a record, which the next `flush` writes."""
-        self._pending += self._encoder.encode(record, body)
+        self.pending += self._encode(record, body)
 
     def flush(self) -> None:
         """Write the added records; raises `JournalError` if that fails."""
-        if not self._pending:
+        if not self.pending:
             return
-        data, self._pending = self._pending, b""
+        data, self.pending = self.pending, b""
         began = time.monotonic()
         _write(self._fd, data, self._path)
         self._write_s += time.monotonic() - began

@@ -38,6 +38,7 @@ from asha_bus.core.messages import (
     Interrupt,
     Refused,
     Report,
+    of_fields,
 )
 from asha_bus.core.status import BusFigures, Status, changes, status
 from asha_bus.core.trial import TrialRow
@@ -97,6 +98,8 @@ class Router:
         self._socket, self._gatekeeper = bus_socket(
             self._context, keys, setup.listener, setup.endpoint
         )
+        # of the class below, without the Python code for options that are not used here
+        self._send_frame = super(zmq.Socket, self._socket).send
         self._rejected = dict.fromkeys(DROPPED_KINDS, 0)
         self._latencies = Latencies()
         #: Seconds outside of the poll, and processor seconds of the buses before.
@@ -212,7 +215,7 @@ class Router:
             self._reject(sender, error)
         else:
             self._body = body
-            self._experiment.handle(Received(sender, message), started)
+            self._experiment.handle(of_fields(Received, (sender, message)), started)
             self._body = None
             if type(message) is Report:
                 self._latencies.add(time.monotonic() - self._began - started)
@@ -236,7 +239,8 @@ class Router:
                     self._has_progressed = True
                     self._pipe.send(pipe.Progress())
         elif isinstance(effect, Send):
-            self._flush()  # nobody hears of what could still be forgotten
+            if self._writer is not None and self._writer.pending:
+                self._flush()  # nobody hears of what could still be forgotten
             if self._failure is None or isinstance(effect.message, Interrupt):
                 self._send(effect)
         elif isinstance(effect, TrialUpdated):
@@ -250,8 +254,8 @@ class Router:
     def _send(self, effect: Send) -> None:
         body = wire.encode(effect.message)
         try:
-            self._socket.send(effect.to.encode(), _AT_ONCE_AND_MORE)
-            self._socket.send(body, _AT_ONCE)
+            self._send_frame(effect.to.encode(), _AT_ONCE_AND_MORE)
+            self._send_frame(body, _AT_ONCE)
         except zmq.Again:  # the peer does not read: it will ask again
             self._rejected["unsent"] += 1
         except zmq.ZMQError as error:

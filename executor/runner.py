@@ -192,7 +192,7 @@ class Runner:
         else:
             value = self._objective(**trial.params)
         is_unreported = trial._attempt.metric is None
-        if is_iterator(value) and (is_unreported or self._shape is not Shape.TRIAL):
+        if (is_unreported or self._shape is not Shape.TRIAL) and is_iterator(value):
             self._consume(value, trial)
         elif value is not None and not trial.should_stop and is_unreported:
             trial.report_value(value, is_end=True)

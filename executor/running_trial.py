@@ -221,7 +221,8 @@ class RunningTrial(Trial):
             worker = self._worker
             try:
                 self._interrupter.armed = False  # never interrupt a half-made request
-                self._settle()
+                if worker.outstanding is not None:
+                    self._settle()
                 if resource is not None and self._is_repeat(resource):
                     self._warn_repeat(resource)
                 request = worker.report(metric, resource, extras, _clock(), is_end=is_end)

@@ -207,11 +207,13 @@ class Experiment:
 
     def next_deadline(self) -> float | None:
         """When `tick` must be called at the latest; None: never."""
-        deadlines = [self._ending.due, self.suggestions.due, self._pausing.next_deadline]
-        deadlines += [self.roster.leases.next_deadline(), self.roster.returns.next_deadline()]
-        if self.ended is None:
-            deadlines.append(self._ending.grace_ends_at)
-        return min((at for at in deadlines if at is not None), default=None)
+        first, roster = self._ending.due, self.roster
+        grace = self._ending.grace_ends_at if self.ended is None else None
+        others = (self.suggestions.due, self._pausing.next_deadline, grace)
+        for at in (*others, roster.leases.next_deadline(), roster.returns.next_deadline()):
+            if at is not None and (first is None or at < first):
+                first = at
+        return first
 
     def validate(self) -> None:
         """Check the invariants; AssertionError if one is broken."""
@@ -339,7 +341,8 @@ class Experiment:
             self._stop(worker, trial, CANCELLED, "ended", now)
         else:
             until = self._budget.ask_at(until) if is_limited else until
-            self._talk.reply(worker, m.Continue(report.seq, until, worker.take_drops()))
+            drops = worker.take_drops() if worker.drops else ()
+            self._talk.reply(worker, m.of_fields(m.Continue, (report.seq, until, drops)))
             self.table.consider(trial)
 
     def _stop_early(self, worker: WorkerRecord, trial: Trial, now: float) -> None:
@@ -353,7 +356,8 @@ class Experiment:
         """End a reporting trial; the same message carries the next one, if there is one."""
         worker.trial = None
         following = self._assign(worker, now)
-        self._talk.reply(worker, m.Stop(worker.seq, why, following, worker.take_drops()))
+        fields = (worker.seq, why, following, worker.take_drops() if worker.drops else ())
+        self._talk.reply(worker, m.of_fields(m.Stop, fields))
         self.assignments.close(trial, state, now)
         self._settle(now)
 

@@ -343,14 +343,16 @@ def encode(message: m.Message) -> bytes:
 
 def _without_defaults(code: int, items: tuple[Any, ...]) -> tuple[Any, ...]:
     """``items`` of a message without what is left out of it."""
+    kept = len(items)
     for _ in _DEFAULTS[code]:
-        if not items[-1]:
-            items = items[:-1]
+        if items[kept - 1]:
+            break
+        kept -= 1
     at = _ASSIGNED.get(code)
-    if at is not None and items[at] is not None and not items[at][-1]:
-        kept = -2 if not items[at][-2] else -1
-        items = (*items[:at], items[at][:kept], *items[at + 1 :])
-    return items
+    if at is None or (given := items[at]) is None or given[-1]:
+        return items[:kept]
+    given = given[: -1 if given[-2] else -2]
+    return (*items[:at], given, *items[at + 1 : kept])
 
 
 def decode_from_worker(body: bytes) -> m.FromWorker:

@@ -184,7 +184,7 @@ class _ASHAState(SchedulerState):
             rung = rungs[position]
             level = rung.resource
             if resource < level and not reached(resource, level):
-                return Decision("continue", records, level)
+                return of_fields(Decision, ("continue", records, level))
             number = position + trial.bracket
             mean = None if trial.siblings is None else trial.mean_at(number, metric)
             judged = metric if mean is None else mean
@@ -195,7 +195,7 @@ class _ASHAState(SchedulerState):
             fields = (number, level, metric, n, keep, shown, verdict, mean, None, None)
             records += (of_fields(RungRecord, fields),)
             if not goes_on:
-                return Decision("stop", records, None)
+                return of_fields(Decision, ("stop", records, None))
         most = self._max_resource
         if most is not None and reached(resource, most):
             return Decision("complete", records, None)
