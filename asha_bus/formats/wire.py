@@ -353,6 +353,15 @@ def _without_defaults(code: int, items: tuple[Any, ...]) -> tuple[Any, ...]:
     return items
 
 
+def decode_report(body: bytes) -> tuple[Any, ...]:
+    """The fields of a `Report`; raises an exception if ``body`` is no valid one."""
+    items = msgpack.unpackb(body, use_list=False, strict_map_key=False)
+    fields: tuple[Any, ...] = items[2:] + _REPORT_DEFAULTS[len(items) - 10 :]
+    if items[0] != m.PROTOCOL_VERSION or items[1] != _REPORT or not _report(fields):
+        raise RemoteProtocolError("no valid report")
+    return fields
+
+
 def decode_from_worker(body: bytes) -> m.FromWorker:
     """Decode a message from a worker; raises `RemoteProtocolError` if it is invalid."""
     # a worker sends no long arrays; msgpack allocates each array at its claimed length, and
