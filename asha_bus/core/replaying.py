@@ -2,7 +2,8 @@
 
 `Experiment.handle` takes twice as long for a report, since it makes effects and answers that
 nobody gets. This is a second way to the same state for the usual report only; whatever is unusual
-goes through `Experiment.handle`. `tests/property/test_replay.py` compares both after random stories.
+goes through `Experiment.handle`. `tests/property/test_replay.py` compares both ways after random
+stories.
 """
 
 from __future__ import annotations
