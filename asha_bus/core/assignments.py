@@ -142,7 +142,7 @@ class Assignments:
         return self._scheduler.next_resource(trial)
 
     def assignment(self, trial: Trial, now: float) -> Assignment:
-        """What the worker of ``trial``, which begins or continues now, is told."""
+        """The message for the worker of ``trial``, which begins or continues now."""
         if self.pace is not None:
             self.pace.begin(trial, now)
         next_resource = self._scheduler.next_resource(trial)

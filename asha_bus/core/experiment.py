@@ -42,7 +42,7 @@ from asha_bus.core.naming import Naming
 from asha_bus.core.pausing import Pausing
 from asha_bus.core.presence import Presence
 from asha_bus.core.roster import Roster, WorkerRecord
-from asha_bus.core.schedulers import ASHA, MedianStopping, NoStopping, state_of
+from asha_bus.core.schedulers import state_of
 from asha_bus.core.stragglers import Stragglers
 from asha_bus.core.suggestions import SuggestionQueue
 from asha_bus.core.telemetry import Telemetry
@@ -154,21 +154,6 @@ class Experiment:
     def is_ending(self) -> bool:
         """Whether trials that still run were told to stop, since the run ends."""
         return self._ending.stop is not None
-
-    @property
-    def takes_usual_reports(self) -> bool:
-        """Whether `asha_bus.core.replaying` may handle reports now: nothing but a decision follows.
-
-        The next resource of a trial must follow from its rungs alone.
-        """
-        settings = self.settings
-        return (
-            type(settings.scheduler) in (ASHA, MedianStopping, NoStopping)
-            and not (settings.tells or self.is_ending or self.table.queue)
-            and settings.stop_at is None
-            and self._budget.limit is None
-            and self._waiting.since is None
-        )
 
     def start(self) -> None:
         """Request the suggestions that the first workers will need."""

@@ -14,11 +14,27 @@ from typing import Any
 from asha_bus.core import messages as m
 from asha_bus.core.experiment import Experiment
 from asha_bus.core.roster import WorkerRecord
+from asha_bus.core.schedulers import ASHA, MedianStopping, NoStopping
 from asha_bus.core.trial import COMPLETED, RUNNING, STOPPED, RungRecord, Trial
 
 #: Handles a report: worker, fields of the message, seconds on the run's clock. Returns the rungs
 #: entered, or None if nothing was done, since the report is not a usual one.
 HandleReport = Callable[[str, Any, float], "tuple[RungRecord, ...] | None"]
+
+
+#: Schedulers that never pause a trial, and whose next resource follows from its rungs alone.
+_SCHEDULERS = (ASHA, MedianStopping, NoStopping)
+
+
+def _takes_usual_reports(experiment: Experiment) -> bool:
+    """Whether nothing but a decision, and the next new trial, follows from a report now."""
+    settings = experiment.settings
+    return (
+        type(settings.scheduler) in _SCHEDULERS
+        and not (settings.tells or experiment.is_ending or experiment.table.queue)
+        and settings.stop_at is None
+        and experiment.assignments.budget.limit is None
+    )
 
 
 class Reports:
@@ -52,7 +68,7 @@ class Reports:
         Local names, since each attribute costs more than what is done with it.
         """
         experiment = self._experiment
-        if not experiment.takes_usual_reports:
+        if not _takes_usual_reports(experiment):
             return None
         table, suggestions = experiment.table, experiment.suggestions
         workers, counters = experiment.roster.workers, experiment.counters

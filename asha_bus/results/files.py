@@ -32,7 +32,7 @@ _RESIDENTS = Rule(
 )
 
 
-#: What is said of a run whose journal has no end.
+#: How a result ends whose journal has no end of the run.
 NOT_ENDED = Ended(UNFINISHED, "it is running, or was interrupted; pass resume=True to continue it")
 
 

@@ -99,6 +99,7 @@ def assert_alike(journal: bytes, pieces: int = 1) -> Replayed:
     return found
 
 
+@settings(max_examples=50)
 @given(troubles(crashes=3), OBJECTIVES, SCHEDULERS | MORE, SETTINGS, st.integers(1, 3))
 def test_both_ways_lead_to_the_same_state(
     conditions: Conditions, objective: Rough, scheduler: Any, others: dict[str, Any], pieces: int

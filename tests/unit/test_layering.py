@@ -95,11 +95,14 @@ THIRD_PARTIES = {
     "tqdm": {"monitors.progress"},
     "transformers": {"integrations.transformers"},
     "xgboost": {"integrations.xgboost"},
-    "zmq": {"bench.echo", "bench.load", "driver.auth", "driver.router", "executor.client"},
+    "zmq": {
+        *("bench.clients", "bench.echo", "bench.load"),
+        *("driver.auth", "driver.router", "executor.client"),
+    },
 }
 
 #: These join the two sides of the bus; echo is the load test's own bare bus.
-JOINERS = {"launching._launch", "bench.echo"}
+JOINERS = {"launching._launch", "bench.clients", "bench.echo"}
 
 
 def modules() -> dict[str, Path]:
