@@ -87,8 +87,15 @@ class Simulated:
         self.now += STEP_S
         trial, attempt, resource = self._running[name]
         metric = self._random.random()
-        fields = (trial, attempt, resource, metric, metric, {}, 0.01 * self.now, resource)
-        self._handle(Received(name, m.Report(self._seq, *fields)))
+        idle_s = 0.01 * self.now
+        self._handle(
+            Received(
+                name,
+                m.Report(
+                    *(self._seq, trial, attempt, resource, metric, metric, {}, idle_s, resource)
+                ),
+            )
+        )
         self._take(name)
 
     def _take(self, name: str) -> None:

@@ -72,7 +72,7 @@ def completed(metric: float) -> Trial:
 
 
 def running(metric: float | None, *resources: float) -> Trial:
-    rungs = [entered(k, resource) for k, resource in enumerate(resources)]
+    rungs = tuple(entered(k, resource) for k, resource in enumerate(resources))
     return Trial(1, (), 0, state=S.RUNNING, metric=metric, rungs=rungs)
 
 
@@ -224,11 +224,11 @@ def _state_not_counted(table: TrialTable) -> None:
 
 
 def _stopped_in_between(table: TrialTable) -> None:
-    table[0].rungs = [entered(0, 1, "stop"), entered(1, 3)]
+    table[0].rungs = (entered(0, 1, "stop"), entered(1, 3))
 
 
 def _stopped_yet_running(table: TrialTable) -> None:
-    table[0].rungs = [entered(0, 1, "stop")]
+    table[0].rungs = (entered(0, 1, "stop"),)
 
 
 def _queued_yet_running(table: TrialTable) -> None:
