@@ -36,6 +36,9 @@ _STANDBY_LOOK_S = 0.5
 
 #: The bus raises its limit of open descriptors to this, if the system allows it.
 _DESCRIPTORS = 65_536
+#: A worker has two connections, and the bus some files and sockets of its own.
+DESCRIPTORS_OF_A_WORKER = 2
+_DESCRIPTORS_BESIDE = 64
 
 
 def main() -> int:
@@ -44,7 +47,7 @@ def main() -> int:
     logging.basicConfig(format="%(name)s: %(message)s", level=logging.WARNING)
     # trials and rungs are no cyclic garbage, and looking through all of them takes long
     gc.disable()
-    _raise_descriptor_limit()
+    descriptors = _raise_descriptor_limit()
     read_fd, write_fd = map(int, sys.argv[1:])
     setup = _read_frame(read_fd)
     if setup is None:
@@ -86,6 +89,9 @@ def main() -> int:
                 f"no answer depended on it",
             )
         )
+    missing = too_few_descriptors(replayed.experiment.settings.workers, descriptors)
+    if missing is not None:
+        end.send(pipe.Notice(missing))
     began = setup.began
     if began is None:  # the clock goes on where it stopped, whenever that was
         began = time.monotonic() - replayed.now
@@ -133,14 +139,28 @@ def _stand_by(replayer: Replayer, fd: int, read_fd: int, write_fd: int) -> Any:
     return _read_frame(read_fd)
 
 
-def _raise_descriptor_limit() -> None:
-    """A worker takes two descriptors, a stranger one: the usual 1,024 are soon gone."""
+def too_few_descriptors(workers: int | None, limit: int) -> str | None:
+    """What to tell the user if ``workers`` may not all connect; None: nothing."""
+    room = max((limit - _DESCRIPTORS_BESIDE) // DESCRIPTORS_OF_A_WORKER, 0)
+    if workers is None or workers <= room:
+        return None
+    return (
+        f"the system lets the bus have {limit} open files, which is enough for about {room} of "
+        f"{workers} workers; raise the hard limit (ulimit -Hn) of the driver's machine, or pass a "
+        f"smaller workers="
+    )
+
+
+def _raise_descriptor_limit() -> int:
+    """Raise the limit of open descriptors, the usual 1,024; what it is then."""
     limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = _DESCRIPTORS if most == resource.RLIM_INFINITY else min(_DESCRIPTORS, most)
     if limit != resource.RLIM_INFINITY and limit < wanted:
         # macOS has a lower limit of its own, which it does not tell
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _DESCRIPTORS if limit == resource.RLIM_INFINITY else limit
 
 
 if __name__ == "__main__":

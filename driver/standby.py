@@ -13,7 +13,7 @@ from asha_bus.formats import pipe
 
 logger = logging.getLogger("asha_bus")
 
-#: From this length of the journal on, about 0.7 s to read, another bus follows it and
+#: From this length of the journal on, about 0.4 s to read, another bus follows it and
 #: stands by, so that the death of the first costs no more time in a long run.
 STANDBY_BYTES = 1 << 22
 

@@ -44,6 +44,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         has_mark = item.get_closest_marker("spark") is not None
         if _USES_SPARK & set(getattr(item, "fixturenames", ())) and not has_mark:
             raise pytest.UsageError(f"{item.nodeid} uses Spark: mark it spark")
+        if " at 0x" in item.nodeid:
+            raise pytest.UsageError(f"{item.nodeid} has another id in each process: give it ids=")
         if has_mark and _scope(item.nodeid) not in ("spark", "clusters"):
             raise pytest.UsageError(f"{item.nodeid} is marked spark: have its name or id say spark")
     items.sort(

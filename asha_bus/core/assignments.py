@@ -109,7 +109,7 @@ class Assignments:
             if own is not None:
                 self.budget.grant(own.id, own.resource, self._scheduler.next_resource(own))
                 self.residents.take(worker, own, now, self.settings.epoch + now)
-                return self._assignment(own, now)
+                return self.assignment(own, now)
         is_queued = bool(table.queue)
         trial = self._peek() if is_queued or self._pauses else self._suggestions.peek()
         if trial is None or (self.budget.limit is not None and not self._is_granted(trial)):
@@ -131,7 +131,7 @@ class Assignments:
             worker.idle_before_s = worker.idle_s
         if len(table.trials) == self._suggestions.limit and self.busy_window is None:
             self.busy_window = self._roster.busy(now)
-        return self._assignment(trial, now)
+        return self.assignment(trial, now)
 
     def _is_granted(self, trial: Trial) -> bool:
         """Whether the budget lets ``trial`` begin; that is reserved then."""
@@ -141,7 +141,8 @@ class Assignments:
         """The resource of the next decision on ``trial``; None: there is none."""
         return self._scheduler.next_resource(trial)
 
-    def _assignment(self, trial: Trial, now: float) -> Assignment:
+    def assignment(self, trial: Trial, now: float) -> Assignment:
+        """The message for the worker of ``trial``, which begins or continues now."""
         if self.pace is not None:
             self.pace.begin(trial, now)
         next_resource = self._scheduler.next_resource(trial)

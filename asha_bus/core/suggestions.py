@@ -56,7 +56,7 @@ class SuggestionQueue:
         #: Values that were drawn by name for trials that are still to be made, by trial.
         self._drawn: dict[int, tuple[Named, ...]] = {}
         #: The next trial, made while nobody waits for it; None: it is still to be made.
-        self._ready: Trial | None = None
+        self.ready: Trial | None = None
         #: The trials of the latest configuration, where configurations are repeated.
         self._siblings: list[Trial] = []
         self.resume(settings)
@@ -76,14 +76,14 @@ class SuggestionQueue:
     def depths(self) -> tuple[int, int]:
         """How many points are there for trials to come, and how many were requested only."""
         undelivered = self._requested - self._taken - len(self._points)
-        return len(self._points) + (self._ready is not None), undelivered
+        return len(self._points) + (self.ready is not None), undelivered
 
     # --- to the searcher ------------------------------------------------------
 
     @property
     def is_idle(self) -> bool:
         """Whether `requests` has nothing to do: the usual case without updates."""
-        return self._ready is not None and self._table.unseen is None
+        return self.ready is not None and self._table.unseen is None
 
     def requests(self, workers: int) -> Iterable[TrialUpdated | RequestSuggestions]:
         """Make the next trial; then what to ask the searcher for, and before that the updates.
@@ -182,8 +182,8 @@ class SuggestionQueue:
 
     def keep_drawn(self, trial: int, named: tuple[Named, ...]) -> None:
         """Keep values by name for a trial that is still to be made; the first ones count."""
-        if self._ready is not None and self._ready.id == trial:
-            self._ready.drawn = self._ready.drawn or named
+        if self.ready is not None and self.ready.id == trial:
+            self.ready.drawn = self.ready.drawn or named
         else:
             self._drawn.setdefault(trial, named)
 
@@ -194,13 +194,22 @@ class SuggestionQueue:
         number, limit = len(self._table.trials), self.limit
         if limit is not None and number >= limit:
             return None
-        if self._ready is None:
-            self._ready = self._make(number)
-        return self._ready
+        if self.ready is None:
+            self.ready = self._make(number)
+        return self.ready
 
     def take(self) -> None:
         """The trial that `peek` returned was added to the table."""
-        self._ready = None
+        self.ready = None
+
+    def advance(self) -> None:
+        """What `take` and `requests` do, in a replay: requests are counted, and made by nobody.
+
+        The searcher does not learn, and there are more trials to come.
+        """
+        self.ready = self._make(len(self._table.trials))
+        while (count := self._shortfall(0)) > 0:
+            self._requested += count
 
     def _make(self, number: int) -> Trial | None:
         """Trial ``number``, if its point is there: a repeat has that of the one before it."""

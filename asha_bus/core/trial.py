@@ -192,6 +192,11 @@ class SavedState(NamedTuple):
     best_resource: float | None
 
 
+#: The extras of trials that have none: one dict of their own would take 64 bytes each. Nobody
+#: changes the extras of a trial, which are replaced as a whole.
+NO_EXTRAS: Extras = {}
+
+
 @dataclass(slots=True)
 class Trial:
     """One trial of a configuration. Times are seconds since the epoch."""
@@ -208,9 +213,9 @@ class Trial:
     #: The resource of the report with ``best_metric``; None: not known.
     best_resource: float | None = None
     resource: float = 0
-    extras: Extras = field(default_factory=dict)
+    extras: Extras = field(default_factory=lambda: NO_EXTRAS)
     error: str | None = None
-    rungs: list[RungRecord] = field(default_factory=list)
+    rungs: tuple[RungRecord, ...] = ()
     start_time: float | None = None
     end_time: float | None = None
     #: When its current or last attempt began.
@@ -286,7 +291,7 @@ class Trial:
         return mean_of([*met, metric])
 
     def to_row(self) -> TrialRow:
-        """The trial as plain values for a result; use it at once, since it shares ``rungs``."""
+        """The trial as plain values for a result."""
         row = (
             self.id,
             self.point,
@@ -310,6 +315,13 @@ class Trial:
             self.named,
         )
         return of_fields(TrialRow, row)
+
+    def compact(self) -> None:
+        """Share what equals, since nothing more is reported: there may be a million trials."""
+        if not self.extras:
+            self.extras = NO_EXTRAS
+        if self.best_metric == self.metric and type(self.best_metric) is type(self.metric):
+            self.best_metric = self.metric
 
     def reopen(self) -> None:
         """Have the trial run again in a resumed run, even from a final state.

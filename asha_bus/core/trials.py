@@ -17,6 +17,7 @@ from asha_bus.core.trial import (
     FAILED,
     FINAL,
     LOST,
+    NO_EXTRAS,
     PAUSED,
     PENDING,
     RUNNING,
@@ -144,7 +145,7 @@ class TrialTable:
         self, mode: str, full_resource: float | None = None, *, is_told: bool = False
     ) -> None:
         self.mode = mode
-        self._full_resource = full_resource
+        self.full_resource = full_resource
         self.trials: list[Trial] = []
         self.states: dict[TrialState, int] = dict.fromkeys(TrialState, 0)
         #: Trials that lost their worker and wait for another, oldest first.
@@ -212,7 +213,7 @@ class TrialTable:
             if trial.kept is not None:
                 trial.kept.cut(trial.resource)
         else:
-            trial.resource, trial.metric, trial.extras = 0, None, {}
+            trial.resource, trial.metric, trial.extras = 0, None, NO_EXTRAS
             trial.best_metric = trial.best_resource = None
             trial.kept = None
         trial.pause_times = ()
@@ -239,7 +240,7 @@ class TrialTable:
     def enter(self, trial: Trial, records: tuple[RungRecord, ...]) -> None:
         """``trial`` reported at a decision, and may have entered rungs there."""
         trial.saved = None  # it is beyond that, and its worker removes the files
-        trial.rungs.extend(records)
+        trial.rungs += records
         if self.unseen is not None and records:
             self.unseen.add(trial.id)
 
@@ -291,7 +292,7 @@ class TrialTable:
 
     def judge(self, trial: Trial, record: RungRecord) -> None:
         """The verdict on a paused trial has come: ``record`` takes the place of its last one."""
-        trial.rungs[-1] = record
+        trial.rungs = (*trial.rungs[:-1], record)
         for looked_at in (self.changed, self.unseen):
             if looked_at is not None:
                 looked_at.add(trial.id)
@@ -310,12 +311,13 @@ class TrialTable:
         """Bring ``trial`` into a final state."""
         self.move(trial, state)
         trial.end_time, trial.saved = now, None
+        trial.compact()
         if self.unseen is not None:
             self.unseen.add(trial.id)
         if state in _BAD and len(self.failures) < MAX_KINDS:
             self.failures.setdefault(kind(state.value, trial.error), trial.id)
-        if state is STOPPED and self._full_resource is not None:
-            self.saved += self._full_resource - trial.resource
+        if state is STOPPED and self.full_resource is not None:
+            self.saved += self.full_resource - trial.resource
         self.consider(trial)
 
     def consider(self, trial: Trial) -> None:

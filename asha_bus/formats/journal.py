@@ -20,6 +20,7 @@ from asha_bus.core.events import (
     RunSettings,
 )
 from asha_bus.core.experiment import Experiment
+from asha_bus.core.replaying import Reports
 from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.space import Space
 from asha_bus.formats.records import (
@@ -28,6 +29,7 @@ from asha_bus.formats.records import (
     Entry,
     WrittenDecision,
     framed,
+    is_report,
     packed,
     payload_at,
     shown,
@@ -155,6 +157,7 @@ class Replayer:
         with reading(path, "the header describes no run"):
             self._experiment = Experiment(self._header.settings, 0.0, self._emit)
             self._experiment.start()
+        self._reports = Reports(self._experiment)
         self._encoder = Encoder(schedulers)
         self._records = 0
         self._now = 0.0
@@ -189,9 +192,51 @@ class Replayer:
         self._rest = b""
 
     def feed(self, data: bytes) -> None:
-        """Replay the whole records in ``data``, the next bytes of the journal; keep the rest."""
-        for _ in self.walk(data):
-            pass
+        """Replay the whole records in ``data``, the next bytes of the journal; keep the rest.
+
+        The state is the same as after `walk`, in little more than half of the time where most
+        records are usual reports.
+        """
+        data = self._rest + data
+        at = 0
+        try:
+            while True:
+                if is_report(data, at):
+                    at = self._feed_reports(data, at)
+                payload = payload_at(data, at)
+                if payload is None:
+                    break
+                self._reports.settle()
+                self._replay(payload)
+                length = FRAME.size + len(payload)
+                at += length
+                self.end += length
+        finally:
+            self._reports.settle()
+        self._rest = data[at:]
+
+    def _feed_reports(self, data: bytes, at: int) -> int:
+        """Replay the usual reports from ``at`` on; the offset of the first other record."""
+        read, handle = self._encoder.usual_report, self._reports.begin()
+        try:
+            while handle is not None and (report := read(data, at)) is not None:
+                now, sender, fields, decision, end = report
+                entered = handle(sender, fields, now)
+                if entered is None:
+                    break
+                if (written(entered[0]) if entered else None) != decision or len(entered) > 1:
+                    raise self._differs(
+                        tuple(map(written, entered)), () if decision is None else (decision,)
+                    )
+                self._now = now
+                self._records += 1
+                self.end += end - at
+                at = end
+        except JournalError:
+            raise
+        except Exception as error:  # as in _replay
+            raise self._unreadable(error) from error
+        return at
 
     def walk(self, data: bytes) -> Iterator[Entry]:
         """Replay as `feed` does, and give each record when its event has been handled."""
@@ -227,20 +272,30 @@ class Replayer:
         if type(effect) is AppendToJournal:
             self._emitted.append(tuple(map(written, effect.decisions)))
 
+    @property
+    def _where(self) -> str:
+        return f"{self._path}: record {self._records} at byte {self.end}"
+
+    def _unreadable(self, error: Exception) -> JournalError:
+        return JournalError(f"{self._where} cannot be replayed: {cut(repr(error))}")
+
+    def _differs(
+        self, found: tuple[WrittenDecision, ...] | None, said: tuple[WrittenDecision, ...]
+    ) -> JournalError:
+        return JournalError(
+            f"{self._where} says {shown(said)}, but replaying it gives "
+            f"{'no record' if found is None else shown(found)}; this asha-bus decides differently "
+            f"from the version that wrote it ({cut(self._header.version, 40)})"
+        )
+
     def _replay(self, payload: bytes) -> Entry:
-        where = f"{self._path}: record {self._records} at byte {self.end}"
         try:
             entry = self._encoder.decode(payload)
             self._experiment.handle(entry.event, entry.now)
         except Exception as error:  # any error means that it cannot be replayed
-            raise JournalError(f"{where} cannot be replayed: {cut(repr(error))}") from error
+            raise self._unreadable(error) from error
         if self._emitted != [entry.decisions]:
-            found = [shown(one) for one in self._emitted]
-            raise JournalError(
-                f"{where} says {shown(entry.decisions)}, but replaying it gives "
-                f"{found[0] if found else 'no record'}; this asha-bus decides differently from "
-                f"the version that wrote it ({cut(self._header.version, 40)})"
-            )
+            raise self._differs(self._emitted[0] if self._emitted else None, entry.decisions)
         self._emitted.clear()
         self._records += 1
         self._now = entry.now

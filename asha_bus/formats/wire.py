@@ -248,18 +248,8 @@ TABLE: tuple[tuple[int, type[Any], tuple[Check, ...]], ...] = (
         4,
         m.End,
         (
-            _seq,
-            _count,
-            _seq,
-            _amount,
-            _number_or_nil,
-            _number_or_nil,
-            is_extras,
-            _outcome,
-            _text_or_nil,
-            _amount,
-            _resource_or_nil,
-            _named,
+            *(_seq, _count, _seq, _amount, _number_or_nil, _number_or_nil, is_extras, _outcome),
+            *(_text_or_nil, _amount, _resource_or_nil, _named),
         ),
     ),
     (5, m.Ping, (_seq,)),
@@ -353,6 +343,15 @@ def _without_defaults(code: int, items: tuple[Any, ...]) -> tuple[Any, ...]:
         return items[:kept]
     given = given[: -1 if given[-2] else -2]
     return (*items[:at], given, *items[at + 1 : kept])
+
+
+def decode_report(body: bytes) -> tuple[Any, ...]:
+    """The fields of a `Report`; raises an exception if ``body`` is no valid one."""
+    items = msgpack.unpackb(body, use_list=False, strict_map_key=False)
+    fields: tuple[Any, ...] = items[2:] + _REPORT_DEFAULTS[len(items) - 10 :]
+    if items[0] != m.PROTOCOL_VERSION or items[1] != _REPORT or not _report(fields):
+        raise RemoteProtocolError("no valid report")
+    return fields
 
 
 def decode_from_worker(body: bytes) -> m.FromWorker:

@@ -11,10 +11,11 @@ from pathlib import Path
 from asha_bus.core.checks import PATH, Rule, check, cut, shown_params
 from asha_bus.core.errors import AshaBusError, InvalidArgument
 from asha_bus.core.schedulers import Schedulers
-from asha_bus.formats.journal import MAGIC, is_journal, read_header
+from asha_bus.formats.journal import MAGIC, is_journal, read_header, reading, replay
 from asha_bus.formats.records import FRAME, MAX_RECORD_BYTES
 from asha_bus.formats.saved import is_saved_result
-from asha_bus.results.journals import read_journal
+from asha_bus.results.files import NOT_ENDED
+from asha_bus.results.journals import read_journal, uncollected
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import read_result
 from asha_bus.results.tables import table
@@ -133,6 +134,7 @@ def _read(path: Path, headers: bool, schedulers: Sequence[type]) -> RunFile | No
             name, when = _header(path, beginning, schedulers)
             if headers:
                 return RunFile(path, name, when, changed)
+            return _journal(path, when, changed, schedulers)
         result = read_result(path, schedulers)
     except AshaBusError as error:
         problem = str(error).removeprefix(f"{path}: ")
@@ -140,12 +142,34 @@ def _read(path: Path, headers: bool, schedulers: Sequence[type]) -> RunFile | No
     return RunFile(
         path,
         result.name,
-        when if result.settings is None else result.settings.epoch,
+        None if result.settings is None else result.settings.epoch,
         changed,
         result.reason,
         len(result.trials),
         result.best,
     )
+
+
+def _journal(path: Path, when: float, changed: float, schedulers: Schedulers) -> RunFile:
+    """What the journal at ``path`` tells, in half of the time of a whole result."""
+    where = str(path)
+    with uncollected():
+        replayed = replay(read_journal(path), where, schedulers)
+        header, experiment = replayed.header, replayed.experiment
+        leader, ended = experiment.table.leader, experiment.ended or NOT_ENDED
+        best = None
+        if leader is not None:
+            with reading(where, "its trials are not of this space"):
+                space, kept_in = header.read_space(where), experiment.settings.keeps
+                best = TrialRecord.from_row(
+                    leader.to_row(),
+                    space,
+                    reports=leader.curve,
+                    extra_curves=leader.extra_curves,
+                    kept_in=kept_in,
+                )
+        trials = len(experiment.table)
+    return RunFile(path, header.name, when, changed, ended.reason, trials, best)
 
 
 def _header(path: Path, beginning: bytes, schedulers: Schedulers) -> tuple[str, float]:

@@ -17,7 +17,7 @@ from asha_bus.core.schedulers import Schedulers
 from asha_bus.core.space import Space
 from asha_bus.formats import saved
 from asha_bus.formats.journal import reading, replay
-from asha_bus.results.journals import read_journal, read_open
+from asha_bus.results.journals import read_journal, read_open, uncollected
 from asha_bus.results.records import UNFINISHED, BusReport, TrialRecord
 
 if TYPE_CHECKING:
@@ -30,6 +30,10 @@ _RESIDENTS = Rule(
     lambda value: all(type(name) is str and type(n) is int for name, n in value.items()),
     (dict,),
 )
+
+
+#: How a result ends whose journal has no end of the run.
+NOT_ENDED = Ended(UNFINISHED, "it is running, or was interrupted; pass resume=True to continue it")
 
 
 class Files:
@@ -62,12 +66,14 @@ class Files:
         Example:
             >>> result = ab.Result.from_journal("run.journal")
         """
-        return cls._replayed(read_journal(path), os.fspath(path), space, schedulers)
+        with uncollected():
+            return cls._replayed(read_journal(path), os.fspath(path), space, schedulers)
 
     @classmethod
     def _of_open_journal(cls, fd: int, space: Space, schedulers: Schedulers) -> Result:
         """The same of a journal that is open as ``fd``."""
-        return cls._replayed(read_open(fd), "of this run", space, schedulers)
+        with uncollected():
+            return cls._replayed(read_open(fd), "of this run", space, schedulers)
 
     @classmethod
     def _replayed(
@@ -89,9 +95,7 @@ class Files:
             ]
             for trial in trials:
                 known.branch_of(trial.point)
-        ended = experiment.ended or Ended(
-            UNFINISHED, "it is running, or was interrupted; pass resume=True to continue it"
-        )
+        ended = experiment.ended or NOT_ENDED
         return cast("type[Result]", cls)(
             name=replayed.header.name,
             mode=experiment.settings.mode,

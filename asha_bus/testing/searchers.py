@@ -235,7 +235,7 @@ def _rows(number: int, point: Point, stories: tuple[Story, ...]) -> Iterator[Tri
         if is_last and state is TrialState.PAUSED:
             verdict = "pause"
         cutoff = metric if math.isfinite(metric) else None
-        trial.rungs.append(RungRecord(rung, 3**rung, metric, number, 1, cutoff, verdict))
+        trial.rungs += (RungRecord(rung, 3**rung, metric, number, 1, cutoff, verdict),)
         if not is_last:
             yield trial.to_row()
     trial.state = state

@@ -180,7 +180,7 @@ def _stopped_or_not(number: int, point: tuple[float, ...]) -> Trial:
         metric = rank + 1 / (rung + 1)
         goes_on = rank < 3.0 ** -(rung + 1)
         verdict = "continue" if goes_on else "stop"
-        trial.rungs.append(RungRecord(rung, 3**rung, metric, number, 1, metric, verdict))
+        trial.rungs += (RungRecord(rung, 3**rung, metric, number, 1, metric, verdict),)
         trial.metric, trial.resource = metric, 3**rung
         if not goes_on:
             trial.state = TrialState.STOPPED

@@ -51,7 +51,7 @@ class Order:
         resource = self.state.next_resource(trial)
         assert resource is not None
         decision = self.state.report(trial, resource, metric)
-        trial.rungs.extend(decision.records)
+        trial.rungs += decision.records
         if decision.verdict != "continue":
             self.running.remove(trial)
         if decision.verdict == "pause":
@@ -60,7 +60,8 @@ class Order:
     def settle(self) -> None:
         for move in self.state.take_moves():
             trial = self.paused.pop(move.trial)
-            trial.rungs[-1] = trial.rungs[-1]._replace(verdict=move.verdict)
+            *before, last = trial.rungs
+            trial.rungs = (*before, last._replace(verdict=move.verdict))
             if move.verdict == "continue":
                 self.running.append(trial)
         self.state.validate()

@@ -72,7 +72,7 @@ def test_trials_enter_rungs_upwards_and_once(reports: list[tuple[int, int]]) -> 
             continue
         before = len(trial.rungs)
         decision = rule.report(trial, resource, 0.1 * number)
-        trial.rungs.extend(decision.records)
+        trial.rungs += decision.records
         levels = [record.resource for record in trial.rungs]
         assert list(scheduler.levels[: len(levels)]) == levels
         assert all(record.verdict == "continue" for record in trial.rungs[:-1])

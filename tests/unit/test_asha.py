@@ -20,7 +20,7 @@ def make_state(mode: str = "min", seed: int = 7, **settings: float | None) -> Sc
 def report(scheduler: SchedulerState, trial: Trial, resource: float, metric: float) -> Decision:
     """What the experiment does with a report: judge it and keep the records."""
     decision = scheduler.report(trial, resource, metric)
-    trial.rungs.extend(decision.records)
+    trial.rungs += decision.records
     scheduler.validate()
     return decision
 
@@ -50,7 +50,7 @@ def test_a_decision_is_recorded_in_the_users_sign() -> None:
     verdicts(scheduler, [0.9, 0.8])
     trial = Trial(2, (), 0)
     report(scheduler, trial, 1, 0.7)
-    assert [RungRecord(0, 1, 0.7, n=3, keep=1, cutoff=0.9, verdict="stop")] == trial.rungs
+    assert (RungRecord(0, 1, 0.7, n=3, keep=1, cutoff=0.9, verdict="stop"),) == trial.rungs
 
 
 def test_a_trial_climbs_all_rungs_and_completes() -> None:
@@ -90,7 +90,7 @@ def test_tie_breaking_differs_between_rungs() -> None:
     passed = RungRecord(0, 1, 0.5, n=1, keep=1, cutoff=0.5, verdict="continue")
     at_rung_0 = [scheduler.report(Trial(n, (), 0), 1, 0.5).verdict for n in range(200)]
     at_rung_1 = [
-        scheduler.report(Trial(n, (), 0, rungs=[passed]), 3, 0.5).verdict for n in range(200)
+        scheduler.report(Trial(n, (), 0, rungs=(passed,)), 3, 0.5).verdict for n in range(200)
     ]
     assert at_rung_0 != at_rung_1
 
@@ -135,7 +135,7 @@ def test_a_jump_beyond_the_end_enters_all_rungs_and_completes() -> None:
 def test_a_later_attempt_changes_no_rung() -> None:
     scheduler, trial = make_state(), Trial(0, (), 0)
     report(scheduler, trial, 1, 0.5)
-    before = list(trial.rungs)
+    before = trial.rungs
     # its worker was lost: the next attempt starts over, with another metric
     assert 3 == scheduler.next_resource(trial)
     assert Decision("continue", (), 3) == report(scheduler, trial, 1, 0.9)

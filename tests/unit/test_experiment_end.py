@@ -132,7 +132,7 @@ def test_a_silent_worker_is_given_up() -> None:
     # its late word changes nothing
     assert m.Stop(3, "fenced", None) == bench.report("a", 0, 1, 0.5)
     assert m.Done(4, "stopped") == bench.end("a", 0)
-    assert (None, []) == (bench.trial(0).metric, bench.trial(0).rungs)
+    assert (None, ()) == (bench.trial(0).metric, bench.trial(0).rungs)
 
 
 def test_a_worker_presumed_dead_is_ended() -> None:

@@ -166,7 +166,7 @@ def test_a_late_report_of_a_lost_attempt_is_fenced(bench: Bench) -> None:
     assert answer.why == "fenced"
     assert answer.next is not None  # it is there again, and works on
     assert (1, 1) == (answer.next.trial, answer.next.attempt)
-    assert ([], "b", 1) == (
+    assert ((), "b", 1) == (
         bench.trial(0).rungs,
         bench.trial(0).worker,
         bench.experiment.counters.fenced,

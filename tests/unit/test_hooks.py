@@ -27,7 +27,7 @@ SPACE = ab.Space(x=ab.uniform(0, 1))
 
 
 def row(number: int = 0, rungs: int = 1, state: str = "RUNNING", metric: float = 0.5) -> TrialRow:
-    records = [RungRecord(n, 3**n, metric, 1, 1, metric, "continue") for n in range(rungs)]
+    records = tuple(RungRecord(n, 3**n, metric, 1, 1, metric, "continue") for n in range(rungs))
     trial = Trial(number, (0.25,), 1, state=TrialState(state), rungs=records)
     trial.metric, trial.resource = metric, 3**rungs
     return trial.to_row()

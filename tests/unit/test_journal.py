@@ -203,10 +203,10 @@ def test_a_report_takes_less_than_a_hundred_bytes() -> None:
     assert (len(journal_of(bench)) - beginning) / 2_000 < 100
 
 
-def shown(rungs: list[RungRecord]) -> str:
+def shown(rungs: tuple[RungRecord, ...]) -> str:
     """Their repr as the first version had it."""
     assert all(record.paused_n is None and record.reason is None for record in rungs)
-    return repr(rungs).replace(", paused_n=None, reason=None", "")
+    return repr(list(rungs)).replace(", paused_n=None, reason=None", "")
 
 
 def test_the_golden_journal_is_read() -> None:

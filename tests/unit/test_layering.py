@@ -101,19 +101,14 @@ THIRD_PARTIES = {
     "transformers": {"integrations.transformers"},
     "xgboost": {"integrations.xgboost"},
     "zmq": {
-        "bench.echo",
-        "bench.load",
-        "driver.auth",
-        "driver.bus_socket",
-        "driver.echo",
-        "driver.router",
-        "executor.client",
-        "executor.echo",
+        *("bench.clients", "bench.echo", "bench.load"),
+        *("driver.auth", "driver.bus_socket", "driver.echo", "driver.router"),
+        *("executor.client", "executor.echo"),
     },
 }
 
 #: These join the two sides of the bus; echo is the load test's own bare bus.
-JOINERS = {"launching._launch", "diagnosis._doctor", "bench.echo"}
+JOINERS = {"launching._launch", "diagnosis._doctor", "bench.clients", "bench.echo"}
 
 
 def modules() -> dict[str, Path]:

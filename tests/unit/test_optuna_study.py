@@ -149,7 +149,7 @@ class Started(Exception):
         (optuna.samplers.RandomSampler, {"catch": (ValueError,)}, True),
         (optuna.samplers.RandomSampler, {"journal": "run.journal"}, True),
     ],
-    ids=str,
+    ids=["random", "learns", "calls back", "catches", "has a journal"],
 )
 def test_workers_wait_for_the_study_only_where_somebody_looks(
     sampler: Any, options: Any, is_gated: bool, monkeypatch: pytest.MonkeyPatch

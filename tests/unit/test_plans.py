@@ -46,7 +46,7 @@ class Cohort:
         at = self.state.next_resource(trial) if resource is None else resource
         assert at is not None
         decision = self.state.report(trial, at, metric)
-        trial.rungs.extend(decision.records)
+        trial.rungs += decision.records
         self.settle()
         return decision.verdict
 
@@ -57,9 +57,11 @@ class Cohort:
     def settle(self) -> None:
         for move in self.state.take_moves():
             self.moved[move.trial] = move.verdict
-            rungs = self.trials[move.trial].rungs
-            assert "pause" == rungs[-1].verdict, "only a paused trial is moved"
-            rungs[-1] = rungs[-1]._replace(verdict=move.verdict, n=move.n, keep=move.keep)
+            trial = self.trials[move.trial]
+            *before, last = trial.rungs
+            assert "pause" == last.verdict, "only a paused trial is moved"
+            last = last._replace(verdict=move.verdict, n=move.n, keep=move.keep)
+            trial.rungs = (*before, last)
         self.state.validate()
 
 
@@ -278,7 +280,7 @@ def test_the_cohort_shrinks_where_the_space_is_exhausted() -> None:
     trials = [Trial(number, (), 0) for number in range(2)]
     for trial, metric in zip(trials, (0.1, 0.2), strict=True):
         state.assign(trial, Random(0))
-        trial.rungs.extend(state.report(trial, 1, metric).records)
+        trial.rungs += state.report(trial, 1, metric).records
     assert ["pause", "stop"] == [trial.rungs[-1].verdict for trial in trials]
     assert not state.take_moves()
     state.expect(2, 1)

@@ -20,6 +20,7 @@ from asha_bus.launching.resumption import resume_call
 
 matplotlib = pytest.importorskip("matplotlib")
 RUN = simulated(30)
+GOLDEN = Path(__file__).parents[1] / "data" / "golden_journal.bin"
 
 
 def begun(path: Path, **arguments: Any) -> Plan:
@@ -51,6 +52,17 @@ def test_runs_are_listed_with_their_best_and_state(tmp_path: Path) -> None:
     text = repr(ab.runs(tmp_path))
     assert text.splitlines()[0].split()[:2] == ["file", "name"]
     assert f"{RUN.best.metric:.6g}" in text
+
+
+def test_a_journal_is_listed_as_its_result_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.journal"
+    path.write_bytes(GOLDEN.read_bytes())
+    (one,) = ab.runs(tmp_path)
+    result = ab.Result.from_journal(path)
+    assert "" == one.problem
+    assert (result.name, result.reason, len(result.trials)) == (one.name, one.state, one.trials)
+    assert result.best is not None
+    assert result.best == one.best
 
 
 def test_headers_alone_tell_name_and_time(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def completed(metric: float) -> Trial:
 
 
 def running(metric: float | None, *resources: float) -> Trial:
-    rungs = [entered(k, resource) for k, resource in enumerate(resources)]
+    rungs = tuple(entered(k, resource) for k, resource in enumerate(resources))
     return Trial(1, (), 0, state=S.RUNNING, metric=metric, rungs=rungs)
 
 
@@ -89,8 +89,8 @@ def running(metric: float | None, *resources: float) -> Trial:
         (completed(0.9), running(0.1, 1, 3), True),
         (running(0.1, 1, 3), completed(0.9), False),
         (completed(math.nan), running(0.1, 1), False),
-        (Trial(2, (), 0, state=S.FAILED, metric=0.1, rungs=[entered(0, 1)]), None, False),
-        (Trial(2, (), 0, state=S.LOST, metric=0.1, rungs=[entered(0, 1)]), None, False),
+        (Trial(2, (), 0, state=S.FAILED, metric=0.1, rungs=(entered(0, 1),)), None, False),
+        (Trial(2, (), 0, state=S.LOST, metric=0.1, rungs=(entered(0, 1),)), None, False),
     ],
 )
 def test_the_leading_configuration(trial: Trial, leader: Trial | None, expected: bool) -> None:
@@ -177,7 +177,7 @@ def test_a_new_attempt_starts_from_nothing_but_keeps_its_rungs(table: TrialTable
     note(table, trial, 3, 0.5, 0.4, 2)
     assert (0.4, 2) == (trial.best_metric, trial.best_resource)
     trial.extras = {"epoch": 3}
-    trial.rungs.append(entered(0, 1))
+    trial.rungs += (entered(0, 1),)
     table.requeue(trial)
     assert [0] == list(table.queue)
     table.queue.clear()
@@ -212,7 +212,7 @@ def test_a_leader_with_nothing_to_show_hands_the_lead_on(
     trials = [begin(table) for _ in range(3)]
     for trial, metric in zip(trials, (0.3, 0.1, 0.2), strict=True):
         note(table, trial, 1, metric, metric)
-        trial.rungs.append(entered(0, 1))
+        trial.rungs += (entered(0, 1),)
         table.consider(trial)
     assert trials[1] is table.leader
     happens(table, trials[1])
@@ -224,11 +224,11 @@ def _state_not_counted(table: TrialTable) -> None:
 
 
 def _stopped_in_between(table: TrialTable) -> None:
-    table[0].rungs = [entered(0, 1, "stop"), entered(1, 3)]
+    table[0].rungs = (entered(0, 1, "stop"), entered(1, 3))
 
 
 def _stopped_yet_running(table: TrialTable) -> None:
-    table[0].rungs = [entered(0, 1, "stop")]
+    table[0].rungs = (entered(0, 1, "stop"),)
 
 
 def _queued_yet_running(table: TrialTable) -> None:

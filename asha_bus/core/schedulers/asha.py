@@ -7,9 +7,9 @@ rung whether it continues or stops for good, so no trial is ever paused or saved
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from fractions import Fraction
+from math import inf, isfinite
 from random import Random
 
 from asha_bus.core.checks import check, checked, whole
@@ -188,10 +188,10 @@ class _ASHAState(SchedulerState):
             number = position + trial.bracket
             mean = None if trial.siblings is None else trial.mean_at(number, metric)
             judged = metric if mean is None else mean
-            key = judged * sign if math.isfinite(judged) else math.inf
+            key = float(judged if sign > 0 else -judged) if isfinite(judged) else inf
             n, keep, cutoff, goes_on = rung.enter(key, mix_in(self._lots[number], trial.id))
             verdict = "continue" if goes_on else "stop"
-            shown = cutoff * sign if math.isfinite(cutoff) else None
+            shown = (cutoff if sign > 0 else -cutoff) if isfinite(cutoff) else None
             fields = (number, level, metric, n, keep, shown, verdict, mean, None, None)
             records += (of_fields(RungRecord, fields),)
             if not goes_on:

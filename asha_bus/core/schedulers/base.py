@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -24,7 +23,7 @@ RESOURCE = Rule(
 
 def reached(resource: float, level: float) -> bool:
     """Whether ``resource`` is at ``level`` or beyond, but for the last digits of a float."""
-    return resource >= level or math.isclose(resource, level, rel_tol=_TOLERANCE)
+    return resource >= level or level - resource <= _TOLERANCE * level
 
 
 class Decision(NamedTuple):
