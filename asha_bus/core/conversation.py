@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from asha_bus.core import messages as m
 from asha_bus.core.events import (
@@ -104,6 +104,11 @@ class Conversation:
         return worker
 
     # --- sending --------------------------------------------------------------
+
+    def emit_all(self, effects: Iterable[Effect]) -> None:
+        """Emit each of ``effects``."""
+        for effect in effects:
+            self.emit(effect)
 
     def record(
         self, event: JournaledEvent, now: float, decisions: tuple[RungRecord, ...] = ()

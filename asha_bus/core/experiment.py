@@ -6,7 +6,7 @@ object, so the same events give the same trials, rungs and verdicts everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from asha_bus.core import messages as m
@@ -159,7 +159,7 @@ class Experiment:
 
     def start(self) -> None:
         """Request the suggestions that the first workers will need."""
-        self._emit_all(self.suggestions.requests(self.roster.active))
+        self._talk.emit_all(self.suggestions.requests(self.roster.active))
 
     def restart(
         self, now: float, counters: Mapping[str, int], returns: Mapping[str, float]
@@ -172,7 +172,7 @@ class Experiment:
         self.counters.raise_to(counters)
         self.roster.hear_all(now, returns)
         self._stragglers.restart(now)
-        self._emit_all([*self.suggestions.requests_again(), *self._naming.requests_again()])
+        self._talk.emit_all([*self.suggestions.requests_again(), *self._naming.requests_again()])
         if self.ended is not None:
             self.emit(self.ended)
 
@@ -191,7 +191,7 @@ class Experiment:
             self._end(StopRun("max_total_resource"), AT_STOP, now)
             self._serve_waiting(now)
         if not self.suggestions.is_idle:
-            self._emit_all(self.suggestions.requests(self.roster.active))
+            self._talk.emit_all(self.suggestions.requests(self.roster.active))
 
     def tick(self, now: float) -> None:
         """Handle what is due at ``now``: leases, max_time, the end of the grace, fallbacks."""
@@ -203,7 +203,7 @@ class Experiment:
             self.handle(StopRun("max_time"), now)
         if grace_ends_at is not None and now >= grace_ends_at and self.ended is None:
             self.handle(GraceExpired(), now)
-        self._emit_all(self.suggestions.fallback(now))
+        self._talk.emit_all(self.suggestions.fallback(now))
 
     def next_deadline(self) -> float | None:
         """When `tick` must be called at the latest; None: never."""
@@ -390,10 +390,6 @@ class Experiment:
 
     # --- trials --------------------------------------------------------------
 
-    def _emit_all(self, effects: Iterable[Effect]) -> None:
-        for effect in effects:
-            self.emit(effect)
-
     def _assign(self, worker: WorkerRecord, now: float) -> m.Assignment | None:
         """Give the next trial to ``worker``; None where there is none now."""
         return None if self._ending.stop is not None else self.assignments.assign(worker, now)
@@ -449,6 +445,6 @@ class Experiment:
             if enough is not None:
                 self._end(enough, AT_STOP, now)
         elif self.ended is None and self.table.states[RUNNING] == 0:
-            self._emit_all(self.suggestions.updates())
+            self._talk.emit_all(self.suggestions.updates())
             self.ended = Ended(stop.reason, stop.message)
             self.emit(self.ended)
