@@ -47,7 +47,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if " at 0x" in item.nodeid:
             raise pytest.UsageError(f"{item.nodeid} has another id in each process: give it ids=")
         if has_mark and _scope(item.nodeid) not in ("spark", "clusters"):
-            raise pytest.UsageError(f"{item.nodeid} is marked spark: have its name or id say spark")
+            raise pytest.UsageError(
+                f"{item.nodeid} is marked spark: have its file, name or id say spark"
+            )
     items.sort(
         key=lambda item: (
             item.get_closest_marker("spark") is None,

@@ -150,7 +150,7 @@ def test_plain_lines_come_now_and_then_and_at_the_end(capsys: pytest.CaptureFixt
     lines.on_finish(running_result())
     assert [
         "my-run: started with at most 20 trials, 4 workers, journal run.journal, "
-        "ASHA(max_resource=81), RandomSearch()",
+        "ASHA(max_resource=81), RandomSearch(), seed 7",
         "my-run: 3 of 20 trials done, 1 running, 0:30, 0.0987/s, 2 workers, best: trial 0, metric "
         "0.25 at resource 9, x=0",
         "my-run: 4 trials, 1:05, ended by max_trials, best: trial 0, metric 0.25 at resource 9, "
