@@ -216,7 +216,17 @@ if not TYPE_CHECKING:  # or else a type checker would believe in any name
         if name not in _ON_USE:
             use = f"; use {_INSTEAD[name]}" if name in _INSTEAD else did_you_mean(name, __all__)
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}{use}")
-        found = globals()[name] = getattr(import_module(_ON_USE[name]), name)
+        try:
+            module = import_module(_ON_USE[name])
+        except ModuleNotFoundError as error:
+            if error.name not in ("asha_bus.driver", "asha_bus.executor"):
+                raise
+            folder = __file__.rpartition("/asha_bus/")[0]
+            raise ImportError(
+                f"{folder} holds the sources of asha-bus, and not an installed copy: run "
+                f"pip install -e {folder}, or start the program in another folder"
+            ) from error
+        found = globals()[name] = getattr(module, name)
         return found
 
 

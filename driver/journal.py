@@ -11,7 +11,7 @@ import os
 import stat
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from itertools import takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,6 +71,21 @@ def open_journal(path: Path, header: Header, *, resume: bool, seed_given: bool) 
     except BaseException:
         os.close(fd)
         raise
+
+
+@contextlib.contextmanager
+def emptied_if_it_fails(journal: OpenJournal) -> Iterator[None]:
+    """Empty a new journal whose run cannot begin, so that the next launch may use its path."""
+    held = os.dup(journal.fd)  # the lock stays until the file is empty
+    try:
+        yield
+    except BaseException:
+        if not journal.is_resumed:
+            with contextlib.suppress(OSError):  # an empty file is as good as none
+                os.ftruncate(held, 0)
+        raise
+    finally:
+        os.close(held)
 
 
 def _check_owner(fd: int, path: Path) -> None:

@@ -166,7 +166,7 @@ class RunningTrial(Trial):
                 f"trial.attach({name!r}): this run has no folder for it; pass "
                 f"launch(artifacts=FOLDER), a folder that all workers see"
             )
-        if not self.should_stop:
+        if not self._is_over and self._attempt.stopped in (None, "completed"):
             self.attached[name] = self._keeper.take(name, value)
 
     def end(self) -> None:

@@ -23,12 +23,7 @@ def gist(error: str | None) -> str:
 
     Of an error that is not a traceback, the first line.
     """
-    lines = list(_lines(error or ""))
-    if not lines:
-        return "no error is known"
-    head, last = _exception(lines), lines[-1]
-    text = head if head == last else f"{head} ... {last}"
-    shown = "".join(one if one.isprintable() else "?" for one in text)
+    shown = "".join(one if one.isprintable() else "?" for one in _gist(error))
     return shown if len(shown) <= _MOST_CHARS else f"{shown[:_MOST_CHARS]}..."
 
 
@@ -37,7 +32,7 @@ def kind(state: str, error: str | None) -> str:
 
     Trials that were lost are of one kind.
     """
-    return state if state == "LOST" else _without_numbers(gist(error))
+    return state if state == "LOST" else _without_numbers(_gist(error))
 
 
 class Repeated(NamedTuple):
@@ -56,7 +51,7 @@ def count_warning(known: dict[str, Repeated], trial: int, text: str) -> str:
     """Add a warning about ``trial`` to those that are ``known`` by kind; returns its kind."""
     head, _, rest = text.partition("\n")
     said = f"{gist(head)} {gist(rest)}" if rest else gist(head)
-    found = _without_numbers(said)
+    found = _without_numbers(f"{_gist(head)} {_gist(rest)}")
     if found not in known and len(known) >= MAX_KINDS:
         found = ""  # one kind of all further ones
     first = known.get(found, Repeated(trial, said, 0))
@@ -64,8 +59,18 @@ def count_warning(known: dict[str, Repeated], trial: int, text: str) -> str:
     return found
 
 
+def _gist(error: str | None) -> str:
+    """What `gist` shows, in full."""
+    lines = list(_lines(error or ""))
+    if not lines:
+        return "no error is known"
+    head, last = _exception(lines), lines[-1]
+    return head if head == last else f"{head} ... {last}"
+
+
 def _without_numbers(text: str) -> str:
-    return _NUMBER.sub("#", text)
+    """``text`` cut after its numbers are: a longer number must not move the cut."""
+    return _NUMBER.sub("#", text)[:_MOST_CHARS]
 
 
 def _exception(lines: list[str]) -> str:

@@ -6,11 +6,11 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asha_bus._version import __version__
 from asha_bus.core.checks import name_of, shortened
@@ -20,7 +20,7 @@ from asha_bus.driver.descriptors import open_standard
 from asha_bus.driver.engine import Engine, Hooks
 from asha_bus.driver.gate import Gate
 from asha_bus.driver.hook_client import make_hooks
-from asha_bus.driver.journal import OpenJournal, open_journal
+from asha_bus.driver.journal import OpenJournal, emptied_if_it_fails, open_journal
 from asha_bus.driver.listener import tcp
 from asha_bus.driver.scheduler_class import named
 from asha_bus.driver.searcher_client import Suggester, make_suggester
@@ -145,7 +145,6 @@ def _make_engine(plan: Plan) -> Engine:
 
 def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | None) -> Run:
     given = plan.given
-    scheduler = named(plan.settings.scheduler)
     sizes = (
         check_travels(given.objective, engine.dumps),
         check_space_travels(plan.space, engine.dumps),
@@ -161,6 +160,22 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
     data = gather(given.data or {}, most, engine.dumps)
     warn_of_residents(plan.settings)
     journal = _open(plan)
+    with emptied_if_it_fails(journal):
+        return _begin_with(journal, plan, engine, after, options, workers, data)
+
+
+def _begin_with(
+    journal: OpenJournal,
+    plan: Plan,
+    engine: Engine,
+    after: Callable[[TrialRecord], bool] | None,
+    options: BusOptions,
+    workers: int,
+    data: Mapping[str, Any],
+) -> Run:
+    """Begin the run of ``journal``, which is closed with the run's bus."""
+    given = plan.given
+    scheduler = named(plan.settings.scheduler)
     try:
         if journal.is_resumed:
             plan = plan.resumed(journal.header)

@@ -172,7 +172,8 @@ class Trial(ABC):
         It is read at once and kept in memory; a second one of the same name replaces it. When
         the trial has completed, it is written to ``launch(artifacts=FOLDER)`` if the trial is
         then among the best ``keep_artifacts``; the files of trials that are not are removed.
-        Nothing is written for a trial that is stopped, fails or is lost. `TrialRecord.artifact`
+        Nothing is written for a trial that is stopped, fails or is lost. One whose last report
+        has completed it may still attach what it trained. `TrialRecord.artifact`
         finds the file. A generator or a function yields or returns
         ``(metric, {"attach": {name: value}})`` to the same end.
 

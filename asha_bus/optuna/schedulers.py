@@ -10,7 +10,6 @@ from optuna import pruners
 from asha_bus.core.checks import shortened
 from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.schedulers import ASHA, AskPruner, MedianStopping, NoStopping, Scheduler
-from asha_bus.core.schedulers.base import MAX_RESOURCE
 
 
 def scheduler_of(pruner: Any) -> Scheduler:
@@ -30,7 +29,7 @@ def scheduler_of(pruner: Any) -> Scheduler:
         return _hyperband(pruner)
     if kind is pruners.MedianPruner:
         return MedianStopping(
-            max_resource=MAX_RESOURCE,
+            max_resource=None,
             grace=pruner._n_warmup_steps + 1,
             min_samples=max(pruner._n_startup_trials, pruner._n_min_trials, 1),
             interval=pruner._interval_steps,

@@ -113,6 +113,11 @@ class TestMedianStopping(SchedulerContract):
         return MedianStopping(max_resource=6, min_samples=2)
 
 
+class TestMedianStoppingWithoutAMaximum(TestWithoutAMaximum):
+    def make(self) -> Scheduler:
+        return MedianStopping(max_resource=None, min_samples=2)
+
+
 @dataclass(frozen=True)
 class Halves(Scheduler):
     """Stops a trial at resource 1 if its metric is above the mean of those before it."""

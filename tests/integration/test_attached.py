@@ -23,7 +23,7 @@ def kept(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.glob("asha-bus-*-kept/*"))
 
 
-@pytest.mark.parametrize("objective", [attaching.by_yield, attaching.by_hand])
+@pytest.mark.parametrize("objective", [attaching.by_yield, attaching.by_hand, attaching.at_its_end])
 @pytest.mark.parametrize("scheduler", [ab.ASHA(9), ab.SuccessiveHalving.classic(9)])
 def test_what_the_best_trial_attached_is_there_and_nothing_else(
     objective: Any, scheduler: ab.Scheduler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

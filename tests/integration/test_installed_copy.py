@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import zipfile
 from pathlib import Path
@@ -74,6 +75,16 @@ def test_an_installed_copy_is_used_throughout(engine: str, site: Path, tmp_path:
     lines = done.stdout.split()
     assert len(lines) == 4
     assert all(line.startswith(str(site)) for line in lines), lines
+
+
+def test_sources_that_hide_the_installed_copy_say_what_to_do() -> None:
+    folders = [str(ROOT), sysconfig.get_path("purelib")]
+    program = f"import sys; sys.path[:0] = {folders}; import asha_bus; asha_bus.launch"
+    done = subprocess.run(  # -S: without the finder of an editable installation
+        [sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert f"ImportError: {ROOT} holds the sources of asha-bus" in done.stderr
+    assert f"pip install -e {ROOT}" in done.stderr
 
 
 class Built(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import socket
 import subprocess
 import sys
 import textwrap
@@ -190,6 +191,23 @@ def test_a_journal_is_begun_once_and_is_the_users_alone(tmp_path: Path) -> None:
     before = journal.read_bytes()
     with pytest.raises(ab.InvalidArgument, match="holds a run; pass resume=True to continue it"):
         run(journal, max_trials=2)
+    assert journal.read_bytes() == before
+
+
+@pytest.mark.parametrize("part", ["metrics", "bus"])
+def test_a_launch_that_could_not_begin_leaves_its_journal_free(part: str, tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        given = {"metrics_port": port} if part == "metrics" else {"bus": ab.BusOptions(port=port)}
+        with pytest.raises(ab.AshaBusError, match=str(port)):
+            run(journal, max_trials=2, **given)
+    assert 2 == len(run(journal, max_trials=2).trials)
+    before = journal.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        given = {"metrics_port": taken.getsockname()[1]}
+        with pytest.raises(ab.AshaBusError):
+            run(journal, max_trials=3, resume=True, **given)
     assert journal.read_bytes() == before
 
 

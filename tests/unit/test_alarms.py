@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from support.plans import plan_for
 
-from asha_bus.core.failures import gist, kind
+from asha_bus.core.failures import Repeated, count_warning, gist, kind
 from asha_bus.core.status import status
 from asha_bus.launching import alarms as module
 from asha_bus.launching.alarms import Alarms
@@ -106,6 +106,15 @@ def test_trials_that_were_lost_are_of_one_kind() -> None:
 def test_failures_that_differ_in_numbers_are_of_one_kind() -> None:
     first, second = (f"{TRACEBACK}IndexError: index {n} at 0x{n:x} of 1.5e-{n}" for n in (17, 254))
     assert kind("FAILED", first) == kind("FAILED", second)
+
+
+def test_a_longer_number_in_a_long_message_makes_no_other_kind() -> None:
+    errors = [f"ValueError: alpha={alpha} {'in a long text ' * 30}" for alpha in ("0.5", "0.00397")]
+    assert kind("FAILED", errors[0]) == kind("FAILED", errors[1])
+    warned: dict[str, Repeated] = {}
+    for number, error in enumerate(errors):
+        count_warning(warned, number, error)
+    assert [2] == [one.times for one in warned.values()]
 
 
 def test_a_bus_tells_the_first_of_each_kind() -> None:

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from random import Random
 
 from asha_bus.core.checks import check, checked, whole
-from asha_bus.core.schedulers.base import RESOURCE, Decision, Scheduler, SchedulerState, reached
+from asha_bus.core.schedulers.base import (
+    MAX_RESOURCE,
+    RESOURCE,
+    Decision,
+    Scheduler,
+    SchedulerState,
+    reached,
+)
 from asha_bus.core.trial import RungRecord, RungStanding, Trial
 
 
@@ -25,7 +32,7 @@ class MedianStopping(Scheduler):
 
     Args:
         max_resource: A trial that reaches this resource is completed, in the unit of the
-            objective's reports.
+            objective's reports. None: there is no limit, and a trial ends with its objective.
         grace: The least resource of a trial that is stopped (default 1).
         min_samples: How many trials must have come as far before one is stopped (default 5).
         interval: The resource from one comparison to the next (default 1).
@@ -38,13 +45,14 @@ class MedianStopping(Scheduler):
         27
     """
 
-    max_resource: float
+    max_resource: float | None
     grace: float = 1
     min_samples: int = 5
     interval: float = 1
 
     def __post_init__(self) -> None:
-        check("MedianStopping: max_resource", self.max_resource, RESOURCE)
+        if self.max_resource is not None:
+            check("MedianStopping: max_resource", self.max_resource, RESOURCE)
         check("MedianStopping: grace", self.grace, RESOURCE)
         check("MedianStopping: min_samples", self.min_samples, whole(1))
         check("MedianStopping: interval", self.interval, RESOURCE)
@@ -82,6 +90,7 @@ def _middle(ordered: list[float]) -> float:
 class _MedianState(SchedulerState):
     def __init__(self, settings: MedianStopping, mode: str) -> None:
         self._settings = settings
+        self._most = MAX_RESOURCE if settings.max_resource is None else settings.max_resource
         self._sign = 1.0 if mode == "min" else -1.0
         #: For each comparison the running means of the trials that came so far, sorted.
         self._means: list[list[float]] = []
@@ -94,10 +103,10 @@ class _MedianState(SchedulerState):
         return self._settings.grace + number * self._settings.interval
 
     def next_resource(self, trial: Trial) -> float | None:
-        return min(self._level(len(trial.rungs)), self._settings.max_resource)
+        return min(self._level(len(trial.rungs)), self._most)
 
     def report(self, trial: Trial, resource: float, metric: float) -> Decision:
-        most = self._settings.max_resource
+        most = self._most
         if reached(resource, most):
             return Decision("complete", (), None)
         number = len(trial.rungs)
