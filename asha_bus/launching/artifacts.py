@@ -51,6 +51,11 @@ def folders_for(
 
 def _place_at(address: str, run: str) -> str:
     """The place at ``address`` for what the trials of ``run`` attach, where a file is tried."""
+    if not is_address(address.rstrip("/")):
+        raise InvalidArgument(
+            f"artifacts={address!r} names no place there; append a bucket or a folder, as in "
+            f"'s3://bucket/folder'"
+        )
     place = f"{address.rstrip('/')}/{_name_of(run)}-kept"
     try:
         RemoteStore(place).probe()

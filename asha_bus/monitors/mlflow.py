@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,6 +19,7 @@ from asha_bus.core.errors import InvalidArgument
 from asha_bus.core.space import by_name
 from asha_bus.core.trial import TrialState
 from asha_bus.monitors.base import Monitor, RunInfo, Snapshot
+from asha_bus.monitors.mlflow_names import MAX_VALUE_CHARS, name_for, value_for
 from asha_bus.results.records import TrialRecord
 from asha_bus.results.result import Result
 
@@ -37,8 +39,6 @@ _BATCH_S = 5.0
 
 #: What one request to MLflow may hold.
 _METRICS_OF_REQUEST, _PARAMS_OF_REQUEST = 1_000, 100
-_MAX_NAME_CHARS, _MAX_VALUE_CHARS = 250, 500
-_NOT_IN_NAMES = re.compile(r"[^\w.\- /]", re.ASCII)
 
 _STATUS = {
     TrialState.COMPLETED: "FINISHED",
@@ -144,9 +144,10 @@ class MLflowMonitor(Monitor):
         from mlflow import MlflowClient
 
         os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-        self._client: MlflowClient = MlflowClient(tracking_uri=self._tracking_uri)
-        self._run = run
         self._has_finished.clear()
+        with self._given_up_on_error():
+            self._client: MlflowClient = MlflowClient(tracking_uri=self._tracking_uri)
+        self._run = run
         self._started = time.time()
         self._experiment_id = self._given_id
         self._parent: str | None = None
@@ -193,7 +194,8 @@ class MLflowMonitor(Monitor):
             snapshot: The state of the run, which is not used.
         """
         if time.monotonic() >= self._due:
-            self._send(_BATCH_S)
+            with self._given_up_on_error():
+                self._send(_BATCH_S)
 
     def on_finish(self, result: Result | None) -> None:
         """Send the best trial, the rest, and the report.
@@ -225,6 +227,15 @@ class MLflowMonitor(Monitor):
         """
         return self._has_finished.wait(timeout)
 
+    @contextmanager
+    def _given_up_on_error(self) -> Iterator[None]:
+        """Have `wait` wait no longer after an error, which switches the monitor off."""
+        try:
+            yield
+        except BaseException:
+            self._has_finished.set()
+            raise
+
     def _finish(self, result: Result | None) -> None:
         for trial in [] if result is None else result.trials:
             # its event was dropped, since the server was so slow
@@ -232,7 +243,7 @@ class MLflowMonitor(Monitor):
             if is_new and trial.id not in self._ended:
                 self.on_end(trial)
         # first what counts most, should the program end before a slow server has got the rest
-        is_begun = self._try(self._begin) and self._try(lambda: self._log_best(result))
+        is_begun = self._is_begun() and self._try(lambda: self._log_best(result))
         if is_begun and self._send():
             self._try(lambda: self._end_parent(result))
         if self._waiting or self._dropped:
@@ -263,13 +274,21 @@ class MLflowMonitor(Monitor):
     def _send(self, within_s: float | None = None) -> bool:
         """Send what waits, for about ``within_s`` seconds; False: MLflow cannot be reached."""
         began = time.monotonic()
-        is_done = self._try(self._begin)
+        is_done = self._is_begun()
         for waiting in list(self._waiting.values()):
             if not is_done or (within_s is not None and time.monotonic() - began > within_s):
                 break
             is_done = self._try_trial(waiting)
         self._due = time.monotonic() + (_EVERY_S if is_done else self._pause_s)
         return is_done
+
+    def _is_begun(self) -> bool:
+        """Whether MLflow has the run of the whole run, which it may also refuse."""
+        if not self._try(self._begin):
+            return False
+        if self._parent is None:
+            self._pause_s = _LONGEST_PAUSE_S
+        return self._parent is not None
 
     def _try(self, send: Any) -> bool:
         """Whether ``send`` reached MLflow; if not, the next one is due after a pause."""
@@ -296,8 +315,11 @@ class MLflowMonitor(Monitor):
 
     def _try_trial(self, waiting: _Waiting) -> bool:
         """Send what waits of one trial, and forget what MLflow has got or refused."""
-        begin = (self._begin_trial, self._log_params)
-        if not all(self._try(lambda send=send: send(waiting)) for send in begin):
+        if not self._try(lambda: self._begin_trial(waiting)):
+            return False
+        if waiting.trial.id not in self._runs:
+            return True  # it was refused
+        if not self._try(lambda: self._log_params(waiting)):
             return False
         while waiting.reports:
             batch = waiting.reports[:_METRICS_OF_REQUEST]
@@ -331,7 +353,7 @@ class MLflowMonitor(Monitor):
             )
         run = self._run
         about = ("mode", "seed", "scheduler", "searcher", "max_trials", "workers", "journal")
-        tags = {each: _cut(getattr(run, each)) for each in about}
+        tags = {each: value_for(getattr(run, each)) for each in about}
         name = self._run_name or run.name
         self._parent = self._make_run({"mlflow.runName": name, **tags}, run.start_time)
 
@@ -354,7 +376,7 @@ class MLflowMonitor(Monitor):
         from mlflow.entities import Param
 
         trial = waiting.trial
-        params = {_name(name): _cut(value) for name, value in by_name(trial.params).items()}
+        params = {name_for(name): value_for(value) for name, value in by_name(trial.params).items()}
         new = [Param(name, value) for name, value in params.items() if name not in waiting.params]
         for begin in range(0, len(new), _PARAMS_OF_REQUEST):
             part = new[begin : begin + _PARAMS_OF_REQUEST]
@@ -378,7 +400,7 @@ class MLflowMonitor(Monitor):
         run, state = self._runs[trial.id], trial.state
         tags = [RunTag("state", str(state)), RunTag("resource", f"{trial.resource:g}")]
         if trial.error:
-            tags.append(RunTag("error", trial.error[-_MAX_VALUE_CHARS:]))
+            tags.append(RunTag("error", trial.error[-MAX_VALUE_CHARS:]))
         self._client.log_batch(run, tags=tags)
         end = None if trial.end_time is None else int(trial.end_time * 1000)
         self._client.set_terminated(run, _STATUS[state], end)
@@ -390,8 +412,8 @@ class MLflowMonitor(Monitor):
         best = None if result is None else result.best
         if best is None or best.metric is None:
             return
-        named = {f"best.{_name(name)}": value for name, value in by_name(best.params).items()}
-        params = [Param(name, _cut(value)) for name, value in named.items()]
+        named = {name_for(f"best.{name}"): value for name, value in by_name(best.params).items()}
+        params = [Param(name, value_for(value)) for name, value in named.items()]
         at = int(time.time() * 1000)
         self._client.log_batch(
             self._id(),
@@ -420,14 +442,3 @@ def _is_refusal(error: Exception) -> bool:
     """Whether MLflow has answered that it does not take what was sent: it never will."""
     status = getattr(error, "get_http_status_code", None)
     return status is not None and error.error_code != "INTERNAL_ERROR" and 400 <= status() < 429  # type: ignore[attr-defined]
-
-
-def _name(name: object) -> str:
-    """``name`` as MLflow takes it."""
-    return _NOT_IN_NAMES.sub("_", str(name))[:_MAX_NAME_CHARS] or "_"
-
-
-def _cut(value: object) -> str:
-    """``value`` as a text that MLflow takes."""
-    said = value if isinstance(value, str) else shortened(value, _MAX_VALUE_CHARS)
-    return said.encode(errors="backslashreplace").decode()[:_MAX_VALUE_CHARS]

@@ -1,6 +1,7 @@
 """Runs programs written for Optuna: ``import asha_bus.optuna as optuna``.
 
-`create_study`, `Study` and `MlflowSparkStudy` are asha-bus's own; every other name is Optuna's.
+`create_study`, `Study` and `MlflowSparkStudy` are asha-bus's own, `load_study` is refused, and
+every other name is Optuna's.
 All are resolved on first use, since workers import this package for their objectives.
 """
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
         visualization,
     )
 
-    from asha_bus.optuna._study import MlflowSparkStudy, Study, create_study
+    from asha_bus.optuna._study import MlflowSparkStudy, Study, create_study, load_study
 
 __all__ = [
     "MlflowSparkStudy",
@@ -38,6 +39,7 @@ __all__ = [
     "distributions",
     "exceptions",
     "importance",
+    "load_study",
     "logging",
     "pruners",
     "samplers",
@@ -47,7 +49,7 @@ __all__ = [
     "visualization",
 ]
 
-_OWN = ("MlflowSparkStudy", "Study", "create_study")
+_OWN = ("MlflowSparkStudy", "Study", "create_study", "load_study")
 
 if not TYPE_CHECKING:  # or else a type checker would believe in any name
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from inspect import signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -200,7 +200,11 @@ class Study(optuna.Study):
             settings.setdefault("seed", _seed_of(self.sampler))
         limit = sys.maxsize if n_trials is None and timeout is None else n_trials
         filling = Filling(
-            self, [trial._trial_id for trial in waiting], list(callbacks or ()), ended or ()
+            self,
+            [trial._trial_id for trial in waiting],
+            list(callbacks or ()),
+            ended or (),
+            is_gated=is_gated,
         )
         if not is_gated:
             shown = as_monitors(settings["monitor"])
@@ -394,6 +398,15 @@ def MlflowSparkStudy(  # noqa: N802 - the name of a class in the programs that u
     )
     study._make_mlflow = make if is_kept else None
     return study
+
+
+def load_study(*_: object, **given: Any) -> NoReturn:
+    """Refused: a study is in memory, and trials of Optuna's own would not run on Spark."""
+    raise InvalidArgument(
+        f"load_study({', '.join(given)}) is not supported, since a study is in memory: call "
+        f"create_study(), and optimize(journal=PATH, resume=True) to continue an earlier run; "
+        f"Optuna's own load_study() reads a storage of Optuna"
+    )
 
 
 def _ended(options: Mapping[str, Any]) -> frozenset[int] | None:

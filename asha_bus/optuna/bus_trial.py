@@ -14,13 +14,23 @@ from optuna import distributions as d
 from optuna.trial import BaseTrial
 
 from asha_bus.core.checks import shortened
+from asha_bus.core.curve import Curve
 from asha_bus.core.errors import ObjectiveError
 from asha_bus.core.messages import PRUNE, Extras
 from asha_bus.core.pseudorandom import mix
 from asha_bus.executor.running_trial import RunningTrial
 from asha_bus.formats.wire import MAX_NAME_CHARS, MAX_NAMED, MAX_NAMED_CHARS
 from asha_bus.objective.raised import raised_as
-from asha_bus.optuna.attributes import MAX_ATTRIBUTES, STEP, STOPS, TRACEBACK, packed
+from asha_bus.optuna.attributes import (
+    MAX_ATTRIBUTES,
+    MAX_STEPS,
+    STEP,
+    STEPS,
+    STOPS,
+    TRACEBACK,
+    as_json,
+    packed,
+)
 from asha_bus.optuna.drawing import drawn
 from asha_bus.optuna.worker_study import WorkerStudy
 
@@ -28,6 +38,8 @@ _PLAIN = (type(None), bool, int, float, str)
 #: The text of a range, which most trials ask for again. Choices are not kept, of which 1 == True.
 _range_as_text = lru_cache(d.distribution_to_json)
 _Distribution = d.BaseDistribution
+#: The largest step: resources are floats, which hold no larger whole numbers one by one.
+_MAX_STEP = 2**53
 
 
 class PrunerError(ObjectiveError):
@@ -72,6 +84,9 @@ class BusTrial(BaseTrial):
         self._unsent: list[tuple[float, int]] = []
         self._steps: set[int] = set()
         self._last_step: int | None = None
+        #: All reports, thinned out, and whether they left out steps.
+        self._curve = Curve()
+        self._is_sparse = False
 
     # --- parameters -----------------------------------------------------------
 
@@ -149,7 +164,7 @@ class BusTrial(BaseTrial):
         return None if found is None else d.json_to_distribution(found[0])
 
     def _check_room(self, name: str, text: str) -> None:
-        is_name = isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARS
+        is_name = isinstance(name, str) and 0 < len(name) <= MAX_NAME_CHARS and _is_unicode(name)
         if not is_name or name == PRUNE:
             raise ObjectiveError(
                 f"{shortened(name)} is not the name of a parameter; use a text of 1 to "
@@ -203,12 +218,22 @@ class BusTrial(BaseTrial):
             ) from None
         if at < 0:
             raise ValueError(f"report(): the step {at} is negative; count steps from 0")
+        if at > _MAX_STEP:
+            raise ValueError(
+                f"report(): the step {shortened(at)} is larger than {_MAX_STEP}; count steps from 0"
+            )
         if at in self._steps:
             warnings.warn(
                 f"step {at} was reported before; the first report counts", UserWarning, stacklevel=2
             )
             return
         self._steps.add(at)
+        following = (0, 1) if self._last_step is None else (self._last_step + 1,)
+        self._is_sparse = self._is_sparse or at not in following
+        if self._curve.choose(1, MAX_STEPS):
+            self._curve.keep([(at, number)], {}, MAX_STEPS)
+        else:
+            self._curve.skip(1)
         if self._last_step is None or at > self._last_step:  # an earlier step prunes nothing
             self._last_step = at
             self._unsent.append((number, at))
@@ -238,7 +263,10 @@ class BusTrial(BaseTrial):
         self._unsent.clear()
 
     def _extras(self, step: int) -> Extras:
-        return {**self._own, STEP: step}
+        if not self._is_sparse:
+            return {**self._own, STEP: step}
+        pairs = [(int(at), value) for at, value in self._curve.points()]
+        return {**self._own, STEP: step, STEPS: json.dumps(pairs, separators=(",", ":"))}
 
     @property
     def _own(self) -> Extras:
@@ -260,7 +288,7 @@ class BusTrial(BaseTrial):
                 f"put several into a dict"
             )
         self._packed[name] = plain
-        self._user_attrs[key] = json.loads(json.dumps(value))
+        self._user_attrs[key] = json.loads(as_json(value))
 
     def set_system_attr(self, key: str, value: Any) -> NoReturn:
         """Refused: Optuna has deprecated it."""
@@ -306,6 +334,11 @@ class BusTrial(BaseTrial):
     def study(self) -> WorkerStudy:
         """The name and the direction of the study, which is in another process, and its end."""
         return self._study
+
+
+def _is_unicode(name: str) -> bool:
+    """Whether ``name`` can travel, as text with half of a surrogate pair cannot."""
+    return name.isascii() or name == name.encode(errors="replace").decode()
 
 
 def _text_of(distribution: _Distribution) -> str:

@@ -23,6 +23,8 @@ def drawn(distribution: d.BaseDistribution, seed: int) -> float:
         raise TypeError(f"{distribution!r} is not a distribution that can be drawn from")
     low, high, step = distribution.low, distribution.high, distribution.step
     is_whole = isinstance(distribution, d.IntDistribution)
+    if not math.isfinite(high - low):
+        raise OverflowError(f"the range of {distribution} exceeds valid bounds; give finite ones")
     if distribution.log:
         half = 0.5 if is_whole else 0.0  # so that the ends are as likely as those between
         first, last = math.log(low - half), math.log(high + half)

@@ -43,7 +43,8 @@ class Filling:
     """Tells a study of each trial that ends, calls back, and ends the run where Optuna would.
 
     ``waiting``: the ids of the enqueued trials in the study's storage, which come first.
-    ``before``: the trials that had ended when the run was resumed.
+    ``before``: the trials that had ended when the run was resumed. ``is_gated``: workers wait
+    until `after` has seen the trials that ended.
     """
 
     def __init__(
@@ -52,14 +53,18 @@ class Filling:
         waiting: Sequence[int],
         callbacks: Sequence[Callable[..., Any]],
         before: Collection[int] = (),
+        *,
+        is_gated: bool = True,
     ) -> None:
-        self._before = frozenset(before)
+        self._before, self._is_gated = frozenset(before), is_gated
         self._study, self._waiting, self._callbacks = study, tuple(waiting), callbacks
         #: In memory, so that what has ended can still be completed.
         self._storage = cast(InMemoryStorage, study._storage)
         #: The ids in the storage, by our numbers; and our numbers of those that have ended.
         self._ids: list[int] = []
         self._ended: set[int] = set()
+        #: Our numbers of the trials that `after` got.
+        self._over: set[int] = set()
         #: What a callback raised, or the first exception of the objective that nobody caught.
         self.error: BaseException | None = None
         self._lock = threading.Lock()
@@ -71,6 +76,7 @@ class Filling:
     def after(self, trial: TrialRecord) -> bool:
         """See a trial that has ended; whether there is to be no other."""
         with self._lock:
+            self._over.add(trial.id)
             if not self._why:
                 self._why = self._why_it_ends(trial)
                 if self._why and self._run is not None:
@@ -131,9 +137,19 @@ class Filling:
             )
 
     def _wait_for_last(self, run: Run) -> None:
-        while run.status()["states"]["RUNNING"] and not self._closing.wait(_LOOK_S):
-            pass
+        status = run.status()
+        begun = status["trials"]
+        while status["states"]["RUNNING"] and not (self._is_over(begun) or self._closing.is_set()):
+            self._closing.wait(_LOOK_S)
+            status = run.status()
         stop_because(run, self._why)
+
+    def _is_over(self, begun: int) -> bool:
+        """Whether the first ``begun`` trials have ended, where others began in the meantime."""
+        if self._is_gated:
+            return False
+        with self._lock:
+            return self._before.union(self._over).issuperset(range(begun))
 
     def _note_error(self, trial: TrialRecord) -> None:
         is_bad = trial.state in (TrialState.FAILED, TrialState.LOST)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 from optuna.trial import TrialState as OptunaState
 
 from asha_bus.core.trial import TrialState
-from asha_bus.optuna.attributes import CAUGHT, PRUNED, STEP
+from asha_bus.optuna.attributes import CAUGHT, PRUNED, STEP, STEPS
 from asha_bus.results.records import TrialRecord
 
 
@@ -40,8 +42,13 @@ def steps_of(trial: TrialRecord) -> dict[int, float]:
         return {}
     is_final = trial.state is TrialState.COMPLETED and not trial.extras.get(PRUNED)
     points = dict(trial.reports)
-    points.update((record.resource, record.metric) for record in trial.rungs)
+    told = trial.extras.get(STEPS)
+    if not isinstance(told, str):  # else they were entered by reports at later steps
+        points.update((record.resource, record.metric) for record in trial.rungs)
     if trial.metric is not None and not is_final:  # else that is what the objective returned
         points.setdefault(trial.resource, trial.metric)
     shift = trial.resource - last  # 1 where steps count from 0
-    return {round(at - shift): value for at, value in sorted(points.items())}
+    steps = {round(at - shift): value for at, value in points.items()}
+    if isinstance(told, str):
+        steps.update((int(step), float(value)) for step, value in json.loads(told))
+    return dict(sorted(steps.items()))

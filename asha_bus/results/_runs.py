@@ -106,7 +106,7 @@ def runs(
     check("folder", folder, _FOLDER)
     try:
         with os.scandir(os.path.expanduser(folder)) as entries:
-            files = [Path(entry.path) for entry in entries if entry.is_file()]
+            files = [Path(entry.path) for entry in entries if _is_file(entry)]
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise InvalidArgument(
@@ -114,6 +114,14 @@ def runs(
         ) from error
     found = [one for path in files if (one := _read(path, headers, schedulers)) is not None]
     return Runs(sorted(found, key=lambda one: (-(one.when or one.changed), one.path)))
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    """Whether it is a file; a link that leads round in a circle is none."""
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
 
 
 def _read(path: Path, headers: bool, schedulers: Sequence[type]) -> RunFile | None:

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 from asha_bus.core.errors import InvalidArgument
+from asha_bus.formats.journal import MAGIC, is_journal
+from asha_bus.formats.saved import is_saved_result
 
 #: The most that is read at a time.
 _MOST_BYTES = 1 << 24
@@ -21,12 +23,17 @@ def read_journal(
     """At most ``most`` bytes of the file at ``path`` from ``begin`` on; ``~`` is the user's folder.
 
     Raises `InvalidArgument` if it cannot be read, or is not a file: a pipe would never end.
-    ``what``: what it should be, for the message. ``most`` -1: all.
+    ``what``: what it should be, for the message. ``most`` -1: all, or the beginning alone where
+    that is of neither a journal nor a saved result, since such a file may be of any size.
     """
     with open_to_read(path, what) as file:
         try:
             file.seek(begin)
-            return file.read(most)
+            if begin or most >= 0:
+                return file.read(most)
+            beginning = file.read(len(MAGIC))
+            is_ours = is_journal(beginning) or is_saved_result(beginning)
+            return beginning + file.read() if is_ours else beginning
         except OSError as error:  # the disk, or a file of the system that is none
             raise _unreadable(path, error.strerror, what) from error
 

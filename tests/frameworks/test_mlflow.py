@@ -295,3 +295,48 @@ def test_a_server_that_is_not_there_never_fails_the_run(
     assert 12 == len(result.trials)
     assert 1 == caplog.text.count("MLflow cannot be reached")
     assert "MLflow did not get the end of 12 trials" in caplog.text
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    """The address of a server that lets nobody in."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def refuse(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_GET = do_POST = do_PUT = do_PATCH = refuse  # noqa: N815 - its names
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_server_that_lets_nobody_in_is_warned_of_in_words(
+    refusing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    monitor = ab.MLflowMonitor("mine", refusing)
+    assert 12 == len(launch(monitor).trials)
+    assert monitor.wait(30)
+    assert "MLflow refused a part of the run" in caplog.text
+    assert "MLflow did not get the end of 12 trials" in caplog.text
+    assert "switched off" not in caplog.text
+
+
+def test_what_mlflow_cannot_open_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    monitor = ab.MLflowMonitor("mine", "nothing://knows.this")
+    assert 12 == len(launch(monitor).trials)
+    assert "switched off" in caplog.text
+    assert monitor.wait(30)

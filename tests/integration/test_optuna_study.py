@@ -194,6 +194,21 @@ def test_an_objective_that_never_asks_is_never_pruned() -> None:
     ]
 
 
+def test_steps_may_be_left_out() -> None:
+    theirs, mine = both(objectives.reports_each_tenth, 4, sampler=lambda: TPESampler(seed=1))
+    assert [t.intermediate_values for t in theirs.trials] == [
+        t.intermediate_values for t in mine.trials
+    ]
+
+
+def test_an_objective_may_stop_a_study_whose_workers_wait_for_nobody() -> None:
+    study = ours.create_study(engine="local", sampler=RandomSampler(seed=1), pruner=NOP())
+    study.optimize(objectives.stops, n_trials=2_000, n_jobs=2)
+    assert 4 <= len(study.trials) < 2_000
+    assert {"COMPLETE"} == set(states(study)[:4])
+    assert "study.stop() of trial 3" == study.result.message  # type: ignore[union-attr]
+
+
 def test_an_objective_may_prune_its_trial_itself() -> None:
     theirs, mine = both(objectives.prunes_itself, 6, sampler=lambda: TPESampler(seed=1))
     assert states(theirs) == states(mine)

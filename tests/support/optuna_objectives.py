@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import Any
 
 from optuna import TrialPruned
@@ -36,6 +37,25 @@ def curve(trial: Any) -> float:
         if trial.should_prune():
             raise TrialPruned
     return float(x + 100)
+
+
+def reports_each_tenth(trial: Any) -> float:
+    """A pruning loop that reports at every tenth step alone."""
+    x = trial.suggest_float("x", 0, 10)
+    for step in range(10, 40, 10):
+        trial.report(x / step, step)
+        if trial.should_prune():
+            raise TrialPruned
+    return float(x)
+
+
+def stops(trial: Any) -> float:
+    """The fourth trial stops the study; each takes some milliseconds."""
+    x = trial.suggest_float("x", 0, 1)
+    time.sleep(0.01)
+    if trial.number == 3:
+        trial.study.stop()
+    return float(x)
 
 
 def never_asks(trial: Any) -> float:

@@ -106,6 +106,7 @@ def test_an_address_takes_what_is_attached_and_no_states(tmp_path: Path) -> None
         ("file:///nowhere/at/all", "cannot be written to: .*No such file"),
         ("s3x://bucket/folder", "cannot be written to: Protocol not known: s3x; install what"),
         ("adl://bucket/folder", "cannot be written to: .*[Ii]nstall .*adlfs"),
+        ("file://", "names no place there; append a bucket or a folder"),
         ("memory://folder", "the memory of one process, and each worker is another one"),
         ("dbfs:/nowhere/at/all", "'/dbfs/nowhere/at/all' does not exist"),
     ],

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 import asha_bus as ab
+from asha_bus.monitors.mlflow_names import name_for
 
 
 def test_without_mlflow_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,3 +30,22 @@ def test_without_mlflow_the_error_says_what_to_install(monkeypatch: pytest.Monke
 def test_wrong_arguments_are_named(arguments: Any, said: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=said):
         ab.MLflowMonitor(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("lr", "lr"),
+        ("model/depth", "model/depth"),
+        ("a: ü", "a_ _"),
+        ("a//b", "a__b"),
+        ("../a", "_a"),
+        ("/a", "_a"),
+        ("b/", "b_"),
+        (".", "_"),
+        ("", "_"),
+        ("x" * 300, "x" * 250),
+    ],
+)
+def test_a_name_is_one_that_mlflow_takes_as_a_path_also(name: str, said: str) -> None:
+    assert said == name_for(name)

@@ -41,6 +41,14 @@ def test_values_are_spread_as_those_of_optuna(distribution: d.BaseDistribution) 
         assert sorted(set(theirs)) == pytest.approx(sorted(set(ours)))
 
 
+@pytest.mark.parametrize("high", [float("inf"), float("nan")])
+@pytest.mark.parametrize("is_log", [False, True])
+def test_a_range_without_an_end_raises_as_in_optuna(high: float, is_log: bool) -> None:
+    distribution = d.FloatDistribution(1.0, high, log=is_log)
+    with pytest.raises(OverflowError, match="exceeds valid bounds"):
+        drawn(distribution, 7)
+
+
 def test_a_seed_gives_the_same_value_each_time() -> None:
     assert drawn(RANGES[0], 7) == drawn(d.FloatDistribution(-2.0, 3.0), 7)
     assert drawn(RANGES[0], 7) != drawn(RANGES[0], 8)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import warnings
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 from optuna.trial import TrialState as OptunaState
@@ -19,8 +21,8 @@ from asha_bus.core.schedulers import AskPruner
 from asha_bus.core.trial import RungRecord, Trial
 from asha_bus.core.trial import TrialState as S
 from asha_bus.formats.named import BY_NAME, values_of
-from asha_bus.formats.wire import MAX_NAMED_CHARS
-from asha_bus.optuna.attributes import MAX_ATTRIBUTES, attributes_of, packed
+from asha_bus.formats.wire import MAX_NAMED_CHARS, is_extras
+from asha_bus.optuna.attributes import MAX_ATTRIBUTES, MAX_STEPS, attributes_of, packed
 from asha_bus.optuna.bus_trial import BusTrial
 from asha_bus.optuna.outcomes import outcome_of, steps_of
 from asha_bus.optuna.schedulers import scheduler_of
@@ -44,6 +46,11 @@ from asha_bus.results.records import TrialRecord
 def test_what_cannot_be_served_is_refused_in_words(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ab.InvalidArgument, match=message):
         ours.create_study(**{"engine": "local", **given})
+
+
+def test_loading_a_study_is_refused_since_its_trials_would_not_run_on_spark() -> None:
+    with pytest.raises(ab.InvalidArgument, match=r"load_study\(study_name, storage\) is not supp"):
+        ours.load_study(study_name="mine", storage="sqlite:///a.db")
 
 
 def test_constraints_are_refused() -> None:
@@ -216,6 +223,12 @@ def test_attributes_come_back_from_extras(name: str, value: Any) -> None:
     assert {name: value} == attributes_of({**dict([packed(name, value)]), "step": 7})
 
 
+def test_attributes_of_numpy_come_back_as_plain_values() -> None:
+    value = {"epoch": np.int64(3), "scores": np.array([1.0, 2.0])}
+    sent = dict([packed("a", np.int64(2)), packed("b", value)])
+    assert {"a": 2, "b": {"epoch": 3, "scores": [1.0, 2.0]}} == attributes_of(sent)
+
+
 @pytest.mark.parametrize(
     ("value", "message"), [(object(), "is not JSON"), (["x" * 5_000], "characters of JSON")]
 )
@@ -317,6 +330,9 @@ def test_suggesting_after_the_end_is_refused(running: Running) -> None:
         (lambda t: t.report("no", 1), TypeError, "'no' of type str is not a number"),
         (lambda t: t.report(1.0, "no"), TypeError, "the step 'no' of type str"),
         (lambda t: t.report(1.0, -1), ValueError, "the step -1 is negative"),
+        (lambda t: t.report(1.0, 2**63), ValueError, "the step 9223372036854775808 is larger"),
+        (lambda t: t.suggest_float("\ud800", 0, 1), ab.ObjectiveError, "is not the name of a"),
+        (lambda t: t.set_user_attr(3, 4), ab.ObjectiveError, "the name of an attribute must be"),
         (lambda t: t.set_constraint("c", 1.0), ab.ObjectiveError, "constraints are not"),
         (lambda t: t.set_system_attr("a", 1), ab.ObjectiveError, "use set_user_attr"),
         (lambda t: t.study.trials, ab.ObjectiveError, r"trial\.study\.trials: the study is in the"),
@@ -376,6 +392,28 @@ def test_steps_are_counted_as_the_objective_counts(first: int) -> None:
     trial = make_trial(0, S.STOPPED, 0.25, rung, resource=3, extras={"step": 2 + first})
     assert {first: 0.5, first + 2: 0.25} == steps_of(trial)
     assert {} == steps_of(make_trial(0, S.COMPLETED, 0.25))
+
+
+def test_steps_that_were_left_out_are_not_those_of_rungs() -> None:
+    rungs = [RungRecord(n, 1 + n, 0.5 / (n + 1), 1, 1, 0.5, "continue") for n in range(2)]
+    extras = {"step": 20, "_steps": "[[10,0.5],[20,0.25]]"}
+    trial = make_trial(0, S.COMPLETED, 9.0, *rungs, resource=20, extras=extras)
+    assert {10: 0.5, 20: 0.25} == steps_of(trial)
+
+
+def test_a_trial_that_leaves_out_steps_says_at_which_it_reports(running: Running) -> None:
+    trial = a_trial(running)
+    for step in range(3):
+        trial.report(0.5, step)
+    assert {"step": 2} == trial.extras
+    for step in range(10, 2_010, 10):
+        trial.report(-1.2345678901234567e-300, step)
+    trial.report(0.5, 2**53)
+    told = trial.extras["_steps"]
+    assert is_extras(trial.extras)
+    steps = [step for step, _ in json.loads(told)]
+    assert steps == sorted(steps) and 0 == steps[0] and 1_500 < steps[-1]
+    assert 20 <= len(steps) <= MAX_STEPS
 
 
 # --- a result as a study -----------------------------------------------------------

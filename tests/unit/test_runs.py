@@ -86,6 +86,20 @@ def test_what_cannot_be_read_is_named_with_the_reason(tmp_path: Path) -> None:
     assert "is damaged at byte 16" in found["damaged.result"].problem
 
 
+def test_a_link_in_a_circle_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "circle.journal").symlink_to("circle.journal")
+    assert () == ab.runs(tmp_path)
+
+
+@pytest.mark.parametrize("read", [ab.Result.load, ab.Result.from_journal])
+def test_another_file_is_refused_by_its_beginning(tmp_path: Path, read: Any) -> None:
+    path = tmp_path / "huge"
+    with open(path, "wb") as file:
+        file.truncate(1 << 42)  # more than any memory, and nothing on the disk
+    with pytest.raises(ab.JournalError, match="is not a"):
+        read(path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 def test_a_file_that_may_not_be_read_is_named(tmp_path: Path) -> None:
     begun(tmp_path / "theirs.journal")
