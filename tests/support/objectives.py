@@ -28,6 +28,16 @@ def slow_slope(x: float) -> Iterator[float]:
         yield value
 
 
+def slope_that_waits(trial: ab.Trial) -> None:
+    """`slow_slope`; with an x above 0.5 it reports nearly in place until it is stopped, or 18 s."""
+    x = trial.params["x"]
+    for step in range(1, 28):
+        for part in range(900 if x > 0.5 else 1):
+            time.sleep(0.02)
+            if not trial.report(x + 1 / step, step + part / 1000):
+                return
+
+
 def tilted(x: float, act: str) -> Iterator[float]:
     """Falls with each step; the best x is 0.2, and tanh is a little better than relu."""
     for step in range(1, 1000):

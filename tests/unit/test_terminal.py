@@ -23,7 +23,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Screen:
     """The screen that tables are drawn on."""
     screen = Screen(ROWS, COLUMNS)
 
-    def size() -> os.terminal_size:
+    def size(fallback: object = None) -> os.terminal_size:  # pytest also asks
         return os.terminal_size((screen.columns, screen.rows))
 
     monkeypatch.setattr(terminal, "print_text", screen.feed)
