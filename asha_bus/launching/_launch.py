@@ -22,7 +22,7 @@ from asha_bus.driver.gate import Gate
 from asha_bus.driver.hook_client import make_hooks
 from asha_bus.driver.journal import OpenJournal, emptied_if_it_fails, open_journal
 from asha_bus.driver.listener import tcp
-from asha_bus.driver.scheduler_class import named
+from asha_bus.driver.scheduler_class import SchedulerClass, named
 from asha_bus.driver.searcher_client import Suggester, make_suggester
 from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
@@ -145,6 +145,7 @@ def _make_engine(plan: Plan) -> Engine:
 
 def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | None) -> Run:
     given = plan.given
+    scheduler = named(plan.settings.scheduler)
     sizes = (
         check_travels(given.objective, engine.dumps),
         check_space_travels(plan.space, engine.dumps),
@@ -161,12 +162,13 @@ def _begin(plan: Plan, engine: Engine, after: Callable[[TrialRecord], bool] | No
     warn_of_residents(plan.settings)
     journal = _open(plan)
     with emptied_if_it_fails(journal):
-        return _begin_with(journal, plan, engine, after, options, workers, data)
+        return _begin_with(journal, plan, scheduler, engine, after, options, workers, data)
 
 
 def _begin_with(
     journal: OpenJournal,
     plan: Plan,
+    scheduler: SchedulerClass | None,
     engine: Engine,
     after: Callable[[TrialRecord], bool] | None,
     options: BusOptions,
@@ -175,7 +177,6 @@ def _begin_with(
 ) -> Run:
     """Begin the run of ``journal``, which is closed with the run's bus."""
     given = plan.given
-    scheduler = named(plan.settings.scheduler)
     try:
         if journal.is_resumed:
             plan = plan.resumed(journal.header)

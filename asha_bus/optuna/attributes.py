@@ -20,7 +20,7 @@ PRUNED, CAUGHT, STOPS = "_pruned", "_caught", "_stops"
 #: Where a trial does not report at each step: its reports as JSON, pairs of step and value. Rungs
 #: do not tell these steps, since a report enters all rungs that it has passed.
 STEPS = "_steps"
-#: At most so many of these pairs, which fit into one text.
+#: At most this many of these pairs, which fit into one text.
 MAX_STEPS = 40
 
 _OWN = (STEP, STEPS, PRUNED, CAUGHT, STOPS, *RAISED)
