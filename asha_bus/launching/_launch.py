@@ -22,11 +22,12 @@ from asha_bus.driver.gate import Gate
 from asha_bus.driver.hook_client import make_hooks
 from asha_bus.driver.journal import OpenJournal, emptied_if_it_fails, open_journal
 from asha_bus.driver.listener import tcp
-from asha_bus.driver.scheduler_class import SchedulerClass, named
+from asha_bus.driver.scheduler_class import named
 from asha_bus.driver.searcher_client import Suggester, make_suggester
 from asha_bus.driver.supervisor import Supervisor
 from asha_bus.executor.client import ping
 from asha_bus.executor.task import load_once, spark_task
+from asha_bus.formats.pipe import SchedulerClass
 from asha_bus.launching.arguments import LaunchArguments, takes_arguments
 from asha_bus.launching.artifacts import is_folder_given
 from asha_bus.launching.cohorts import warn_of_residents

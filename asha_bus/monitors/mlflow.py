@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 import threading
@@ -148,7 +149,8 @@ class MLflowMonitor(Monitor):
         with self._given_up_on_error():
             self._client: MlflowClient = MlflowClient(tracking_uri=self._tracking_uri)
         self._run = run
-        self._started = time.time()
+        # not the time at which this is called, for which a short run does not wait
+        self._since = -math.inf if run.resumed is None else time.time()
         self._experiment_id = self._given_id
         self._parent: str | None = None
         self._runs: dict[int, str] = {}
@@ -239,7 +241,7 @@ class MLflowMonitor(Monitor):
     def _finish(self, result: Result | None) -> None:
         for trial in [] if result is None else result.trials:
             # its event was dropped, since the server was so slow
-            is_new = trial.end_time is not None and trial.end_time >= self._started
+            is_new = trial.end_time is not None and trial.end_time >= self._since
             if is_new and trial.id not in self._ended:
                 self.on_end(trial)
         # first what counts most, should the program end before a slow server has got the rest
