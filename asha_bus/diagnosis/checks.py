@@ -30,17 +30,8 @@ def check_driver(here: Machine, slots: int, java_problem: str | None) -> Iterato
     where = "driver"
     yield Check("Python", where, Status.OK, f"{here.python} ({here.executable})")
     for name in ("asha-bus", *_FOR_DRIVER):
-        found = here.package(name)
-        if found.version is None:
-            yield Check(
-                name,
-                where,
-                Status.FAILURE,
-                found.problem or "missing",
-                f"run {here.executable} -m pip install {name}",
-            )
-        else:
-            yield Check(name, where, Status.OK, found.version)
+        advice = f"run {here.executable} -m pip install {name}"
+        yield _package(here, name, where, advice)
     if java_problem is not None:
         yield Check(
             "Java",
@@ -51,6 +42,14 @@ def check_driver(here: Machine, slots: int, java_problem: str | None) -> Iterato
         )
     needed = _FILES + _FILES_EACH * slots
     yield _open_files(here, where, needed, f"{slots} workers", "the program")
+
+
+def _package(machine: Machine, name: str, where: str, advice: str) -> Check:
+    """Whether a package that is needed is there."""
+    found = machine.package(name)
+    if found.version is None:
+        return Check(name, where, Status.FAILURE, found.problem or "missing", advice)
+    return Check(name, where, Status.OK, found.version)
 
 
 def check_session(session: Session) -> Iterator[Check]:
@@ -111,18 +110,11 @@ def _software(executor: Executor, here: Machine) -> Iterator[Check]:
     java = "" if there.java is None else f", Java {there.java}"
     yield Check("Python", where, Status.OK, f"{there.python} ({there.executable}){java}")
     for name in _FOR_WORKERS:
-        found = there.package(name)
-        if found.version is None:
-            yield Check(
-                name,
-                where,
-                Status.FAILURE,
-                found.problem or "missing",
-                f"run {there.executable} -m pip install {name} there, or set "
-                f"BusOptions(ship_packages=True), which sends the driver's own",
-            )
-        else:
-            yield Check(name, where, Status.OK, found.version)
+        advice = (
+            f"run {there.executable} -m pip install {name} there, or set "
+            f"BusOptions(ship_packages=True), which sends the driver's own"
+        )
+        yield _package(there, name, where, advice)
     itself, ours = there.package("asha-bus").version, here.package("asha-bus").version
     sends = "" if itself == ours else f"; a launch sends {ours}"
     yield Check("asha-bus", where, Status.OK, f"{itself or 'not installed'}{sends}")
