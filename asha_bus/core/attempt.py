@@ -41,8 +41,6 @@ class Attempt:
         self.warned = False
         #: When its objective started; None: not yet.
         self.began: float | None = None
-        #: Whether its next report must be a request: it may be stopped there.
-        self.must_ask = False
         #: Whether the bus has told it to pause; it is over, or resumed later.
         self.is_paused = False
         #: Whether the bus has told at the same time that it need not be kept.

@@ -96,6 +96,8 @@ class Worker:
         self.done: str | None = None
         #: Whether the next report must be a request at any resource: the run is ending.
         self.must_ask = False
+        #: The attempt whose next report must be a request; it may not have begun yet.
+        self._asked: m.Ask | None = None
         #: Why this worker ends by itself and takes no other trial; None: it does not.
         self.leaving: str | None = None
 
@@ -220,8 +222,10 @@ class Worker:
             return None
         level = attempt.next_resource
         hits = is_target(metric, self.stop_at, self.mode)
-        must_ask = self.must_ask or attempt.must_ask
-        if must_ask or hits or (level and reached(counted, level)):
+        is_asked = self._asked == attempt.assignment[:2]
+        if is_asked or self.must_ask or hits or (level and reached(counted, level)):
+            if is_asked:  # not when an answer comes, which may have been sent before
+                self._asked = None
             return self._ask(
                 m.Report(
                     self._next_seq(),
@@ -331,9 +335,7 @@ class Worker:
         """Handle a message from the bus; return it if it answers the request, else None."""
         request = self._outstanding
         if isinstance(message, m.Ask):
-            attempt = self.attempt
-            if attempt is not None and attempt.assignment[:2] == message:
-                attempt.must_ask = True
+            self._asked = message
             return None
         if isinstance(message, m.Interrupt) or request is None or message.seq != request.seq:
             return None  # a repeated answer to an earlier request
@@ -353,7 +355,6 @@ class Worker:
         elif isinstance(message, m.Continue):
             self._drop(message.drops)
             self._attempt().next_resource = message.next_resource
-            self._attempt().must_ask = False
         elif isinstance(message, m.Stop):
             self._drop(message.drops)
             self._attempt().stopped = message.why

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from lib.clusters import Cluster, make_session
+from support.processes import wait_until
 from support.pythons import bare_python, lend
 
 import asha_bus as ab
@@ -56,9 +56,11 @@ def running_tasks(context: Any) -> int:
 
 @contextmanager
 def session_on(master: str) -> Iterator[Any]:
-    """One session on ``master``, which is stopped at the end."""
+    """One session on ``master`` with two executors, which is stopped at the end."""
     session = make_session(master)
+    tracker = session.sparkContext._jsc.sc().statusTracker()
     try:
+        wait_until(lambda: len(tracker.getExecutorInfos()) == 1 + 2)  # one is the driver
         yield session
     finally:
         session.stop()
@@ -83,10 +85,7 @@ def test_slots_that_others_have_end_in_time(cluster: Cluster) -> None:
 
         holder = threading.Thread(target=run)
         holder.start()
-        end = time.monotonic() + 60
-        while running_tasks(context) < 2:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        wait_until(lambda: running_tasks(context) == 2)
         report = ab.doctor(session, timeout_s=3)
         context.cancelAllJobs()
         holder.join()

@@ -211,6 +211,34 @@ def test_at_the_end_of_the_run_the_next_report_is_asked_for() -> None:
     assert isinstance(report(worker, 0.5), m.Report)
 
 
+def test_a_trial_that_is_to_ask_does_so_once() -> None:
+    worker = busy(next_resource=None)
+    worker.receive(m.Ask(0, 1))
+    assert isinstance(report(worker, 0.5), m.Report)
+    worker.receive(m.Continue(3, None))
+    assert None is report(worker, 0.5)
+    worker.receive(m.Ask(0, 2))  # another attempt
+    assert None is report(worker, 0.5)
+
+
+def test_an_answer_that_was_sent_before_cancels_no_order_to_ask() -> None:
+    worker = busy(next_resource=1)
+    report(worker, 0.5)
+    worker.receive(m.Ask(0, 1))  # it comes over another connection, and so may overtake
+    worker.receive(m.Continue(3, 9))
+    assert isinstance(report(worker, 0.5), m.Report)
+
+
+def test_an_order_to_ask_may_come_before_its_trial() -> None:
+    worker = busy(next_resource=1)
+    report(worker, 0.5)
+    worker.receive(m.Ask(4, 1))
+    worker.receive(m.Stop(3, "stopped", make_assignment(trial=4, next_resource=None)))
+    worker.abandon()
+    worker.begin()
+    assert isinstance(report(worker, 0.5), m.Report)
+
+
 def test_a_stop_brings_the_next_trial() -> None:
     worker = busy(next_resource=1)
     report(worker, 0.5)
