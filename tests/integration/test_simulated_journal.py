@@ -13,6 +13,7 @@ import asha_bus as ab
 from asha_bus import cli
 from asha_bus.core.schedulers import Hyperband, MedianStopping, PromotionASHA, SuccessiveHalving
 from asha_bus.core.trial import TrialState
+from asha_bus.simulation.recorded import read
 
 
 def training(x: float) -> Iterator[float]:
@@ -50,6 +51,13 @@ def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return record(tmp_path_factory.mktemp("whole"), ab.NoStopping(27))
+
+
+def test_the_time_to_each_rung_is_that_of_the_run(stopped: Path) -> None:
+    trials = ab.Result.from_journal(stopped).trials
+    for trial, row in zip(trials, read(stopped).rows, strict=True):
+        rungs = [record.resource for record in trial.rungs]
+        assert rungs == [resource for resource, _ in row.times][: len(rungs)]
 
 
 def test_a_run_of_one_worker_is_simulated_as_it_was(stopped: Path) -> None:
