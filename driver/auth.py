@@ -12,6 +12,8 @@ from typing import Any
 import zmq
 from zmq.utils import z85
 
+from asha_bus.launching.job import BusAddress
+
 logger = logging.getLogger("asha_bus.bus")
 
 _ENDPOINT = "inproc://zeromq.zap.01"
@@ -38,6 +40,17 @@ class Keys:
         server_public, server_secret = zmq.curve_keypair()
         client_public, client_secret = zmq.curve_keypair()
         return cls(server_public, server_secret, client_public, client_secret)
+
+    def address(self, run: str, endpoint: str, bus_timeout_s: float = 60.0) -> BusAddress:
+        """What a client of ``run`` gets: where the bus is, and the keys to it."""
+        return BusAddress(
+            run,
+            endpoint,
+            self.server_public,
+            self.client_public,
+            self.client_secret,
+            bus_timeout_s,
+        )
 
 
 class Gatekeeper:

@@ -36,14 +36,7 @@ class EchoServer:
 
     def address(self, host: str) -> BusAddress:
         """Where it is for those who reach this machine at ``host``, with the keys to it."""
-        keys = self._keys
-        return BusAddress(
-            "doctor",
-            tcp(host, self._port),
-            keys.server_public,
-            keys.client_public,
-            keys.client_secret,
-        )
+        return self._keys.address("doctor", tcp(host, self._port))
 
     def _serve(self) -> None:
         try:

@@ -32,7 +32,7 @@ from asha_bus.launching.arguments import LaunchArguments, takes_arguments
 from asha_bus.launching.artifacts import is_folder_given
 from asha_bus.launching.cohorts import warn_of_residents
 from asha_bus.launching.follower import Follower
-from asha_bus.launching.job import BusAddress, Job, Keeping
+from asha_bus.launching.job import Job, Keeping
 from asha_bus.launching.options import EVERY_ADDRESS, BusOptions
 from asha_bus.launching.plan import Plan, make_plan
 from asha_bus.launching.run import Run, wait_for
@@ -213,14 +213,7 @@ def _begin_with(
         host = options.host
         if host is None or host in EVERY_ADDRESS:
             host = engine.host
-        address = BusAddress(
-            run=plan.settings.run,
-            endpoint=tcp(host, port),
-            server_key=supervisor.keys.server_public,
-            client_key=supervisor.keys.client_public,
-            client_secret=supervisor.keys.client_secret,
-            bus_timeout_s=options.bus_timeout_s,
-        )
+        address = supervisor.keys.address(plan.settings.run, tcp(host, port), options.bus_timeout_s)
         job = Job(
             address,
             given.objective,

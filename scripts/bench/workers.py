@@ -20,7 +20,6 @@ from typing import Any
 import asha_bus as ab
 from asha_bus.bench.clients import ClientProcess, Load, put
 from asha_bus.core.errors import BusError
-from asha_bus.launching.job import BusAddress
 from asha_bus.results.tables import table
 
 SPACE = {"lr": ab.loguniform(1e-4, 1e-1), "units": ab.randint(8, 256)}
@@ -51,14 +50,7 @@ def measure(workers: int, seconds: float, cost_s: float, bound_us: float) -> dic
     )
     processes: list[ClientProcess] = []
     try:
-        keys = run._supervisor.keys
-        address = BusAddress(
-            run._follower.plan.settings.run,
-            run.bus_address,
-            keys.server_public,
-            keys.client_public,
-            keys.client_secret,
-        )
+        address = run._supervisor.keys.address(run._follower.plan.settings.run, run.bus_address)
         count = min(PROCESSES, workers)
         share = workers // count
         began = time.monotonic()

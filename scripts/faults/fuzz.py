@@ -118,14 +118,7 @@ class Peer:
 
 def fuzz(run: ab.Run, seed: int, messages: int) -> tuple[Counter[str], int]:
     """Send ``messages`` messages; return the number of each kind, and of answers."""
-    keys = run._supervisor.keys
-    address = BusAddress(
-        run._follower.plan.settings.run,
-        run.bus_address,
-        keys.server_public,
-        keys.client_public,
-        keys.client_secret,
-    )
+    address = run._supervisor.keys.address(run._follower.plan.settings.run, run.bus_address)
     maker = Maker(seed, address.run)
     sent: Counter[str] = Counter()
     answers = 0
